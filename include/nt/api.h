@@ -1,0 +1,90 @@
+// The NT system services the project calls. This is the seam: whoever sits above it (the Winsock
+// exports, the NT-level suite) sees the same prototypes whether ntdll or the kernel object
+// emulation answers.
+//
+// Parameters and results follow the public descriptions of the services; handles, buffers and
+// I/O status blocks belong to the caller. Times are in units of 100 ns: negative values are
+// relative to now, positive ones absolute (since 1601), a null pointer means for ever.
+#pragma once
+
+#include "nt/status.h"
+#include "nt/types.h"
+
+extern "C" {
+
+// Events. `previous` (may be null) receives the signal state the event had before, 0 or 1.
+NTSTATUS NTAPI NtCreateEvent(HANDLE* event, ACCESS_MASK access, const OBJECT_ATTRIBUTES* attributes,
+    EventType type, BOOLEAN signaled);
+NTSTATUS NTAPI NtSetEvent(HANDLE event, LONG* previous);
+NTSTATUS NTAPI NtResetEvent(HANDLE event, LONG* previous);
+NTSTATUS NTAPI NtClearEvent(HANDLE event);
+NTSTATUS NTAPI NtPulseEvent(HANDLE event, LONG* previous);
+/// `info_class` 0 is EventBasicInformation: an EVENT_BASIC_INFORMATION of 8 bytes.
+NTSTATUS NTAPI NtQueryEvent(
+    HANDLE event, ULONG info_class, PVOID info, ULONG info_length, ULONG* returned_length);
+
+// Handles.
+NTSTATUS NTAPI NtDuplicateObject(HANDLE source_process, HANDLE source, HANDLE target_process,
+    HANDLE* target, ACCESS_MASK access, ULONG attributes, ULONG options);
+
+// Waits. The result is STATUS_WAIT_0 + index, STATUS_ABANDONED_WAIT_0 + index, STATUS_TIMEOUT,
+// STATUS_USER_APC, STATUS_ALERTED or an error.
+NTSTATUS NTAPI NtWaitForMultipleObjects(ULONG count, const HANDLE* handles, WaitType type,
+    BOOLEAN alertable, const LARGE_INTEGER* timeout);
+NTSTATUS NTAPI NtDelayExecution(BOOLEAN alertable, const LARGE_INTEGER* timeout);
+
+// Alerts and user APCs.
+NTSTATUS NTAPI NtQueueApcThread(
+    HANDLE thread, PVOID routine, PVOID argument1, PVOID argument2, PVOID argument3);
+NTSTATUS NTAPI NtAlertThread(HANDLE thread);
+NTSTATUS NTAPI NtTestAlert();
+
+// Files. The other file services are declared by the SDK's winternl.h.
+NTSTATUS NTAPI NtReadFile(HANDLE file, HANDLE event, PIO_APC_ROUTINE apc, PVOID apc_context,
+    IO_STATUS_BLOCK* iosb, PVOID buffer, ULONG length, LARGE_INTEGER* offset, ULONG* key);
+NTSTATUS NTAPI NtWriteFile(HANDLE file, HANDLE event, PIO_APC_ROUTINE apc, PVOID apc_context,
+    IO_STATUS_BLOCK* iosb, const void* buffer, ULONG length, LARGE_INTEGER* offset, ULONG* key);
+NTSTATUS NTAPI NtCancelIoFile(HANDLE file, IO_STATUS_BLOCK* iosb);
+/// `request` null cancels every operation on the file; otherwise the one with that status block.
+NTSTATUS NTAPI NtCancelIoFileEx(HANDLE file, IO_STATUS_BLOCK* request, IO_STATUS_BLOCK* iosb);
+
+// Completion ports.
+
+/// One dequeued completion packet. Counterpart: FILE_IO_COMPLETION_INFORMATION.
+struct CompletionPacket {
+    ULONG_PTR key;
+    ULONG_PTR context; // the APC context of the request: Winsock passes the OVERLAPPED pointer
+    IO_STATUS_BLOCK iosb;
+};
+
+/// Counterpart: FILE_COMPLETION_INFORMATION, the argument of NtSetInformationFile's class 30.
+struct FileCompletionInformation {
+    HANDLE port;
+    ULONG_PTR key;
+};
+
+NTSTATUS NTAPI NtCreateIoCompletion(
+    HANDLE* port, ACCESS_MASK access, const OBJECT_ATTRIBUTES* attributes, ULONG concurrency);
+NTSTATUS NTAPI NtSetIoCompletion(
+    HANDLE port, ULONG_PTR key, ULONG_PTR context, NTSTATUS status, ULONG_PTR information);
+NTSTATUS NTAPI NtRemoveIoCompletion(HANDLE port, ULONG_PTR* key, ULONG_PTR* context,
+    IO_STATUS_BLOCK* iosb, const LARGE_INTEGER* timeout);
+NTSTATUS NTAPI NtRemoveIoCompletionEx(HANDLE port, CompletionPacket* packets, ULONG count,
+    ULONG* removed, const LARGE_INTEGER* timeout, BOOLEAN alertable);
+
+#ifndef _WIN32
+
+NTSTATUS NTAPI NtClose(HANDLE handle);
+NTSTATUS NTAPI NtWaitForSingleObject(HANDLE handle, BOOLEAN alertable, const LARGE_INTEGER* timeout);
+NTSTATUS NTAPI NtCreateFile(HANDLE* file, ACCESS_MASK access, const OBJECT_ATTRIBUTES* attributes,
+    IO_STATUS_BLOCK* iosb, const LARGE_INTEGER* allocation_size, ULONG file_attributes,
+    ULONG share_access, ULONG disposition, ULONG options, PVOID ea_buffer, ULONG ea_length);
+NTSTATUS NTAPI NtDeviceIoControlFile(HANDLE file, HANDLE event, PIO_APC_ROUTINE apc,
+    PVOID apc_context, IO_STATUS_BLOCK* iosb, ULONG code, PVOID input, ULONG input_length,
+    PVOID output, ULONG output_length);
+NTSTATUS NTAPI NtSetInformationFile(
+    HANDLE file, IO_STATUS_BLOCK* iosb, PVOID info, ULONG length, ULONG info_class);
+
+#endif
+
+} // extern "C"
