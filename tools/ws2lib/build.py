@@ -1,0 +1,133 @@
+"""`ws2 build`: set-up, configuration, compilation, and the stripped result in build/dist."""
+
+import configparser
+import json
+import os
+import shutil
+from pathlib import Path
+
+from . import debian, packages, paths
+from .ui import Failure, exclusive, run_quietly, step
+
+HELP = """\
+Builds the DLL and the Windows programs for both architectures into build/dist, and the native suites.
+
+examples:
+  ws2 build                    everything
+  ws2 build --only x86_64      only the 64-bit DLL and programs
+  ws2 build --clean            throws the build folders away first
+"""
+
+# The native builds: the plain one, and one per sanitizer family (they exclude each other).
+NATIVE = {
+    "native": [],
+    "native-asan": ["-Db_sanitize=address,undefined", "-Db_lundef=false"],
+    "native-tsan": ["-Db_sanitize=thread", "-Db_lundef=false"],
+}
+
+
+def add_arguments(parser) -> None:
+    parser.add_argument("--only", action="append", choices=[*paths.ARCHES, *NATIVE], metavar="BUILD",
+                        help=f"one of {', '.join([*paths.ARCHES, *NATIVE])}; may be repeated")
+    parser.add_argument("--clean", action="store_true", help="throw the build folders away first")
+
+
+def main(args) -> int:
+    if args.clean:
+        for name in args.only or [*paths.ARCHES, *NATIVE, "dist"]:
+            shutil.rmtree(paths.BUILD / name, ignore_errors=True)
+    build(*(args.only or [*paths.ARCHES, "native"]))
+    return 0
+
+
+def build(*names: str) -> None:
+    """Brings these builds up to date, with the set-up they need. Quiet when there is little to do."""
+    cross = [name for name in names if name in paths.ARCHES]
+    packages.ensure(*(["build"] if cross else []), *(["native"] if len(cross) < len(names) else []))
+    with exclusive(paths.BUILD / ".lock", "a build"):
+        fill_package_cache()
+        for name in names:
+            _build_one(name)
+
+
+def wrap_values() -> dict[str, str]:
+    parser = configparser.ConfigParser()
+    parser.read(paths.ROOT / "subprojects" / "cmocka.wrap")
+    return dict(parser["wrap-file"])
+
+
+def fill_package_cache() -> None:
+    """Puts the cmocka tarball where Meson looks before it asks the network: out of our cache, or out
+    of the distribution's source package. The wrap's hash decides in both cases."""
+    wrap = wrap_values()
+    name, expected = wrap["source_filename"], wrap["source_hash"]
+    place = paths.ROOT / "subprojects" / "packagecache" / name
+    if place.is_file() and debian.sha256(place) == expected:
+        return
+    cached = paths.cache() / "downloads" / name
+    if not (cached.is_file() and debian.sha256(cached) == expected):
+        if not shutil.which("apt-get"):
+            return  # Meson then downloads from source_url and checks the same hash.
+        with step("fetching the source of cmocka from the distribution"):
+            folder = cached.parent / "cmocka-source"
+            tarballs = [f for f in debian.download_source("cmocka", folder)
+                        if debian.sha256(f) == expected]
+            if not tarballs:
+                raise Failure("the distribution's cmocka source is not the one subprojects/cmocka.wrap "
+                              f"names (sha256 {expected})")
+            os.replace(tarballs[0], cached)
+            shutil.rmtree(folder)
+    place.parent.mkdir(parents=True, exist_ok=True)
+    partial = place.with_suffix(".part")
+    shutil.copyfile(cached, partial)
+    os.replace(partial, place)
+
+
+def _setup_arguments(name: str) -> tuple[list[str], dict[str, str]]:
+    env = dict(os.environ)
+    if name in NATIVE:
+        if NATIVE[name]:
+            env.update(CC="clang", CXX="clang++")
+        return NATIVE[name], env
+    return ["--cross-file", str(paths.ROOT / "tools" / "cross" / f"{_cross_name(name)}.txt"),
+            "--prefix", str(paths.DIST / name), "--bindir", ".", "--libdir", "lib", "-Dstrip=true"], env
+
+
+def _cross_name(arch: str) -> str:
+    return paths.ARCHES[arch]
+
+
+def _build_one(name: str) -> None:
+    folder = paths.BUILD / name
+    arguments, env = _setup_arguments(name)
+    if not (folder / "build.ninja").is_file():
+        shutil.rmtree(folder, ignore_errors=True)  # an interrupted set-up leaves an unusable folder
+        with step(f"configuring build/{name}"):
+            run_quietly(["meson", "setup", folder, *arguments], cwd=paths.ROOT, env=env)
+    with step(f"building build/{name}") if _has_work(folder) else _nothing():
+        run_quietly(["ninja", "-C", folder], env=env)
+    if name in paths.ARCHES:
+        run_quietly(["meson", "install", "-C", folder, "--no-rebuild", "--only-changed", "--quiet"])
+        _remove_stale(folder, paths.DIST / name)
+
+
+def _has_work(folder: Path) -> bool:
+    """Would ninja do anything? Then say so, since it may take minutes."""
+    return "no work to do" not in run_quietly(["ninja", "-C", folder, "-n"])
+
+
+class _nothing:  # pylint: disable=invalid-name
+    def __enter__(self):
+        return None
+
+    def __exit__(self, *_):
+        return False
+
+
+def _remove_stale(folder: Path, dist: Path) -> None:
+    """A program that is no longer built must not be found by the test runner."""
+    listing = run_quietly(["meson", "introspect", "--installed", folder])
+    installed = {os.path.normpath(path) for path in json.loads(listing).values()}
+    for path in sorted(dist.rglob("*")):
+        if path.is_file() and str(path) not in installed:
+            path.unlink()

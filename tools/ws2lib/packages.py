@@ -1,0 +1,74 @@
+"""Gets the programs this project is built and tested with. On Debian as root they are installed;
+elsewhere the user is told exactly which are missing."""
+
+import os
+import shutil
+from pathlib import Path
+
+from .ui import Failure, run_quietly, step
+
+# For each purpose: what must be there (a program, or a file when it holds a slash), and the Debian
+# package it comes in.
+NEEDED = {
+    "build": {
+        "x86_64-w64-mingw32-g++": "g++-mingw-w64-x86-64",
+        "i686-w64-mingw32-g++": "g++-mingw-w64-i686",
+        "winebuild": "wine64-tools",
+        "meson": "meson",
+        "ninja": "ninja-build",
+    },
+    "native": {
+        "g++": "g++",
+        "clang++": "clang",
+        "/usr/lib/llvm-14/lib/clang/14*/lib/linux/libclang_rt.asan-x86_64.a": "libclang-rt-14-dev",
+        "meson": "meson",
+        "ninja": "ninja-build",
+    },
+    "wine": {
+        "wine": "wine",
+        "/usr/lib/wine/wine64": "wine64",
+    },
+    "matrix": {
+        "debootstrap": "debootstrap",
+        "unshare": "util-linux",
+        "mount": "mount",
+    },
+}
+
+
+def _is_there(needed: str) -> bool:
+    if needed.startswith("/"):
+        return any(Path("/").glob(needed[1:]))
+    return shutil.which(needed) is not None
+
+
+def missing(*purposes: str) -> dict[str, str]:
+    """What is needed and not there, with the package that brings it."""
+    return {name: package for purpose in purposes for name, package in NEEDED[purpose].items()
+            if not _is_there(name)}
+
+
+def ensure(*purposes: str) -> None:
+    """Returns when everything for `purposes` is installed; raises Failure where we cannot."""
+    lacking = missing(*purposes)
+    if not lacking:
+        return
+    packages = sorted(set(lacking.values()))
+    command = f"apt-get install {' '.join(packages)}"
+    if not shutil.which("apt-get"):
+        raise Failure("this is not Debian, so please install: " + ", ".join(sorted(lacking))
+                      + f" (on Debian: {command})")
+    if os.geteuid() != 0:
+        raise Failure(f"missing: {', '.join(sorted(lacking))}. As root: {command}")
+    install(packages)
+    still = missing(*purposes)
+    if still:
+        raise Failure(f"still missing after installing {', '.join(packages)}: {', '.join(still)}")
+
+
+def install(packages: list[str]) -> None:
+    """Installs Debian packages as root, without a question."""
+    env = dict(os.environ, DEBIAN_FRONTEND="noninteractive")
+    with step(f"installing {' '.join(packages)}"):
+        run_quietly(["apt-get", "-q", "update"], env=env)
+        run_quietly(["apt-get", "-q", "-y", "--no-install-recommends", "install", *packages], env=env)
