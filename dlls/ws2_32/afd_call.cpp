@@ -1,0 +1,112 @@
+#include "afd_call.h"
+
+#include "error.h"
+#include "guard.h"
+#include "thread.h"
+
+namespace ws2 {
+
+NTSTATUS afd_call(HANDLE handle, ULONG code, const void* input, ULONG input_length, void* output,
+    ULONG output_length, ULONG_PTR* information)
+{
+    // The device leaves parts of the status block unwritten for some requests.
+    IO_STATUS_BLOCK iosb {};
+    const NTSTATUS status = kernel::device_io_control(
+        handle, { .iosb = &iosb }, code, input, input_length, output, output_length);
+    if (information)
+        *information = iosb.Information;
+    return status;
+}
+
+NTSTATUS afd_call(Socket& socket, ULONG code, const void* input, ULONG input_length, void* output,
+    ULONG output_length, ULONG_PTR* information)
+{
+    const NTSTATUS status
+        = afd_call(socket.handle, code, input, input_length, output, output_length, information);
+    if (status == STATUS_INVALID_HANDLE || status == STATUS_OBJECT_TYPE_MISMATCH)
+        forget_stale_socket(socket);
+    return status;
+}
+
+NTSTATUS afd_call_and_wait(SocketRef socket, ULONG code, const void* input, ULONG input_length,
+    void* output, ULONG output_length, Alertable alertable, ULONG_PTR* information)
+{
+    WaitEvent event;
+    if (!event.get())
+        return STATUS_INSUFFICIENT_RESOURCES;
+
+    IO_STATUS_BLOCK iosb {};
+    iosb.Status = STATUS_PENDING;
+    NTSTATUS status = kernel::device_io_control(socket->handle,
+        { .event = event.get(), .iosb = &iosb }, code, input, input_length, output, output_length);
+    if (status == STATUS_INVALID_HANDLE || status == STATUS_OBJECT_TYPE_MISMATCH)
+        forget_stale_socket(*socket);
+    socket.release();
+
+    if (status == STATUS_PENDING) {
+        while (kernel::wait(event.get(), alertable == Alertable::kYes) == STATUS_USER_APC) { }
+        // Only a program that closes handles it does not own gets here with the request running:
+        // the stack must outlive the request all the same.
+        while (static_cast<volatile NTSTATUS&>(iosb.Status) == STATUS_PENDING)
+            Sleep(1);
+        status = iosb.Status;
+        if (status == STATUS_CANCELLED || status == STATUS_HANDLES_CLOSED)
+            status = STATUS_REQUEST_ABORTED;
+    }
+    if (information)
+        *information = iosb.Information;
+    return status;
+}
+
+/// Runs an application's completion routine. `context` is the routine, the status block begins the
+/// OVERLAPPED it was given with the request.
+static void NTAPI call_completion_routine(void* context, IO_STATUS_BLOCK* iosb, ULONG)
+{
+    const auto routine = reinterpret_cast<LPWSAOVERLAPPED_COMPLETION_ROUTINE>(context);
+    routine(error_from_status(iosb->Status), iosb->Information,
+        reinterpret_cast<WSAOVERLAPPED*>(iosb), 0);
+}
+
+bool completion_from_overlapped(WSAOVERLAPPED* overlapped,
+    LPWSAOVERLAPPED_COMPLETION_ROUTINE routine, kernel::Completion& completion)
+{
+    static_assert(offsetof(WSAOVERLAPPED, Internal) == 0
+        && offsetof(WSAOVERLAPPED, InternalHigh) == offsetof(IO_STATUS_BLOCK, Information));
+    HANDLE event;
+    if (!guard::read(&overlapped->hEvent, event)
+        || !guard::write(&overlapped->Internal, ULONG_PTR { STATUS_PENDING }))
+        return false;
+
+    completion = { .iosb = reinterpret_cast<IO_STATUS_BLOCK*>(overlapped) };
+    if (routine) {
+        // The event is the application's to use. [overlapped/6]
+        completion.apc = call_completion_routine;
+        completion.context = reinterpret_cast<void*>(routine);
+        return true;
+    }
+    completion.event = event;
+    // An event with bit 0 set asks for no completion packet. [overlapped/5]
+    if (!(reinterpret_cast<ULONG_PTR>(event) & 1))
+        completion.context = overlapped;
+    return true;
+}
+
+NTSTATUS afd_call_overlapped(Socket& socket, const kernel::Completion& completion, ULONG code,
+    const void* input, ULONG input_length, void* output, ULONG output_length)
+{
+    const NTSTATUS status = kernel::device_io_control(
+        socket.handle, completion, code, input, input_length, output, output_length);
+    if (status == STATUS_PENDING)
+        socket.pended.store(true, std::memory_order_relaxed);
+    return status;
+}
+
+NTSTATUS complete_overlapped(Socket& socket, const kernel::Completion& completion, NTSTATUS status,
+    ULONG_PTR information)
+{
+    completion.iosb->Information = information;
+    return kernel::device_io_control(socket.handle, completion, afd::kIoctlCompleteAsync, &status,
+        sizeof(status), nullptr, 0);
+}
+
+} // namespace ws2

@@ -1,0 +1,21 @@
+// The protocols there are.
+#pragma once
+
+#include "sdk.h"
+
+namespace ws2 {
+
+/// Completes the arguments of socket() from the catalog: zeros become what they stand for. Returns
+/// 0 or the Winsock error that says which argument has no match. Source: spec/WSASocket.md.
+int resolve_protocol(int& family, int& type, int& protocol);
+
+/// The catalog entry of a socket's family, type and protocol, as SO_PROTOCOL_INFOW gives it.
+WSAPROTOCOL_INFOW protocol_info(int family, int type, int protocol);
+
+/// The same entry with its name in the ANSI code page.
+WSAPROTOCOL_INFOA ansi_protocol_info(const WSAPROTOCOL_INFOW& wide);
+
+/// Length in bytes of a family's socket addresses; 0 for an unknown family.
+int address_length(int family);
+
+} // namespace ws2

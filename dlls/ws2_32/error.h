@@ -1,0 +1,35 @@
+// How a call fails, and how it succeeds.
+#pragma once
+
+#include "sdk.h"
+
+namespace ws2 {
+
+/// The Winsock error for a status. Anything unknown that is no success is WSAEINVAL.
+/// Source: spec/errors.md.
+int error_from_status(NTSTATUS status);
+
+/// Sets the thread's last error and returns SOCKET_ERROR.
+inline int fail(int error)
+{
+    SetLastError(error);
+    return SOCKET_ERROR;
+}
+
+/// Returns 0 with the last error cleared, as a successful call on a socket leaves it.
+/// [overlapped/12]
+inline int succeed()
+{
+    SetLastError(0);
+    return 0;
+}
+
+/// For calls on sockets: 0 with the last error cleared, or SOCKET_ERROR with it set.
+/// STATUS_PENDING is the failure WSA_IO_PENDING.
+int result_from_status(NTSTATUS status);
+
+/// For the plain event functions: TRUE with the last error left alone, or FALSE with the Win32 code
+/// of the status as last error.
+BOOL succeed_or_set_error(NTSTATUS status);
+
+} // namespace ws2

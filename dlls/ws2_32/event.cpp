@@ -1,0 +1,84 @@
+// WSACreateEvent, WSACloseEvent, WSASetEvent, WSAResetEvent, WSAWaitForMultipleEvents.
+//
+// A WSAEVENT is an event of the kernel, so that every other wait and signal of the system works on
+// it. These calls therefore report Win32 codes for a bad handle, not Winsock's.
+#include "error.h"
+#include "guard.h"
+#include "kernel.h"
+#include "startup.h"
+
+using namespace ws2;
+
+/// WS2_32_STRICT=1 makes the calls on existing events demand WSAStartup, as their pages say.
+/// Without it they work at any time, so that the order of a program's clean-up cannot hang it.
+static bool strict_startup_missing()
+{
+    static const bool strict = [] {
+        wchar_t value[8];
+        const DWORD length = GetEnvironmentVariableW(L"WS2_32_STRICT", value, ARRAYSIZE(value));
+        return length == 1 && value[0] == L'1';
+    }();
+    if (!strict || is_started())
+        return false;
+    SetLastError(WSANOTINITIALISED);
+    return true;
+}
+
+WSAEVENT WSAAPI WSACreateEvent()
+{
+    if (!is_started()) {
+        SetLastError(WSANOTINITIALISED);
+        return WSA_INVALID_EVENT;
+    }
+    HANDLE event;
+    if (!succeed_or_set_error(kernel::create_event(&event, kNotificationEvent)))
+        return WSA_INVALID_EVENT;
+    return event;
+}
+
+BOOL WSAAPI WSACloseEvent(WSAEVENT event)
+{
+    if (strict_startup_missing())
+        return FALSE;
+    return succeed_or_set_error(kernel::close(event));
+}
+
+BOOL WSAAPI WSASetEvent(WSAEVENT event)
+{
+    if (strict_startup_missing())
+        return FALSE;
+    return succeed_or_set_error(kernel::set_event(event));
+}
+
+BOOL WSAAPI WSAResetEvent(WSAEVENT event)
+{
+    if (strict_startup_missing())
+        return FALSE;
+    return succeed_or_set_error(kernel::reset_event(event));
+}
+
+DWORD WSAAPI WSAWaitForMultipleEvents(
+    DWORD count, const WSAEVENT* events, BOOL wait_all, DWORD timeout, BOOL alertable)
+{
+    if (strict_startup_missing())
+        return WSA_WAIT_FAILED;
+    if (count == 0 || count > WSA_MAXIMUM_WAIT_EVENTS) {
+        SetLastError(ERROR_INVALID_PARAMETER);
+        return WSA_WAIT_FAILED;
+    }
+    HANDLE handles[WSA_MAXIMUM_WAIT_EVENTS];
+    if (!guard::copy(handles, events, count * sizeof(HANDLE))) {
+        SetLastError(ERROR_NOACCESS);
+        return WSA_WAIT_FAILED;
+    }
+    LARGE_INTEGER due;
+    due.QuadPart = -10000LL * timeout; // ms to relative 100 ns units
+    const NTSTATUS status = kernel::wait_multiple(count, handles, wait_all ? kWaitAll : kWaitAny,
+        alertable, timeout == WSA_INFINITE ? nullptr : &due);
+    if (!NT_SUCCESS(status)) {
+        succeed_or_set_error(status);
+        return WSA_WAIT_FAILED;
+    }
+    // Index, abandoned index, time-out and APC have the same values in both worlds.
+    return status;
+}

@@ -1,0 +1,20 @@
+// The DLL's entry point. It does almost nothing: no waiting, no loading of libraries.
+#include "sdk.h"
+#include "thread.h"
+
+BOOL WINAPI DllMain(HINSTANCE, DWORD reason, void* process_is_ending)
+{
+    switch (reason) {
+    case DLL_PROCESS_ATTACH:
+        return ws2::thread_attach_process();
+    case DLL_THREAD_DETACH:
+        ws2::thread_detach_thread();
+        break;
+    case DLL_PROCESS_DETACH:
+        // At the end of the process the kernel takes everything back.
+        if (!process_is_ending)
+            ws2::thread_detach_process();
+        break;
+    }
+    return TRUE;
+}

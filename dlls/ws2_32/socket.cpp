@@ -1,0 +1,193 @@
+// socket, WSASocketA/W, closesocket, WSADuplicateSocketA/W.
+#include "socket.h"
+
+#include <cstddef>
+#include <cstring>
+
+#include "afd_call.h"
+#include "catalog.h"
+#include "error.h"
+#include "guard.h"
+#include "startup.h"
+#include "thread.h"
+
+namespace ws2 {
+
+bool close_socket(Socket& socket)
+{
+    if (!remove_socket(socket_from_handle(socket.handle)))
+        return false;
+    // A send in flight keeps the socket and its connection alive past the last handle, and a request
+    // left on a shared socket would complete against a reused handle value. The kernel cancels all
+    // else by itself. [closesocket/3]
+    if (socket.blocking_sends > 0 || socket.pended)
+        kernel::cancel(socket.handle, nullptr);
+    // Calls on a synchronous handle block with a reference held; only closing the handle ends them.
+    if (!socket.is_overlapped())
+        close_handle_now(socket);
+    return true;
+}
+
+/// Makes a socket of what the catalog lookup gave. WSAPROTOCOL_INFOW's members are final here.
+static SOCKET create_socket(int family, int type, int protocol, DWORD flags)
+{
+    ULONG options = 0;
+    if (!(flags & WSA_FLAG_OVERLAPPED)) {
+        const Thread* thread = Thread::current();
+        options = thread && thread->open_type == SO_SYNCHRONOUS_ALERT
+            ? FILE_SYNCHRONOUS_IO_ALERT
+            : FILE_SYNCHRONOUS_IO_NONALERT;
+    }
+    HANDLE handle;
+    NTSTATUS status
+        = kernel::open_afd(&handle, flags & WSA_FLAG_NO_HANDLE_INHERIT ? 0 : OBJ_INHERIT, options);
+    if (!NT_SUCCESS(status)) {
+        fail(error_from_status(status));
+        return INVALID_SOCKET;
+    }
+    const afd::CreateParams params { .family = family,
+        .type = type,
+        .protocol = protocol,
+        .flags = flags & ~DWORD { WSA_FLAG_OVERLAPPED | WSA_FLAG_NO_HANDLE_INHERIT } };
+    status = afd_call(handle, afd::kIoctlCreate, &params, sizeof(params), nullptr, 0);
+    if (!NT_SUCCESS(status)) {
+        kernel::close(handle);
+        fail(error_from_status(status));
+        return INVALID_SOCKET;
+    }
+    if (!insert_socket(handle, family, type, protocol, flags)) {
+        kernel::close(handle);
+        fail(WSAENOBUFS);
+        return INVALID_SOCKET;
+    }
+    succeed();
+    return socket_from_handle(handle);
+}
+
+// A protocol info made by WSADuplicateSocket carries the duplicated handle in two reserved members,
+// in the form Wine's own DLL uses, so that a process with either DLL can open it. Each opens once.
+constexpr DWORD kDuplicateMark = 0xFF00FF00;
+
+static bool is_duplicate(const WSAPROTOCOL_INFOW& info)
+{
+    return info.dwServiceFlags4 == kDuplicateMark;
+}
+
+static SOCKET open_duplicate(const WSAPROTOCOL_INFOW& info)
+{
+    HANDLE handle = reinterpret_cast<HANDLE>(static_cast<ULONG_PTR>(info.dwServiceFlags3));
+    // The kernel must agree that this is a socket; the answer also tells what kind.
+    SocketRef socket = find_socket(socket_from_handle(handle));
+    if (!socket)
+        return INVALID_SOCKET;
+    socket->shared = true;
+    succeed();
+    return socket_from_handle(handle);
+}
+
+} // namespace ws2
+
+using namespace ws2;
+
+SOCKET WSAAPI WSASocketW(
+    int family, int type, int protocol, WSAPROTOCOL_INFOW* info, GROUP, DWORD flags)
+{
+    if (!is_started()) {
+        fail(WSANOTINITIALISED);
+        return INVALID_SOCKET;
+    }
+    if (info) {
+        WSAPROTOCOL_INFOW given;
+        if (!guard::read(info, given)) {
+            fail(WSAEFAULT);
+            return INVALID_SOCKET;
+        }
+        if (is_duplicate(given))
+            return open_duplicate(given);
+        // What the arguments say explicitly overrides the info. [WSASocket/3]
+        if (family == FROM_PROTOCOL_INFO || !family)
+            family = given.iAddressFamily;
+        if (type == FROM_PROTOCOL_INFO || !type)
+            type = given.iSocketType;
+        if (protocol == FROM_PROTOCOL_INFO || !protocol)
+            protocol = given.iProtocol;
+    }
+    if (const int error = resolve_protocol(family, type, protocol)) {
+        fail(error);
+        return INVALID_SOCKET;
+    }
+    return create_socket(family, type, protocol, flags);
+}
+
+SOCKET WSAAPI WSASocketA(
+    int family, int type, int protocol, WSAPROTOCOL_INFOA* info, GROUP group, DWORD flags)
+{
+    // The two forms differ in the name at the end only, which opening a socket does not read.
+    static_assert(
+        offsetof(WSAPROTOCOL_INFOA, szProtocol) == offsetof(WSAPROTOCOL_INFOW, szProtocol));
+    if (!info)
+        return WSASocketW(family, type, protocol, nullptr, group, flags);
+    WSAPROTOCOL_INFOW wide {};
+    if (!guard::copy(&wide, info, offsetof(WSAPROTOCOL_INFOA, szProtocol))) {
+        fail(is_started() ? WSAEFAULT : WSANOTINITIALISED);
+        return INVALID_SOCKET;
+    }
+    return WSASocketW(family, type, protocol, &wide, group, flags);
+}
+
+SOCKET WSAAPI socket(int family, int type, int protocol)
+{
+    const Thread* thread = Thread::current();
+    const bool synchronous = thread && thread->open_type != 0;
+    return WSASocketW(
+        family, type, protocol, nullptr, 0, synchronous ? 0 : WSA_FLAG_OVERLAPPED);
+}
+
+int WSAAPI closesocket(SOCKET s)
+{
+    SocketRef socket = find_socket(s);
+    if (!socket)
+        return SOCKET_ERROR;
+    if (!close_socket(*socket))
+        return fail(WSAENOTSOCK);
+    return 0; // The last error stays. [closesocket/6]
+}
+
+int WSAAPI WSADuplicateSocketW(SOCKET s, DWORD process_id, WSAPROTOCOL_INFOW* info)
+{
+    SocketRef socket = find_socket(s);
+    if (!socket)
+        return SOCKET_ERROR;
+    HANDLE process = process_id ? OpenProcess(PROCESS_DUP_HANDLE, FALSE, process_id) : nullptr;
+    if (!process)
+        return fail(WSAEINVAL);
+
+    int result;
+    HANDLE duplicate;
+    WSAPROTOCOL_INFOW filled = protocol_info(socket->family, socket->type, socket->protocol);
+    if (!info || !guard::is_writable(info, sizeof(*info))) {
+        result = fail(WSAEFAULT);
+    } else if (!DuplicateHandle(GetCurrentProcess(), socket->handle, process, &duplicate, 0, FALSE,
+                   DUPLICATE_SAME_ACCESS)) {
+        result = fail(WSAEMFILE);
+    } else {
+        filled.dwServiceFlags3 = HandleToULong(duplicate);
+        filled.dwServiceFlags4 = kDuplicateMark;
+        guard::write(info, filled);
+        socket->shared = true;
+        socket->forget_names();
+        result = succeed();
+    }
+    CloseHandle(process);
+    return result;
+}
+
+int WSAAPI WSADuplicateSocketA(SOCKET s, DWORD process_id, WSAPROTOCOL_INFOA* info)
+{
+    WSAPROTOCOL_INFOW wide;
+    const bool writable = info && guard::is_writable(info, sizeof(*info));
+    if (const int result = WSADuplicateSocketW(s, process_id, writable ? &wide : nullptr))
+        return result;
+    *info = ansi_protocol_info(wide);
+    return 0;
+}
