@@ -1,0 +1,61 @@
+// The benchmark program: public Winsock API only, so that the same .exe runs on any ws2_32.dll.
+//
+//     bench.exe [--iterations N] [--samples N] [--sample-ms N] WORKLOAD...
+//     bench.exe --list
+//     bench.exe --count CALL|all [--iterations N]
+
+#include "counted.h"
+#include "module.h"
+#include "workloads.h"
+
+#include <cstdio>
+
+namespace {
+
+/// Winsock for as long as the program runs.
+class Winsock {
+public:
+    Winsock() { m_error = WSAStartup(MAKEWORD(2, 2), &m_data); }
+    ~Winsock()
+    {
+        if (!m_error)
+            WSACleanup();
+    }
+    int error() const { return m_error; }
+
+private:
+    WSADATA m_data;
+    int m_error;
+};
+
+std::vector<bench::WorkloadRow> all_workloads()
+{
+    std::vector<bench::WorkloadRow> rows;
+    for (const auto& part :
+        { bench::event_workloads(), bench::event_select_workloads(), bench::transfer_workloads(),
+            bench::event_echo_workloads(), bench::readiness_workloads(),
+            bench::overlapped_workloads(), bench::socket_workloads(), bench::process_workloads() })
+        rows.insert(rows.end(), part.begin(), part.end());
+    return rows;
+}
+
+} // namespace
+
+int main(int argc, char** argv)
+{
+    const Winsock winsock;
+    if (winsock.error()) {
+        std::fprintf(stderr, "bench: WSAStartup failed, error %d\n", winsock.error());
+        return 1;
+    }
+    const std::string first = argc > 1 ? argv[1] : "";
+    if (first == bench::kStartAndExit)
+        return 0;
+
+    const bench::Ws2Module module = bench::loaded_ws2_module();
+    std::printf("module path=\"%s\" product=\"%s\" version=\"%s\"\n", module.path.c_str(),
+        module.product.c_str(), module.version.c_str());
+    std::fflush(stdout);
+    return first == "--count" ? bench::run_counted(argc, argv)
+                              : bench::run_workloads(all_workloads(), argc, argv);
+}

@@ -1,0 +1,21 @@
+#pragma once
+
+// The workloads of the Windows program, by noun. Names are part of the JSON the driver writes.
+
+#include "measure.h"
+
+namespace bench {
+
+std::vector<WorkloadRow> event_workloads();
+std::vector<WorkloadRow> event_select_workloads();
+std::vector<WorkloadRow> transfer_workloads();
+std::vector<WorkloadRow> event_echo_workloads();
+std::vector<WorkloadRow> readiness_workloads();
+std::vector<WorkloadRow> overlapped_workloads();
+std::vector<WorkloadRow> socket_workloads();
+std::vector<WorkloadRow> process_workloads();
+
+/// The argument with which process_start runs this program again: start up, clean up, exit.
+inline constexpr char kStartAndExit[] = "--start-and-exit";
+
+} // namespace bench
