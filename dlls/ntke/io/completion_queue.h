@@ -1,0 +1,68 @@
+// Completion ports.
+#pragma once
+
+#include <cstdint>
+
+#include "ke/lock.h"
+#include "ke/time.h"
+#include "ke/wait.h"
+#include "nt/api.h"
+#include "ob/object.h"
+
+namespace io {
+
+/// A completion packet in a queue. Counterpart: IO_MINI_COMPLETION_PACKET, or the IRP itself.
+/// Owner: the queue, from post() until a thread has taken it; then `release` is called once.
+struct Packet {
+    Packet* next = nullptr;
+    CompletionPacket contents {};
+    void (*release)(Packet& packet) = nullptr;
+};
+
+/// A completion port. Counterpart: KQUEUE, the body of an IoCompletion object.
+///
+/// Packets leave in the order they came. Waiting threads are served last come, first served, and
+/// never more run at once than the concurrency allows: a thread counts as running from taking a
+/// packet until it comes back for the next one or takes one elsewhere.
+/// Owner: references. Lock: m_lock, a leaf but for the wait word of a waiting thread.
+class CompletionQueue final : public ob::Object {
+public:
+    static ob::Type& object_type() { return ob::g_completion_type; }
+
+    /// `concurrency` 0 means the number of processors. Errors: STATUS_NO_MEMORY.
+    static NTSTATUS create(uint32_t concurrency, ob::Ref<CompletionQueue>& queue);
+
+    /// Appends a packet or hands it to a waiting thread. Cannot fail. Counterpart: KeInsertQueue.
+    void post(Packet& packet) EXCLUDES(m_lock);
+
+    /// Appends a packet of its own making. Errors: STATUS_NO_MEMORY.
+    /// Counterpart: IoSetIoCompletion.
+    NTSTATUS post(const CompletionPacket& contents) EXCLUDES(m_lock);
+
+    /// Takes 1 to `count` packets, waiting for the first. Returns STATUS_SUCCESS, STATUS_TIMEOUT,
+    /// STATUS_USER_APC or STATUS_ALERTED. Counterpart: KeRemoveQueueEx.
+    NTSTATUS remove(ke::Thread& thread, CompletionPacket* packets, uint32_t count,
+        uint32_t* removed, ke::Alertable alertable, const ke::DueTime& due) EXCLUDES(m_lock);
+
+    /// Packets waiting. Counterpart: KeReadStateQueue.
+    uint32_t depth() const EXCLUDES(m_lock);
+
+    explicit CompletionQueue(uint32_t concurrency);
+
+private:
+    struct Waiter;
+
+    ~CompletionQueue() override;
+    void on_last_reference_dropped() override EXCLUDES(m_lock);
+    Packet* pop() REQUIRES(m_lock);
+
+    const uint32_t m_concurrency;
+    mutable ke::Lock m_lock;
+    Packet* m_first GUARDED_BY(m_lock) = nullptr;
+    Packet* m_last GUARDED_BY(m_lock) = nullptr;
+    uint32_t m_depth GUARDED_BY(m_lock) = 0;
+    uint32_t m_running GUARDED_BY(m_lock) = 0;
+    Waiter* m_last_waiter GUARDED_BY(m_lock) = nullptr;
+};
+
+} // namespace io

@@ -1,0 +1,133 @@
+// I/O requests.
+//
+//   issued ──dispatch──> completed at once                       the service completes it
+//      └──── pend() ──> pending ──claim()──> claimed ──complete()──> completed
+//                              driver or canceller, whoever claims first
+#pragma once
+
+#include <atomic>
+#include <cstdint>
+
+#include "io/completion_queue.h"
+#include "ke/apc.h"
+#include "ke/event.h"
+#include "ke/thread.h"
+#include "nt/api.h"
+#include "ob/object.h"
+
+namespace io {
+
+class File;
+
+/// What a request asks for. Counterpart: IO_STACK_LOCATION.MajorFunction.
+enum class Operation : uint8_t { Read, Write, DeviceControl };
+
+/// The arguments of a request, as the caller gave them. Counterpart: IO_STACK_LOCATION.
+struct Parameters {
+    Operation operation = Operation::DeviceControl;
+    ULONG code = 0; // ioctl code
+    const void* input = nullptr;
+    ULONG input_length = 0; // bytes
+    void* output = nullptr; // Read: the buffer. Write uses input.
+    ULONG output_length = 0; // bytes
+};
+
+/// Where the result goes. Counterpart: IRP.UserIosb, UserEvent, Overlay.AsynchronousParameters.
+struct Delivery {
+    ob::Ref<ke::Event> event;
+    PIO_APC_ROUTINE apc = nullptr;
+    PVOID apc_context = nullptr;
+    IO_STATUS_BLOCK* iosb = nullptr;
+};
+
+/// One request to a file. Counterpart: IRP.
+///
+/// A request is completed exactly once: the service that issued it completes it when dispatch
+/// returns anything but STATUS_PENDING; once pended, it belongs to whoever wins claim(). After
+/// complete() the caller must not look at the request again.
+///
+/// Owner: intrusive references: the issuing service, the file's list while pending, and whoever
+/// calls hold(). Locks: the file's m_irp_lock and the thread's irp_lock for the two lists; `driver`
+/// members are guarded by the driver's own lock.
+class Irp {
+public:
+    /// Called, with no lock held, after a canceller has claimed the request. Takes it off the
+    /// driver's queue; the canceller completes it afterwards with the returned status
+    /// (STATUS_CANCELLED as a rule). Counterpart: DRIVER_CANCEL.
+    using CancelRoutine = NTSTATUS (*)(Irp& irp);
+
+    /// Errors: null = memory is out.
+    static Irp* create(ke::Thread& thread, File& file, const Parameters& parameters, Delivery delivery);
+
+    const Parameters& parameters() const { return m_parameters; }
+    File& file() const { return *m_file; }
+    ke::Thread& thread() const { return *m_thread; }
+
+    // For drivers, in dispatch.
+
+    /// Makes the request pending: from here on it can be cancelled, and dispatch must return
+    /// STATUS_PENDING whatever happens to it meanwhile. Put it on the driver's queue first and keep
+    /// the driver's lock across both, so that the cancel routine finds what it looks for. Leaf.
+    void pend(CancelRoutine cancel);
+
+    // For drivers, later.
+
+    /// Takes the right and the duty to complete a pending request. Exactly one caller gets it; for
+    /// the others the request is as good as gone (the winner takes it off the driver's queue).
+    bool claim();
+    /// Ends a claimed request. No driver lock held: events, APCs and packets are delivered.
+    void complete(NTSTATUS status, ULONG_PTR information);
+
+    /// Keeps the memory of a request; drivers need it only for a claimed one they put aside.
+    void hold() { m_references.fetch_add(1, std::memory_order_relaxed); }
+    void release();
+
+    /// The driver's links and room, free while the driver owns the request. Zero at first.
+    struct Driver {
+        Irp* next = nullptr;
+        Irp* previous = nullptr;
+        void* context = nullptr;
+        /// Called when the request's memory goes, to free `context`; may be null.
+        void (*free_context)(void* context) = nullptr;
+        uint64_t scratch[6] = {};
+    } driver;
+
+    Irp(ke::Thread& thread, File& file, const Parameters& parameters, Delivery&& delivery);
+
+private:
+    friend class File;
+    friend class IrpLists;
+    friend NTSTATUS issue(File& file, const Parameters& parameters, Delivery delivery);
+
+    enum State : uint32_t { kIssued, kPending, kClaimed, kCompleted };
+
+    ~Irp();
+    void deliver(NTSTATUS status, ULONG_PTR information);
+
+    std::atomic<uint32_t> m_references { 1 };
+    std::atomic<uint32_t> m_state { kIssued };
+    bool m_was_pended = false;
+    const Parameters m_parameters;
+    Delivery m_delivery;
+    ob::Ref<File> m_file;
+    ob::Ref<ke::Thread> m_thread;
+    CancelRoutine m_cancel = nullptr;
+    // The two lists a pending request is in.
+    Irp* m_file_next = nullptr;
+    Irp* m_file_previous = nullptr;
+    Irp* m_thread_next = nullptr;
+    Irp* m_thread_previous = nullptr;
+    // A completion needs no memory: its packet and its APC are part of the request.
+    Packet m_packet;
+    ke::Apc m_apc;
+};
+
+/// Sends a request to the file and waits for its end if the handle is synchronous. Returns what the
+/// Nt service returns. Counterpart: IopSynchronousServiceTail.
+NTSTATUS issue(File& file, const Parameters& parameters, Delivery delivery);
+
+/// Cancels the requests `thread` has pending on any file; those that report to a completion port
+/// without an event survive, another thread will see them. Called when a thread exits.
+void cancel_all_of_exiting_thread(ke::Thread& thread);
+
+} // namespace io

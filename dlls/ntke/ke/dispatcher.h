@@ -1,0 +1,169 @@
+// Things a thread can wait for.
+//
+//   thread T waits on A and B (any)             an object's word
+//   T: wait word ── "waiting"                   bit 0 signaled
+//      block 0 ── A ── list of A: T0, U0 ...    bit 1 locked      bit 2 lock is contended
+//      block 1 ── B ── list of B: T1 ...        bit 3 has waiters
+//
+// There is no dispatcher lock. Each object locks itself with a bit of its own word, and a wait ends
+// when somebody moves the waiting thread's wait word from "waiting" to a result: whoever succeeds
+// (an object, an alert, an APC, the time-out) is the one reason the wait ended.
+#pragma once
+
+#include <atomic>
+#include <cstdint>
+
+#include "ke/thread_safety.h"
+#include "nt/types.h"
+
+namespace ke {
+
+class DispatcherObject;
+class Thread;
+class WakeList;
+
+/// One thread's place in one object's wait list. Counterpart: KWAIT_BLOCK.
+/// Owner: the thread, for the length of a wait. Links, object and is_linked change only under the
+/// object's lock; the rest is written before the block is linked.
+struct WaitBlock {
+    WaitBlock* next = nullptr;
+    WaitBlock* previous = nullptr;
+    DispatcherObject* object = nullptr;
+    Thread* thread = nullptr;
+    uint32_t key = 0; // index of the object in the wait: the result of a satisfied wait-any
+    WaitType type = kWaitAny;
+    bool is_linked = false;
+};
+
+/// Something a thread can wait for. Counterpart: DISPATCHER_HEADER.
+///
+/// Owner: the object it is part of (an event object, a thread, a file). The object is its own lock;
+/// lock() guards the wait list, and while it is held no other thread changes the signal state. With
+/// the lock free and no waiter, set, reset and satisfied waits change the state in one atomic step.
+/// A thread that needs several locks takes them in rising address order, or tries.
+class CAPABILITY("dispatcher object") DispatcherObject {
+public:
+    /// What satisfying a wait takes.
+    enum class Kind : uint8_t {
+        Notification, // nothing: stays signaled, all waiters go
+        Synchronization, // the signal: one waiter goes
+    };
+
+    DispatcherObject(Kind kind, bool signaled)
+        : m_word(signaled ? kSignaled : 0)
+        , m_kind(kind)
+    {
+    }
+    DispatcherObject(const DispatcherObject&) = delete;
+    DispatcherObject& operator=(const DispatcherObject&) = delete;
+
+    Kind kind() const { return m_kind; }
+
+    /// The signal state now; it may be another one when the caller looks at the answer.
+    bool peek() const { return m_word.load(std::memory_order_acquire) & kSignaled; }
+
+    /// Satisfies a wait at once if the object is signaled and unlocked. False: lock it and look.
+    bool try_satisfy()
+    {
+        uint32_t word = m_word.load(std::memory_order_acquire);
+        for (;;) {
+            if ((word & (kSignaled | kLocked)) != kSignaled)
+                return false;
+            if (m_kind == Kind::Notification)
+                return true;
+            if (m_word.compare_exchange_weak(word, word & ~kSignaled, std::memory_order_acq_rel,
+                    std::memory_order_acquire))
+                return true;
+        }
+    }
+
+    /// Makes the object signaled and satisfies the waits that it can satisfy, oldest first.
+    /// Returns the state before. Counterpart: KeSetEvent.
+    bool set()
+    {
+        uint32_t word = m_word.load(std::memory_order_relaxed);
+        while (!(word & (kLocked | kHasWaiters))) {
+            if (m_word.compare_exchange_weak(word, word | kSignaled, std::memory_order_acq_rel,
+                    std::memory_order_relaxed))
+                return word & kSignaled;
+        }
+        return set_slow(AfterSet::Keep);
+    }
+
+    /// Makes the object nonsignaled. Returns the state before. Counterpart: KeResetEvent.
+    bool reset()
+    {
+        uint32_t word = m_word.load(std::memory_order_relaxed);
+        while (!(word & kLocked)) {
+            if (m_word.compare_exchange_weak(word, word & ~kSignaled, std::memory_order_acq_rel,
+                    std::memory_order_relaxed))
+                return word & kSignaled;
+        }
+        return reset_slow();
+    }
+
+    /// Satisfies the waits that are there now and leaves the object nonsignaled. Returns the state
+    /// before. Counterpart: KePulseEvent.
+    bool pulse() { return set_slow(AfterSet::Clear); }
+
+    void lock() ACQUIRE()
+    {
+        if (!try_lock())
+            lock_slow();
+    }
+    bool try_lock() TRY_ACQUIRE(true)
+    {
+        uint32_t word = m_word.load(std::memory_order_relaxed);
+        while (!(word & kLocked)) {
+            if (m_word.compare_exchange_weak(word, word | kLocked, std::memory_order_acquire,
+                    std::memory_order_relaxed))
+                return true;
+        }
+        return false;
+    }
+    void unlock() RELEASE();
+    /// Tells the analysis what it cannot see: the caller locked this object through a list.
+    void assert_locked() const ASSERT_CAPABILITY(this) { }
+
+    // The rest is for the wait engine (wait.cpp, signal.cpp).
+
+    bool is_signaled() const REQUIRES(this)
+    {
+        return m_word.load(std::memory_order_relaxed) & kSignaled;
+    }
+    /// Takes what one satisfied wait takes.
+    void satisfy() REQUIRES(this)
+    {
+        if (m_kind == Kind::Synchronization)
+            m_word.fetch_and(~kSignaled, std::memory_order_relaxed);
+    }
+    /// The block goes to the end of the list: waiters are served in the order they came.
+    void link(WaitBlock& block) REQUIRES(this);
+    void unlink(WaitBlock& block) REQUIRES(this);
+
+private:
+    enum class AfterSet { Keep, Clear };
+    friend class SignalGuard;
+
+    static constexpr uint32_t kSignaled = 1;
+    static constexpr uint32_t kLocked = 2;
+    static constexpr uint32_t kContended = 4;
+    static constexpr uint32_t kHasWaiters = 8;
+
+    void lock_slow();
+    bool set_slow(AfterSet after);
+    bool reset_slow();
+    void satisfy_waiters(WakeList& wakes) REQUIRES(this);
+    bool satisfy_all_of(WaitBlock& block) REQUIRES(this);
+
+    std::atomic<uint32_t> m_word;
+    const Kind m_kind;
+    uint32_t m_wait_all_blocks GUARDED_BY(this) = 0;
+    WaitBlock* m_first GUARDED_BY(this) = nullptr;
+    WaitBlock* m_last GUARDED_BY(this) = nullptr;
+    // While a SignalGuard holds the lock: its next object, and which guard it is.
+    DispatcherObject* m_next_held GUARDED_BY(this) = nullptr;
+    std::atomic<const void*> m_holder { nullptr };
+};
+
+} // namespace ke

@@ -1,0 +1,118 @@
+// Threads as the dispatcher sees them.
+#pragma once
+
+#include <atomic>
+#include <cstdint>
+
+#include "ke/apc.h"
+#include "ke/dispatcher.h"
+#include "ke/lock.h"
+#include "ke/time.h"
+#include "nt/status.h"
+#include "ob/object.h"
+
+namespace io {
+class CompletionQueue;
+class Irp;
+}
+
+namespace ke {
+
+/// A thread: its current wait, its APC queue, its alert. Counterpart: KTHREAD / ETHREAD.
+///
+/// Any Linux thread becomes one on its first call. Owner: references; the running thread holds one
+/// until it exits, then the object becomes signaled. Locks: m_apc_lock for queue and alert, m_irp_lock
+/// for the list of requests; both are leaves and may be taken with dispatcher objects locked.
+class Thread final : public ob::Object {
+public:
+    static constexpr uint32_t kMaxWaitObjects = MAXIMUM_WAIT_OBJECTS;
+
+    static ob::Type& object_type() { return ob::g_thread_type; }
+
+    /// The calling thread; null when memory is out. Counterpart: KeGetCurrentThread.
+    static Thread* current()
+    {
+        if (t_current) [[likely]]
+            return t_current;
+        return attach();
+    }
+
+    /// Ends the calling thread as far as ke is concerned: its requests are cancelled, its APCs
+    /// dropped, the object signaled. Runs by itself when a thread exits; explicit for tests.
+    static void detach();
+
+    // APCs and alerts.
+
+    /// Counterpart: KeInsertQueueApc. False when the thread has exited: the caller keeps the APC.
+    bool queue_apc(Apc& apc) EXCLUDES(m_apc_lock);
+    /// Ends an alertable wait with STATUS_ALERTED, or makes the next one end so at once.
+    /// Counterpart: KeAlertThread. Errors: STATUS_THREAD_IS_TERMINATING.
+    NTSTATUS alert() EXCLUDES(m_apc_lock);
+    /// Takes back an alert if there is one. Counterpart: KeTestAlertThread.
+    bool test_alert() EXCLUDES(m_apc_lock);
+    /// Runs the queued APCs of the calling thread in order, also those queued meanwhile.
+    /// Returns whether there was one. Counterpart: KiDeliverApc.
+    bool deliver_apcs() EXCLUDES(m_apc_lock);
+
+    // The wait of this thread. begin_wait, arm_alerts, end_wait and wait_block are called by the
+    // thread itself, try_end_wait by anyone who may know that the current wait still runs: holding
+    // the lock of an object with a block of the wait, or of the queue the thread waits in.
+
+    void begin_wait();
+    /// From here on alerts and APCs may end the wait; one that is there already does so now.
+    void arm_alerts() EXCLUDES(m_apc_lock);
+    /// Moves the wait from "running" to its result. True for exactly one caller per wait. After
+    /// true the thread may be gone any moment; `wake` says which word to wake (after unlocking is
+    /// best), null when it does not sleep yet.
+    bool try_end_wait(NTSTATUS result, const std::atomic<uint32_t>** wake);
+    /// Sleeps until the wait has a result; at `due` that is `timeout_result`. Returns the result.
+    NTSTATUS sleep(const DueTime& due);
+    WaitBlock& wait_block(uint32_t index) { return m_wait_blocks[index]; }
+    void set_wait_all_count(uint32_t count) { m_wait_all_count = count; }
+    /// Number of blocks of a running wait-all. Stable while one of them is linked.
+    uint32_t wait_all_count() const { return m_wait_all_count; }
+
+    // For io.
+
+    /// Requests this thread issued and that are pending. Counterpart: ETHREAD.IrpList.
+    Lock& irp_lock() { return m_irp_lock; }
+    io::Irp*& first_irp() REQUIRES(m_irp_lock) { return m_first_irp; }
+    /// The completion queue whose packets the thread works on, null before its first removal.
+    /// Only the thread itself touches it. Counterpart: KTHREAD.Queue.
+    io::CompletionQueue*& completion_queue() { return m_completion_queue; }
+
+    /// Is the thread asleep in a wait? For tests that must not start before it is.
+    bool is_asleep() const { return m_wait_word.load(std::memory_order_acquire) & kAsleep; }
+
+    Thread();
+
+private:
+    static Thread* attach();
+    void run_down() EXCLUDES(m_apc_lock);
+    Apc* take_apc() EXCLUDES(m_apc_lock);
+
+    // m_wait_word: 0 no wait; kRunning with kAlertable and kAsleep; or kEnded | result.
+    static constexpr uint32_t kRunning = 0x10000000;
+    static constexpr uint32_t kAlertable = 0x20000000;
+    static constexpr uint32_t kAsleep = 0x40000000;
+    static constexpr uint32_t kEnded = 0x80000000;
+
+    static thread_local Thread* t_current __attribute__((tls_model("initial-exec")));
+
+    DispatcherObject m_exit { DispatcherObject::Kind::Notification, false };
+    std::atomic<uint32_t> m_wait_word { 0 };
+    uint32_t m_wait_all_count = 0;
+    WaitBlock m_wait_blocks[kMaxWaitObjects];
+
+    Lock m_apc_lock;
+    Apc* m_first_apc GUARDED_BY(m_apc_lock) = nullptr;
+    Apc* m_last_apc GUARDED_BY(m_apc_lock) = nullptr;
+    bool m_is_alerted GUARDED_BY(m_apc_lock) = false;
+    bool m_has_exited GUARDED_BY(m_apc_lock) = false;
+
+    Lock m_irp_lock;
+    io::Irp* m_first_irp GUARDED_BY(m_irp_lock) = nullptr;
+    io::CompletionQueue* m_completion_queue = nullptr;
+};
+
+} // namespace ke

@@ -1,0 +1,42 @@
+// Time as NT counts it: units of 100 ns, negative relative to now, positive absolute since 1601.
+#pragma once
+
+#include <cstdint>
+
+#include "nt/types.h"
+
+namespace ke {
+
+/// 100 ns units since 1601, UTC. Counterpart: KeQuerySystemTime.
+int64_t system_time();
+
+/// 100 ns units of a clock that never goes back. Counterpart: KeQueryInterruptTime.
+int64_t interrupt_time();
+
+/// The moment a wait gives up, on the monotonic clock. A value type; no lock.
+///
+/// An absolute NT time is turned into a distance when the wait starts; setting the system clock
+/// during the wait does not move the end.
+class DueTime {
+public:
+    static constexpr DueTime never() { return DueTime(INT64_MAX); }
+    static constexpr DueTime now() { return DueTime(INT64_MIN); }
+    /// `timeout` as the Nt services take it: null = for ever, 0 = do not wait.
+    static DueTime from_timeout(const LARGE_INTEGER* timeout);
+
+    bool is_never() const { return m_interrupt_time == INT64_MAX; }
+    /// The caller asked for a test, not for a wait.
+    bool is_now() const { return m_interrupt_time == INT64_MIN; }
+    /// 100 ns units on interrupt_time()'s clock.
+    int64_t interrupt_time() const { return m_interrupt_time; }
+
+private:
+    constexpr explicit DueTime(int64_t interrupt_time)
+        : m_interrupt_time(interrupt_time)
+    {
+    }
+
+    int64_t m_interrupt_time;
+};
+
+} // namespace ke
