@@ -13,6 +13,7 @@ struct Background {
     Outcome outcome;
     HANDLE thread;
     DWORD thread_id;
+    HANDLE running;
 };
 
 namespace {
@@ -110,6 +111,7 @@ template <typename T> void forget(std::vector<T>& list, T value)
 DWORD WINAPI background_main(void* argument)
 {
     auto* background = static_cast<Background*>(argument);
+    SetEvent(background->running);
     background->outcome.value = background->call();
     background->outcome.error = WSAGetLastError();
     return 0;
@@ -232,7 +234,7 @@ void assert_eventually(const std::function<bool()>& question, Where where)
 
 Background* run_in_background(std::function<long long()> call, Where where)
 {
-    auto* background = new Background { std::move(call), {}, nullptr, 0 };
+    auto* background = new Background { std::move(call), {}, nullptr, 0, new_auto_event(where) };
     background->thread
         = CreateThread(nullptr, 0, background_main, background, 0, &background->thread_id);
     if (!background->thread) {
@@ -240,6 +242,8 @@ Background* run_in_background(std::function<long long()> call, Where where)
         fail_at(where, "CreateThread failed with %lu", GetLastError());
     }
     backgrounds.push_back(background);
+    // An APC queued to a thread that has not begun would run before the call instead of in it.
+    assert_becomes_signaled(background->running, where);
     return background;
 }
 

@@ -139,7 +139,8 @@ struct Outcome {
 /// A call running on a thread of its own. Owned by the harness.
 struct Background;
 
-/// Starts `call` on a new thread. It may record into lasting() memory but must not assert.
+/// Starts `call` on a new thread, and returns once that thread runs. It may record into lasting()
+/// memory but must not assert.
 Background* run_in_background(std::function<long long()> call, Where where = Where::current());
 
 /// Thread id, and the thread's handle for waits and APCs; both valid until the case ends.

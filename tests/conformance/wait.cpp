@@ -1,0 +1,408 @@
+// WSAWaitForMultipleEvents.
+
+#include "sockets.h"
+
+#include <cstring>
+
+using namespace conformance;
+
+namespace {
+
+DWORD wait_any(DWORD count, const WSAEVENT* events, DWORD timeout = 0)
+{
+    return WSAWaitForMultipleEvents(count, events, FALSE, timeout, FALSE);
+}
+
+DWORD wait_all(DWORD count, const WSAEVENT* events, DWORD timeout = 0)
+{
+    return WSAWaitForMultipleEvents(count, events, TRUE, timeout, FALSE);
+}
+
+void CALLBACK count_call(ULONG_PTR counter)
+{
+    ++*reinterpret_cast<int*>(counter);
+}
+
+/// Queues a user APC that counts itself to the thread.
+void queue_counted_apc(int* counter, HANDLE thread = GetCurrentThread())
+{
+    assert_true(QueueUserAPC(count_call, thread, reinterpret_cast<ULONG_PTR>(counter)));
+}
+
+// --- What is refused
+
+void no_events_is_refused(void**) // [WSAWaitForMultipleEvents/1]
+{
+    const WSAEVENT event = new_event();
+    assert_wsa_fails(wait_any(0, &event), WSA_WAIT_FAILED, WSA_INVALID_PARAMETER);
+}
+
+void more_than_64_events_are_refused(void**) // [WSAWaitForMultipleEvents/1]
+{
+    WSAEVENT events[WSA_MAXIMUM_WAIT_EVENTS + 1];
+    for (WSAEVENT& event : events)
+        event = new_event();
+    assert_wsa_fails(
+        wait_any(WSA_MAXIMUM_WAIT_EVENTS + 1, events), WSA_WAIT_FAILED, WSA_INVALID_PARAMETER);
+}
+
+void sixty_four_events_are_accepted(void**) // [WSAWaitForMultipleEvents/1]
+{
+    WSAEVENT events[WSA_MAXIMUM_WAIT_EVENTS];
+    for (WSAEVENT& event : events)
+        event = new_event();
+    assert_true(WSASetEvent(events[63]));
+    assert_int_equal(wait_any(WSA_MAXIMUM_WAIT_EVENTS, events), WSA_WAIT_EVENT_0 + 63);
+}
+
+void a_bad_handle_is_refused_although_another_is_signaled(void**) // [WSAWaitForMultipleEvents/2]
+{
+    const HANDLE garbage = reinterpret_cast<HANDLE>(static_cast<uintptr_t>(0x7ffff0));
+    WSAEVENT events[] = { new_auto_event(), nullptr };
+    const WSAEVENT closed = new_event();
+    close_owned(closed);
+    assert_true(WSASetEvent(events[0]));
+
+    for (HANDLE bad : { WSA_INVALID_EVENT, closed, garbage }) {
+        events[1] = bad;
+        assert_wsa_fails(wait_any(2, events), WSA_WAIT_FAILED, WSA_INVALID_HANDLE);
+        assert_wsa_fails(wait_all(2, events), WSA_WAIT_FAILED, WSA_INVALID_HANDLE);
+    }
+    assert_true(is_signaled(events[0]));
+}
+
+void a_handle_without_the_right_to_wait_is_refused(void**) // [WSAWaitForMultipleEvents/3]
+{
+    const HANDLE process = GetCurrentProcess();
+    HANDLE weak = nullptr;
+    assert_true(
+        DuplicateHandle(process, new_event(), process, &weak, EVENT_MODIFY_STATE, FALSE, 0));
+    owned(weak);
+
+    assert_wsa_fails(wait_any(1, &weak), WSA_WAIT_FAILED, ERROR_ACCESS_DENIED);
+}
+
+void pseudo_handles_are_refused(void**) // [WSAWaitForMultipleEvents/4]
+{
+    const HANDLE process = GetCurrentProcess();
+    const HANDLE thread = GetCurrentThread();
+
+    assert_wsa_fails(wait_any(1, &process), WSA_WAIT_FAILED, WSA_INVALID_HANDLE);
+    assert_wsa_fails(wait_any(1, &thread), WSA_WAIT_FAILED, WSA_INVALID_HANDLE);
+}
+
+void wait_all_refuses_the_same_handle_twice(void**) // [WSAWaitForMultipleEvents/5]
+{
+    const WSAEVENT event = new_event();
+    const WSAEVENT events[] = { event, event };
+    assert_true(WSASetEvent(event));
+
+    assert_wsa_fails(wait_all(2, events), WSA_WAIT_FAILED, WSA_INVALID_PARAMETER);
+}
+
+void wait_any_accepts_the_same_handle_twice(void**) // [WSAWaitForMultipleEvents/5]
+{
+    const HANDLE event = new_auto_event();
+    const WSAEVENT events[] = { event, event };
+    assert_true(WSASetEvent(event));
+
+    assert_int_equal(wait_any(2, events), WSA_WAIT_EVENT_0);
+    assert_false(is_signaled(event));
+}
+
+// --- Wait any
+
+void wait_any_returns_the_index_of_the_signaled_event(void**) // [WSAWaitForMultipleEvents/6]
+{
+    const WSAEVENT events[] = { new_event(), new_event(), new_event() };
+
+    for (DWORD i = 0; i < 3; ++i) {
+        assert_true(WSASetEvent(events[i]));
+        assert_int_equal(wait_any(3, events), WSA_WAIT_EVENT_0 + i);
+        assert_true(WSAResetEvent(events[i]));
+    }
+}
+
+void wait_any_takes_the_lowest_signaled_event_only(void**) // [WSAWaitForMultipleEvents/7]
+{
+    const WSAEVENT events[] = { new_auto_event(), new_auto_event() };
+    assert_true(WSASetEvent(events[0]));
+    assert_true(WSASetEvent(events[1]));
+
+    assert_int_equal(wait_any(2, events), WSA_WAIT_EVENT_0);
+    assert_int_equal(wait_any(2, events), WSA_WAIT_EVENT_0 + 1);
+    assert_int_equal(wait_any(2, events), WSA_WAIT_TIMEOUT);
+}
+
+void a_set_manual_reset_event_starves_the_higher_ones(void**) // [WSAWaitForMultipleEvents/8]
+{
+    const WSAEVENT events[] = { new_event(), new_auto_event() };
+    assert_true(WSASetEvent(events[0]));
+    assert_true(WSASetEvent(events[1]));
+
+    for (int i = 0; i < 3; ++i)
+        assert_int_equal(wait_any(2, events), WSA_WAIT_EVENT_0);
+    assert_true(is_signaled(events[1]));
+}
+
+void a_blocked_wait_any_ends_when_an_event_is_set(void**) // [WSAWaitForMultipleEvents/6]
+{
+    const WSAEVENT first = new_event();
+    const WSAEVENT second = new_event();
+    Background* wait = run_in_background([=]() -> long long {
+        const WSAEVENT events[] = { first, second };
+        return wait_any(2, events, WSA_INFINITE);
+    });
+
+    assert_true(WSASetEvent(second)); // The wait may or may not block yet.
+    assert_int_equal(join(wait).value, WSA_WAIT_EVENT_0 + 1);
+}
+
+// --- Wait all
+
+void wait_all_takes_every_event_at_once(void**) // [WSAWaitForMultipleEvents/9]
+{
+    const WSAEVENT events[] = { new_auto_event(), new_auto_event(), new_event() };
+    for (WSAEVENT event : events)
+        assert_true(WSASetEvent(event));
+
+    assert_in_range(wait_all(3, events), WSA_WAIT_EVENT_0, WSA_WAIT_EVENT_0 + 2);
+    assert_false(is_signaled(events[0]));
+    assert_false(is_signaled(events[1]));
+    assert_true(is_signaled(events[2]));
+}
+
+void wait_all_that_times_out_consumes_no_signal(void**) // [WSAWaitForMultipleEvents/9]
+{
+    const WSAEVENT events[] = { new_auto_event(), new_auto_event() };
+    assert_true(WSASetEvent(events[0]));
+
+    assert_int_equal(wait_all(2, events), WSA_WAIT_TIMEOUT);
+    assert_true(is_signaled(events[0]));
+}
+
+void a_blocked_wait_all_leaves_a_signal_to_others(void**) // [WSAWaitForMultipleEvents/9]
+{
+    const HANDLE first = new_auto_event();
+    const HANDLE second = new_auto_event();
+    Background* wait = run_in_background([=]() -> long long {
+        const WSAEVENT events[] = { first, second };
+        return wait_all(2, events, WSA_INFINITE);
+    });
+
+    assert_true(WSASetEvent(first));
+    assert_true(is_signaled(first)); // Whether the wait blocks yet or not: it has not taken it.
+    assert_true(WSASetEvent(second));
+    let_it_settle();
+    assert_false(has_ended(wait));
+    assert_true(WSASetEvent(first));
+    assert_in_range(join(wait).value, WSA_WAIT_EVENT_0, WSA_WAIT_EVENT_0 + 1);
+}
+
+// --- Time-outs
+
+void a_wait_with_time_out_zero_tests_and_takes(void**) // [WSAWaitForMultipleEvents/10]
+{
+    const HANDLE mutex = owned(CreateMutexW(nullptr, FALSE, nullptr));
+    assert_non_null(mutex);
+
+    assert_int_equal(wait_any(1, &mutex), WSA_WAIT_EVENT_0);
+    assert_true(ReleaseMutex(mutex)); // Succeeds for the owner only.
+}
+
+void a_wait_for_nothing_times_out(void**) // [WSAWaitForMultipleEvents/11]
+{
+    const WSAEVENT event = new_event();
+    const ULONGLONG start = GetTickCount64();
+
+    assert_int_equal(wait_any(1, &event, 0), WSA_WAIT_TIMEOUT);
+    assert_int_equal(wait_any(1, &event, 50), WSA_WAIT_TIMEOUT);
+    // Not before its time. The tick counter moves in steps of up to 16 ms.
+    assert_true(GetTickCount64() - start >= 50 - 16);
+}
+
+void success_and_time_out_leave_the_last_error_alone(void**) // [WSAWaitForMultipleEvents/12]
+{
+    const WSAEVENT event = new_event();
+
+    WSASetLastError(kPoison);
+    assert_int_equal(wait_any(1, &event), WSA_WAIT_TIMEOUT);
+    assert_int_equal(WSAGetLastError(), kPoison);
+    assert_true(WSASetEvent(event));
+    WSASetLastError(kPoison);
+    assert_int_equal(wait_any(1, &event), WSA_WAIT_EVENT_0);
+    assert_int_equal(WSAGetLastError(), kPoison);
+}
+
+// --- Alertable waits
+
+void an_alertable_wait_runs_a_queued_apc(void**) // [WSAWaitForMultipleEvents/13]
+{
+    const WSAEVENT event = new_event();
+    int calls = 0;
+    queue_counted_apc(&calls);
+
+    assert_int_equal(
+        WSAWaitForMultipleEvents(1, &event, FALSE, WSA_INFINITE, TRUE), WSA_WAIT_IO_COMPLETION);
+    assert_int_equal(calls, 1);
+}
+
+void an_alertable_test_runs_a_queued_apc(void**) // [WSAWaitForMultipleEvents/13]
+{
+    const WSAEVENT event = new_event();
+    int calls = 0;
+    queue_counted_apc(&calls);
+
+    assert_int_equal(WSAWaitForMultipleEvents(1, &event, FALSE, 0, TRUE), WSA_WAIT_IO_COMPLETION);
+    assert_int_equal(calls, 1);
+}
+
+void an_apc_ends_an_alertable_wait_all(void**) // [WSAWaitForMultipleEvents/13]
+{
+    const WSAEVENT events[] = { new_auto_event(), new_auto_event() };
+    int calls = 0;
+    assert_true(WSASetEvent(events[0]));
+    queue_counted_apc(&calls);
+
+    assert_int_equal(
+        WSAWaitForMultipleEvents(2, events, TRUE, WSA_INFINITE, TRUE), WSA_WAIT_IO_COMPLETION);
+    assert_int_equal(calls, 1);
+    assert_true(is_signaled(events[0])); // Consumed nothing.
+}
+
+void an_apc_ends_a_blocked_alertable_wait(void**) // [WSAWaitForMultipleEvents/13]
+{
+    const WSAEVENT event = new_event();
+    int* calls = lasting<int>();
+    Background* wait = run_in_background([=]() -> long long {
+        return WSAWaitForMultipleEvents(1, &event, FALSE, WSA_INFINITE, TRUE);
+    });
+
+    queue_counted_apc(calls, background_thread(wait));
+    assert_int_equal(join(wait).value, WSA_WAIT_IO_COMPLETION);
+    assert_int_equal(*calls, 1);
+}
+
+void a_signaled_event_wins_over_a_queued_apc(void**) // [WSAWaitForMultipleEvents/14]
+{
+    const WSAEVENT event = new_event();
+    int calls = 0;
+    assert_true(WSASetEvent(event));
+    queue_counted_apc(&calls);
+
+    const DWORD result = WSAWaitForMultipleEvents(1, &event, FALSE, WSA_INFINITE, TRUE);
+    const int calls_of_wait = calls;
+    SleepEx(0, TRUE);
+    assert_int_equal(result, WSA_WAIT_EVENT_0);
+    assert_int_equal(calls_of_wait, 0);
+    assert_int_equal(calls, 1); // It had stayed queued.
+}
+
+void a_wait_that_is_not_alertable_leaves_an_apc_queued(void**) // [WSAWaitForMultipleEvents/15]
+{
+    const WSAEVENT event = new_event();
+    int calls = 0;
+    queue_counted_apc(&calls);
+
+    const DWORD result = wait_any(1, &event, 20);
+    const int calls_of_wait = calls;
+    SleepEx(0, TRUE);
+    assert_int_equal(result, WSA_WAIT_TIMEOUT);
+    assert_int_equal(calls_of_wait, 0);
+    assert_int_equal(calls, 1);
+}
+
+// --- Other objects
+
+void objects_of_other_types_may_be_mixed_in(void**) // [WSAWaitForMultipleEvents/16]
+{
+    const HANDLE mutex = owned(CreateMutexW(nullptr, TRUE, nullptr));
+    const HANDLE semaphore = owned(CreateSemaphoreW(nullptr, 0, 2, nullptr));
+    Background* thread = run_in_background([] { return 0; });
+    assert_int_equal(join(thread).value, 0);
+    const HANDLE handles[] = { new_event(), semaphore, background_thread(thread), mutex };
+
+    assert_int_equal(wait_any(4, handles), WSA_WAIT_EVENT_0 + 2);
+    assert_true(ReleaseSemaphore(semaphore, 1, nullptr));
+    assert_int_equal(wait_any(4, handles), WSA_WAIT_EVENT_0 + 1);
+    assert_int_equal(wait_any(1, &semaphore), WSA_WAIT_TIMEOUT);
+    assert_true(WSASetEvent(handles[0]));
+    assert_true(ReleaseSemaphore(semaphore, 1, nullptr));
+    assert_in_range(wait_all(4, handles), WSA_WAIT_EVENT_0, WSA_WAIT_EVENT_0 + 3);
+    assert_true(ReleaseMutex(mutex)); // Owned twice: by its creation and by the wait.
+    assert_true(ReleaseMutex(mutex));
+}
+
+void an_abandoned_mutex_is_told(void**) // [WSAWaitForMultipleEvents/17]
+{
+    const HANDLE mutex = owned(CreateMutexW(nullptr, FALSE, nullptr));
+    const HANDLE handles[] = { new_event(), mutex };
+    Background* abandon = run_in_background([=] { return WaitForSingleObject(mutex, kHangLimit); });
+    assert_int_equal(join(abandon).value, WAIT_OBJECT_0);
+
+    assert_int_equal(wait_any(2, handles), WAIT_ABANDONED_0 + 1);
+    assert_true(ReleaseMutex(mutex));
+}
+
+void a_socket_is_signaled_when_its_overlapped_operation_completes(
+    void**) // [WSAWaitForMultipleEvents/18]
+{
+    const TcpPair pair = new_tcp_pair();
+    const HANDLE socket = reinterpret_cast<HANDLE>(pair.server);
+    Operation* receive = new_operation();
+    assert_wsa_fails(WSARecv(pair.server, &receive->buffer, 1, nullptr, &receive->flags,
+                         &receive->overlapped, nullptr),
+        SOCKET_ERROR, WSA_IO_PENDING);
+
+    assert_int_equal(wait_any(1, &socket), WSA_WAIT_TIMEOUT);
+    send_text(pair.client, "x");
+    assert_int_equal(wait_any(1, &socket, kHangLimit), WSA_WAIT_EVENT_0);
+    assert_int_equal(receive->overlapped.InternalHigh, 1);
+}
+
+void the_low_bits_of_a_handle_do_not_count(void**) // [WSAWaitForMultipleEvents/19]
+{
+    const WSAEVENT event = new_event();
+    assert_true(WSASetEvent(event));
+
+    for (uintptr_t bits = 1; bits < 4; ++bits) {
+        const WSAEVENT tagged
+            = reinterpret_cast<WSAEVENT>(reinterpret_cast<uintptr_t>(event) | bits);
+        assert_int_equal(wait_any(1, &tagged), WSA_WAIT_EVENT_0);
+    }
+}
+
+const CMUnitTest kCases[] = {
+    cmocka_unit_test(no_events_is_refused),
+    cmocka_unit_test(more_than_64_events_are_refused),
+    cmocka_unit_test(sixty_four_events_are_accepted),
+    cmocka_unit_test(a_bad_handle_is_refused_although_another_is_signaled),
+    cmocka_unit_test(a_handle_without_the_right_to_wait_is_refused),
+    cmocka_unit_test(pseudo_handles_are_refused),
+    cmocka_unit_test(wait_all_refuses_the_same_handle_twice),
+    cmocka_unit_test(wait_any_accepts_the_same_handle_twice),
+    cmocka_unit_test(wait_any_returns_the_index_of_the_signaled_event),
+    cmocka_unit_test(wait_any_takes_the_lowest_signaled_event_only),
+    cmocka_unit_test(a_set_manual_reset_event_starves_the_higher_ones),
+    cmocka_unit_test(a_blocked_wait_any_ends_when_an_event_is_set),
+    cmocka_unit_test(wait_all_takes_every_event_at_once),
+    cmocka_unit_test(wait_all_that_times_out_consumes_no_signal),
+    cmocka_unit_test(a_blocked_wait_all_leaves_a_signal_to_others),
+    cmocka_unit_test(a_wait_with_time_out_zero_tests_and_takes),
+    cmocka_unit_test(a_wait_for_nothing_times_out),
+    cmocka_unit_test(success_and_time_out_leave_the_last_error_alone),
+    cmocka_unit_test(an_alertable_wait_runs_a_queued_apc),
+    cmocka_unit_test(an_alertable_test_runs_a_queued_apc),
+    cmocka_unit_test(an_apc_ends_an_alertable_wait_all),
+    cmocka_unit_test(an_apc_ends_a_blocked_alertable_wait),
+    cmocka_unit_test(a_signaled_event_wins_over_a_queued_apc),
+    cmocka_unit_test(a_wait_that_is_not_alertable_leaves_an_apc_queued),
+    cmocka_unit_test(objects_of_other_types_may_be_mixed_in),
+    cmocka_unit_test(an_abandoned_mutex_is_told),
+    cmocka_unit_test(a_socket_is_signaled_when_its_overlapped_operation_completes),
+    cmocka_unit_test(the_low_bits_of_a_handle_do_not_count),
+};
+
+} // namespace
+
+CONFORMANCE_GROUP(wait, kCases);
