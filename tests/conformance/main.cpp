@@ -1,6 +1,8 @@
 // conformance.exe: what Windows does, as TAP. Says first which ws2_32.dll the process got.
 //
 //   conformance [--list] [--filter GLOB] [--expect-product NAME] [GROUP...]
+//
+// --list prints the groups, or the cases of the groups named with it.
 
 #include "harness.h"
 
@@ -77,6 +79,19 @@ const conformance::Group* group_named(const char* name)
     return nullptr;
 }
 
+int print_list(const std::vector<const conformance::Group*>& chosen)
+{
+    for (const conformance::Group* group : chosen) {
+        for (size_t i = 0; i < group->count; ++i)
+            puts(group->cases[i].name);
+    }
+    if (chosen.empty()) {
+        for (const conformance::Group* group : kGroups)
+            puts(group->name);
+    }
+    return 0;
+}
+
 int print_usage()
 {
     fputs(
@@ -90,15 +105,13 @@ int main(int argc, char** argv)
 {
     std::vector<const conformance::Group*> chosen;
     const char* expected_product = nullptr;
+    bool list_only = false;
     setvbuf(stdout, nullptr, _IONBF, 0); // What was printed survives a crash of a later case.
 
     for (int i = 1; i < argc; ++i) {
         if (!strcmp(argv[i], "--list")) {
-            for (const conformance::Group* group : kGroups)
-                puts(group->name);
-            return 0;
-        }
-        if (!strcmp(argv[i], "--filter") && i + 1 < argc) {
+            list_only = true;
+        } else if (!strcmp(argv[i], "--filter") && i + 1 < argc) {
             cmocka_set_test_filter(argv[++i]);
         } else if (!strcmp(argv[i], "--expect-product") && i + 1 < argc) {
             expected_product = argv[++i];
@@ -109,6 +122,8 @@ int main(int argc, char** argv)
             return print_usage();
         }
     }
+    if (list_only)
+        return print_list(chosen);
     if (chosen.empty())
         chosen.assign(std::begin(kGroups), std::end(kGroups));
 
