@@ -1,0 +1,1 @@
+"""What the program modules share: downloads, builds, Wine processes, peers on the Linux side."""

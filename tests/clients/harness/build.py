@@ -1,0 +1,71 @@
+"""Cross-builds of programs that come as source. A build is kept in the cache folder under a name that
+follows from everything it depends on."""
+
+import hashlib
+import os
+import shutil
+import subprocess
+import tempfile
+from pathlib import Path
+
+from ws2lib import paths
+
+from .report import note
+
+_TOOLCHAIN = """\
+set(CMAKE_SYSTEM_NAME Windows)
+set(CMAKE_SYSTEM_PROCESSOR x86_64)
+set(CMAKE_C_COMPILER x86_64-w64-mingw32-gcc)
+set(CMAKE_RC_COMPILER x86_64-w64-mingw32-windres)
+set(CMAKE_EXE_LINKER_FLAGS_INIT -static)
+add_compile_definitions(__USE_MINGW_ANSI_STDIO)
+"""
+
+
+def built_with_cmake(name: str, source: Path, options: list[str], programs: dict[str, str],
+                     windows: bool = True) -> Path:
+    """The folder with `programs` (target name to path in the build folder), built when it is not
+    there yet: for Windows, or for this machine."""
+    recipe = repr((name, source.name, options, sorted(programs.items()), windows, _TOOLCHAIN))
+    folder = paths.cache() / "clients" / f"{name}-{hashlib.sha256(recipe.encode()).hexdigest()[:12]}"
+    if folder.exists():
+        return folder
+    for tool in ["cmake", "make", "x86_64-w64-mingw32-gcc" if windows else "cc"]:
+        if not shutil.which(tool):
+            raise RuntimeError(f"{tool} is needed to build {name}")
+    note(f"# building {name}")
+    folder.parent.mkdir(parents=True, exist_ok=True)
+    with tempfile.TemporaryDirectory(dir=folder.parent) as scratch:
+        tree = Path(scratch) / "tree"
+        if windows:
+            toolchain = Path(scratch) / "mingw.cmake"
+            toolchain.write_text(_TOOLCHAIN)
+            options = [f"-DCMAKE_TOOLCHAIN_FILE={toolchain}", *options]
+        _run(["cmake", "-S", str(source), "-B", str(tree), "-DCMAKE_BUILD_TYPE=Release", *options])
+        _run(["make", "-C", str(tree), f"-j{os.cpu_count() or 1}", *programs])
+        results = Path(scratch) / "results"
+        results.mkdir()
+        for path in programs.values():
+            shutil.copy2(tree / path, results)
+        results.rename(folder)
+    return folder
+
+
+def bcryptprimitives_beside(exe: Path) -> None:
+    """Gives a program the one function of bcryptprimitives.dll it needs; Wine 8.0 has no such DLL.
+    Programs find it because Windows looks beside the executable first."""
+    target = exe.parent / "bcryptprimitives.dll"
+    if target.exists():
+        return
+    source = Path(__file__).parents[1] / "scripts" / "bcryptprimitives.c"
+    scratch = exe.parent / f"bcryptprimitives.{os.getpid()}.tmp"
+    _run(["x86_64-w64-mingw32-gcc", "-shared", "-O2", "-Wall", "-Werror", "-o", str(scratch),
+          str(source), "-ladvapi32"])
+    scratch.rename(target)
+
+
+def _run(command: list[str]) -> None:
+    result = subprocess.run(command, stdin=subprocess.DEVNULL, stdout=subprocess.PIPE,
+                            stderr=subprocess.STDOUT, text=True, errors="replace")
+    if result.returncode != 0:
+        raise RuntimeError(f"{' '.join(command)} failed:\n{result.stdout[-3000:]}")
