@@ -33,6 +33,10 @@ using Where = std::source_location;
 /// instead of hanging. It proves nothing about speed.
 constexpr DWORD kHangLimit = 15000;
 
+/// The same for a network event. Shorter, since a system that never records one (a known gap) makes
+/// its case wait this long in every run.
+constexpr DWORD kEventLimit = 4000;
+
 /// An error no Winsock call returns; last error is set to it before a checked call.
 constexpr int kPoison = 0xBEEF;
 

@@ -28,7 +28,7 @@ long enumerate(SOCKET socket, WSAEVENT event, WSANETWORKEVENTS* record, Where wh
 void assert_events(SOCKET socket, WSAEVENT event, long expected, int code, Where where)
 {
     for (long reported = 0; (reported & expected) != expected;) {
-        const DWORD result = WSAWaitForMultipleEvents(1, &event, FALSE, kHangLimit, FALSE);
+        const DWORD result = WSAWaitForMultipleEvents(1, &event, FALSE, kEventLimit, FALSE);
         if (result != WSA_WAIT_EVENT_0)
             fail_at(where, "events %#lx were reported, %#lx did not come", reported, expected);
         WSANETWORKEVENTS record = {};
@@ -53,7 +53,7 @@ void assert_no_events(SOCKET socket, WSAEVENT event, Where where)
 
 void take_first_events(SOCKET socket, WSAEVENT event, Where where)
 {
-    const DWORD result = WSAWaitForMultipleEvents(1, &event, FALSE, kHangLimit, FALSE);
+    const DWORD result = WSAWaitForMultipleEvents(1, &event, FALSE, kEventLimit, FALSE);
     if (result != WSA_WAIT_EVENT_0)
         fail_at(where, "FD_WRITE did not come");
     const long reported = enumerate(socket, event, nullptr, where);
