@@ -12,11 +12,9 @@
 
 namespace ob {
 
-/// Flags of a handle. Counterpart: HANDLE_FLAG_*.
-enum HandleFlags : uint32_t {
-    kHandleInherit = 1,
-    kHandleProtectFromClose = 2,
-};
+// Flags of a handle. Counterpart: HANDLE_FLAG_*.
+constexpr uint32_t kHandleInherit = 1;
+constexpr uint32_t kHandleProtectFromClose = 2;
 
 /// Maps handle values to objects. Counterpart: HANDLE_TABLE.
 ///
@@ -89,9 +87,10 @@ public:
     }
 
     /// Finds and checks in NT's order: handle, type, access. Any type when `type` is null.
+    /// `granted` may be null; it receives the rights of the handle.
     /// Errors: STATUS_INVALID_HANDLE, STATUS_OBJECT_TYPE_MISMATCH, STATUS_ACCESS_DENIED.
-    NTSTATUS look(const ReadSection& section, HANDLE handle, const Type* type,
-        ACCESS_MASK desired, Object** object) const
+    NTSTATUS look(const ReadSection& section, HANDLE handle, const Type* type, ACCESS_MASK desired,
+        Object** object, ACCESS_MASK* granted = nullptr) const
     {
         const Found found = find(section, handle);
         if (!found.object) [[unlikely]]
@@ -101,11 +100,12 @@ public:
         if ((found.granted & desired) != desired) [[unlikely]]
             return STATUS_ACCESS_DENIED;
         *object = found.object;
+        if (granted)
+            *granted = found.granted;
         return STATUS_SUCCESS;
     }
 
     /// look() for callers who keep the object. Counterpart: ObReferenceObjectByHandle.
-    /// `granted` may be null; it receives the rights of the handle.
     NTSTATUS reference(HANDLE handle, const Type* type, ACCESS_MASK desired, Ref<Object>& object,
         ACCESS_MASK* granted = nullptr) const;
 
@@ -133,22 +133,27 @@ private:
     static constexpr uint32_t kNone = UINT32_MAX;
 
     struct Entry {
-        std::atomic<Object*> object;
+        std::atomic<Object*> object; // null: free
         std::atomic<ACCESS_MASK> granted;
-        // Open: HandleFlags. Free and in the free list: the index of the next free entry.
-        uint32_t flags_or_next;
+        uint32_t flags; // kHandle*
     };
+    // The free list is kept apart from the entries, since an index in it may carry an attached
+    // handle: it is skipped when its turn comes.
     struct Page {
         Entry entries[kPageEntries];
-        bool is_free[kPageEntries]; // in the free list
+        uint32_t next_free[kPageEntries];
+        bool is_in_free_list[kPageEntries];
     };
 
     Page* page_for(uintptr_t index) REQUIRES(m_lock);
-    Page* existing_page(uintptr_t index) const;
+    Page& page_of(uintptr_t index) REQUIRES(m_lock);
+    Entry& entry_at(uintptr_t index) REQUIRES(m_lock);
     Entry* open_entry(HANDLE handle) REQUIRES(m_lock);
-    bool take_index(uintptr_t* index) REQUIRES(m_lock);
-    void fill(Entry& entry, Object& object, ACCESS_MASK granted, uint32_t flags) REQUIRES(m_lock);
+    NTSTATUS take_index(uintptr_t* index) REQUIRES(m_lock);
+    void fill(uintptr_t index, Object& object, ACCESS_MASK granted, uint32_t flags)
+        REQUIRES(m_lock);
     Object* clear(uintptr_t index) REQUIRES(m_lock);
+    static void drop(Object* object);
     uintptr_t index_of(HANDLE handle) const
     {
         return (reinterpret_cast<uintptr_t>(handle) - m_base) / kValueStep;

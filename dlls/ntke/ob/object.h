@@ -17,7 +17,8 @@ namespace ob {
 ///
 /// Owner: its references; the first one belongs to whoever created it. Lock: none, the counts are
 /// atomic. The memory of an object outlives its last reference until no ReadSection that may have
-/// seen it in a handle table is left (see read_section.h).
+/// seen it in a handle table is left (see read_section.h). Objects live in the pool (ke/pool.h);
+/// Object is the first base of its derived classes, so that both start at one address.
 class Object {
 public:
     const Type& type() const { return m_type; }
@@ -43,6 +44,7 @@ public:
 protected:
     Object(Type& type, ke::DispatcherObject* dispatcher);
     virtual ~Object();
+    static void operator delete(void*) { } // the reclaimer frees; keeps the C++ runtime out
 
 private:
     /// The last handle is gone, references may remain. No lock held; called once at most.
