@@ -16,6 +16,7 @@
 #define STATUS_SUCCESS (static_cast<NTSTATUS>(0x00000000))
 #define STATUS_WAIT_0 (static_cast<NTSTATUS>(0x00000000))
 #define STATUS_WAIT_63 (static_cast<NTSTATUS>(0x0000003F))
+#define STATUS_ABANDONED (static_cast<NTSTATUS>(0x00000080))
 #define STATUS_ABANDONED_WAIT_0 (static_cast<NTSTATUS>(0x00000080))
 #define STATUS_USER_APC (static_cast<NTSTATUS>(0x000000C0))
 #define STATUS_ALERTED (static_cast<NTSTATUS>(0x00000101))

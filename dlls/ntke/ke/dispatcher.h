@@ -71,8 +71,8 @@ public:
                 return false;
             if (m_kind == Kind::Notification)
                 return true;
-            if (m_word.compare_exchange_weak(word, word & ~kSignaled, std::memory_order_acq_rel,
-                    std::memory_order_acquire))
+            if (m_word.compare_exchange_weak(
+                    word, word & ~kSignaled, std::memory_order_acq_rel, std::memory_order_acquire))
                 return true;
         }
     }
@@ -83,8 +83,8 @@ public:
     {
         uint32_t word = m_word.load(std::memory_order_relaxed);
         while (!(word & (kLocked | kHasWaiters))) {
-            if (m_word.compare_exchange_weak(word, word | kSignaled, std::memory_order_acq_rel,
-                    std::memory_order_relaxed))
+            if (m_word.compare_exchange_weak(
+                    word, word | kSignaled, std::memory_order_acq_rel, std::memory_order_relaxed))
                 return word & kSignaled;
         }
         return set_slow(AfterSet::Keep);
@@ -95,8 +95,8 @@ public:
     {
         uint32_t word = m_word.load(std::memory_order_relaxed);
         while (!(word & kLocked)) {
-            if (m_word.compare_exchange_weak(word, word & ~kSignaled, std::memory_order_acq_rel,
-                    std::memory_order_relaxed))
+            if (m_word.compare_exchange_weak(
+                    word, word & ~kSignaled, std::memory_order_acq_rel, std::memory_order_relaxed))
                 return word & kSignaled;
         }
         return reset_slow();
@@ -115,8 +115,8 @@ public:
     {
         uint32_t word = m_word.load(std::memory_order_relaxed);
         while (!(word & kLocked)) {
-            if (m_word.compare_exchange_weak(word, word | kLocked, std::memory_order_acquire,
-                    std::memory_order_relaxed))
+            if (m_word.compare_exchange_weak(
+                    word, word | kLocked, std::memory_order_acquire, std::memory_order_relaxed))
                 return true;
         }
         return false;
@@ -150,7 +150,7 @@ private:
     static constexpr uint32_t kContended = 4;
     static constexpr uint32_t kHasWaiters = 8;
 
-    void lock_slow();
+    void lock_slow() ACQUIRE();
     bool set_slow(AfterSet after);
     bool reset_slow();
     void satisfy_waiters(WakeList& wakes) REQUIRES(this);

@@ -14,15 +14,16 @@
 namespace io {
 class CompletionQueue;
 class Irp;
-}
+} // namespace io
 
 namespace ke {
 
 /// A thread: its current wait, its APC queue, its alert. Counterpart: KTHREAD / ETHREAD.
 ///
 /// Any Linux thread becomes one on its first call. Owner: references; the running thread holds one
-/// until it exits, then the object becomes signaled. Locks: m_apc_lock for queue and alert, m_irp_lock
-/// for the list of requests; both are leaves and may be taken with dispatcher objects locked.
+/// until it exits, then the object becomes signaled. Locks: m_apc_lock for queue and alert,
+/// m_irp_lock for the list of requests; both are leaves and may be taken with dispatcher objects
+/// locked.
 class Thread final : public ob::Object {
 public:
     static constexpr uint32_t kMaxWaitObjects = MAXIMUM_WAIT_OBJECTS;
@@ -54,9 +55,9 @@ public:
     /// Returns whether there was one. Counterpart: KiDeliverApc.
     bool deliver_apcs() EXCLUDES(m_apc_lock);
 
-    // The wait of this thread. begin_wait, arm_alerts, end_wait and wait_block are called by the
-    // thread itself, try_end_wait by anyone who may know that the current wait still runs: holding
-    // the lock of an object with a block of the wait, or of the queue the thread waits in.
+    // The wait of this thread. begin_wait, arm_alerts and sleep are called by the thread itself,
+    // try_end_wait by anyone who may know that the current wait still runs: holding the lock of an
+    // object with a block of the wait, or of the queue the thread waits in.
 
     void begin_wait();
     /// From here on alerts and APCs may end the wait; one that is there already does so now.
@@ -75,7 +76,7 @@ public:
     // For io.
 
     /// Requests this thread issued and that are pending. Counterpart: ETHREAD.IrpList.
-    Lock& irp_lock() { return m_irp_lock; }
+    Lock& irp_lock() RETURN_CAPABILITY(m_irp_lock) { return m_irp_lock; }
     io::Irp*& first_irp() REQUIRES(m_irp_lock) { return m_first_irp; }
     /// The completion queue whose packets the thread works on, null before its first removal.
     /// Only the thread itself touches it. Counterpart: KTHREAD.Queue.
@@ -90,6 +91,10 @@ private:
     static Thread* attach();
     void run_down() EXCLUDES(m_apc_lock);
     Apc* take_apc() EXCLUDES(m_apc_lock);
+    NTSTATUS sleep_until_ended(const DueTime& due);
+    /// try_end_wait for alerts and APCs, which only end a wait that is alertable now.
+    bool try_interrupt(NTSTATUS result, const std::atomic<uint32_t>** wake);
+    bool end_wait_that_has(uint32_t bits, NTSTATUS result, const std::atomic<uint32_t>** wake);
 
     // m_wait_word: 0 no wait; kRunning with kAlertable and kAsleep; or kEnded | result.
     static constexpr uint32_t kRunning = 0x10000000;

@@ -17,4 +17,5 @@
 #define RELEASE(...) KE_ATTRIBUTE(release_capability(__VA_ARGS__))
 #define TRY_ACQUIRE(...) KE_ATTRIBUTE(try_acquire_capability(__VA_ARGS__))
 #define ASSERT_CAPABILITY(...) KE_ATTRIBUTE(assert_capability(__VA_ARGS__))
+#define RETURN_CAPABILITY(lock) KE_ATTRIBUTE(lock_returned(lock))
 #define NO_THREAD_SAFETY_ANALYSIS KE_ATTRIBUTE(no_thread_safety_analysis)

@@ -1,0 +1,64 @@
+#include "ke/pool.h"
+
+#include <atomic>
+#include <cstdlib>
+
+namespace ke {
+
+namespace {
+
+std::atomic<int64_t> g_blocks_in_use { 0 };
+std::atomic<int64_t> g_successes_left { -1 };
+std::atomic<bool> g_failure_happened { false };
+
+/// Is this the allocation that is to fail?
+bool is_ordered_to_fail()
+{
+    int64_t left = g_successes_left.load(std::memory_order_relaxed);
+    while (left >= 0) {
+        if (g_successes_left.compare_exchange_weak(left, left - 1)) {
+            if (left == 0)
+                g_failure_happened = true;
+            return left == 0;
+        }
+    }
+    return false;
+}
+
+} // namespace
+
+void* pool_allocate(size_t size)
+{
+    if (is_ordered_to_fail())
+        return nullptr;
+    void* memory = std::calloc(1, size);
+    if (memory)
+        g_blocks_in_use.fetch_add(1, std::memory_order_relaxed);
+    return memory;
+}
+
+void pool_free(void* memory)
+{
+    if (!memory)
+        return;
+    g_blocks_in_use.fetch_sub(1, std::memory_order_relaxed);
+    std::free(memory);
+}
+
+int64_t pool_blocks_in_use()
+{
+    return g_blocks_in_use.load(std::memory_order_relaxed);
+}
+
+void pool_fail_after(int64_t successes)
+{
+    g_failure_happened = false;
+    g_successes_left = successes;
+}
+
+bool pool_failure_happened()
+{
+    return g_failure_happened;
+}
+
+} // namespace ke

@@ -1,0 +1,209 @@
+#include "ke/thread.h"
+
+#include <pthread.h>
+
+#include "io/irp.h"
+#include "ke/futex.h"
+#include "ke/pool.h"
+
+namespace ke {
+
+thread_local Thread* Thread::t_current = nullptr;
+
+namespace {
+
+pthread_once_t g_exit_key_once = PTHREAD_ONCE_INIT;
+pthread_key_t g_exit_key;
+
+void on_thread_exit(void*)
+{
+    Thread::detach();
+}
+
+} // namespace
+
+Thread::Thread()
+    : Object(object_type(), &m_exit)
+{
+}
+
+Thread* Thread::attach()
+{
+    Thread* thread = pool_new<Thread>();
+    if (!thread)
+        return nullptr;
+    pthread_once(&g_exit_key_once, [] { pthread_key_create(&g_exit_key, on_thread_exit); });
+    pthread_setspecific(g_exit_key, thread);
+    t_current = thread; // holds the first reference
+    return thread;
+}
+
+void Thread::detach()
+{
+    Thread* thread = t_current;
+    if (!thread)
+        return;
+    thread->run_down(); // still the current thread: completions on the way may ask
+    t_current = nullptr;
+    pthread_setspecific(g_exit_key, nullptr);
+    thread->dereference();
+}
+
+void Thread::run_down()
+{
+    io::cancel_all_of_exiting_thread(*this);
+    io::CompletionQueue::leave(*this);
+    {
+        LockGuard guard(m_apc_lock);
+        m_has_exited = true; // from here on nothing is queued
+    }
+    while (Apc* apc = take_apc()) {
+        if (apc->release)
+            apc->release(*apc);
+    }
+    m_exit.set();
+}
+
+bool Thread::queue_apc(Apc& apc)
+{
+    const std::atomic<uint32_t>* wake = nullptr;
+    {
+        LockGuard guard(m_apc_lock);
+        if (m_has_exited)
+            return false;
+        apc.next = nullptr;
+        (m_last_apc ? m_last_apc->next : m_first_apc) = &apc;
+        m_last_apc = &apc;
+        try_interrupt(STATUS_USER_APC, &wake);
+    }
+    if (wake)
+        futex_wake(wake, 1);
+    return true;
+}
+
+Apc* Thread::take_apc()
+{
+    LockGuard guard(m_apc_lock);
+    Apc* apc = m_first_apc;
+    if (apc) {
+        m_first_apc = apc->next;
+        if (!m_first_apc)
+            m_last_apc = nullptr;
+    }
+    return apc;
+}
+
+bool Thread::deliver_apcs()
+{
+    bool was_any = false;
+    while (Apc* apc = take_apc()) {
+        const Apc call = *apc;
+        if (apc->release)
+            apc->release(*apc);
+        call.routine(call.arguments[0], call.arguments[1], call.arguments[2]);
+        was_any = true;
+    }
+    return was_any;
+}
+
+NTSTATUS Thread::alert()
+{
+    const std::atomic<uint32_t>* wake = nullptr;
+    {
+        LockGuard guard(m_apc_lock);
+        if (m_has_exited)
+            return STATUS_THREAD_IS_TERMINATING;
+        if (!try_interrupt(STATUS_ALERTED, &wake))
+            m_is_alerted = true; // for the next alertable wait
+    }
+    if (wake)
+        futex_wake(wake, 1);
+    return STATUS_SUCCESS;
+}
+
+bool Thread::test_alert()
+{
+    LockGuard guard(m_apc_lock);
+    return std::exchange(m_is_alerted, false);
+}
+
+void Thread::begin_wait()
+{
+    m_wait_word.store(kRunning, std::memory_order_relaxed);
+}
+
+void Thread::arm_alerts()
+{
+    uint32_t word = m_wait_word.load(std::memory_order_relaxed);
+    do {
+        if (!(word & kRunning))
+            return; // has ended already
+    } while (!m_wait_word.compare_exchange_weak(word, word | kAlertable));
+
+    // Whoever queues from now on sees kAlertable; what was queued before, we see here.
+    LockGuard guard(m_apc_lock);
+    const std::atomic<uint32_t>* wake = nullptr; // ourselves: awake
+    if (m_is_alerted) {
+        if (try_interrupt(STATUS_ALERTED, &wake))
+            m_is_alerted = false;
+    } else if (m_first_apc) {
+        try_interrupt(STATUS_USER_APC, &wake);
+    }
+}
+
+bool Thread::try_end_wait(NTSTATUS result, const std::atomic<uint32_t>** wake)
+{
+    return end_wait_that_has(kRunning, result, wake);
+}
+
+bool Thread::try_interrupt(NTSTATUS result, const std::atomic<uint32_t>** wake)
+{
+    return end_wait_that_has(kRunning | kAlertable, result, wake);
+}
+
+bool Thread::end_wait_that_has(uint32_t bits, NTSTATUS result, const std::atomic<uint32_t>** wake)
+{
+    uint32_t word = m_wait_word.load(std::memory_order_relaxed);
+    do {
+        if ((word & bits) != bits)
+            return false;
+    } while (!m_wait_word.compare_exchange_weak(word, kEnded | static_cast<uint32_t>(result),
+        std::memory_order_acq_rel, std::memory_order_relaxed));
+    // Only the address from here on: the thread may be running again, or gone.
+    *wake = word & kAsleep ? &m_wait_word : nullptr;
+    return true;
+}
+
+NTSTATUS Thread::sleep(const DueTime& due)
+{
+    // A thread that works for a completion port makes room for another one while it sleeps.
+    io::CompletionQueue* queue = due.is_now() ? nullptr : m_completion_queue;
+    if (queue && m_wait_word.load(std::memory_order_acquire) & kRunning)
+        queue->on_thread_blocked();
+    else
+        queue = nullptr;
+    const NTSTATUS result = sleep_until_ended(due);
+    if (queue)
+        queue->on_thread_resumed();
+    return result;
+}
+
+NTSTATUS Thread::sleep_until_ended(const DueTime& due)
+{
+    for (;;) {
+        uint32_t word = m_wait_word.load(std::memory_order_acquire);
+        if (word & kEnded)
+            return static_cast<NTSTATUS>(word & ~kEnded);
+        if (!(word & kAsleep) && !due.is_now()) {
+            // Tells whoever ends the wait that a wake-up is needed.
+            m_wait_word.compare_exchange_weak(word, word | kAsleep);
+            continue;
+        }
+        if (due.is_now() || !futex_wait(m_wait_word, word, due)) {
+            const std::atomic<uint32_t>* wake = nullptr;
+            try_end_wait(STATUS_TIMEOUT, &wake); // the next round reads who won
+        }
+    }
+}
+
+} // namespace ke

@@ -1,0 +1,54 @@
+#include "ke/time.h"
+
+#include <ctime>
+
+namespace ke {
+
+namespace {
+
+constexpr int64_t kTicksPerSecond = 10'000'000;
+constexpr int64_t kSecondsFrom1601To1970 = 11'644'473'600;
+
+int64_t ticks_of(clockid_t clock)
+{
+    timespec now {};
+    clock_gettime(clock, &now);
+    return now.tv_sec * kTicksPerSecond + now.tv_nsec / 100;
+}
+
+} // namespace
+
+int64_t system_time()
+{
+    return ticks_of(CLOCK_REALTIME) + kSecondsFrom1601To1970 * kTicksPerSecond;
+}
+
+int64_t interrupt_time()
+{
+    return ticks_of(CLOCK_MONOTONIC);
+}
+
+DueTime DueTime::from_timeout(const LARGE_INTEGER* timeout)
+{
+    if (!timeout)
+        return never();
+    const int64_t ticks = timeout->QuadPart;
+    if (ticks == 0)
+        return now();
+
+    int64_t distance;
+    if (ticks > 0) {
+        distance = ticks - system_time();
+        if (distance <= 0)
+            return now();
+    } else if (ticks == INT64_MIN) {
+        return never(); // has no positive counterpart; it is 29,000 years away
+    } else {
+        distance = -ticks;
+    }
+    const int64_t start = ke::interrupt_time();
+    // What lies past the end of the clock never comes.
+    return distance < INT64_MAX - start ? DueTime(start + distance) : never();
+}
+
+} // namespace ke
