@@ -56,14 +56,13 @@ protected:
     void on_last_reference_dropped() override { }
 
 private:
-    /// Does what the request asks. On the issuing thread, no lock held. Returns STATUS_PENDING after
-    /// irp.pend(), else the result, with `information` set, and the request is over.
-    /// Error statuses (0xC...) reach the caller as the service's result only: no event, no APC, no
+    /// Does what the request asks. On the issuing thread, no lock held. Returns STATUS_PENDING
+    /// after irp.pend(), else the result, with `information` set, and the request is over. Error
+    /// statuses (0xC...) reach the caller as the service's result only: no event, no APC, no
     /// packet, no status block. Counterpart: the driver's dispatch routine.
     virtual NTSTATUS dispatch(Irp& irp, ULONG_PTR& information) = 0;
 
     friend class Irp;
-    friend class IrpLists;
     friend NTSTATUS issue(File& file, const Parameters& parameters, Delivery delivery);
 
     const Mode m_mode;

@@ -53,11 +53,12 @@ class Irp {
 public:
     /// Called, with no lock held, after a canceller has claimed the request. Takes it off the
     /// driver's queue; the canceller completes it afterwards with the returned status
-    /// (STATUS_CANCELLED as a rule). Counterpart: DRIVER_CANCEL.
-    using CancelRoutine = NTSTATUS (*)(Irp& irp);
+    /// (STATUS_CANCELLED as a rule) and `information` (0 unless set). Counterpart: DRIVER_CANCEL.
+    using CancelRoutine = NTSTATUS (*)(Irp& irp, ULONG_PTR& information);
 
     /// Errors: null = memory is out.
-    static Irp* create(ke::Thread& thread, File& file, const Parameters& parameters, Delivery delivery);
+    static Irp* create(
+        ke::Thread& thread, File& file, const Parameters& parameters, Delivery delivery);
 
     const Parameters& parameters() const { return m_parameters; }
     File& file() const { return *m_file; }
@@ -67,7 +68,9 @@ public:
 
     /// Makes the request pending: from here on it can be cancelled, and dispatch must return
     /// STATUS_PENDING whatever happens to it meanwhile. Put it on the driver's queue first and keep
-    /// the driver's lock across both, so that the cancel routine finds what it looks for. Leaf.
+    /// the driver's lock across both, so that the cancel routine finds what it looks for. A driver
+    /// checks under the same lock that its file's last handle is still open: what is pended later
+    /// is not cancelled by the close.
     void pend(CancelRoutine cancel);
 
     // For drivers, later.
@@ -94,19 +97,26 @@ public:
 
     Irp(ke::Thread& thread, File& file, const Parameters& parameters, Delivery&& delivery);
 
+    ~Irp();
+
 private:
     friend class File;
-    friend class IrpLists;
     friend NTSTATUS issue(File& file, const Parameters& parameters, Delivery delivery);
+    friend void cancel_all_of_exiting_thread(ke::Thread& thread);
 
     enum State : uint32_t { kIssued, kPending, kClaimed, kCompleted };
 
-    ~Irp();
+    /// Cancels a request the caller has claimed and holds.
+    void cancel_claimed();
+    void link();
+    void unlink();
+    bool wants_packet() const;
+    /// Tells the caller: status block, then event, APC, packet.
     void deliver(NTSTATUS status, ULONG_PTR information);
+    NTSTATUS wait_until_completed();
 
     std::atomic<uint32_t> m_references { 1 };
     std::atomic<uint32_t> m_state { kIssued };
-    bool m_was_pended = false;
     const Parameters m_parameters;
     Delivery m_delivery;
     ob::Ref<File> m_file;
@@ -118,8 +128,15 @@ private:
     Irp* m_thread_next = nullptr;
     Irp* m_thread_previous = nullptr;
     // A completion needs no memory: its packet and its APC are part of the request.
-    Packet m_packet;
-    ke::Apc m_apc;
+    struct OwnPacket : Packet {
+        Irp* irp = nullptr;
+    } m_packet;
+    struct OwnApc : ke::Apc {
+        Irp* irp = nullptr;
+    } m_apc;
+    // For synchronous files: the issuing thread waits for it.
+    ke::DispatcherObject m_done { ke::DispatcherObject::Kind::Notification, false };
+    NTSTATUS m_status = 0; // written before m_done is set
 };
 
 /// Sends a request to the file and waits for its end if the handle is synchronous. Returns what the

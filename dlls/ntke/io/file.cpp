@@ -1,0 +1,63 @@
+#include "io/file.h"
+
+namespace io {
+
+File::File(Mode mode)
+    : Object(object_type(), &m_event)
+    , m_mode(mode)
+{
+}
+
+File::~File()
+{
+    if (CompletionQueue* queue = m_queue.load(std::memory_order_relaxed))
+        queue->dereference();
+}
+
+NTSTATUS File::associate(ob::Ref<CompletionQueue> queue, ULONG_PTR key)
+{
+    if (m_mode != Mode::Asynchronous)
+        return STATUS_INVALID_PARAMETER;
+    ke::LockGuard guard(m_irp_lock);
+    if (has_completion_queue())
+        return STATUS_INVALID_PARAMETER;
+    m_key = key;
+    m_queue.store(queue.release(), std::memory_order_release);
+    return STATUS_SUCCESS;
+}
+
+NTSTATUS File::add_completion_modes(uint32_t modes)
+{
+    if (modes & ~uint32_t { kSkipCompletionPortOnSuccess | kSkipSetEventOnHandle })
+        return STATUS_INVALID_PARAMETER;
+    m_completion_modes.fetch_or(modes, std::memory_order_relaxed);
+    return STATUS_SUCCESS;
+}
+
+uint32_t File::cancel(const IO_STATUS_BLOCK* iosb, const ke::Thread* thread)
+{
+    uint32_t cancelled = 0;
+    for (;;) {
+        Irp* victim = nullptr;
+        {
+            ke::LockGuard guard(m_irp_lock);
+            for (Irp* irp = m_first_irp; irp && !victim; irp = irp->m_file_next) {
+                if (iosb && irp->m_delivery.iosb != iosb)
+                    continue;
+                if (thread && irp->m_thread.get() != thread)
+                    continue;
+                if (irp->claim()) { // else it is completing: too late, and no loss
+                    irp->hold();
+                    victim = irp;
+                }
+            }
+        }
+        if (!victim)
+            return cancelled;
+        victim->cancel_claimed(); // unlinks it, so the next round finds another
+        victim->release();
+        ++cancelled;
+    }
+}
+
+} // namespace io
