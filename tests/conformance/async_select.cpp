@@ -1,0 +1,387 @@
+// WSAAsyncSelect: network events as window messages.
+
+#include "network_events.h"
+
+#include <vector>
+
+using namespace conformance;
+
+namespace {
+
+constexpr UINT kMessage = WM_APP + 7;
+
+/// A message-only window of the test thread; destroyed by the fixture.
+HWND window;
+
+int make_window(void**)
+{
+    window = CreateWindowExW(0, L"STATIC", L"", 0, 0, 0, 0, 0, HWND_MESSAGE, nullptr,
+        GetModuleHandleW(nullptr), nullptr);
+    return window ? 0 : -1;
+}
+
+int destroy_window(void**)
+{
+    DestroyWindow(window);
+    window = nullptr;
+    return 0;
+}
+
+struct Posted {
+    SOCKET socket;
+    int event;
+    int error;
+};
+
+/// The next message of the window, if one is there.
+bool next_message(Posted* posted)
+{
+    MSG message;
+    if (!PeekMessageW(&message, window, kMessage, kMessage, PM_REMOVE))
+        return false;
+    *posted = { static_cast<SOCKET>(message.wParam), WSAGETSELECTEVENT(message.lParam),
+        WSAGETSELECTERROR(message.lParam) };
+    return true;
+}
+
+/// The next message must be this one.
+void assert_message(SOCKET socket, int event, int error = 0, Where where = Where::current())
+{
+    Posted posted;
+    const ULONGLONG start = GetTickCount64();
+    while (!next_message(&posted)) {
+        const ULONGLONG passed = GetTickCount64() - start;
+        if (passed >= kEventLimit)
+            fail_at(where, "no message came for event %#x", event);
+        MsgWaitForMultipleObjects(
+            0, nullptr, FALSE, static_cast<DWORD>(kEventLimit - passed), QS_POSTMESSAGE);
+    }
+    if (posted.socket != socket || posted.event != event || posted.error != error)
+        fail_at(where, "message for event %#x with error %d instead of %#x with %d%s", posted.event,
+            posted.error, event, error, posted.socket == socket ? "" : " and of another socket");
+}
+
+void assert_no_message(Where where = Where::current())
+{
+    Posted posted;
+    let_it_settle();
+    if (next_message(&posted))
+        fail_at(where, "unexpected message for event %#x", posted.event);
+}
+
+void select_messages(SOCKET socket, long mask = kUsualEvents, Where where = Where::current())
+{
+    if (WSAAsyncSelect(socket, window, kMessage, mask) != 0)
+        fail_at(where, "WSAAsyncSelect failed with %d", WSAGetLastError());
+}
+
+TcpPair new_selected_pair(long mask)
+{
+    const TcpPair pair = new_tcp_pair();
+    select_messages(pair.server, mask);
+    return pair;
+}
+
+// --- The call
+
+void message_select_refuses_what_is_no_socket(void**) // [WSAAsyncSelect/1]
+{
+    assert_wsa_fails(
+        WSAAsyncSelect(INVALID_SOCKET, window, kMessage, FD_READ), SOCKET_ERROR, WSAENOTSOCK);
+    assert_wsa_fails(
+        WSAAsyncSelect(0x7ffff0, window, kMessage, FD_READ), SOCKET_ERROR, WSAENOTSOCK);
+}
+
+void message_select_refuses_what_is_no_window(void**) // [WSAAsyncSelect/1]
+{
+    const HWND garbage = reinterpret_cast<HWND>(static_cast<uintptr_t>(0x7ffff0));
+    assert_wsa_fails(
+        WSAAsyncSelect(tcp_socket(), garbage, kMessage, FD_READ), SOCKET_ERROR, WSAEINVAL);
+}
+
+void a_message_carries_socket_event_and_error(void**) // [WSAAsyncSelect/2]
+{
+    const TcpPair pair = new_selected_pair(FD_READ);
+
+    send_text(pair.client, "x");
+    assert_message(pair.server, FD_READ, 0);
+    assert_no_message();
+}
+
+void a_selected_socket_is_nonblocking_and_stays_so(void**) // [WSAAsyncSelect/3]
+{
+    const TcpPair pair = new_selected_pair(FD_READ);
+    u_long blocking = 0;
+    char byte;
+
+    assert_wsa_fails(recv(pair.server, &byte, 1, 0), SOCKET_ERROR, WSAEWOULDBLOCK);
+    assert_wsa_fails(ioctlsocket(pair.server, FIONBIO, &blocking), SOCKET_ERROR, WSAEINVAL);
+    assert_wsa_ok(WSAAsyncSelect(pair.server, window, 0, 0));
+    assert_wsa_ok(ioctlsocket(pair.server, FIONBIO, &blocking));
+}
+
+void cancelling_stops_messages(void**) // [WSAAsyncSelect/4]
+{
+    const TcpPair pair = new_selected_pair(FD_READ);
+
+    assert_wsa_ok(WSAAsyncSelect(pair.server, window, 0, 0));
+    send_text(pair.client, "x");
+    wait_until_readable(pair.server);
+    assert_no_message();
+}
+
+void cancelling_keeps_posted_messages(void**) // [WSAAsyncSelect/4]
+{
+    const TcpPair pair = new_selected_pair(FD_READ);
+    send_text(pair.client, "x");
+    MsgWaitForMultipleObjects(0, nullptr, FALSE, kEventLimit, QS_POSTMESSAGE);
+
+    assert_wsa_ok(WSAAsyncSelect(pair.server, window, 0, 0));
+    assert_message(pair.server, FD_READ);
+}
+
+void a_call_from_another_thread_posts_to_the_window(void**) // [WSAAsyncSelect/6]
+{
+    const TcpPair pair = new_tcp_pair();
+    const HWND target = window;
+    Background* selecting
+        = run_in_background([=] { return WSAAsyncSelect(pair.server, target, kMessage, FD_READ); });
+    assert_int_equal(join(selecting).value, 0);
+
+    send_text(pair.client, "x");
+    assert_message(pair.server, FD_READ);
+}
+
+void event_select_ends_message_select(void**) // [WSAAsyncSelect/9] [WSAEventSelect/11]
+{
+    const TcpPair pair = new_selected_pair(FD_READ);
+    const WSAEVENT event = new_event();
+
+    select_events(pair.server, event, FD_READ);
+    send_text(pair.client, "x");
+    assert_events(pair.server, event, FD_READ);
+    assert_no_message();
+}
+
+void message_select_ends_event_select(void**) // [WSAAsyncSelect/9] [WSAEventSelect/11]
+{
+    const TcpPair pair = new_tcp_pair();
+    const WSAEVENT event = new_event();
+    select_events(pair.server, event, FD_READ);
+
+    select_messages(pair.server, FD_READ);
+    send_text(pair.client, "x");
+    assert_message(pair.server, FD_READ);
+    assert_false(is_signaled(event));
+}
+
+// --- What is posted
+
+void a_connection_posts_connect_then_write(void**) // [WSAAsyncSelect/2]
+{
+    const Listener listener = new_listener();
+    const SOCKET client = tcp_socket();
+    select_messages(client);
+
+    if (connect(
+            client, reinterpret_cast<const sockaddr*>(&listener.address), listener.address_length)
+        != 0)
+        assert_int_equal(WSAGetLastError(), WSAEWOULDBLOCK);
+    assert_message(client, FD_CONNECT);
+    assert_message(client, FD_WRITE);
+    assert_no_message();
+}
+
+void a_connection_made_before_posts_write_only(void**) // [WSAAsyncSelect/5]
+{
+    const Listener listener = new_listener();
+    const SOCKET client = connect_to(listener);
+
+    select_messages(client);
+    assert_message(client, FD_WRITE);
+    assert_no_message();
+}
+
+void a_refused_connection_posts_connect_with_its_error(void**) // [WSAAsyncSelect/2]
+{
+    const SOCKET client = tcp_socket();
+    sockaddr_storage address;
+    const int length = refusing_address(&address);
+    select_messages(client);
+
+    assert_wsa_fails(connect(client, reinterpret_cast<sockaddr*>(&address), length), SOCKET_ERROR,
+        WSAEWOULDBLOCK);
+    assert_message(client, FD_CONNECT, WSAECONNREFUSED);
+    assert_no_message();
+}
+
+void selecting_again_posts_what_is_still_true(void**) // [WSAAsyncSelect/5]
+{
+    const TcpPair pair = new_selected_pair(FD_READ | FD_WRITE);
+    assert_message(pair.server, FD_WRITE);
+    send_text(pair.client, "x");
+    assert_message(pair.server, FD_READ);
+    assert_no_message();
+
+    select_messages(pair.server, FD_READ);
+    assert_message(pair.server, FD_READ);
+    select_messages(pair.server, FD_WRITE);
+    assert_message(pair.server, FD_WRITE);
+    assert_no_message();
+}
+
+void a_queued_connection_is_posted_again_by_a_new_selection(void**) // [WSAAsyncSelect/5]
+{
+    const Listener listener = new_listener();
+    select_messages(listener.socket, FD_ACCEPT);
+    connect_to(listener);
+    assert_message(listener.socket, FD_ACCEPT);
+    assert_no_message();
+
+    select_messages(listener.socket, FD_ACCEPT);
+    assert_message(listener.socket, FD_ACCEPT);
+}
+
+void more_data_is_not_posted_before_a_receive(void**) // [WSAAsyncSelect/7]
+{
+    const TcpPair pair = new_selected_pair(FD_READ);
+    char data[16];
+    send_text(pair.client, "hello");
+    assert_message(pair.server, FD_READ);
+
+    send_text(pair.client, "hello");
+    wait_until_received(pair.server, 10);
+    assert_no_message();
+    assert_int_equal(recv(pair.server, data, 2, 0), 2);
+    assert_message(pair.server, FD_READ);
+    assert_int_equal(recv(pair.server, data, sizeof(data), 0), 8);
+    assert_no_message();
+}
+
+void a_second_connection_is_not_posted_before_accept(void**) // [WSAAsyncSelect/7]
+{
+    const Listener listener = new_listener();
+    select_messages(listener.socket, FD_ACCEPT);
+    connect_to(listener);
+    assert_message(listener.socket, FD_ACCEPT);
+    connect_to(listener);
+    assert_no_message();
+
+    accept_from(listener);
+    assert_message(listener.socket, FD_ACCEPT);
+}
+
+void a_peek_posts_read_again(void**) // [WSAAsyncSelect/10]
+{
+    const TcpPair pair = new_selected_pair(FD_READ);
+    char data[16];
+    send_text(pair.client, "hello");
+    wait_until_received(pair.server, 5);
+    assert_message(pair.server, FD_READ);
+
+    assert_int_equal(recv(pair.server, data, sizeof(data), MSG_PEEK), 5);
+    assert_message(pair.server, FD_READ);
+}
+
+void a_failed_receive_posts_read_again(void**) // [WSAAsyncSelect/11]
+{
+    const TcpPair pair = new_selected_pair(FD_READ);
+    char byte;
+    send_text(pair.client, "hello");
+    wait_until_received(pair.server, 5);
+    assert_message(pair.server, FD_READ);
+
+    assert_wsa_fails(recv(pair.server, &byte, -1, 0), SOCKET_ERROR, WSAEFAULT);
+    assert_message(pair.server, FD_READ);
+}
+
+void an_accepted_socket_inherits_window_and_mask(void**) // [WSAAsyncSelect/8]
+{
+    const Listener listener = new_listener();
+    select_messages(listener.socket, FD_ACCEPT | FD_READ);
+    const SOCKET client = connect_to(listener);
+    assert_message(listener.socket, FD_ACCEPT);
+    const SOCKET server = accept_from(listener);
+
+    send_text(client, "x");
+    assert_message(server, FD_READ);
+}
+
+void the_end_of_the_peer_is_posted(void**) // [WSAAsyncSelect/2]
+{
+    const TcpPair pair = new_selected_pair(FD_CLOSE);
+
+    close_owned(pair.client);
+    assert_message(pair.server, FD_CLOSE, 0);
+    assert_no_message();
+}
+
+void a_reset_is_posted_as_an_abort(void**) // [WSAAsyncSelect/12]
+{
+    const TcpPair pair = new_selected_pair(FD_CLOSE);
+
+    reset_connection(pair.client);
+    assert_message(pair.server, FD_CLOSE, WSAECONNABORTED);
+}
+
+void a_reset_is_posted_again_by_a_new_selection(void**) // [WSAAsyncSelect/12]
+{
+    const TcpPair pair = new_selected_pair(FD_CLOSE);
+    reset_connection(pair.client);
+    assert_message(pair.server, FD_CLOSE, WSAECONNABORTED);
+
+    select_messages(pair.server, FD_CLOSE);
+    assert_message(pair.server, FD_CLOSE, WSAECONNABORTED);
+}
+
+void closing_the_socket_posts_nothing(void**) // [WSAAsyncSelect/13]
+{
+    const TcpPair pair = new_selected_pair(FD_READ | FD_CLOSE);
+
+    close_owned(pair.server);
+    assert_no_message();
+}
+
+void closing_the_handle_of_a_socket_posts_close(void**) // [WSAAsyncSelect/13]
+{
+    const TcpPair pair = new_selected_pair(FD_READ | FD_CLOSE);
+
+    assert_true(CloseHandle(reinterpret_cast<HANDLE>(pair.server)));
+    assert_message(pair.server, FD_CLOSE);
+    // The table of sockets still has the value; closing it there must harm nobody.
+    disown(pair.server);
+    closesocket(pair.server);
+}
+
+#define window_case(function) cmocka_unit_test_setup_teardown(function, make_window, destroy_window)
+
+const CMUnitTest kCases[] = {
+    window_case(message_select_refuses_what_is_no_socket),
+    window_case(message_select_refuses_what_is_no_window),
+    window_case(a_message_carries_socket_event_and_error),
+    window_case(a_selected_socket_is_nonblocking_and_stays_so),
+    window_case(cancelling_stops_messages),
+    window_case(cancelling_keeps_posted_messages),
+    window_case(a_call_from_another_thread_posts_to_the_window),
+    window_case(event_select_ends_message_select),
+    window_case(message_select_ends_event_select),
+    window_case(a_connection_posts_connect_then_write),
+    window_case(a_connection_made_before_posts_write_only),
+    window_case(a_refused_connection_posts_connect_with_its_error),
+    window_case(selecting_again_posts_what_is_still_true),
+    window_case(a_queued_connection_is_posted_again_by_a_new_selection),
+    window_case(more_data_is_not_posted_before_a_receive),
+    window_case(a_second_connection_is_not_posted_before_accept),
+    window_case(a_peek_posts_read_again),
+    window_case(a_failed_receive_posts_read_again),
+    window_case(an_accepted_socket_inherits_window_and_mask),
+    window_case(the_end_of_the_peer_is_posted),
+    window_case(a_reset_is_posted_as_an_abort),
+    window_case(a_reset_is_posted_again_by_a_new_selection),
+    window_case(closing_the_socket_posts_nothing),
+    window_case(closing_the_handle_of_a_socket_posts_close),
+};
+
+} // namespace
+
+CONFORMANCE_GROUP(async_select, kCases);
