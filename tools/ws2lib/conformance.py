@@ -1,0 +1,117 @@
+"""Runs conformance.exe on one side (a Wine, an architecture, our DLL or the builtin) and judges it by
+the side's known gaps. One process per group; after a crash or a hang, one per case that is left."""
+
+from pathlib import Path
+
+from . import paths, tap
+from .report import Report
+from .ui import Failure
+from .wine import Prefix, Wine, fresh_prefix, proof_of_library
+
+GROUP_LIMIT = 900  # seconds; only there to end a hang, which the program itself sees much sooner
+CASE_LIMIT = 300
+
+
+def run(report: Report, wine: Wine, arch: str, dll: str) -> None:
+    program = paths.test_program(arch, "conformance")
+    gaps = Gaps(expected_files(wine.version, arch, dll))
+    with fresh_prefix(wine, dll) as prefix:
+        listing = prefix.run(program, "--list", timeout=CASE_LIMIT)
+        groups = listing.output.split()
+        if listing.exit_code != 0 or not groups:
+            report.fail("conformance --list", f"exit code {listing.exit_code}",
+                        listing.output.splitlines())
+            return
+        for group in groups:
+            _run_group(report, prefix, program, dll, group, gaps)
+    for name in gaps.unused():
+        report.fail(name, f"is listed in {gaps.files[name].name}, but there is no such case")
+
+
+def expected_files(version: str, arch: str, dll: str) -> list[Path]:
+    """A side's gaps: those of the DLL, and those it has on this Wine or this architecture only."""
+    folder = paths.ROOT / "tests" / "expected"
+    names = [f"{dll}.txt", f"{dll}-{version}.txt", f"{dll}-{arch}.txt", f"{dll}-{version}-{arch}.txt"]
+    return [folder / name for name in names if (folder / name).is_file()]
+
+
+class Gaps:
+    """The cases known to fail on a side: `group.case  # cause`, one per line."""
+
+    def __init__(self, sources: list[Path]):
+        self.causes: dict[str, str] = {}
+        self.files: dict[str, Path] = {}
+        self._met: set[str] = set()
+        for path in sources:
+            for number, line in enumerate(path.read_text().splitlines(), 1):
+                entry, _, cause = line.partition("#")
+                if not entry.strip():
+                    continue
+                if not cause.strip():
+                    raise Failure(f"{path}:{number}: a known gap needs its cause: `group.case  # cause`")
+                self.causes[entry.strip()] = cause.strip()
+                self.files[entry.strip()] = path
+
+    def judge(self, report: Report, name: str, case: tap.Case) -> None:
+        self._met.add(name)
+        if case.skipped is not None:
+            report.skip(name, case.skipped or "the case skipped itself")
+        elif case.ok and name in self.causes:
+            report.fail(name, f"passes, but is listed in {self.files[name].name} as a gap; take it out")
+        elif case.ok:
+            report.ok()
+        else:
+            self.failed(report, name, "an assertion failed", case.details)
+
+    def failed(self, report: Report, name: str, why: str, details: list[str]) -> None:
+        self._met.add(name)
+        if name in self.causes:
+            report.gap(name, self.causes[name])
+        else:
+            report.fail(name, why, details)
+
+    def unused(self) -> list[str]:
+        return sorted(set(self.causes) - self._met)
+
+
+def _run_group(report: Report, prefix: Prefix, program: Path, dll: str, group: str, gaps: Gaps) -> None:
+    done = _run_cases(report, prefix, program, dll, group, None, gaps)
+    if done is None:
+        return
+    listing = prefix.run(program, "--list", group, timeout=CASE_LIMIT).output.split()
+    if not listing:
+        report.fail(group, "ended early, and its cases cannot be listed")
+    for case in listing:
+        if case not in done:
+            _run_cases(report, prefix, program, dll, group, case, gaps)
+
+
+def _run_cases(report: Report, prefix: Prefix, program: Path, dll: str, group: str, only: str | None,
+               gaps: Gaps) -> set[str] | None:
+    """Runs a group, or one case of it. Returns None when that was complete, else the cases that have
+    their verdict; a single case always gets one."""
+    product = paths.PRODUCT if dll != "builtin" else paths.BUILTIN_PRODUCT
+    words = ["--expect-product", product, *(["--filter", only] if only else []), group]
+    outcome = prefix.run(program, *words, timeout=CASE_LIMIT if only else GROUP_LIMIT)
+    if outcome.exit_code is not None:
+        proof_of_library(outcome.output, dll != "builtin")
+    result = tap.parse(outcome.output)
+    for case in result.cases:
+        gaps.judge(report, f"{group}.{case.name}", case)
+    done = {case.name for case in result.cases}
+    if outcome.exit_code is not None and result.is_complete():
+        return None
+    if only is None:
+        return done
+    if only not in done:
+        gaps.failed(report, f"{group}.{only}", _how_it_ended(outcome.exit_code, result),
+                    outcome.output.splitlines()[-12:])
+    return None
+
+
+def _how_it_ended(exit_code: int | None, result: tap.Result) -> str:
+    if result.bail_out:
+        return result.bail_out
+    if exit_code is None:
+        return "hangs"
+    return f"crashes (exit code {exit_code}, {len(result.cases)} of {result.planned} cases reported)"

@@ -1,0 +1,239 @@
+"""`ws2 test`: builds everything and runs every suite. CI calls this."""
+
+import fnmatch
+import os
+import re
+import subprocess
+import sys
+from pathlib import Path
+
+from . import build, conformance, matrix, paths, tap
+from .report import Report
+from .ui import Failure, run_quietly
+from .wine import Wine, fresh_prefix
+
+HELP = """\
+Builds everything and runs every test. A side is one thing that is tested:
+
+  tools                    this command itself, above all `prefix install` and `remove`
+  native                   the kernel object emulation as Linux code, also under sanitizers
+  host, builtin            the conformance suite on our DLL and on Wine's own, the machine's Wine
+  stress                   the stress programs on our DLL, bounded (longer with --long)
+  clients                  real programs on our DLL
+  host-10.0-x86_64 ...     the same suites with Wine 10.0, where its root exists or can be made
+
+The last line is `N passed, N failed, N skipped`. Known gaps (tests/expected) count as skipped.
+
+examples:
+  ws2 test                                  everything
+  ws2 test --side host                      only our DLL's conformance
+  ws2 test --side 'host*' --side native     several; patterns are allowed
+  ws2 test --long                           with the long form of the stress programs
+"""
+
+
+def add_arguments(parser) -> None:
+    parser.add_argument("--side", action="append", metavar="SIDE", help="only this side; may be repeated")
+    parser.add_argument("--long", action="store_true", help="run the stress programs for long")
+    parser.add_argument("--list", action="store_true", help="print the sides and end")
+
+
+def main(args) -> int:
+    if args.list:
+        print("\n".join(SIDES))
+        return 0
+    chosen = []
+    for pattern in args.side or ["*"]:
+        found = fnmatch.filter(SIDES, pattern)
+        if not found:
+            raise Failure(f"no side is called {pattern}; there are: {', '.join(SIDES)}")
+        chosen += found
+    return run_sides([side for side in SIDES if side in chosen], args.long)
+
+
+def run_sides(sides: list[str], long: bool) -> int:
+    build.build(*_needed_builds(sides))
+    report = Report()
+    for side in sides:
+        report.begin(side)
+        try:
+            SIDES[side](report, long)
+        except Failure as failure:
+            report.fail(side, str(failure))
+        report.end()
+    return report.close()
+
+
+def _needed_builds(sides: list[str]) -> list[str]:
+    names = []
+    if any(side != "native" for side in sides):
+        names.append("x86_64")
+    if any(side.endswith("-i386") or side == "tools" for side in sides):
+        names.append("i386")
+    if "native" in sides:
+        names += list(build.NATIVE)
+    return names
+
+
+# --- The sides
+
+def _tools(report: Report, _long: bool) -> None:
+    folder = paths.ROOT / "tests" / "tools"
+    done = subprocess.run([sys.executable, "-m", "unittest", "discover", "-v", "-s", folder, "-t", folder],
+                          check=False, stdin=subprocess.DEVNULL, stdout=subprocess.PIPE,
+                          stderr=subprocess.STDOUT, text=True, cwd=paths.ROOT,
+                          env=dict(os.environ, PYTHONDONTWRITEBYTECODE="1"))
+    count_unittest(report, done.stdout, done.returncode)
+
+
+def count_unittest(report: Report, output: str, exit_code: int) -> None:
+    """Reads what `python -m unittest -v` writes."""
+    text = re.sub(r" \.\.\. \n", " ... ", output)
+    ran = 0
+    for match in re.finditer(r"^(\w+) \(([\w.]+)\)(?:\n[^\n]*?)? \.\.\. ?(.*)$", text, re.MULTILINE):
+        ran += 1
+        name, verdict = f"{match[2].split('.')[-2 if match[2].endswith(match[1]) else -1]}.{match[1]}", match[3]
+        if verdict.endswith("ok"):
+            report.ok()
+        elif skipped := re.search(r"skipped '(.*)'", verdict):
+            report.skip(name, skipped[1])
+        else:
+            report.fail(name, verdict.strip() or "no verdict", _details_of(text, match[1]))
+    if exit_code and not report.failures:
+        report.fail("unittest", f"exit code {exit_code}", output.splitlines()[-20:])
+    if not ran:
+        report.fail("unittest", "ran no test", output.splitlines()[-20:])
+
+
+def _details_of(text: str, name: str) -> list[str]:
+    found = re.search(rf"^(?:ERROR|FAIL): {name} .*?(?=^=====|^Ran |\Z)", text, re.MULTILINE | re.DOTALL)
+    return found[0].splitlines() if found else []
+
+
+def _native(report: Report, _long: bool) -> None:
+    for name in build.NATIVE:
+        folder = paths.BUILD / name
+        listing = run_quietly(["meson", "test", "-C", folder, "--list"])
+        tests = [line for line in listing.splitlines() if " / " in line or " - " in line
+                 or (line and not line.startswith("ninja"))]
+        if not tests:
+            report.skip(name, "there are no native suites yet")
+            continue
+        log = folder / "meson-logs" / "testlog.junit.xml"
+        log.unlink(missing_ok=True)
+        done = subprocess.run(["meson", "test", "-C", str(folder), "--no-rebuild", "-t", "10",
+                               "--print-errorlogs"], check=False, stdin=subprocess.DEVNULL,
+                              stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True)
+        _count_junit(report, name, log, done)
+
+
+def _count_junit(report: Report, build_name: str, log: Path, done) -> None:
+    import xml.etree.ElementTree as ElementTree  # pylint: disable=import-outside-toplevel
+    failures = 0
+    if log.is_file():
+        for case in ElementTree.parse(log).getroot().iter("testcase"):
+            name = f"{build_name}: {case.get('classname')}.{case.get('name')}"
+            bad = case.find("failure") if case.find("failure") is not None else case.find("error")
+            if bad is not None:
+                failures += 1
+                report.fail(name, bad.get("message") or "failed", done.stdout.splitlines()[-40:])
+            elif case.find("skipped") is not None:
+                report.skip(name, "skipped itself")
+            else:
+                report.ok()
+    if done.returncode and not failures:
+        report.fail(build_name, f"meson test ended with {done.returncode}", done.stdout.splitlines()[-40:])
+
+
+def _conformance(dll: str):
+    def run(report: Report, _long: bool) -> None:
+        wine = Wine()
+        if dll == "builtin" and not conformance.expected_files(wine.version, "x86_64", dll):
+            report.skip("builtin", f"nobody has listed what Wine {wine.version}'s own DLL does differently")
+            return
+        conformance.run(report, wine, "x86_64", dll)
+    return run
+
+
+def _stress(report: Report, long: bool, wine: Wine | None = None, arch: str = "x86_64") -> None:
+    programs = sorted((paths.DIST / arch / "tests").glob("stress*.exe"))
+    if not programs:
+        report.skip("stress", "there are no stress programs yet")
+    for program in programs:
+        with fresh_prefix(wine or Wine(), "host") as prefix:
+            words = ["--expect-product", paths.PRODUCT, *(["--long"] if long else [])]
+            outcome = prefix.run(program, *words, timeout=7200 if long else 900, ours=True)
+            result = tap.parse(outcome.output)
+            for case in result.cases:
+                name = f"{program.stem}.{case.name}"
+                if case.skipped is not None:
+                    report.skip(name, case.skipped)
+                elif case.ok:
+                    report.ok()
+                else:
+                    report.fail(name, "failed", case.details)
+            if outcome.exit_code is None:
+                report.fail(program.stem, "hangs", outcome.output.splitlines()[-12:])
+            elif not result.is_complete() or (outcome.exit_code and all(c.ok for c in result.cases)):
+                report.fail(program.stem, f"ended early with exit code {outcome.exit_code}",
+                            outcome.output.splitlines()[-12:])
+
+
+def _clients(report: Report, _long: bool) -> None:
+    runner = paths.ROOT / "tests" / "clients" / "run.py"
+    wine = Wine()
+    with fresh_prefix(wine, "host") as prefix:
+        try:
+            done = subprocess.run(
+                [sys.executable, str(runner), "--prefix", str(prefix.folder), "--expect-product",
+                 paths.PRODUCT], env=dict(prefix.environment(), PYTHONDONTWRITEBYTECODE="1"), check=False,
+                stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True,
+                errors="replace", timeout=1800)
+        except subprocess.TimeoutExpired as error:
+            text = error.stdout.decode(errors="replace") if isinstance(error.stdout, bytes) else ""
+            report.fail("clients", "hang", text.splitlines()[-20:])
+            return
+    result = tap.parse(done.stdout)
+    for case in result.cases:
+        if case.skipped is not None:
+            report.skip(case.name, case.skipped)
+        elif case.ok:
+            report.ok()
+        else:
+            report.fail(case.name, "failed", case.details)
+    if not result.is_complete() or (done.returncode and all(case.ok for case in result.cases)):
+        report.fail("clients", f"ended early with exit code {done.returncode}", done.stdout.splitlines()[-20:])
+
+
+def _matrix(dll: str, arch: str):
+    def run(report: Report, long: bool) -> None:
+        side = f"{dll}-{matrix.VERSION}-{arch}"
+        reason = matrix.why_not()
+        if not reason and arch == "i386" and not matrix.runs_32bit():
+            reason = "this machine's kernel runs no 32-bit programs"
+        if not reason:
+            try:
+                matrix.ensure_root()
+            except Failure as failure:
+                reason = f"no root with Wine {matrix.VERSION}: {failure}"
+        if reason:
+            report.skip(side, reason)
+            return
+        wine = matrix.get()
+        if dll == "stress":
+            _stress(report, long, wine, arch)
+        else:
+            conformance.run(report, wine, arch, dll)
+    return run
+
+
+SIDES = {
+    "tools": _tools,
+    "native": _native,
+    "host": _conformance("host"),
+    "builtin": _conformance("builtin"),
+    "stress": _stress,
+    "clients": _clients,
+    **{f"{dll}-{matrix.VERSION}-{arch}": _matrix(dll, arch)
+       for arch in paths.ARCHES for dll in ("host", "builtin", "stress")},
+}

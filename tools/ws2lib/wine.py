@@ -1,0 +1,260 @@
+"""Runs Windows programs: which Wine, in which prefix, with which ws2_32.dll.
+
+A `Wine` is one installation: the machine's own, or one in a root of `ws2 matrix`. A `Prefix` is a
+prefix of it. `fresh_prefix(wine, dll)` gives a throw-away one, with our DLL in it (`dll="host"`) or
+without (`dll="builtin"`). Everything is bounded: a program that hangs is ended, and said to hang.
+"""
+
+import contextlib
+import os
+import re
+import shutil
+import signal
+import subprocess
+import tempfile
+import time
+from dataclasses import dataclass
+from pathlib import Path
+
+from . import packages, paths
+from .ui import Failure, exclusive, run_quietly, step
+
+# What a prefix for tests does without: menu entries, .NET, HTML, and the debugger after a crash.
+QUIET_OVERRIDES = "winemenubuilder.exe=;mscoree=;mshtml=;winedbg.exe="
+
+
+class Wine:
+    """The Wine installed on this machine."""
+
+    def __init__(self):
+        packages.ensure("wine")
+        text = run_quietly(["wine", "--version"], env=dict(os.environ, WINEDEBUG="-all"))
+        match = re.search(r"wine-(\d+\.\d+)", text)
+        if not match:
+            raise Failure(f"`wine --version` says {text.strip()!r}, which is no version")
+        self.version = match[1]
+
+    def arches(self) -> list[str]:
+        """The architectures of the programs this Wine runs."""
+        folders = [Path(f"/usr/lib/{triplet}/wine/{arch}-windows") for triplet, arch in
+                   (("x86_64-linux-gnu", "x86_64"), ("i386-linux-gnu", "i386"),
+                    ("x86_64-linux-gnu", "i386"))]
+        found = {f.name.removesuffix("-windows") for f in map(self.inside, folders)
+                 if (f / "ntdll.dll").is_file()}
+        return [arch for arch in paths.ARCHES if arch in found] or ["x86_64"]
+
+    def inside(self, path: Path) -> Path:
+        """Where a path of this Wine's file system is on ours."""
+        return path
+
+    def command(self, words: list[str], cwd: Path) -> list[str]:  # pylint: disable=unused-argument
+        """The command line that starts `words` where this Wine lives; `cwd` is the caller's."""
+        return words
+
+
+class RootWine(Wine):
+    """A Wine in a root of its own, as `ws2 matrix` makes it. Needs root: a command runs in a mount
+    namespace that ends with it, so nothing stays mounted, whatever happens."""
+
+    # Positional: the root, the folder to start in, how many folders to show inside, these, the command.
+    SCRIPT = """
+root=$1 cwd=$2 count=$3; shift 3
+mount -t proc proc "$root/proc"
+mount --rbind /dev "$root/dev"
+mount --bind /tmp "$root/tmp"
+for file in /etc/hosts /etc/resolv.conf /etc/hostname; do
+    if [ -f "$file" ]; then
+        [ -f "$root$file" ] || { rm -f "$root$file"; : >"$root$file"; }
+        mount --bind "$file" "$root$file"
+    fi
+done
+while [ "$count" -gt 0 ]; do
+    mkdir -p "$root$1"; mount --bind "$1" "$root$1"; shift; count=$((count - 1))
+done
+exec chroot "$root" env -C "$cwd" "$@"
+"""
+
+    def __init__(self, root: Path, version: str):  # pylint: disable=super-init-not-called
+        self.root = root
+        self.version = version
+
+    def inside(self, path: Path) -> Path:
+        return self.root / path.relative_to("/")
+
+    def command(self, words: list[str], cwd: Path) -> list[str]:
+        if words[0] == "wine":
+            words = [self.loader(), *words[1:]]
+        shown = [str(paths.ROOT), str(prefixes_folder())]
+        shown += [str(folder) for folder in _folders_of(words, cwd)
+                  if not any(_is_below(folder, Path(known)) for known in [*shown, "/tmp"])]
+        return ["unshare", "--mount", "--propagation", "private", "--", "sh", "-euc", self.SCRIPT,
+                "sh", str(self.root), str(cwd), str(len(shown)), *shown,
+                "env", f"WINELOADER={self.loader()}", *words]
+
+    def loader(self) -> str:
+        """Debian's `wine` command prefers the 32-bit loader, which not every kernel can start."""
+        from . import matrix  # pylint: disable=import-outside-toplevel
+        both = (self.root / "usr/lib/wine/wine").exists() and matrix.runs_32bit()
+        return "/usr/lib/wine/wine" if both else "/usr/lib/wine/wine64"
+
+
+def _is_below(path: Path, folder: Path) -> bool:
+    return path == folder or folder in path.parents
+
+
+def _folders_of(words: list[str], cwd: Path) -> list[Path]:
+    """The folders that must be there inside a root for a command to find its files."""
+    folders = [cwd.resolve()]
+    for word in words:
+        path = Path(word)
+        if path.is_absolute() and path.is_file() and not _is_below(path, Path("/usr")):
+            folders.append(path.parent)
+    return list(dict.fromkeys(folders))
+
+
+@dataclass
+class Outcome:
+    """How a program ended. `exit_code` is None when it hung and was ended by us."""
+    exit_code: int | None
+    output: str
+    seconds: float
+
+
+class Prefix:
+    """A Wine prefix. Its folder must not move while a program runs in it."""
+
+    def __init__(self, wine: Wine, folder: Path):
+        self.wine = wine
+        self.folder = folder
+
+    def environment(self, extra: dict[str, str] | None = None) -> dict[str, str]:
+        """For tests: no display, no debug output, nothing of the caller's Wine settings."""
+        env = {key: value for key, value in os.environ.items()
+               if not key.startswith("WINE") and key not in ("DISPLAY", "WAYLAND_DISPLAY")}
+        env.update(WINEPREFIX=str(self.folder), WINEDEBUG="-all", WINEDLLOVERRIDES=QUIET_OVERRIDES)
+        env.update(extra or {})
+        return env
+
+    def command(self, program, *arguments, cwd: Path | None = None) -> list[str]:
+        return self.wine.command(["wine", str(program), *map(str, arguments)], cwd or Path.cwd())
+
+    def create(self) -> None:
+        self.folder.mkdir(parents=True, exist_ok=True)
+        try:
+            run_quietly(self.wine.command(["wineboot", "-i"], self.folder), cwd=self.folder,
+                        env=self.environment(), timeout=600)
+        finally:
+            self.stop()
+
+    def stop(self) -> None:
+        """Ends every process of the prefix and its server, and waits until the registry is on disk."""
+        env = self.environment()
+        for option in ("-k", "-w"):
+            with contextlib.suppress(subprocess.TimeoutExpired):
+                subprocess.run(self.wine.command(["wineserver", option], self.folder), env=env,
+                               cwd=self.folder, timeout=60, check=False, stdin=subprocess.DEVNULL,
+                               stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
+
+    def run(self, program, *arguments, timeout: float, env: dict[str, str] | None = None,
+            cwd: Path | None = None, ours: bool | None = None) -> Outcome:
+        """Runs a program to its end and returns what it wrote. After `timeout` seconds it is taken
+        to hang, and everything in the prefix is ended. With `ours` the outcome is only accepted from
+        a program that said which ws2_32.dll it got (see proof_of_library)."""
+        cwd = cwd or Path.cwd()
+        start = time.monotonic()
+        # A file and not a pipe: what Wine starts in the background keeps our end of a pipe open.
+        with tempfile.TemporaryFile() as output:
+            process = subprocess.Popen(
+                self.command(program, *arguments, cwd=cwd), cwd=cwd, env=self.environment(env),
+                stdin=subprocess.DEVNULL, stdout=output, stderr=subprocess.STDOUT,
+                start_new_session=True)
+            try:
+                code: int | None = process.wait(timeout)
+            except subprocess.TimeoutExpired:
+                code = None
+            finally:
+                if process.poll() is None:
+                    with contextlib.suppress(ProcessLookupError):
+                        os.killpg(process.pid, signal.SIGKILL)
+                    process.wait()
+                    self.stop()
+            output.seek(0)
+            text = output.read().decode(errors="replace").replace("\r\n", "\n")
+        outcome = Outcome(code, text, time.monotonic() - start)
+        if ours is not None and code is not None:
+            proof_of_library(text, ours)
+        return outcome
+
+
+def proof_of_library(output: str, ours: bool) -> str:
+    """The line in which a program of ours tells the ws2_32.dll it loaded; Failure if that is the
+    wrong one. A test on the wrong DLL proves nothing, whatever it says."""
+    match = re.search(r"^# ws2_32: (.*), (.*), (.*)$", output, re.MULTILINE)
+    if not match:
+        raise Failure("the program did not say which ws2_32.dll it loaded; it wrote:\n" + output[-2000:])
+    expected = paths.PRODUCT if ours else paths.BUILTIN_PRODUCT
+    if match[2] != expected:
+        raise Failure(f"the program loaded {match[1]} of {match[2]!r}, and {expected!r} was meant")
+    return match[0]
+
+
+def prefixes_folder() -> Path:
+    folder = paths.cache() / "prefixes"
+    folder.mkdir(parents=True, exist_ok=True)
+    return folder
+
+
+def template(wine: Wine) -> Path:
+    """A pristine prefix of this Wine, made once and only ever copied."""
+    folder = prefixes_folder() / f"template-{wine.version}"
+    if folder.is_dir():
+        return folder
+    with exclusive(prefixes_folder() / f"template-{wine.version}.lock", "a new prefix"):
+        if not folder.is_dir():
+            with step(f"making a prefix of Wine {wine.version}"):
+                partial = prefixes_folder() / f"template-{wine.version}.part"
+                shutil.rmtree(partial, ignore_errors=True)
+                Prefix(wine, partial).create()
+                if not (partial / "user.reg").is_file():
+                    raise Failure(f"Wine {wine.version} made no prefix in {partial}")
+                (partial / "wineserver").unlink(missing_ok=True)
+                partial.rename(folder)
+    return folder
+
+
+def copy_prefix(source: Path, destination: Path) -> None:
+    """Copies a prefix; Wine's own programs, which nobody writes to, are shared as hard links."""
+    def copy(src: str, dst: str, *, follow_symlinks=True) -> str:
+        if "/drive_c/windows/" in src and src.endswith((".dll", ".exe", ".drv", ".nls", ".ttf")):
+            os.link(src, dst, follow_symlinks=follow_symlinks)
+            return dst
+        return shutil.copy2(src, dst, follow_symlinks=follow_symlinks)
+
+    shutil.copytree(source, destination, symlinks=True, copy_function=copy)
+
+
+@contextlib.contextmanager
+def fresh_prefix(wine: Wine, dll: str = "builtin"):
+    """A prefix of its own for one piece of work, gone with it. `dll` is "builtin" or "host"."""
+    _remove_abandoned()
+    holder = Path(tempfile.mkdtemp(prefix=f"fresh-{os.getpid()}-", dir=prefixes_folder()))
+    prefix = Prefix(wine, holder / "prefix")
+    try:
+        copy_prefix(template(wine), prefix.folder)
+        if dll != "builtin":
+            from . import prefix as installer  # pylint: disable=import-outside-toplevel
+            installer.install(prefix.folder)
+        yield prefix
+    finally:
+        prefix.stop()
+        shutil.rmtree(holder, ignore_errors=True)
+
+
+def _remove_abandoned() -> None:
+    """Throws away what commands that were killed have left."""
+    for folder in prefixes_folder().glob("fresh-*-*"):
+        with contextlib.suppress(ValueError, PermissionError):
+            try:
+                os.kill(int(folder.name.split("-")[1]), 0)
+            except ProcessLookupError:
+                shutil.rmtree(folder, ignore_errors=True)
