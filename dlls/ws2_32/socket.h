@@ -5,6 +5,7 @@
 #include <utility>
 
 #include "lock.h"
+#include "option_store.h"
 #include "sdk.h"
 
 namespace ws2 {
@@ -58,12 +59,11 @@ public:
     Name local_name;
     Name peer_name;
     int connect_error = 0; // what the last blocking connect failed with
-    struct Options {
-        DWORD max_message_size = 0;
-        bool debug = false;
-        bool dont_route = false;
-        bool random_port = false;
-    } options; // options that never reach the kernel; guarded by `lock`
+    OptionStore options; // options that never reach the kernel; guarded by `lock`
+    /// What SO_ERROR tells until a connect succeeds; guarded by `lock`. [getsockopt/8]
+    int option_error = 0;
+    /// Does an ICMP port unreachable fail a datagram socket's next receive? SIO_UDP_CONNRESET
+    std::atomic<bool> reports_unreachable { true };
 
     /// Forgets the cached names, because the next request may change them.
     void forget_names();

@@ -1,0 +1,106 @@
+// The special options of IPPROTO_IP and IPPROTO_IPV6 but for the multicast groups.
+#include "option_special.h"
+
+#include "afd_call.h"
+#include "catalog.h"
+#include "error.h"
+#include "guard.h"
+#include "interface.h"
+
+namespace ws2::option {
+
+constexpr unsigned kMaxIpOptions = 40; // bytes; what an IPv4 header has room for
+
+int get_ip_options(Socket& socket, OptionValue& value)
+{
+    char options[kMaxIpOptions] = {};
+    ULONG_PTR length = 0;
+    const unsigned room = value.length < sizeof(options) ? value.length : sizeof(options);
+    const NTSTATUS status
+        = afd_call(socket, afd::kIoctlGetIpOptions, nullptr, 0, options, room, &length);
+    if (!NT_SUCCESS(status))
+        return option_error(status);
+    return give_option(value, options, length <= room ? length : room);
+}
+
+int set_ip_options(Socket& socket, OptionValue& value)
+{
+    char options[kMaxIpOptions];
+    if (value.length > sizeof(options))
+        return WSAEINVAL;
+    const unsigned length = value.length;
+    if (const int error = take_option(value, options, length))
+        return error;
+    const NTSTATUS status = afd_call(socket, afd::kIoctlSetIpOptions, options, length, nullptr, 0);
+    return NT_SUCCESS(status) ? 0 : option_error(status);
+}
+
+int get_mtu(Socket& socket, OptionValue& value)
+{
+    if (value.length < sizeof(DWORD))
+        return WSAEFAULT;
+    SOCKADDR_STORAGE peer;
+    if (!NT_SUCCESS(afd_call(
+            socket, afd::kIoctlGetPeerName, nullptr, 0, &peer, address_length(socket.family))))
+        return WSAENOTCONN; // [getsockopt/12]
+    const DWORD mtu = mtu_towards(reinterpret_cast<SOCKADDR&>(peer));
+    return mtu ? give_option(value, &mtu, sizeof(mtu)) : WSAENETUNREACH;
+}
+
+int set_mtu_discover(Socket& socket, OptionValue& value)
+{
+    // The values of PMTUD_STATE. Probing sends with the bit set too.
+    enum : DWORD { kNotSet = 0, kDo = 1, kDont = 2, kProbe = 3 };
+    DWORD state;
+    if (const int error = take_option(value, &state, sizeof(state)))
+        return error;
+    if (state == kNotSet || state > kProbe)
+        return WSAEINVAL; // [setsockopt/10]
+    const DWORD dont_fragment = state != kDont;
+    const NTSTATUS status = afd_call(socket,
+        socket.family == AF_INET6 ? afd::kIoctlSetIpv6DontFrag : afd::kIoctlSetIpDontFragment,
+        &dont_fragment, sizeof(dont_fragment), nullptr, 0);
+    if (!NT_SUCCESS(status))
+        return option_error(status);
+    store_option(socket, StoredOption::kMtuDiscover, 0, state);
+    return 0;
+}
+
+int get_interface_list(Socket&, OptionValue&)
+{
+    return WSAEINVAL; // A list is there only once IP_ADD_IFLIST has made one. [getsockopt/13]
+}
+
+int get_ipv6_only(Socket& socket, OptionValue& value)
+{
+    DWORD only;
+    if (socket.family == AF_INET6) {
+        only = 0;
+        const NTSTATUS status
+            = afd_call(socket, afd::kIoctlGetIpv6V6Only, nullptr, 0, &only, sizeof(only));
+        if (!NT_SUCCESS(status))
+            return option_error(status);
+    } else {
+        only = stored_option(socket, StoredOption::kIpv6Only, 1);
+    }
+    return give_option(value, &only, value.length < sizeof(only) ? 1 : sizeof(only));
+}
+
+int set_ipv6_only(Socket& socket, OptionValue& value)
+{
+    DWORD only = 0;
+    if (!guard::copy(&only, value.buffer, value.length < sizeof(only) ? 1 : sizeof(only)))
+        return WSAEFAULT;
+    only = only != 0;
+    if (socket.family != AF_INET6) {
+        store_option(socket, StoredOption::kIpv6Only, 1, only);
+        return 0;
+    }
+    if (socket.bound)
+        return WSAEINVAL; // [setsockopt/11]
+    const NTSTATUS status
+        = afd_call(socket, afd::kIoctlSetIpv6V6Only, &only, sizeof(only), nullptr, 0);
+    return NT_SUCCESS(status) ? 0 : option_error(status);
+}
+
+} // namespace ws2::option

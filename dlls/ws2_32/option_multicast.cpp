@@ -1,0 +1,200 @@
+// The multicast groups of IPPROTO_IP and IPPROTO_IPV6.
+#include "option_special.h"
+
+#include "afd_call.h"
+#include "error.h"
+#include "guard.h"
+#include "interface.h"
+
+#include <utility>
+
+namespace ws2::option {
+
+static int group_error(NTSTATUS status)
+{
+    return NT_SUCCESS(status) ? 0 : option_error(status);
+}
+
+/// The interface of a request as the device wants it: an address. Windows also takes an interface
+/// index in the form 0.x.x.x. [setsockopt/12]
+static bool interface_by_address(IN_ADDR& address)
+{
+    const ULONG host_order = __builtin_bswap32(address.s_addr);
+    if (host_order == 0 || host_order > 0x00FFFFFF)
+        return true;
+    return address_of_interface(host_order, address);
+}
+
+static int change_membership(Socket& socket, ULONG code, IP_MREQ request)
+{
+    if (!interface_by_address(request.imr_interface))
+        return WSAEADDRNOTAVAIL;
+    const NTSTATUS status = afd_call(socket, code, &request, sizeof(request), nullptr, 0);
+    // Leaving a group the socket is not in. [setsockopt/13]
+    if (code == afd::kIoctlSetIpDropMembership && status == STATUS_INVALID_PARAMETER)
+        return WSAEADDRNOTAVAIL;
+    return group_error(status);
+}
+
+static int change_membership(Socket& socket, ULONG code, OptionValue& value)
+{
+    IP_MREQ request;
+    const int error = take_option(value, &request, sizeof(request));
+    return error ? error : change_membership(socket, code, request);
+}
+
+int add_membership(Socket& socket, OptionValue& value)
+{
+    return change_membership(socket, afd::kIoctlSetIpAddMembership, value);
+}
+
+int drop_membership(Socket& socket, OptionValue& value)
+{
+    return change_membership(socket, afd::kIoctlSetIpDropMembership, value);
+}
+
+static int change_source(Socket& socket, ULONG code, IP_MREQ_SOURCE request)
+{
+    if (!interface_by_address(request.imr_interface))
+        return WSAEADDRNOTAVAIL;
+    // The device hands the bytes to Linux, whose structure has the interface before the source.
+    std::swap(request.imr_sourceaddr, request.imr_interface);
+    return group_error(afd_call(socket, code, &request, sizeof(request), nullptr, 0));
+}
+
+static int change_source(Socket& socket, ULONG code, OptionValue& value)
+{
+    IP_MREQ_SOURCE request;
+    const int error = take_option(value, &request, sizeof(request));
+    return error ? error : change_source(socket, code, request);
+}
+
+int add_source_membership(Socket& socket, OptionValue& value)
+{
+    return change_source(socket, afd::kIoctlSetIpAddSourceMembership, value);
+}
+
+int drop_source_membership(Socket& socket, OptionValue& value)
+{
+    return change_source(socket, afd::kIoctlSetIpDropSourceMembership, value);
+}
+
+int block_source(Socket& socket, OptionValue& value)
+{
+    return change_source(socket, afd::kIoctlSetIpBlockSource, value);
+}
+
+int unblock_source(Socket& socket, OptionValue& value)
+{
+    return change_source(socket, afd::kIoctlSetIpUnblockSource, value);
+}
+
+static int change_ipv6_membership(Socket& socket, ULONG code, IPV6_MREQ request)
+{
+    return group_error(afd_call(socket, code, &request, sizeof(request), nullptr, 0));
+}
+
+static int change_ipv6_membership(Socket& socket, ULONG code, OptionValue& value)
+{
+    IPV6_MREQ request;
+    const int error = take_option(value, &request, sizeof(request));
+    return error ? error : change_ipv6_membership(socket, code, request);
+}
+
+int add_ipv6_membership(Socket& socket, OptionValue& value)
+{
+    return change_ipv6_membership(socket, afd::kIoctlSetIpv6AddMembership, value);
+}
+
+int drop_ipv6_membership(Socket& socket, OptionValue& value)
+{
+    return change_ipv6_membership(socket, afd::kIoctlSetIpv6DropMembership, value);
+}
+
+// The protocol-independent requests: an interface index and whole socket addresses.
+
+static IN_ADDR interface_from_index(ULONG index)
+{
+    IN_ADDR address;
+    address.s_addr = __builtin_bswap32(index);
+    return address;
+}
+
+static int change_group(Socket& socket, OptionValue& value, ULONG code, ULONG ipv6_code)
+{
+    GROUP_REQ request;
+    if (const int error = take_option(value, &request, sizeof(request)))
+        return error;
+    if (request.gr_group.ss_family == AF_INET) {
+        IP_MREQ ipv4;
+        ipv4.imr_multiaddr = reinterpret_cast<SOCKADDR_IN&>(request.gr_group).sin_addr;
+        ipv4.imr_interface = interface_from_index(request.gr_interface);
+        return change_membership(socket, code, ipv4);
+    }
+    if (request.gr_group.ss_family != AF_INET6)
+        return WSAEAFNOSUPPORT;
+    IPV6_MREQ ipv6;
+    ipv6.ipv6mr_multiaddr = reinterpret_cast<SOCKADDR_IN6&>(request.gr_group).sin6_addr;
+    ipv6.ipv6mr_interface = request.gr_interface;
+    return change_ipv6_membership(socket, ipv6_code, ipv6);
+}
+
+int join_group(Socket& socket, OptionValue& value)
+{
+    return change_group(
+        socket, value, afd::kIoctlSetIpAddMembership, afd::kIoctlSetIpv6AddMembership);
+}
+
+int leave_group(Socket& socket, OptionValue& value)
+{
+    return change_group(
+        socket, value, afd::kIoctlSetIpDropMembership, afd::kIoctlSetIpv6DropMembership);
+}
+
+/// The device knows sources of IPv4 groups only.
+static int change_group_source(Socket& socket, OptionValue& value, ULONG code)
+{
+    GROUP_SOURCE_REQ request;
+    if (const int error = take_option(value, &request, sizeof(request)))
+        return error;
+    if (request.gsr_group.ss_family != AF_INET || request.gsr_source.ss_family != AF_INET)
+        return WSAEAFNOSUPPORT;
+    IP_MREQ_SOURCE ipv4;
+    ipv4.imr_multiaddr = reinterpret_cast<SOCKADDR_IN&>(request.gsr_group).sin_addr;
+    ipv4.imr_sourceaddr = reinterpret_cast<SOCKADDR_IN&>(request.gsr_source).sin_addr;
+    ipv4.imr_interface = interface_from_index(request.gsr_interface);
+    return change_source(socket, code, ipv4);
+}
+
+int join_source_group(Socket& socket, OptionValue& value)
+{
+    return change_group_source(socket, value, afd::kIoctlSetIpAddSourceMembership);
+}
+
+int leave_source_group(Socket& socket, OptionValue& value)
+{
+    return change_group_source(socket, value, afd::kIoctlSetIpDropSourceMembership);
+}
+
+int block_group_source(Socket& socket, OptionValue& value)
+{
+    return change_group_source(socket, value, afd::kIoctlSetIpBlockSource);
+}
+
+int unblock_group_source(Socket& socket, OptionValue& value)
+{
+    return change_group_source(socket, value, afd::kIoctlSetIpUnblockSource);
+}
+
+int set_multicast_interface(Socket& socket, OptionValue& value)
+{
+    IN_ADDR address;
+    if (const int error = take_option(value, &address, sizeof(address)))
+        return error;
+    if (!interface_by_address(address))
+        return WSAEADDRNOTAVAIL;
+    return group_error(
+        afd_call(socket, afd::kIoctlSetIpMulticastIf, &address, sizeof(address), nullptr, 0));
+}
+
+} // namespace ws2::option

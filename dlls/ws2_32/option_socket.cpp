@@ -1,0 +1,247 @@
+// The special options of SOL_SOCKET.
+#include "option_special.h"
+
+#include "afd_call.h"
+#include "catalog.h"
+#include "error.h"
+#include "guard.h"
+#include "option_codes.h"
+
+namespace ws2::option {
+
+static int give_dword(OptionValue& value, DWORD data)
+{
+    return give_option(value, &data, sizeof(data));
+}
+
+/// Gives a structure, or tells a buffer that is too short how much it takes. [getsockopt/3]
+static int give_or_tell_size(OptionValue& value, const void* data, unsigned size)
+{
+    const bool fits = value.length >= size;
+    const int error = give_option(value, data, size);
+    if (!fits)
+        value.length = size;
+    return error;
+}
+
+int get_type(Socket& socket, OptionValue& value)
+{
+    return give_dword(value, socket.type);
+}
+
+int set_read_only_type(Socket& socket, OptionValue&)
+{
+    return socket.is_stream() ? WSAENOPROTOOPT : WSAEINVAL; // [setsockopt/6]
+}
+
+int refuse_low_water_mark(Socket&, OptionValue&)
+{
+    return WSAEINVAL; // [getsockopt/9]
+}
+
+int get_group_id(Socket&, OptionValue& value)
+{
+    return give_dword(value, 0); // There are no groups.
+}
+
+int get_accept_connections(Socket& socket, OptionValue& value)
+{
+    DWORD listening = socket.listening;
+    if (!listening && socket.shared) {
+        const NTSTATUS status = afd_call(
+            socket, afd::kIoctlGetSoAcceptConn, nullptr, 0, &listening, sizeof(listening));
+        if (!NT_SUCCESS(status))
+            return option_error(status);
+    }
+    return give_dword(value, listening);
+}
+
+/// What the device has for SO_ERROR, as far as Windows would have it too: the failure of a
+/// non-blocking connect, and nothing else. [getsockopt/8]
+static int ask_for_error(Socket& socket)
+{
+    DWORD error = 0;
+    const NTSTATUS status
+        = afd_call(socket, afd::kIoctlGetSoError, nullptr, 0, &error, sizeof(error));
+    return NT_SUCCESS(status) ? error : 0;
+}
+
+int get_error(Socket& socket, OptionValue& value)
+{
+    if (value.length < sizeof(DWORD))
+        return WSAEFAULT;
+    {
+        SharedGuard guard(socket.lock);
+        if (socket.option_error)
+            return give_dword(value, socket.option_error);
+    }
+    // A reset, or an ICMP error of a datagram socket, is the next transfer's to report; asking the
+    // device would take it away from there.
+    if (!socket.is_stream() || socket.connected || socket.listening)
+        return give_dword(value, 0);
+    return give_dword(value, ask_for_error(socket));
+}
+
+int set_error(Socket& socket, OptionValue& value)
+{
+    int error;
+    if (const int failure = take_option(value, &error, sizeof(error)))
+        return failure;
+    ExclusiveGuard guard(socket.lock);
+    socket.option_error = error;
+    return 0;
+}
+
+static int ask_linger(Socket& socket, LINGER& linger)
+{
+    linger = {};
+    const NTSTATUS status
+        = afd_call(socket, afd::kIoctlGetSoLinger, nullptr, 0, &linger, sizeof(linger));
+    return NT_SUCCESS(status) ? 0 : option_error(status);
+}
+
+static int tell_linger(Socket& socket, const LINGER& linger)
+{
+    const NTSTATUS status
+        = afd_call(socket, afd::kIoctlSetSoLinger, &linger, sizeof(linger), nullptr, 0);
+    return NT_SUCCESS(status) ? 0 : option_error(status);
+}
+
+int get_linger(Socket& socket, OptionValue& value)
+{
+    if (value.length < sizeof(LINGER))
+        return WSAEFAULT;
+    LINGER linger;
+    const int error = ask_linger(socket, linger);
+    return error ? error : give_option(value, &linger, sizeof(linger));
+}
+
+int set_linger(Socket& socket, OptionValue& value)
+{
+    LINGER linger;
+    const int error = take_option(value, &linger, sizeof(linger));
+    return error ? error : tell_linger(socket, linger);
+}
+
+int get_dont_linger(Socket& socket, OptionValue& value)
+{
+    LINGER linger;
+    if (const int error = ask_linger(socket, linger))
+        return error;
+    const BOOL dont = !linger.l_onoff;
+    if (value.length >= sizeof(dont))
+        return give_option(value, &dont, sizeof(dont));
+    const char low = static_cast<char>(dont);
+    return give_option(value, &low, sizeof(low));
+}
+
+int set_dont_linger(Socket& socket, OptionValue& value)
+{
+    BOOL dont = 0;
+    // A short value, even one of length 0, is its first byte. [setsockopt/4]
+    if (!guard::copy(&dont, value.buffer, value.length >= sizeof(dont) ? sizeof(dont) : 1))
+        return WSAEFAULT;
+    LINGER linger;
+    if (const int error = ask_linger(socket, linger))
+        return error;
+    linger.l_onoff = !dont;
+    return tell_linger(socket, linger);
+}
+
+int get_max_message_size(Socket& socket, OptionValue& value)
+{
+    const WSAPROTOCOL_INFOW info = protocol_info(socket.family, socket.type, socket.protocol);
+    // A stream has no messages and so no limit of theirs. [getsockopt/10]
+    return give_dword(value, socket.is_stream() ? 0xFFFFFFFF : info.dwMessageSize);
+}
+
+int get_protocol_info_w(Socket& socket, OptionValue& value)
+{
+    const WSAPROTOCOL_INFOW info = protocol_info(socket.family, socket.type, socket.protocol);
+    return give_or_tell_size(value, &info, sizeof(info));
+}
+
+int get_protocol_info_a(Socket& socket, OptionValue& value)
+{
+    const WSAPROTOCOL_INFOA info
+        = ansi_protocol_info(protocol_info(socket.family, socket.type, socket.protocol));
+    return give_or_tell_size(value, &info, sizeof(info));
+}
+
+int get_bsp_state(Socket& socket, OptionValue& value)
+{
+    // The structure, then room for two addresses; what is not known yet is null. [getsockopt/11]
+    struct State {
+        CSADDR_INFO info;
+        char addresses[2 * sizeof(SOCKADDR_IN6)];
+    } state {};
+    const unsigned room = address_length(socket.family);
+    const unsigned needed = sizeof(state.info) + 2 * room;
+    if (value.length < needed)
+        return WSAEFAULT;
+
+    const auto fill = [&](ULONG code, SOCKET_ADDRESS& name, unsigned offset) {
+        ULONG_PTR length = 0;
+        if (!NT_SUCCESS(
+                afd_call(socket, code, nullptr, 0, state.addresses + offset, room, &length)))
+            return;
+        name.lpSockaddr = reinterpret_cast<SOCKADDR*>(
+            static_cast<char*>(value.buffer) + sizeof(state.info) + offset);
+        name.iSockaddrLength = room;
+    };
+    fill(afd::kIoctlGetSockName, state.info.LocalAddr, 0);
+    fill(afd::kIoctlGetPeerName, state.info.RemoteAddr, room);
+    state.info.iSocketType = socket.type;
+    state.info.iProtocol = socket.protocol;
+    return give_option(value, &state, needed);
+}
+
+int get_connect_time(Socket& socket, OptionValue& value)
+{
+    DWORD seconds = 0xFFFFFFFF; // not connected; never for datagrams
+    if (value.length < sizeof(seconds))
+        return WSAEFAULT;
+    if (socket.is_stream()) {
+        const NTSTATUS status
+            = afd_call(socket, afd::kIoctlGetSoConnectTime, nullptr, 0, &seconds, sizeof(seconds));
+        if (!NT_SUCCESS(status))
+            return option_error(status);
+    }
+    return give_dword(value, seconds);
+}
+
+/// Does the device say that the socket has a peer?
+static bool has_peer(Socket& socket)
+{
+    if (socket.connected)
+        return true;
+    SOCKADDR_STORAGE peer;
+    return NT_SUCCESS(
+        afd_call(socket, afd::kIoctlGetPeerName, nullptr, 0, &peer, address_length(socket.family)));
+}
+
+int set_accept_context(Socket& socket, OptionValue& value)
+{
+    SOCKET listener;
+    if (const int error = take_option(value, &listener, sizeof(listener)))
+        return error;
+    if (!find_socket(listener))
+        return WSAENOTSOCK;
+    if (!has_peer(socket))
+        return WSAENOTCONN;
+    // The device has given the socket its listener's properties already.
+    socket.connected = true;
+    socket.forget_names();
+    return 0;
+}
+
+int set_connect_context(Socket& socket, OptionValue&)
+{
+    if (!has_peer(socket))
+        return WSAENOTCONN;
+    socket.connected = true;
+    socket.forget_names();
+    return 0;
+}
+
+} // namespace ws2::option
