@@ -6,6 +6,12 @@
 
 namespace ws2 {
 
+/// Does the kernel say that the handle of a request is no socket?
+static bool is_not_a_socket(NTSTATUS status)
+{
+    return status == STATUS_INVALID_HANDLE || status == STATUS_OBJECT_TYPE_MISMATCH;
+}
+
 NTSTATUS afd_call(HANDLE handle, ULONG code, const void* input, ULONG input_length, void* output,
     ULONG output_length, ULONG_PTR* information)
 {
@@ -23,36 +29,50 @@ NTSTATUS afd_call(Socket& socket, ULONG code, const void* input, ULONG input_len
 {
     const NTSTATUS status
         = afd_call(socket.handle, code, input, input_length, output, output_length, information);
-    if (status == STATUS_INVALID_HANDLE || status == STATUS_OBJECT_TYPE_MISMATCH)
+    if (is_not_a_socket(status))
         forget_stale_socket(socket);
     return status;
 }
 
-NTSTATUS afd_call_and_wait(SocketRef socket, ULONG code, const void* input, ULONG input_length,
+
+NTSTATUS wait_for_completion(HANDLE event, IO_STATUS_BLOCK& iosb, Alertable alertable)
+{
+    while (kernel::wait(event, alertable == Alertable::kYes) == STATUS_USER_APC) { }
+    // Only a program that closes handles it does not own gets here with the request running: the
+    // stack must outlive the request all the same.
+    while (static_cast<volatile NTSTATUS&>(iosb.Status) == STATUS_PENDING)
+        Sleep(1);
+    if (iosb.Status == STATUS_CANCELLED || iosb.Status == STATUS_HANDLES_CLOSED)
+        return STATUS_REQUEST_ABORTED;
+    return iosb.Status;
+}
+
+NTSTATUS afd_call_and_wait(SocketRef& socket, ULONG code, const void* input, ULONG input_length,
     void* output, ULONG output_length, Alertable alertable, ULONG_PTR* information)
 {
     WaitEvent event;
     if (!event.get())
         return STATUS_INSUFFICIENT_RESOURCES;
 
+    const bool is_send = code == afd::kIoctlSendMsg || code == afd::kIoctlTransmit;
+    if (is_send)
+        socket->blocking_sends.fetch_add(1);
     IO_STATUS_BLOCK iosb {};
     iosb.Status = STATUS_PENDING;
     NTSTATUS status = kernel::device_io_control(socket->handle,
         { .event = event.get(), .iosb = &iosb }, code, input, input_length, output, output_length);
-    if (status == STATUS_INVALID_HANDLE || status == STATUS_OBJECT_TYPE_MISMATCH)
-        forget_stale_socket(*socket);
-    socket.release();
-
     if (status == STATUS_PENDING) {
-        while (kernel::wait(event.get(), alertable == Alertable::kYes) == STATUS_USER_APC) { }
-        // Only a program that closes handles it does not own gets here with the request running:
-        // the stack must outlive the request all the same.
-        while (static_cast<volatile NTSTATUS&>(iosb.Status) == STATUS_PENDING)
-            Sleep(1);
-        status = iosb.Status;
-        if (status == STATUS_CANCELLED || status == STATUS_HANDLES_CLOSED)
-            status = STATUS_REQUEST_ABORTED;
+        // closesocket marks the socket before it cancels. Either its cancel found this send, or the
+        // mark was made before the send was issued and is seen now.
+        if (is_send && socket->closing)
+            kernel::cancel(socket->handle, &iosb);
+        socket.release_handle();
+        status = wait_for_completion(event.get(), iosb, alertable);
+    } else if (is_not_a_socket(status)) {
+        forget_stale_socket(*socket);
     }
+    if (is_send)
+        socket->blocking_sends.fetch_sub(1);
     if (information)
         *information = iosb.Information;
     return status;

@@ -23,11 +23,16 @@ enum class Alertable : bool {
     kYes, // user APCs run while the call blocks, and the call goes on [overlapped/16]
 };
 
-/// A request that may pend, issued for a blocking call: waits for its end. The reference is dropped
-/// before the wait. A request that ended because its socket was closed gives
+/// A request that may pend, issued for a blocking call: waits for its end. The socket's handle is let
+/// go before the wait. A request that ended because its socket was closed gives
 /// STATUS_REQUEST_ABORTED, which is WSAEINTR.
-NTSTATUS afd_call_and_wait(SocketRef socket, ULONG code, const void* input, ULONG input_length,
+NTSTATUS afd_call_and_wait(SocketRef& socket, ULONG code, const void* input, ULONG input_length,
     void* output, ULONG output_length, Alertable alertable, ULONG_PTR* information = nullptr);
+
+/// Waits until the device has completed the request of `iosb`, which is on the caller's stack, and
+/// returns its status. One that ended because its handle was closed or its requests were cancelled
+/// gives STATUS_REQUEST_ABORTED.
+NTSTATUS wait_for_completion(HANDLE event, IO_STATUS_BLOCK& iosb, Alertable alertable);
 
 /// The completion parameters for an OVERLAPPED of the application, whose Internal is set to
 /// STATUS_PENDING. False: the pointer is bad (WSAEFAULT).

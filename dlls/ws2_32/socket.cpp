@@ -13,21 +13,6 @@
 
 namespace ws2 {
 
-bool close_socket(Socket& socket)
-{
-    if (!remove_socket(socket_from_handle(socket.handle)))
-        return false;
-    // A send in flight keeps the socket and its connection alive past the last handle, and a request
-    // left on a shared socket would complete against a reused handle value. The kernel cancels all
-    // else by itself. [closesocket/3]
-    if (socket.blocking_sends > 0 || socket.pended)
-        kernel::cancel(socket.handle, nullptr);
-    // Calls on a synchronous handle block with a reference held; only closing the handle ends them.
-    if (!socket.is_overlapped())
-        close_handle_now(socket);
-    return true;
-}
-
 /// Makes a socket of what the catalog lookup gave. WSAPROTOCOL_INFOW's members are final here.
 static SOCKET create_socket(int family, int type, int protocol, DWORD flags)
 {

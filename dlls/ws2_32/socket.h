@@ -2,6 +2,7 @@
 #pragma once
 
 #include <atomic>
+#include <cstdint>
 #include <utility>
 
 #include "lock.h"
@@ -12,11 +13,11 @@ namespace ws2 {
 
 /// Everything ws2_32 knows of one socket handle. The socket itself is a file object of the kernel.
 ///
-/// Owner: the socket table, plus a reference for every call that is about to use the handle. The
-/// last reference closes the handle, so the value cannot be reused under a call that has looked the
-/// socket up but not yet issued its request. A call that blocks must drop its reference before it
-/// waits: closesocket has to reach the kernel to wake it. (Synchronous handles block inside the
-/// kernel with the reference held; closesocket closes those at once.)
+/// Two counts keep it. Every SocketRef and the socket table hold the memory. The table, and each
+/// SocketRef until release_handle(), hold the handle too: the last of them closes it, so that its
+/// value cannot be reused under a call that has looked the socket up but not yet issued its request.
+/// A call that waits lets go of the handle first, for closing it is what ends the wait. (Calls on
+/// synchronous handles wait inside the kernel; closesocket closes those handles at once.)
 class Socket {
 public:
     Socket(HANDLE handle, int family, int type, int protocol, DWORD flags)
@@ -44,7 +45,9 @@ public:
     std::atomic<bool> accept_pending { false }; // acceptor of an AcceptEx
     std::atomic<bool> shared { false }; // other handles may exist in this or another process
     std::atomic<bool> pended { false }; // an overlapped request has been left pending
-    std::atomic<int> blocking_sends { 0 };
+    std::atomic<bool> closing { false }; // out of the table, its handle about to close
+    std::atomic<int> blocking_sends { 0 }; // sends that wait, or are about to
+    std::atomic<bool> blocking_connect_failed { false }; // the last connect, while it blocked
 
     bool is_overlapped() const { return flags & WSA_FLAG_OVERLAPPED; }
     bool is_stream() const { return type == SOCK_STREAM; }
@@ -58,7 +61,6 @@ public:
     SrwLock lock;
     Name local_name;
     Name peer_name;
-    int connect_error = 0; // what the last blocking connect failed with
     OptionStore options; // options that never reach the kernel; guarded by `lock`
     /// What SO_ERROR tells until a connect succeeds; guarded by `lock`. [getsockopt/8]
     int option_error = 0;
@@ -71,11 +73,19 @@ public:
 private:
     friend class SocketRef;
     friend class SocketTable;
-    friend void close_handle_now(Socket&);
-    std::atomic<long> m_references { 2 }; // the table's and its maker's
+
+    /// Counts of references: memory in the low half, handle in the high half.
+    static constexpr uint64_t kMemory = 1;
+    static constexpr uint64_t kHandle = uint64_t { 1 } << 32;
+    // The table's and its maker's.
+    std::atomic<uint64_t> m_references { 2 * (kMemory + kHandle) };
     std::atomic<bool> m_handle_is_ours { true };
 
-    ~Socket();
+    void reference() { m_references.fetch_add(kMemory + kHandle, std::memory_order_relaxed); }
+    void dereference();
+    void dereference_handle();
+    void dereference_memory();
+    void close_handle();
 };
 
 /// A reference to a socket; null when there is none.
@@ -85,21 +95,30 @@ public:
     /// Takes over one reference.
     explicit SocketRef(Socket* socket)
         : m_socket(socket)
+        , m_holds_handle(socket)
     {
     }
     SocketRef(SocketRef&& other) noexcept
         : m_socket(std::exchange(other.m_socket, nullptr))
+        , m_holds_handle(std::exchange(other.m_holds_handle, false))
     {
     }
-    SocketRef& operator=(SocketRef&& other) noexcept
+    ~SocketRef()
     {
-        std::swap(m_socket, other.m_socket);
-        return *this;
+        if (!m_socket)
+            return;
+        if (m_holds_handle)
+            m_socket->dereference();
+        else
+            m_socket->dereference_memory();
     }
-    ~SocketRef() { release(); }
 
-    /// Drops the reference early; the object must not be used afterwards.
-    void release();
+    /// Lets go of the handle but not of the object. No request may be issued afterwards.
+    void release_handle()
+    {
+        if (std::exchange(m_holds_handle, false))
+            m_socket->dereference_handle();
+    }
 
     Socket* operator->() const { return m_socket; }
     Socket& operator*() const { return *m_socket; }
@@ -107,6 +126,7 @@ public:
 
 private:
     Socket* m_socket = nullptr;
+    bool m_holds_handle = false;
 };
 
 /// Looks up the socket of a call: the process must have started Winsock (WSANOTINITIALISED) and
@@ -124,18 +144,12 @@ SocketRef find_known_socket(SOCKET socket);
 /// when memory is out; the handle is then still the caller's.
 SocketRef insert_socket(HANDLE handle, int family, int type, int protocol, DWORD flags);
 
-/// Takes the socket out of the table and drops the table's reference. False: it was not there.
-bool remove_socket(SOCKET socket);
-
 /// Takes out a socket whose handle the kernel no longer takes for one, without closing the handle.
 void forget_stale_socket(Socket& socket);
 
 /// Closes a socket: takes it out of the table, ends what would keep it alive in the kernel and drops
 /// the table's reference. False: another thread closed it first.
 bool close_socket(Socket& socket);
-
-/// Closes the handle without waiting for the last reference.
-void close_handle_now(Socket& socket);
 
 /// Closes every socket of the table. For the last WSACleanup.
 void close_all_sockets();

@@ -63,50 +63,66 @@ Slot* make_slot(SOCKET socket)
 
 } // namespace
 
-/// Friend of Socket that makes and destroys them.
+/// What the table may do to a socket: make it, reference it and take its share back.
 class SocketTable {
 public:
-    static SocketRef reference(Slot& slot)
-    {
-        SharedGuard guard(slot.lock);
-        if (slot.socket)
-            slot.socket->m_references.fetch_add(1, std::memory_order_relaxed);
-        return SocketRef(slot.socket);
-    }
-
     static Socket* create(HANDLE handle, int family, int type, int protocol, DWORD flags)
     {
         void* memory = HeapAlloc(GetProcessHeap(), 0, sizeof(Socket));
         return memory ? new (memory) Socket(handle, family, type, protocol, flags) : nullptr;
     }
 
-    static void dereference(Socket* socket)
+    static SocketRef reference(Slot& slot)
     {
-        if (socket->m_references.fetch_sub(1, std::memory_order_acq_rel) == 1) {
-            socket->~Socket();
-            HeapFree(GetProcessHeap(), 0, socket);
-        }
+        SharedGuard guard(slot.lock);
+        if (slot.socket)
+            slot.socket->reference();
+        return SocketRef(slot.socket);
     }
 
-    /// Destroys a socket nobody has seen, or one whose handle is no longer ours, leaving the
-    /// handle alone.
-    static void abandon(Socket* socket)
+    static void dereference(Socket& socket) { socket.dereference(); }
+    static void close_handle(Socket& socket) { socket.close_handle(); }
+
+    /// Drops the table's reference to a socket whose handle is not ours any more.
+    static void abandon(Socket& socket)
     {
-        socket->m_handle_is_ours.store(false);
-        dereference(socket);
+        socket.m_handle_is_ours = false;
+        socket.dereference();
     }
 };
 
-Socket::~Socket()
+void Socket::close_handle()
 {
-    if (m_handle_is_ours)
+    if (m_handle_is_ours.exchange(false))
         kernel::close(handle);
 }
 
-void close_handle_now(Socket& socket)
+void Socket::dereference_handle()
 {
-    if (socket.m_handle_is_ours.exchange(false))
-        kernel::close(socket.handle);
+    const uint64_t before = m_references.fetch_sub(kHandle, std::memory_order_acq_rel);
+    if (before < 2 * kHandle)
+        close_handle();
+}
+
+void Socket::dereference_memory()
+{
+    const uint64_t before = m_references.fetch_sub(kMemory, std::memory_order_acq_rel);
+    if ((before & (kHandle - 1)) == kMemory)
+        HeapFree(GetProcessHeap(), 0, this);
+}
+
+void Socket::dereference()
+{
+    // One step while others hold the handle. The last one must close it before its memory reference
+    // goes, so it takes two.
+    uint64_t before = m_references.load(std::memory_order_relaxed);
+    while (before >= 2 * kHandle) {
+        if (m_references.compare_exchange_weak(
+                before, before - kHandle - kMemory, std::memory_order_acq_rel))
+            return;
+    }
+    dereference_handle();
+    dereference_memory();
 }
 
 void Socket::forget_names()
@@ -114,12 +130,6 @@ void Socket::forget_names()
     ExclusiveGuard guard(lock);
     local_name.length = 0;
     peer_name.length = 0;
-}
-
-void SocketRef::release()
-{
-    if (m_socket)
-        SocketTable::dereference(std::exchange(m_socket, nullptr));
 }
 
 SocketRef find_known_socket(SOCKET socket)
@@ -156,12 +166,12 @@ SocketRef find_socket(SOCKET socket)
         fail(WSANOTINITIALISED);
         return {};
     }
-    SocketRef ref = find_known_socket(socket);
-    if (!ref)
-        ref = adopt_socket(socket);
-    if (!ref)
-        fail(WSAENOTSOCK);
-    return ref;
+    if (SocketRef known = find_known_socket(socket))
+        return known;
+    if (SocketRef adopted = adopt_socket(socket))
+        return adopted;
+    fail(WSAENOTSOCK);
+    return {};
 }
 
 SocketRef insert_socket(HANDLE handle, int family, int type, int protocol, DWORD flags)
@@ -177,36 +187,44 @@ SocketRef insert_socket(HANDLE handle, int family, int type, int protocol, DWORD
     }
     // A socket that was closed behind our back: its handle value now means the new one.
     if (stale)
-        SocketTable::abandon(stale);
+        SocketTable::abandon(*stale);
     return SocketRef(socket);
 }
 
-bool remove_socket(SOCKET socket)
+/// Takes a socket out of its slot; the caller then has the table's reference. False: it is not
+/// there any more.
+static bool remove_socket(Socket& socket)
 {
-    Slot* slot = find_slot(socket);
+    Slot* slot = find_slot(socket_from_handle(socket.handle));
     if (!slot)
         return false;
-    Socket* removed;
-    {
-        ExclusiveGuard guard(slot->lock);
-        removed = std::exchange(slot->socket, nullptr);
-    }
-    if (!removed)
+    ExclusiveGuard guard(slot->lock);
+    if (slot->socket != &socket)
         return false;
-    SocketTable::dereference(removed);
+    slot->socket = nullptr;
     return true;
 }
 
 void forget_stale_socket(Socket& socket)
 {
-    Slot* slot = find_slot(socket_from_handle(socket.handle));
-    {
-        ExclusiveGuard guard(slot->lock);
-        if (slot->socket != &socket)
-            return;
-        slot->socket = nullptr;
-    }
-    SocketTable::abandon(&socket);
+    if (remove_socket(socket))
+        SocketTable::abandon(socket);
+}
+
+bool close_socket(Socket& socket)
+{
+    if (!remove_socket(socket))
+        return false;
+    socket.closing = true;
+    // A send in flight keeps the socket and its connection alive past the last handle, and a request
+    // left on a shared socket would complete against a reused handle value. The kernel cancels all
+    // else by itself. [closesocket/3]
+    if (socket.blocking_sends > 0 || socket.pended)
+        kernel::cancel(socket.handle, nullptr);
+    if (!socket.is_overlapped())
+        SocketTable::close_handle(socket);
+    SocketTable::dereference(socket);
+    return true;
 }
 
 void close_all_sockets()
