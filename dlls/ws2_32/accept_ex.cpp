@@ -1,0 +1,84 @@
+// AcceptEx and GetAcceptExSockaddrs.
+#include "afd_call.h"
+#include "catalog.h"
+#include "error.h"
+#include "extension.h"
+#include "guard.h"
+#include "transfer.h"
+
+namespace ws2 {
+
+// The device puts each address into a block of its own: its length, then the address.
+constexpr DWORD kLengthPrefix = sizeof(int32_t);
+
+/// Checks the lengths and the buffer of an AcceptEx call. The device would take the connection and
+/// lose it when a block turns out too small, so that is refused here. [AcceptEx/8]
+static int check_buffer(const Socket& listener, void* buffer, DWORD data_length,
+    DWORD local_length, DWORD remote_length)
+{
+    const DWORD block = kLengthPrefix + address_length(listener.family);
+    if (remote_length < block || (local_length && local_length < block))
+        return WSAEFAULT;
+    const uint64_t total = uint64_t { data_length } + local_length + remote_length;
+    if (total > 0xFFFFFFFF || !guard::is_writable(buffer, total))
+        return WSAEFAULT;
+    return 0;
+}
+
+static int check_acceptor(Socket& acceptor)
+{
+    const bool usable
+        = acceptor.is_stream() && !acceptor.listening && !acceptor.connected && !acceptor.bound;
+    return usable ? 0 : WSAEINVAL;
+}
+
+BOOL WSAAPI accept_ex(SOCKET listener, SOCKET acceptor, void* buffer, DWORD data_length,
+    DWORD local_length, DWORD remote_length, DWORD* received, OVERLAPPED* overlapped)
+{
+    if (!overlapped)
+        return fail(ERROR_INVALID_PARAMETER), FALSE;
+    kernel::Completion completion;
+    if (!completion_from_overlapped(overlapped, nullptr, completion))
+        return fail(WSAEFAULT), FALSE;
+    SocketRef listening = find_socket(listener);
+    if (!listening)
+        return FALSE;
+    SocketRef accepting = find_socket(acceptor);
+    if (!accepting)
+        return FALSE;
+    if (!listening->listening && !(listening->shared && is_bound(*listening)))
+        return fail(WSAEINVAL), FALSE;
+    if (const int error
+        = check_buffer(*listening, buffer, data_length, local_length, remote_length))
+        return fail(error), FALSE;
+    if (const int error = check_acceptor(*accepting))
+        return fail(error), FALSE;
+
+    const afd::AcceptIntoParams params { .acceptor = HandleToULong(accepting->handle),
+        .receive_length = data_length,
+        .local_length = local_length };
+    const NTSTATUS status = afd_call_overlapped(*listening, completion, afd::kIoctlAcceptInto,
+        &params, sizeof(params), buffer, data_length + local_length + remote_length);
+    // From now on the acceptor may be connected at any time.
+    if (NT_SUCCESS(status))
+        accepting->connect_pending = true;
+    return finish_overlapped(status, overlapped, received) == 0;
+}
+
+/// One address block of an AcceptEx buffer.
+static void find_address(char* block, sockaddr** address, int* size)
+{
+    *size = *reinterpret_cast<const int32_t*>(block);
+    *address = reinterpret_cast<sockaddr*>(block + kLengthPrefix);
+}
+
+void WSAAPI get_accept_ex_sockaddrs(void* buffer, DWORD data_length, DWORD local_length,
+    DWORD /*remote_length*/, sockaddr** local, int* local_size, sockaddr** remote, int* remote_size)
+{
+    char* const blocks = static_cast<char*>(buffer) + data_length;
+    if (local_length)
+        find_address(blocks, local, local_size);
+    find_address(blocks + local_length, remote, remote_size);
+}
+
+} // namespace ws2

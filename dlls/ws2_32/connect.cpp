@@ -1,0 +1,137 @@
+// connect, WSAConnect, and ConnectEx for SIO_GET_EXTENSION_FUNCTION_POINTER.
+#include <cstring>
+
+#include "afd_call.h"
+#include "catalog.h"
+#include "error.h"
+#include "extension.h"
+#include "guard.h"
+#include "name.h"
+#include "transfer.h"
+
+namespace ws2 {
+
+/// Reads the address to connect to. A datagram socket loses its peer by AF_UNSPEC or by an address
+/// of zeros; a stream cannot connect to nowhere. [connect/5]
+static int read_peer_name(
+    const Socket& socket, const sockaddr* name, int name_length, SOCKADDR_STORAGE& address)
+{
+    u_short family;
+    if (!socket.is_stream() && name_length >= static_cast<int>(sizeof(family))
+        && guard::read(&name->sa_family, family) && family == AF_UNSPEC) {
+        std::memset(&address, 0, sizeof(address));
+        return 0;
+    }
+    if (const int error = read_name(socket, name, name_length, address))
+        return error;
+    const bool any = is_any_address(address);
+    if (socket.is_stream() && (any || !port_of(address)))
+        return WSAEADDRNOTAVAIL;
+    if (any && !port_of(address))
+        address.ss_family = AF_UNSPEC;
+    return 0;
+}
+
+static int connect_socket(SOCKET s, const sockaddr* name, int name_length)
+{
+    SocketRef socket = find_socket(s);
+    if (!socket)
+        return SOCKET_ERROR;
+    SOCKADDR_STORAGE address;
+    if (const int error = read_peer_name(*socket, name, name_length, address))
+        return fail(error);
+
+    struct {
+        afd::ConnectParams params;
+        BYTE address[sizeof(SOCKADDR_IN6)];
+    } request;
+    const int length = address_length(socket->family);
+    request.params = { .address_length = length, .synchronous = 1 };
+    std::memcpy(request.address, &address, length);
+    const ULONG request_length = offsetof(decltype(request), address) + length;
+
+    socket->forget_names();
+    socket->blocking_connect_failed = false;
+    // Wine 8.0 answers the first connect after a failed one like this, and takes the next one. It
+    // answers at once, so the socket's handle is still held.
+    NTSTATUS status = STATUS_CONNECTION_ABORTED;
+    for (int tries = 0; tries < 2 && status == STATUS_CONNECTION_ABORTED; ++tries)
+        status = afd_call_and_wait(socket, afd::kIoctlConnect, &request, request_length, nullptr, 0,
+            Alertable::kYes);
+
+    if (NT_SUCCESS(status)) {
+        socket->bound = true;
+        socket->connect_pending = false;
+        socket->connected = address.ss_family != AF_UNSPEC;
+    } else if (status == STATUS_DEVICE_NOT_READY) {
+        socket->connect_pending = true;
+    } else if (status == STATUS_ADDRESS_ALREADY_ASSOCIATED) {
+        return fail(WSAEALREADY);
+    } else if (!socket->connect_pending) {
+        socket->blocking_connect_failed = true;
+    }
+    socket->forget_names();
+    return result_from_status(status);
+}
+
+} // namespace ws2
+
+using namespace ws2;
+
+int WSAAPI connect(SOCKET s, const sockaddr* name, int name_length)
+{
+    return connect_socket(s, name, name_length);
+}
+
+int WSAAPI WSAConnect(SOCKET s, const sockaddr* name, int name_length, WSABUF* /*caller_data*/,
+    WSABUF* callee_data, QOS* /*sqos*/, QOS* /*gqos*/)
+{
+    const int result = connect_socket(s, name, name_length);
+    // TCP carries no connect data; what came back is nothing. [connect/9]
+    if (!result && callee_data && !guard::write(&callee_data->len, ULONG { 0 }))
+        return fail(WSAEFAULT);
+    return result;
+}
+
+BOOL WSAAPI ws2::connect_ex(SOCKET s, const sockaddr* name, int name_length, void* data,
+    DWORD data_length, DWORD* sent, OVERLAPPED* overlapped)
+{
+    SocketRef socket = find_socket(s);
+    if (!socket)
+        return FALSE;
+    if (!overlapped)
+        return fail(ERROR_INVALID_PARAMETER), FALSE;
+    SOCKADDR_STORAGE address;
+    if (const int error = read_peer_name(*socket, name, name_length, address))
+        return fail(error), FALSE;
+    kernel::Completion completion;
+    if (!completion_from_overlapped(overlapped, nullptr, completion))
+        return fail(WSAEFAULT), FALSE;
+
+    // The request carries the address and the data; the device copies it before it returns.
+    const int length = address_length(socket->family);
+    const uint64_t request_length
+        = sizeof(afd::ConnectParams) + length + uint64_t { data ? data_length : 0 };
+    if (request_length > 0x7FFFFFFF)
+        return fail(WSAENOBUFS), FALSE;
+    auto* request = static_cast<char*>(HeapAlloc(GetProcessHeap(), 0, request_length));
+    if (!request)
+        return fail(WSAENOBUFS), FALSE;
+    const afd::ConnectParams params { .address_length = length, .synchronous = 0 };
+    std::memcpy(request, &params, sizeof(params));
+    std::memcpy(request + sizeof(params), &address, length);
+    BOOL succeeded = FALSE;
+    if (data && !guard::copy(request + sizeof(params) + length, data, data_length)) {
+        fail(WSAEFAULT);
+    } else {
+        const NTSTATUS status = afd_call_overlapped(
+            *socket, completion, afd::kIoctlConnect, request, request_length, nullptr, 0);
+        if (NT_SUCCESS(status)) {
+            socket->connect_pending = true;
+            socket->forget_names();
+        }
+        succeeded = finish_overlapped(status, overlapped, sent) == 0;
+    }
+    HeapFree(GetProcessHeap(), 0, request);
+    return succeeded;
+}

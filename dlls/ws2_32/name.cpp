@@ -1,0 +1,130 @@
+// bind, getsockname, getpeername.
+#include <cstring>
+
+#include "afd_call.h"
+#include "catalog.h"
+#include "error.h"
+#include "guard.h"
+#include "name.h"
+
+namespace ws2 {
+
+int read_name(const Socket& socket, const sockaddr* name, int length, SOCKADDR_STORAGE& copy)
+{
+    const int natural_length = address_length(socket.family);
+    if (length < natural_length || !guard::copy(&copy, name, natural_length))
+        return WSAEFAULT;
+    if (copy.ss_family != socket.family)
+        return WSAEAFNOSUPPORT;
+    return 0;
+}
+
+int write_name(const SOCKADDR_STORAGE& address, int length, sockaddr* name, int* name_length)
+{
+    int room;
+    if (!guard::read(name_length, room) || room < length || !guard::copy(name, &address, length)
+        || !guard::write(name_length, length))
+        return WSAEFAULT;
+    return 0;
+}
+
+bool is_any_address(const SOCKADDR_STORAGE& address)
+{
+    switch (address.ss_family) {
+    case AF_INET:
+        return reinterpret_cast<const SOCKADDR_IN&>(address).sin_addr.s_addr == INADDR_ANY;
+    case AF_INET6:
+        return IN6_IS_ADDR_UNSPECIFIED(&reinterpret_cast<const SOCKADDR_IN6&>(address).sin6_addr);
+    default:
+        return false;
+    }
+}
+
+WORD& port_of(SOCKADDR_STORAGE& address)
+{
+    // The port is in the same place in both families.
+    static_assert(offsetof(SOCKADDR_IN, sin_port) == offsetof(SOCKADDR_IN6, sin6_port));
+    return reinterpret_cast<SOCKADDR_IN&>(address).sin_port;
+}
+
+NTSTATUS query_name(Socket& socket, ULONG code, SOCKADDR_STORAGE& address, int& length)
+{
+    Socket::Name& cached
+        = code == afd::kIoctlGetSockName ? socket.local_name : socket.peer_name;
+    {
+        SharedGuard guard(socket.lock);
+        if (cached.length) {
+            std::memcpy(&address, &cached.address, cached.length);
+            length = cached.length;
+            return STATUS_SUCCESS;
+        }
+    }
+    std::memset(&address, 0, sizeof(address)); // sin_zero is zero. [getsockname/4]
+    length = address_length(socket.family);
+    const NTSTATUS status = afd_call(socket, code, nullptr, 0, &address, length);
+    if (!NT_SUCCESS(status))
+        return status;
+    socket.bound = true;
+    // A name is kept once only this process can change it. While a connect is under way it may
+    // still fail and give the name back.
+    if (!socket.shared && !socket.connect_pending) {
+        ExclusiveGuard guard(socket.lock);
+        std::memcpy(&cached.address, &address, length);
+        cached.length = length;
+    }
+    return STATUS_SUCCESS;
+}
+
+} // namespace ws2
+
+using namespace ws2;
+
+int WSAAPI bind(SOCKET s, const sockaddr* name, int name_length)
+{
+    SocketRef socket = find_socket(s);
+    if (!socket)
+        return SOCKET_ERROR;
+    struct {
+        afd::BindParams params {};
+        BYTE address[sizeof(SOCKADDR_IN6)];
+    } request;
+    SOCKADDR_STORAGE address;
+    if (const int error = read_name(*socket, name, name_length, address))
+        return fail(error);
+    const int length = address_length(socket->family);
+    std::memcpy(request.address, &address, length);
+    SOCKADDR_STORAGE bound {};
+    const NTSTATUS status = afd_call(*socket, afd::kIoctlBind, &request,
+        sizeof(request.params) + length, &bound, sizeof(bound));
+    if (status == STATUS_ADDRESS_ALREADY_ASSOCIATED)
+        return fail(WSAEINVAL);
+    if (NT_SUCCESS(status))
+        socket->bound = true;
+    return result_from_status(status);
+}
+
+/// getsockname and getpeername: the state of the socket is looked at before the pointers.
+static int get_name(SOCKET s, ULONG code, sockaddr* name, int* name_length)
+{
+    SocketRef socket = find_socket(s);
+    if (!socket)
+        return SOCKET_ERROR;
+    SOCKADDR_STORAGE address;
+    int length;
+    const NTSTATUS status = query_name(*socket, code, address, length);
+    if (!NT_SUCCESS(status))
+        return fail(error_from_status(status));
+    if (const int error = write_name(address, length, name, name_length))
+        return fail(error);
+    return succeed();
+}
+
+int WSAAPI getsockname(SOCKET s, sockaddr* name, int* name_length)
+{
+    return get_name(s, afd::kIoctlGetSockName, name, name_length);
+}
+
+int WSAAPI getpeername(SOCKET s, sockaddr* name, int* name_length)
+{
+    return get_name(s, afd::kIoctlGetPeerName, name, name_length);
+}

@@ -1,0 +1,66 @@
+// shutdown, WSASendDisconnect, WSARecvDisconnect, and DisconnectEx for
+// SIO_GET_EXTENSION_FUNCTION_POINTER.
+#include "afd_call.h"
+#include "error.h"
+#include "extension.h"
+#include "transfer.h"
+
+namespace ws2 {
+
+static int shutdown_socket(SOCKET s, int how)
+{
+    SocketRef socket = find_socket(s);
+    if (!socket)
+        return SOCKET_ERROR;
+    if (how < SD_RECEIVE || how > SD_BOTH)
+        return fail(WSAEINVAL);
+    // The names stay readable after a shutdown. [shutdown/6]
+    return result_from_status(
+        afd_call(*socket, afd::kIoctlShutdown, &how, sizeof(how), nullptr, 0));
+}
+
+} // namespace ws2
+
+using namespace ws2;
+
+int WSAAPI shutdown(SOCKET s, int how)
+{
+    return shutdown_socket(s, how);
+}
+
+// No protocol of the catalog carries disconnect data; the buffers are not looked at.
+
+int WSAAPI WSASendDisconnect(SOCKET s, WSABUF* /*data*/)
+{
+    return shutdown_socket(s, SD_SEND);
+}
+
+int WSAAPI WSARecvDisconnect(SOCKET s, WSABUF* /*data*/)
+{
+    return shutdown_socket(s, SD_RECEIVE);
+}
+
+BOOL WSAAPI ws2::disconnect_ex(SOCKET s, OVERLAPPED* overlapped, DWORD flags, DWORD reserved)
+{
+    SocketRef socket = find_socket(s);
+    if (!socket)
+        return FALSE;
+    if (reserved || (flags & ~DWORD { TF_REUSE_SOCKET }))
+        return fail(WSAEINVAL), FALSE;
+    kernel::Completion completion;
+    if (overlapped && !completion_from_overlapped(overlapped, nullptr, completion))
+        return fail(WSAEFAULT), FALSE;
+
+    const int how = SD_SEND;
+    NTSTATUS status = afd_call(*socket, afd::kIoctlShutdown, &how, sizeof(how), nullptr, 0);
+    if (!NT_SUCCESS(status))
+        return fail(error_from_status(status)), FALSE;
+    if (!overlapped)
+        return succeed(), TRUE;
+    // Sending nothing gives the caller the pending request and the completion that DisconnectEx
+    // has on Windows, whatever the socket's notification modes are. [DisconnectEx/3]
+    const afd::TransmitParams nothing {};
+    status = afd_call_overlapped(
+        *socket, completion, afd::kIoctlTransmit, &nothing, sizeof(nothing), nullptr, 0);
+    return finish_overlapped(status, overlapped, nullptr) == 0;
+}
