@@ -35,6 +35,11 @@ bool get_events_resets_event()
     return wine_major_version() >= 10;
 }
 
+bool reports_reset_to_receives()
+{
+    return wine_major_version() >= 10;
+}
+
 bool has_keepalive_options()
 {
     return wine_major_version() >= 10;

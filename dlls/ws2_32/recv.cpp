@@ -1,0 +1,288 @@
+// recv, recvfrom, WSARecv, WSARecvFrom, and WSARecvMsg for SIO_GET_EXTENSION_FUNCTION_POINTER.
+#include <cstring>
+
+#include "afd_call.h"
+#include "catalog.h"
+#include "error.h"
+#include "extension.h"
+#include "guard.h"
+#include "name.h"
+#include "transfer.h"
+
+namespace ws2 {
+
+namespace {
+
+/// What a receive call was given.
+struct ReceiveCall {
+    WSABUF* buffers;
+    DWORD count;
+    DWORD* flags; // in and out
+    sockaddr* from = nullptr;
+    int* from_length = nullptr;
+    DWORD* received = nullptr;
+    WSAOVERLAPPED* overlapped = nullptr;
+    LPWSAOVERLAPPED_COMPLETION_ROUTINE routine = nullptr;
+};
+
+/// MSG_WAITALL needs a stream that may block until it is satisfied. [recv/7]
+int check_flags(const Socket& socket, const ReceiveCall& call, DWORD flags)
+{
+    if (!(flags & MSG_WAITALL))
+        return 0;
+    const bool allowed = socket.is_stream() && !socket.nonblocking && !call.overlapped
+        && !(flags & (MSG_PEEK | MSG_OOB));
+    return allowed ? 0 : WSAEOPNOTSUPP;
+}
+
+/// Checks where the sender's address goes, before a datagram is taken that would then be lost.
+/// [recvfrom/5]
+int check_room_for_sender(const Socket& socket, const ReceiveCall& call)
+{
+    int room;
+    if (!guard::read(call.from_length, room) || room < address_length(socket.family)
+        || !guard::is_writable(call.from, address_length(socket.family)))
+        return WSAEFAULT;
+    return 0;
+}
+
+/// Words for requests that outlive their call: the device keeps a pointer to the flags but reads
+/// them when the request is issued only, and writes them for control data only. One word for each
+/// value, so that requests may share it.
+DWORD* lasting_flags(DWORD flags)
+{
+    static DWORD words[] = { 0, MSG_OOB, MSG_PEEK, MSG_OOB | MSG_PEEK };
+    static_assert(MSG_OOB == 1 && MSG_PEEK == 2);
+    return &words[flags & (MSG_OOB | MSG_PEEK)];
+}
+
+/// The device does not tell a receive that came too early from one that found nothing.
+NTSTATUS refine_status(Socket& socket, NTSTATUS status)
+{
+    if (status == STATUS_DEVICE_NOT_READY && socket.connect_pending && !is_connected(socket))
+        return STATUS_INVALID_CONNECTION;
+    return status;
+}
+
+/// Was the end of the stream that a receive just saw a reset by the peer? Where the host does not
+/// tell the two apart, a poll still knows.
+bool is_end_of_stream_a_reset(SOCKET s, const Socket& received_on)
+{
+    if (kernel::reports_reset_to_receives())
+        return false;
+    // A wait has let go of the handle, which may have been closed and reused since.
+    SocketRef socket = find_known_socket(s);
+    if (!socket || &*socket != &received_on)
+        return false;
+    struct {
+        afd::PollHeader header { .timeout = 0, .count = 1, .exclusive = 0, .padding = {} };
+        afd::PollEntry entry;
+    } poll;
+    poll.entry = { .socket = s, .flags = afd::kPollAbort, .status = 0 };
+    return NT_SUCCESS(
+               afd_call(socket->handle, afd::kIoctlPoll, &poll, sizeof(poll), &poll, sizeof(poll)))
+        && poll.header.count == 1 && (poll.entry.flags & afd::kPollAbort);
+}
+
+/// One receive of a blocking or non-blocking call. `received` is its byte count.
+NTSTATUS receive_once(SocketRef& socket, const ReceiveCall& call, WSABUF* buffers, DWORD count,
+    DWORD& flags, ULONG_PTR& received)
+{
+    SOCKADDR_STORAGE sender {};
+    int sender_length = sizeof(sender);
+    const bool wants_sender = call.from && !socket->is_stream();
+    const afd::RecvMsgParams params { .control = 0,
+        .address = wants_sender ? afd::ptr64(&sender) : 0,
+        .address_length = wants_sender ? afd::ptr64(&sender_length) : 0,
+        .flags = afd::ptr64(&flags),
+        .force_async = 0,
+        .count = count,
+        .buffers = afd::ptr64(buffers) };
+    const NTSTATUS status = afd_call_and_wait(socket, afd::kIoctlRecvMsg, &params, sizeof(params),
+        nullptr, 0, Alertable::kYes, &received);
+    if (wants_sender && (NT_SUCCESS(status) || status == STATUS_BUFFER_OVERFLOW))
+        write_name(sender, address_length(socket->family), call.from, call.from_length);
+    return status;
+}
+
+/// Receives until the buffers are full, the stream ends or an error comes. [recv/7]
+NTSTATUS receive_all(SOCKET s, const ReceiveCall& call, ULONG_PTR& received)
+{
+    received = 0;
+    for (DWORD i = 0; i < call.count; ++i) {
+        WSABUF rest;
+        if (!guard::read(&call.buffers[i], rest))
+            return STATUS_ACCESS_VIOLATION;
+        while (rest.len) {
+            // A wait has let go of the handle: look the socket up for each piece.
+            SocketRef socket = find_socket(s);
+            if (!socket)
+                return STATUS_REQUEST_ABORTED;
+            DWORD flags = 0;
+            ULONG_PTR piece = 0;
+            const NTSTATUS status = receive_once(socket, call, &rest, 1, flags, piece);
+            if (!NT_SUCCESS(status) || !piece)
+                return received ? STATUS_SUCCESS : status;
+            received += piece;
+            rest.buf += piece;
+            rest.len -= piece;
+        }
+    }
+    return STATUS_SUCCESS;
+}
+
+int receive_overlapped(Socket& socket, const ReceiveCall& call, DWORD flags)
+{
+    kernel::Completion completion;
+    if (!completion_from_overlapped(call.overlapped, call.routine, completion))
+        return fail(WSAEFAULT);
+    const bool wants_sender = call.from && !socket.is_stream();
+    const afd::RecvMsgParams params { .control = 0,
+        .address = wants_sender ? afd::ptr64(call.from) : 0,
+        .address_length = wants_sender ? afd::ptr64(call.from_length) : 0,
+        .flags = afd::ptr64(lasting_flags(flags)),
+        .force_async = 1,
+        .count = call.count,
+        .buffers = afd::ptr64(call.buffers) };
+    const NTSTATUS status = afd_call_overlapped(
+        socket, completion, afd::kIoctlRecvMsg, &params, sizeof(params), nullptr, 0);
+    if (NT_SUCCESS(status) && status != STATUS_PENDING)
+        note_transfer(socket);
+    return finish_overlapped(refine_status(socket, status), call.overlapped, call.received);
+}
+
+int receive_on_socket(SOCKET s, const ReceiveCall& call)
+{
+    SocketRef socket = find_socket(s);
+    if (!socket)
+        return SOCKET_ERROR;
+    DWORD flags;
+    if ((!call.received && !call.overlapped) || !guard::read(call.flags, flags))
+        return fail(WSAEFAULT);
+    if (!call.count)
+        return fail(WSAEINVAL);
+    if (const int error = check_flags(*socket, call, flags))
+        return fail(error);
+    if (!socket->is_stream()) {
+        if (call.from) {
+            if (const int error = check_room_for_sender(*socket, call))
+                return fail(error);
+        }
+        if (!is_bound(*socket))
+            return fail(WSAEINVAL); // [recvfrom/3]
+    }
+    if (call.overlapped)
+        return receive_overlapped(*socket, call, flags);
+
+    ULONG_PTR received = 0;
+    DWORD result_flags = flags & (MSG_OOB | MSG_PEEK);
+    NTSTATUS status = flags & MSG_WAITALL
+        ? receive_all(s, call, received)
+        : receive_once(socket, call, call.buffers, call.count, result_flags, received);
+    WSABUF first;
+    if (status == STATUS_SUCCESS && !received && socket->is_stream()
+        && guard::read(call.buffers, first) && first.len && is_end_of_stream_a_reset(s, *socket))
+        status = STATUS_CONNECTION_RESET;
+    if (!NT_SUCCESS(status) && status != STATUS_BUFFER_OVERFLOW)
+        return fail(error_from_status(refine_status(*socket, status)));
+    note_transfer(*socket);
+    // The count of a truncated datagram is written although the call fails. [recvfrom/6]
+    if (!guard::write(call.received, static_cast<DWORD>(received)))
+        return fail(WSAEFAULT);
+    if (status == STATUS_BUFFER_OVERFLOW)
+        return fail(WSAEMSGSIZE);
+    if (flags)
+        guard::write(call.flags, DWORD { 0 });
+    return succeed();
+}
+
+} // namespace
+
+} // namespace ws2
+
+using namespace ws2;
+
+int WSAAPI recv(SOCKET s, char* buffer, int length, int flags)
+{
+    return recvfrom(s, buffer, length, flags, nullptr, nullptr);
+}
+
+int WSAAPI recvfrom(
+    SOCKET s, char* buffer, int length, int flags, sockaddr* from, int* from_length)
+{
+    WSABUF data { static_cast<ULONG>(length), buffer };
+    DWORD received = 0;
+    DWORD call_flags = flags;
+    const ReceiveCall call { .buffers = &data,
+        .count = 1,
+        .flags = &call_flags,
+        .from = from,
+        .from_length = from_length,
+        .received = &received };
+    return receive_on_socket(s, call) ? SOCKET_ERROR : static_cast<int>(received);
+}
+
+int WSAAPI WSARecv(SOCKET s, WSABUF* buffers, DWORD count, DWORD* received, DWORD* flags,
+    WSAOVERLAPPED* overlapped, LPWSAOVERLAPPED_COMPLETION_ROUTINE routine)
+{
+    return WSARecvFrom(
+        s, buffers, count, received, flags, nullptr, nullptr, overlapped, routine);
+}
+
+int WSAAPI WSARecvFrom(SOCKET s, WSABUF* buffers, DWORD count, DWORD* received, DWORD* flags,
+    sockaddr* from, int* from_length, WSAOVERLAPPED* overlapped,
+    LPWSAOVERLAPPED_COMPLETION_ROUTINE routine)
+{
+    const ReceiveCall call { .buffers = buffers,
+        .count = count,
+        .flags = flags,
+        .from = from,
+        .from_length = from_length,
+        .received = received,
+        .overlapped = overlapped,
+        .routine = overlapped ? routine : nullptr };
+    return receive_on_socket(s, call);
+}
+
+int WSAAPI ws2::recv_msg(SOCKET s, WSAMSG* message, DWORD* received, WSAOVERLAPPED* overlapped,
+    LPWSAOVERLAPPED_COMPLETION_ROUTINE routine)
+{
+    SocketRef socket = find_socket(s);
+    if (!socket)
+        return SOCKET_ERROR;
+    WSAMSG given;
+    if (!guard::read(message, given) || (!received && !overlapped))
+        return fail(WSAEFAULT);
+    if (!socket->is_stream() && !is_bound(*socket))
+        return fail(WSAEINVAL);
+    const bool wants_sender = given.name && !socket->is_stream();
+    if (wants_sender
+        && (given.namelen < address_length(socket->family)
+            || !guard::is_writable(given.name, address_length(socket->family))))
+        return fail(WSAEFAULT);
+    kernel::Completion completion;
+    if (overlapped && !completion_from_overlapped(overlapped, routine, completion))
+        return fail(WSAEFAULT);
+
+    const bool wants_control = given.Control.buf && given.Control.len;
+    const afd::RecvMsgParams params { .control = wants_control ? afd::ptr64(&message->Control) : 0,
+        .address = wants_sender ? afd::ptr64(given.name) : 0,
+        .address_length = wants_sender ? afd::ptr64(&message->namelen) : 0,
+        .flags = afd::ptr64(&message->dwFlags),
+        .force_async = overlapped != nullptr,
+        .count = given.dwBufferCount,
+        .buffers = afd::ptr64(given.lpBuffers) };
+    if (overlapped) {
+        const NTSTATUS status = afd_call_overlapped(
+            *socket, completion, afd::kIoctlRecvMsg, &params, sizeof(params), nullptr, 0);
+        return finish_overlapped(refine_status(*socket, status), overlapped, received);
+    }
+    ULONG_PTR count = 0;
+    const NTSTATUS status = afd_call_and_wait(socket, afd::kIoctlRecvMsg, &params, sizeof(params),
+        nullptr, 0, Alertable::kYes, &count);
+    if (!NT_SUCCESS(status) && status != STATUS_BUFFER_OVERFLOW)
+        return fail(error_from_status(refine_status(*socket, status)));
+    if (!guard::write(received, static_cast<DWORD>(count)))
+        return fail(WSAEFAULT);
+    return status == STATUS_BUFFER_OVERFLOW ? fail(WSAEMSGSIZE) : succeed();
+}

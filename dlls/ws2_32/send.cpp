@@ -1,0 +1,179 @@
+// send, sendto, WSASend, WSASendTo, WSASendMsg.
+#include "afd_call.h"
+#include "catalog.h"
+#include "error.h"
+#include "guard.h"
+#include "name.h"
+#include "transfer.h"
+
+namespace ws2 {
+
+namespace {
+
+/// What a send call was given.
+struct SendCall {
+    const WSABUF* buffers;
+    DWORD count;
+    DWORD flags;
+    const sockaddr* to = nullptr;
+    int to_length = 0;
+    DWORD* sent = nullptr;
+    WSAOVERLAPPED* overlapped = nullptr;
+    LPWSAOVERLAPPED_COMPLETION_ROUTINE routine = nullptr;
+};
+
+/// Refuses flags the protocols do not have. [send/5]
+int check_flags(const Socket& socket, DWORD flags)
+{
+    const DWORD unsupported = MSG_PARTIAL | MSG_PEEK | (socket.is_stream() ? 0 : MSG_OOB);
+    return flags & unsupported ? WSAEOPNOTSUPP : 0;
+}
+
+/// Reads the destination of a datagram. Windows takes port 0 and loses the datagram; so does the
+/// discard port, which every version of the host accepts. [sendto/4]
+int read_destination(const Socket& socket, const SendCall& call, SOCKADDR_STORAGE& address)
+{
+    if (const int error = read_name(socket, call.to, call.to_length, address))
+        return error;
+    constexpr u_short kDiscardPort = 9 << 8; // in network byte order
+    if (socket.type == SOCK_DGRAM && !port_of(address))
+        port_of(address) = kDiscardPort;
+    return 0;
+}
+
+/// The device does not tell a send that came too early from one that came too late.
+NTSTATUS refine_status(Socket& socket, const SendCall& call, NTSTATUS status)
+{
+    switch (status) {
+    case STATUS_CONNECTION_RESET:
+        if (socket.is_stream() && !is_connected(socket))
+            return STATUS_INVALID_CONNECTION;
+        break;
+    case STATUS_DEVICE_NOT_READY:
+        if (socket.connect_pending && !is_connected(socket))
+            return STATUS_INVALID_CONNECTION;
+        break;
+    case STATUS_INVALID_PARAMETER:
+        if (!socket.is_stream() && !call.to)
+            return STATUS_INVALID_CONNECTION; // Wine 8.0, no peer
+        break;
+    }
+    return status;
+}
+
+int send_on_socket(SOCKET s, const SendCall& call)
+{
+    SocketRef socket = find_socket(s);
+    if (!socket)
+        return SOCKET_ERROR;
+    if (!call.sent && !call.overlapped)
+        return fail(WSAEFAULT);
+    if (!call.count)
+        return fail(WSAEINVAL);
+    if (const int error = check_flags(*socket, call.flags))
+        return fail(error);
+
+    SOCKADDR_STORAGE address;
+    const bool to_address = call.to && !socket->is_stream(); // streams ignore it [sendto/1]
+    if (to_address) {
+        if (const int error = read_destination(*socket, call, address))
+            return fail(error);
+    }
+    kernel::Completion completion;
+    if (call.overlapped && !completion_from_overlapped(call.overlapped, call.routine, completion))
+        return fail(WSAEFAULT);
+
+    const afd::SendMsgParams params { .address = to_address ? afd::ptr64(&address) : 0,
+        .address_length = static_cast<uint32_t>(to_address ? address_length(socket->family) : 0),
+        .flags = call.flags & MSG_OOB,
+        .force_async = call.overlapped != nullptr,
+        .count = call.count,
+        .buffers = afd::ptr64(call.buffers) };
+
+    if (call.overlapped) {
+        NTSTATUS status = afd_call_overlapped(
+            *socket, completion, afd::kIoctlSendMsg, &params, sizeof(params), nullptr, 0);
+        return finish_overlapped(refine_status(*socket, call, status), call.overlapped, call.sent);
+    }
+    ULONG_PTR sent = 0;
+    NTSTATUS status = afd_call_and_wait(socket, afd::kIoctlSendMsg, &params, sizeof(params),
+        nullptr, 0, Alertable::kYes, &sent);
+    if (!NT_SUCCESS(status))
+        return fail(error_from_status(refine_status(*socket, call, status)));
+    note_transfer(*socket);
+    if (!guard::write(call.sent, static_cast<DWORD>(sent)))
+        return fail(WSAEFAULT);
+    return succeed();
+}
+
+/// The result of send and sendto: the count, or SOCKET_ERROR.
+int count_or_error(int result, DWORD count)
+{
+    return result ? SOCKET_ERROR : static_cast<int>(count);
+}
+
+} // namespace
+
+} // namespace ws2
+
+using namespace ws2;
+
+int WSAAPI send(SOCKET s, const char* buffer, int length, int flags)
+{
+    return sendto(s, buffer, length, flags, nullptr, 0);
+}
+
+int WSAAPI sendto(
+    SOCKET s, const char* buffer, int length, int flags, const sockaddr* to, int to_length)
+{
+    const WSABUF data { static_cast<ULONG>(length), const_cast<char*>(buffer) };
+    DWORD sent = 0;
+    const SendCall call { .buffers = &data,
+        .count = 1,
+        .flags = static_cast<DWORD>(flags),
+        .to = to,
+        .to_length = to_length,
+        .sent = &sent };
+    return count_or_error(send_on_socket(s, call), sent);
+}
+
+int WSAAPI WSASend(SOCKET s, WSABUF* buffers, DWORD count, DWORD* sent, DWORD flags,
+    WSAOVERLAPPED* overlapped, LPWSAOVERLAPPED_COMPLETION_ROUTINE routine)
+{
+    return WSASendTo(s, buffers, count, sent, flags, nullptr, 0, overlapped, routine);
+}
+
+int WSAAPI WSASendTo(SOCKET s, WSABUF* buffers, DWORD count, DWORD* sent, DWORD flags,
+    const sockaddr* to, int to_length, WSAOVERLAPPED* overlapped,
+    LPWSAOVERLAPPED_COMPLETION_ROUTINE routine)
+{
+    const SendCall call { .buffers = buffers,
+        .count = count,
+        .flags = flags,
+        .to = to,
+        .to_length = to_length,
+        .sent = sent,
+        .overlapped = overlapped,
+        .routine = overlapped ? routine : nullptr };
+    return send_on_socket(s, call);
+}
+
+int WSAAPI WSASendMsg(SOCKET s, WSAMSG* message, DWORD flags, DWORD* sent,
+    WSAOVERLAPPED* overlapped, LPWSAOVERLAPPED_COMPLETION_ROUTINE routine)
+{
+    SocketRef socket = find_socket(s);
+    if (!socket)
+        return SOCKET_ERROR;
+    WSAMSG given;
+    if (!guard::read(message, given))
+        return fail(WSAEFAULT);
+    if (socket->is_stream())
+        return fail(WSAEINVAL);
+    if (!sent && !overlapped) {
+        // Even this failure binds the socket. [WSASendMsg/4]
+        bind_implicitly(*socket);
+        return fail(WSAEFAULT);
+    }
+    return WSASendTo(s, given.lpBuffers, given.dwBufferCount, sent, flags, given.name,
+        given.namelen, overlapped, routine);
+}

@@ -1,0 +1,68 @@
+#include "transfer.h"
+
+#include <cstring>
+
+#include "afd_call.h"
+#include "catalog.h"
+#include "error.h"
+#include "guard.h"
+#include "name.h"
+
+namespace ws2 {
+
+bool is_connected(Socket& socket)
+{
+    if (socket.connected)
+        return true;
+    if (!socket.connect_pending && !socket.shared)
+        return false;
+    constexpr DWORD kNotConnected = 0xFFFFFFFF;
+    DWORD seconds = kNotConnected;
+    afd_call(socket, afd::kIoctlGetSoConnectTime, nullptr, 0, &seconds, sizeof(seconds));
+    if (seconds == kNotConnected)
+        return false;
+    note_transfer(socket);
+    return true;
+}
+
+void note_transfer(Socket& socket)
+{
+    // Plain loads first: this runs on every transfer and the flags change once.
+    if (!socket.bound)
+        socket.bound = true;
+    if (socket.connect_pending) {
+        socket.connected = true;
+        socket.connect_pending = false;
+    }
+}
+
+bool is_bound(Socket& socket)
+{
+    if (socket.bound)
+        return true;
+    SOCKADDR_STORAGE address;
+    int length;
+    return NT_SUCCESS(query_name(socket, afd::kIoctlGetSockName, address, length));
+}
+
+void bind_implicitly(Socket& socket)
+{
+    if (socket.bound)
+        return;
+    SOCKADDR_STORAGE any {};
+    any.ss_family = socket.family;
+    bind(socket_from_handle(socket.handle), reinterpret_cast<sockaddr*>(&any),
+        address_length(socket.family));
+}
+
+int finish_overlapped(NTSTATUS status, const WSAOVERLAPPED* overlapped, DWORD* count)
+{
+    // A truncated datagram is a failure of the call and a completed request all the same.
+    if (status == STATUS_PENDING || !NT_SUCCESS(status))
+        return fail(error_from_status(status));
+    if (count && !guard::write(count, static_cast<DWORD>(overlapped->InternalHigh)))
+        return fail(WSAEFAULT);
+    return succeed();
+}
+
+} // namespace ws2

@@ -1,0 +1,24 @@
+// What sending and receiving have in common.
+#pragma once
+
+#include "socket.h"
+
+namespace ws2 {
+
+/// Is this stream connected? Asks the kernel when a connect was left running, and notes the answer.
+bool is_connected(Socket& socket);
+
+/// Notes on the socket that data has passed: it is bound, and a running connect has succeeded.
+void note_transfer(Socket& socket);
+
+/// Is the socket bound? Asks the kernel when this process has not bound it.
+bool is_bound(Socket& socket);
+
+/// Binds a datagram socket to an ephemeral port, as its first send does.
+void bind_implicitly(Socket& socket);
+
+/// The result of an overlapped call that the kernel answered with `status`. A call that is done at
+/// once writes its byte count, if asked to; a pending or failed one does not. [overlapped/9]
+int finish_overlapped(NTSTATUS status, const WSAOVERLAPPED* overlapped, DWORD* count);
+
+} // namespace ws2
