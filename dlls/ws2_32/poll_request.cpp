@@ -1,0 +1,78 @@
+#include "poll_request.h"
+
+#include <algorithm>
+
+#include "afd_call.h"
+#include "lock.h"
+#include "thread.h"
+
+namespace ws2 {
+
+PollRequest::PollRequest(size_t capacity)
+    : m_buffer(reinterpret_cast<Buffer*>(m_inline))
+{
+    if (capacity > kInlineEntries)
+        m_buffer = static_cast<Buffer*>(HeapAlloc(GetProcessHeap(), 0,
+            sizeof(afd::PollHeader) + capacity * sizeof(afd::PollEntry)));
+}
+
+PollRequest::~PollRequest()
+{
+    if (m_buffer && m_buffer != reinterpret_cast<Buffer*>(m_inline))
+        HeapFree(GetProcessHeap(), 0, m_buffer);
+}
+
+void PollRequest::add(SOCKET socket, ULONG flags)
+{
+    entries()[m_count++]
+        = { .socket = socket, .flags = static_cast<int32_t>(flags), .status = 0 };
+}
+
+/// The handle polls are issued on: one for the process, made at the first poll and kept as long as
+/// the DLL. No socket will do, for the device answers badly when a socket is closed on which a poll
+/// of other sockets is pending.
+static HANDLE poll_device()
+{
+    static std::atomic<HANDLE> device { nullptr };
+    HANDLE existing = device.load(std::memory_order_acquire);
+    if (existing)
+        return existing;
+    HANDLE opened;
+    if (!NT_SUCCESS(kernel::open_afd(&opened, 0, 0)))
+        return nullptr;
+    if (device.compare_exchange_strong(existing, opened))
+        return opened;
+    kernel::close(opened); // Another thread was first.
+    return existing;
+}
+
+NTSTATUS PollRequest::issue(int64_t timeout)
+{
+    HANDLE device = poll_device();
+    WaitEvent event;
+    if (!device || !event.get())
+        return STATUS_INSUFFICIENT_RESOURCES;
+    m_buffer->header = { .timeout = timeout,
+        .count = static_cast<uint32_t>(m_count),
+        .exclusive = 0,
+        .padding = {} };
+    const ULONG length = sizeof(afd::PollHeader) + m_count * sizeof(afd::PollEntry);
+    IO_STATUS_BLOCK iosb {};
+    iosb.Status = STATUS_PENDING;
+    NTSTATUS status
+        = kernel::device_io_control(device, { .event = event.get(), .iosb = &iosb },
+            afd::kIoctlPoll, m_buffer, length, m_buffer, length);
+    if (status == STATUS_PENDING)
+        status = wait_for_completion(event.get(), iosb, Alertable::kYes);
+    m_count = 0;
+    if (status == STATUS_SUCCESS)
+        m_count = m_buffer->header.count;
+    return status == STATUS_TIMEOUT ? STATUS_SUCCESS : status;
+}
+
+int64_t poll_timeout_from_milliseconds(int milliseconds)
+{
+    return milliseconds < 0 ? afd::kPollForever : milliseconds * int64_t { -10000 };
+}
+
+} // namespace ws2

@@ -1,0 +1,47 @@
+// A poll of many sockets in one request.
+#pragma once
+
+#include "afd/params.h"
+#include "sdk.h"
+
+namespace ws2 {
+
+/// The entries of one poll request, and after issue() those that are ready. Owner: the call on
+/// whose stack it is; small requests need no memory beside it.
+class PollRequest {
+public:
+    /// Room for `capacity` entries; is_valid() is false when memory is out.
+    explicit PollRequest(size_t capacity);
+    ~PollRequest();
+    PollRequest(const PollRequest&) = delete;
+
+    bool is_valid() const { return m_buffer; }
+    void add(SOCKET socket, ULONG flags);
+    bool is_empty() const { return m_count == 0; }
+
+    /// Waits until an entry is ready or `timeout` is over; both leave a success status and the
+    /// ready entries, in the order they were added. Alertable: user APCs run and the wait goes on.
+    /// `timeout` as in afd::PollHeader.
+    NTSTATUS issue(int64_t timeout);
+
+    const afd::PollEntry* begin() const { return entries(); }
+    const afd::PollEntry* end() const { return entries() + m_count; }
+
+private:
+    struct Buffer {
+        afd::PollHeader header;
+        afd::PollEntry entries[1];
+    };
+    static constexpr size_t kInlineEntries = 64;
+
+    afd::PollEntry* entries() const { return m_buffer->entries; }
+
+    alignas(Buffer) char m_inline[sizeof(afd::PollHeader) + kInlineEntries * sizeof(afd::PollEntry)];
+    Buffer* m_buffer;
+    size_t m_count = 0;
+};
+
+/// A time-out in milliseconds as the poll request wants it; negative means for ever.
+int64_t poll_timeout_from_milliseconds(int milliseconds);
+
+} // namespace ws2
