@@ -410,8 +410,15 @@ void a_blocked_receive_runs_routines_and_goes_on(void**) // [overlapped/18]
 {
     const TcpPair first = new_tcp_pair();
     const TcpPair second = new_tcp_pair();
-    Operation* receive = new_operation();
     const HANDLE release = new_auto_event();
+    Operation* receive = new_operation(release);
+    char byte = 0;
+    assert_wsa_fails(start_receive(first.server, receive,
+                         [](DWORD, DWORD, LPWSAOVERLAPPED overlapped, DWORD) {
+                             ++routine_call.calls;
+                             SetEvent(overlapped->hEvent);
+                         }),
+        SOCKET_ERROR, WSA_IO_PENDING);
     Background* peer = run_in_background([=]() -> long long {
         send(first.client, "x", 1, 0);
         // The blocked receive must outlive the routine, so its data comes after it.
@@ -419,14 +426,6 @@ void a_blocked_receive_runs_routines_and_goes_on(void**) // [overlapped/18]
         send(second.client, "y", 1, 0);
         return waited;
     });
-    char byte = 0;
-    receive->overlapped.hEvent = release;
-    assert_wsa_fails(start_receive(first.server, receive,
-                         [](DWORD, DWORD, LPWSAOVERLAPPED overlapped, DWORD) {
-                             ++routine_call.calls;
-                             SetEvent(overlapped->hEvent);
-                         }),
-        SOCKET_ERROR, WSA_IO_PENDING);
 
     assert_int_equal(recv(second.server, &byte, 1, 0), 1);
     assert_int_equal(byte, 'y');

@@ -1,0 +1,54 @@
+// The extension functions, looked up for a socket, and completion ports, for the cases.
+#pragma once
+
+#include "sockets.h"
+
+namespace conformance {
+
+/// What AcceptEx wants for each address of an IPv4 socket.
+constexpr DWORD kAcceptAddressLength = sizeof(sockaddr_in) + 16;
+
+LPFN_ACCEPTEX accept_ex_of(SOCKET socket, Where where = Where::current());
+LPFN_GETACCEPTEXSOCKADDRS accept_addresses_of(SOCKET socket, Where where = Where::current());
+LPFN_CONNECTEX connect_ex_of(SOCKET socket, Where where = Where::current());
+LPFN_DISCONNECTEX disconnect_ex_of(SOCKET socket, Where where = Where::current());
+LPFN_TRANSMITFILE transmit_file_of(SOCKET socket, Where where = Where::current());
+
+/// A listener, a fresh socket to accept into, and the operation for it.
+struct PendingAccept {
+    Listener listener;
+    SOCKET acceptor;
+    Operation* operation;
+};
+
+/// Starts an AcceptEx that must pend; `data_length` bytes of first data are wanted.
+PendingAccept new_pending_accept(DWORD data_length, Where where = Where::current());
+
+/// Calls AcceptEx on it again as it stands.
+BOOL call_accept_ex(const PendingAccept& accept, DWORD data_length);
+
+/// The status of an operation, once its event is set.
+NTSTATUS await_status(Operation* operation, Where where = Where::current());
+
+/// A completion port, owned.
+HANDLE new_port(Where where = Where::current());
+
+/// Associates a socket with a port.
+void associate(SOCKET socket, HANDLE port, ULONG_PTR key, Where where = Where::current());
+
+/// One packet as GetQueuedCompletionStatus tells it. `overlapped` is null when none came in time.
+struct Packet {
+    BOOL result;
+    DWORD error;
+    DWORD transferred;
+    ULONG_PTR key;
+    OVERLAPPED* overlapped;
+};
+
+/// The next packet; fails the case if none comes within the hang limit.
+Packet next_packet(HANDLE port, Where where = Where::current());
+
+/// No packet is in the port, although it was given the time to come.
+void assert_no_packet(HANDLE port, Where where = Where::current());
+
+} // namespace conformance

@@ -1,0 +1,163 @@
+// TransmitFile.
+
+#include "extensions.h"
+
+#include <cstring>
+
+using namespace conformance;
+
+namespace {
+
+/// A temporary file that says "0123456789" and goes away with its handle.
+HANDLE new_file(Where where = Where::current())
+{
+    wchar_t folder[MAX_PATH], path[MAX_PATH];
+    DWORD written = 0;
+    GetTempPathW(MAX_PATH, folder);
+    GetTempFileNameW(folder, L"ws2", 0, path);
+    const HANDLE file = CreateFileW(path, GENERIC_READ | GENERIC_WRITE | DELETE, 0, nullptr,
+        CREATE_ALWAYS, FILE_FLAG_DELETE_ON_CLOSE, nullptr);
+    if (file == INVALID_HANDLE_VALUE)
+        fail_at(where, "the file could not be made: error %lu", GetLastError());
+    owned(file);
+    if (!WriteFile(file, "0123456789", 10, &written, nullptr) || written != 10)
+        fail_at(where, "the file could not be written: error %lu", GetLastError());
+    SetFilePointer(file, 0, nullptr, FILE_BEGIN);
+    return file;
+}
+
+/// The peer must receive exactly this text.
+void assert_received(SOCKET socket, const char* text, Where where = Where::current())
+{
+    char data[64] = {};
+    const int length = static_cast<int>(strlen(text));
+    receive_exactly(socket, data, length, where);
+    if (memcmp(data, text, length) != 0)
+        fail_at(where, "received \"%s\" instead of \"%s\"", data, text);
+    let_it_settle();
+    u_long more = 0;
+    if (ioctlsocket(socket, FIONREAD, &more) == 0 && more)
+        fail_at(where, "%lu bytes more than \"%s\" were sent", more, text);
+}
+
+void transmit_refuses_what_is_no_socket(void**) // [TransmitFile/1]
+{
+    const auto transmit = transmit_file_of(tcp_socket());
+
+    assert_wsa_fails(
+        transmit(INVALID_SOCKET, nullptr, 0, 0, nullptr, nullptr, 0), FALSE, WSAENOTSOCK);
+}
+
+void transmit_refuses_an_unconnected_socket(void**) // [TransmitFile/2]
+{
+    const SOCKET tcp = tcp_socket();
+    const SOCKET udp = udp_socket();
+    const HANDLE file = new_file();
+    const auto transmit = transmit_file_of(tcp);
+
+    assert_wsa_fails(transmit(tcp, file, 0, 0, nullptr, nullptr, 0), FALSE, WSAENOTCONN);
+    assert_wsa_fails(transmit(udp, file, 0, 0, nullptr, nullptr, 0), FALSE, WSAENOTCONN);
+}
+
+void nothing_to_send_succeeds(void**) // [TransmitFile/3]
+{
+    const TcpPair pair = new_tcp_pair();
+
+    assert_true(transmit_file_of(pair.client)(pair.client, nullptr, 0, 0, nullptr, nullptr, 0));
+    let_it_settle();
+    u_long available = 0;
+    assert_wsa_ok(ioctlsocket(pair.server, FIONREAD, &available));
+    assert_int_equal(available, 0);
+}
+
+void head_and_tail_are_sent_without_file(void**) // [TransmitFile/4]
+{
+    const TcpPair pair = new_tcp_pair();
+    char head[] = "head", tail[] = "tail";
+    TRANSMIT_FILE_BUFFERS buffers = { head, 4, tail, 4 };
+
+    assert_true(transmit_file_of(pair.client)(pair.client, nullptr, 0, 0, nullptr, &buffers, 0));
+    assert_received(pair.server, "headtail");
+}
+
+void the_whole_file_is_sent_between_head_and_tail(void**) // [TransmitFile/5]
+{
+    const TcpPair pair = new_tcp_pair();
+    char head[] = "head", tail[] = "tail";
+    TRANSMIT_FILE_BUFFERS buffers = { head, 4, tail, 4 };
+
+    assert_true(transmit_file_of(pair.client)(pair.client, new_file(), 0, 0, nullptr, &buffers, 0));
+    assert_received(pair.server, "head0123456789tail");
+}
+
+void without_overlapped_it_starts_at_the_file_pointer(void**) // [TransmitFile/6]
+{
+    const TcpPair pair = new_tcp_pair();
+    const HANDLE file = new_file();
+    SetFilePointer(file, 6, nullptr, FILE_BEGIN);
+
+    assert_true(transmit_file_of(pair.client)(pair.client, file, 0, 0, nullptr, nullptr, 0));
+    assert_received(pair.server, "6789");
+    assert_int_equal(SetFilePointer(file, 0, nullptr, FILE_CURRENT), 10);
+}
+
+void no_more_than_the_wanted_bytes_are_sent(void**) // [TransmitFile/5]
+{
+    const TcpPair pair = new_tcp_pair();
+
+    assert_true(transmit_file_of(pair.client)(pair.client, new_file(), 4, 0, nullptr, nullptr, 0));
+    assert_received(pair.server, "0123");
+}
+
+void small_sends_change_nothing(void**) // [TransmitFile/5]
+{
+    const TcpPair pair = new_tcp_pair();
+
+    assert_true(transmit_file_of(pair.client)(pair.client, new_file(), 0, 3, nullptr, nullptr, 0));
+    assert_received(pair.server, "0123456789");
+}
+
+void with_overlapped_it_pends_and_starts_at_the_offset(void**) // [TransmitFile/7]
+{
+    const TcpPair pair = new_tcp_pair();
+    Operation* operation = new_operation(new_event());
+    operation->overlapped.Offset = 7;
+    char head[] = "head", tail[] = "tail";
+    TRANSMIT_FILE_BUFFERS buffers = { head, 4, tail, 4 };
+
+    assert_wsa_fails(transmit_file_of(pair.client)(
+                         pair.client, new_file(), 0, 0, &operation->overlapped, &buffers, 0),
+        FALSE, WSA_IO_PENDING);
+    assert_int_equal(await_status(operation), STATUS_SUCCESS);
+    assert_int_equal(operation->overlapped.InternalHigh, 11);
+    assert_received(pair.server, "head789tail");
+}
+
+void disconnecting_ends_the_stream_after_the_file(void**) // [TransmitFile/8]
+{
+    const TcpPair pair = new_tcp_pair();
+    char data[16];
+
+    assert_true(transmit_file_of(pair.client)(
+        pair.client, new_file(), 0, 0, nullptr, nullptr, TF_DISCONNECT));
+    receive_exactly(pair.server, data, 10);
+    wait_until_readable(pair.server);
+    assert_int_equal(recv(pair.server, data, sizeof(data), 0), 0);
+}
+
+const CMUnitTest kCases[] = {
+    cmocka_unit_test(transmit_refuses_what_is_no_socket),
+    cmocka_unit_test(transmit_refuses_an_unconnected_socket),
+    cmocka_unit_test(nothing_to_send_succeeds),
+    cmocka_unit_test(head_and_tail_are_sent_without_file),
+    cmocka_unit_test(the_whole_file_is_sent_between_head_and_tail),
+    cmocka_unit_test(without_overlapped_it_starts_at_the_file_pointer),
+    cmocka_unit_test(no_more_than_the_wanted_bytes_are_sent),
+    cmocka_unit_test(small_sends_change_nothing),
+    cmocka_unit_test(with_overlapped_it_pends_and_starts_at_the_offset),
+    cmocka_unit_test(disconnecting_ends_the_stream_after_the_file),
+};
+
+} // namespace
+
+CONFORMANCE_GROUP(transmit_file, kCases);
