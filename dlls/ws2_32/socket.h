@@ -103,6 +103,12 @@ public:
         , m_holds_handle(std::exchange(other.m_holds_handle, false))
     {
     }
+    SocketRef& operator=(SocketRef&& other) noexcept
+    {
+        std::swap(m_socket, other.m_socket);
+        std::swap(m_holds_handle, other.m_holds_handle);
+        return *this;
+    }
     ~SocketRef()
     {
         if (!m_socket)
