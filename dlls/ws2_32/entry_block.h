@@ -1,0 +1,59 @@
+// hostent, servent and protoent: one block of memory each, with everything they point to.
+#pragma once
+
+#include "name_table.h"
+#include "resolver.h"
+
+namespace ws2 {
+
+/// Builds an entry in a block. Nothing beyond the block is written; size() says afterwards how much
+/// was needed. The block may be a draft that is copied elsewhere: pointers are made for `home`.
+class EntryBlock {
+public:
+    /// `block` has `capacity` bytes; the entry will live at `home`.
+    EntryBlock(void* block, size_t capacity, void* home)
+        : m_block(static_cast<char*>(block))
+        , m_home(static_cast<char*>(home))
+        , m_capacity(capacity)
+    {
+    }
+
+    size_t size() const { return m_size; }
+    bool fits() const { return m_size <= m_capacity; }
+
+    void put_host(const HostAnswer& answer, int family);
+    void put_service(const NamedNumber& service);
+    void put_protocol(const NamedNumber& protocol);
+
+private:
+    /// Room in the block; null where there is none left. `home` is where it will be.
+    template <typename T> T* take(size_t count, T*& home);
+    char* put_text(const char* text, size_t length);
+    char* put_text(const wchar_t* text);
+    char** put_aliases(const NamedNumber& entry);
+
+    char* m_block;
+    char* m_home;
+    size_t m_capacity;
+    size_t m_size = 0;
+};
+
+/// Makes an entry with `put(EntryBlock&)` in a per-thread slot, replacing the one before. Null with
+/// WSA_NOT_ENOUGH_MEMORY as last error when memory is out.
+template <typename Put> void* make_thread_entry(void*& slot, Put put)
+{
+    EntryBlock measure(nullptr, 0, nullptr);
+    put(measure);
+    void* block = heap_allocate(measure.size());
+    if (!block) {
+        SetLastError(WSA_NOT_ENOUGH_MEMORY);
+        return nullptr;
+    }
+    EntryBlock entry(block, measure.size(), block);
+    put(entry);
+    heap_free(std::exchange(slot, block));
+    SetLastError(0);
+    return block;
+}
+
+} // namespace ws2

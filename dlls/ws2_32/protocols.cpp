@@ -1,0 +1,92 @@
+// getprotobyname, getprotobynumber.
+#include "protocols.h"
+
+#include <iterator>
+
+#include "entry_block.h"
+#include "error.h"
+#include "guard_text.h"
+#include "startup.h"
+#include "thread.h"
+
+namespace ws2 {
+
+static SystemFile protocol_files[] = {
+    { SystemFile::Place::kWindows, L"protocol" },
+    { SystemFile::Place::kUnix, L"protocols" },
+};
+
+// Source: IANA, Assigned Internet Protocol Numbers.
+static constexpr BuiltinName kProtocols[] = {
+    { "ip", 0, nullptr, "IP" },
+    { "icmp", 1, nullptr, "ICMP" },
+    { "igmp", 2, nullptr, "IGMP" },
+    { "ggp", 3, nullptr, "GGP" },
+    { "tcp", 6, nullptr, "TCP" },
+    { "egp", 8, nullptr, "EGP" },
+    { "pup", 12, nullptr, "PUP" },
+    { "udp", 17, nullptr, "UDP" },
+    { "hmp", 20, nullptr, "HMP" },
+    { "xns-idp", 22, nullptr, "XNS-IDP" },
+    { "rdp", 27, nullptr, "RDP" },
+    { "ipv6", 41, nullptr, "IPv6" },
+    { "ipv6-route", 43, nullptr, "IPv6-Route" },
+    { "ipv6-frag", 44, nullptr, "IPv6-Frag" },
+    { "gre", 47, nullptr, "GRE" },
+    { "esp", 50, nullptr, "ESP" },
+    { "ah", 51, nullptr, "AH" },
+    { "ipv6-icmp", 58, nullptr, "IPv6-ICMP" },
+    { "ipv6-nonxt", 59, nullptr, "IPv6-NoNxt" },
+    { "ipv6-opts", 60, nullptr, "IPv6-Opts" },
+    { "rvd", 66, nullptr, "RVD" },
+};
+
+bool find_protocol(const NameQuery& query, NamedNumber& protocol)
+{
+    return find_name(
+        TableKind::kProtocols, protocol_files, kProtocols, std::size(kProtocols), query, protocol);
+}
+
+/// The end of both calls: the entry of the calling thread, or null with an error.
+static protoent* protocol_entry(const NameQuery& query)
+{
+    NamedNumber protocol;
+    if (!find_protocol(query, protocol)) {
+        SetLastError(WSANO_DATA);
+        return nullptr;
+    }
+    Thread* thread = Thread::current();
+    if (!thread) {
+        SetLastError(WSA_NOT_ENOUGH_MEMORY);
+        return nullptr;
+    }
+    return static_cast<protoent*>(make_thread_entry(
+        thread->protocol_entry, [&](EntryBlock& block) { block.put_protocol(protocol); }));
+}
+
+} // namespace ws2
+
+using namespace ws2;
+
+protoent* WSAAPI getprotobyname(const char* name)
+{
+    const GuardedText guarded_name(name);
+    if (!is_started())
+        SetLastError(WSANOTINITIALISED);
+    else if (!guarded_name.text())
+        SetLastError(WSAEFAULT);
+    else
+        return protocol_entry({ .name = guarded_name.text() });
+    return nullptr;
+}
+
+protoent* WSAAPI getprotobynumber(int number)
+{
+    if (!is_started())
+        SetLastError(WSANOTINITIALISED);
+    else if (number < 0)
+        SetLastError(WSANO_DATA);
+    else
+        return protocol_entry({ .number = number });
+    return nullptr;
+}

@@ -1,0 +1,242 @@
+#include "resolver.h"
+
+#include <atomic>
+#include <cwchar>
+
+#include "dns.h"
+#include "hosts_file.h"
+#include "ip_text.h"
+#include "own_addresses.h"
+
+namespace ws2 {
+
+HostAddress HostAddress::from_v4(const IN_ADDR& address)
+{
+    HostAddress host = {};
+    host.family = AF_INET;
+    host.v4 = address;
+    return host;
+}
+
+HostAddress HostAddress::from_v6(const IN6_ADDR& address, ULONG scope)
+{
+    HostAddress host = {};
+    host.family = AF_INET6;
+    host.v6 = address;
+    host.scope = scope;
+    return host;
+}
+
+bool HostAddress::operator==(const HostAddress& other) const
+{
+    return family == other.family && !std::memcmp(&v4, &other.v4, length());
+}
+
+bool HostAnswer::add(const HostAddress& address)
+{
+    for (const HostAddress& known : addresses) {
+        if (known == address)
+            return true;
+    }
+    return addresses.append(address);
+}
+
+bool HostAnswer::add_alias(const wchar_t* alias)
+{
+    for (const wchar_t* known = aliases.begin(); known < aliases.end();
+         known += std::wcslen(known) + 1) {
+        if (equal_names(known, alias))
+            return true;
+    }
+    return aliases.append(alias, std::wcslen(alias) + 1);
+}
+
+void HostAnswer::set_name(const wchar_t* text)
+{
+    const size_t length = std::wcslen(text);
+    if (length < kMaxHostName)
+        std::memcpy(name, text, (length + 1) * sizeof(wchar_t));
+}
+
+bool equal_names(const wchar_t* a, const wchar_t* b)
+{
+    const auto folded = [](wchar_t c) { return c >= 'A' && c <= 'Z' ? c + ('a' - 'A') : c; };
+    for (; folded(*a) == folded(*b); ++a, ++b) {
+        if (!*a)
+            return true;
+    }
+    return false;
+}
+
+bool own_host_name(wchar_t (&name)[kMaxHostName])
+{
+    DWORD size = kMaxHostName;
+    return GetComputerNameExW(ComputerNameDnsHostname, name, &size);
+}
+
+bool has_ipv6()
+{
+    enum { kUnknown, kNo, kYes };
+    static std::atomic<int> known { kUnknown };
+    int answer = known.load(std::memory_order_relaxed);
+    if (answer == kUnknown) {
+        HeapArray<HostAddress> addresses;
+        list_own_addresses(AF_INET6, OwnAddresses::kAll, addresses);
+        answer = addresses.count() ? kYes : kNo;
+        known.store(answer, std::memory_order_relaxed);
+    }
+    return answer == kYes;
+}
+
+bool parse_host_address(const wchar_t* text, int family, HostAddress& address)
+{
+    IN_ADDR v4;
+    if (family != AF_INET6 && parse_ipv4(text, false, v4)) {
+        address = HostAddress::from_v4(v4);
+        return true;
+    }
+    IN6_ADDR v6;
+    ULONG scope = 0;
+    USHORT port = 0;
+    if (family == AF_INET || *text == '['
+        || !NT_SUCCESS(RtlIpv6StringToAddressExW(text, &v6, &scope, &port)))
+        return false;
+    address = HostAddress::from_v6(v6, scope);
+    return true;
+}
+
+static bool is_loopback(const HostAddress& address)
+{
+    if (address.family == AF_INET)
+        return (address.v4.s_addr & 0xFF) == 127;
+    return IN6_IS_ADDR_LOOPBACK(&address.v6);
+}
+
+/// Puts the addresses that can be reached best first, as RFC 6724 would with one interface: IPv6
+/// leads if the computer has an IPv6 address that reaches as far, else IPv4 leads.
+static void sort_by_preference(HeapArray<HostAddress>& addresses)
+{
+    bool has_v4 = false;
+    bool has_remote_v6 = false;
+    bool has_loopback_v6 = false;
+    for (const HostAddress& address : addresses) {
+        has_v4 |= address.family == AF_INET;
+        if (address.family == AF_INET6)
+            (is_loopback(address) ? has_loopback_v6 : has_remote_v6) = true;
+    }
+    if (!has_v4 || !(has_remote_v6 || has_loopback_v6))
+        return;
+    bool v6_leads = has_ipv6();
+    if (v6_leads && has_remote_v6) {
+        HeapArray<HostAddress> own;
+        list_own_addresses(AF_INET6, OwnAddresses::kExternal, own);
+        v6_leads = false;
+        for (const HostAddress& address : own)
+            v6_leads |= !IN6_IS_ADDR_LINKLOCAL(&address.v6);
+    }
+    // Stable: within a family the order of the source stays.
+    const int leader = v6_leads ? AF_INET6 : AF_INET;
+    size_t front = 0;
+    for (size_t i = 0; i < addresses.count(); ++i) {
+        if (addresses[i].family != leader)
+            continue;
+        const HostAddress moved = addresses[i];
+        std::memmove(&addresses[front + 1], &addresses[front], (i - front) * sizeof(HostAddress));
+        addresses[front++] = moved;
+    }
+}
+
+static int resolve_localhost(const wchar_t* name, int family, HostAnswer& answer)
+{
+    answer.set_name(name);
+    const bool wants_v6 = family == AF_INET6 || (family == AF_UNSPEC && has_ipv6());
+    if (wants_v6 && !answer.add(HostAddress::from_v6(IN6_ADDR IN6ADDR_LOOPBACK_INIT)))
+        return WSA_NOT_ENOUGH_MEMORY;
+    IN_ADDR loopback;
+    loopback.s_addr = __builtin_bswap32(INADDR_LOOPBACK);
+    if (family != AF_INET6 && !answer.add(HostAddress::from_v4(loopback)))
+        return WSA_NOT_ENOUGH_MEMORY;
+    return 0;
+}
+
+/// The computer itself: the addresses of its interfaces, or loopback where it has no other.
+static int resolve_self(const wchar_t* own_name, int family, HostAnswer& answer)
+{
+    if (int error = list_own_addresses(family, OwnAddresses::kExternal, answer.addresses))
+        return error;
+    if (!answer.addresses.count())
+        return resolve_localhost(own_name, family, answer);
+    answer.set_name(own_name);
+    sort_by_preference(answer.addresses);
+    return 0;
+}
+
+/// Both address families are asked. One that has an answer makes up for the other's failure.
+static int resolve_by_dns(const wchar_t* name, int family, HostAnswer& answer)
+{
+    if (family != AF_UNSPEC)
+        return query_dns_addresses(name, family, answer);
+    const int v4_error = query_dns_addresses(name, AF_INET, answer);
+    if (v4_error == WSAHOST_NOT_FOUND || v4_error == WSA_NOT_ENOUGH_MEMORY)
+        return v4_error; // No such name at all: it has no IPv6 address either.
+    const int v6_error = query_dns_addresses(name, AF_INET6, answer);
+    if (!v4_error || !v6_error)
+        return 0;
+    return v4_error == WSANO_DATA ? v6_error : v4_error;
+}
+
+int resolve_host(const wchar_t* name, int family, HostAnswer& answer)
+{
+    HostAddress numeric;
+    if (parse_host_address(name, AF_UNSPEC, numeric)) {
+        if (family != AF_UNSPEC && family != numeric.family)
+            return WSAHOST_NOT_FOUND;
+        answer.set_name(name);
+        return answer.add(numeric) ? 0 : WSA_NOT_ENOUGH_MEMORY;
+    }
+    if (std::wcslen(name) >= kMaxHostName)
+        return WSAHOST_NOT_FOUND;
+    if (equal_names(name, L"localhost"))
+        return resolve_localhost(name, family, answer);
+    wchar_t own_name[kMaxHostName];
+    if (own_host_name(own_name)
+        && (!*name || equal_names(name, own_name) || equal_names(name, L"..localmachine")))
+        return resolve_self(own_name, family, answer);
+    if (!*name)
+        return WSAHOST_NOT_FOUND;
+
+    bool known;
+    if (int error = find_host_by_name(name, family, answer, known))
+        return error;
+    if (answer.addresses.count()) {
+        sort_by_preference(answer.addresses);
+        return 0;
+    }
+    const int error = resolve_by_dns(name, family, answer);
+    if (!error)
+        sort_by_preference(answer.addresses);
+    else if (known && error == WSAHOST_NOT_FOUND)
+        return WSANO_DATA; // The hosts file has the name, with the other family only.
+    return error;
+}
+
+int resolve_address(const HostAddress& address, HostAnswer& answer)
+{
+    bool known;
+    if (int error = find_host_by_address(address, answer, known); error || known)
+        return error;
+    HeapArray<HostAddress> own;
+    if (int error = list_own_addresses(address.family, OwnAddresses::kExternal, own))
+        return error;
+    for (const HostAddress& mine : own) {
+        if (mine == address && own_host_name(answer.name))
+            return answer.add(address) ? 0 : WSA_NOT_ENOUGH_MEMORY;
+    }
+    if (is_loopback(address)) {
+        answer.set_name(L"localhost");
+        return answer.add(address) ? 0 : WSA_NOT_ENOUGH_MEMORY;
+    }
+    return query_dns_name(address, answer);
+}
+
+} // namespace ws2
