@@ -38,7 +38,8 @@ public:
     const T* end() const { return m_items + m_count; }
     T& operator[](size_t index) { return m_items[index]; }
     const T& operator[](size_t index) const { return m_items[index]; }
-    void clear() { m_count = 0; }
+    /// Drops the items behind the first `count`.
+    void truncate(size_t count) { m_count = count; }
 
     /// Makes room for `extra` more items; false when memory is out.
     bool reserve(size_t extra)

@@ -98,7 +98,9 @@ bool parse_host_address(const wchar_t* text, int family, HostAddress& address)
     IN6_ADDR v6;
     ULONG scope = 0;
     USHORT port = 0;
-    if (family == AF_INET || *text == '['
+    // Brackets are tolerated, a port behind them is not. [getaddrinfo/6]
+    const size_t length = std::wcslen(text);
+    if (family == AF_INET || (*text == '[' && text[length - 1] != ']')
         || !NT_SUCCESS(RtlIpv6StringToAddressExW(text, &v6, &scope, &port)))
         return false;
     address = HostAddress::from_v6(v6, scope);
@@ -197,7 +199,7 @@ int resolve_host(const wchar_t* name, int family, HostAnswer& answer)
     if (std::wcslen(name) >= kMaxHostName)
         return WSAHOST_NOT_FOUND;
     if (equal_names(name, L"localhost"))
-        return resolve_localhost(name, family, answer);
+        return resolve_localhost(L"localhost", family, answer);
     wchar_t own_name[kMaxHostName];
     if (own_host_name(own_name)
         && (!*name || equal_names(name, own_name) || equal_names(name, L"..localmachine")))
@@ -232,7 +234,10 @@ int resolve_address(const HostAddress& address, HostAnswer& answer)
         if (mine == address && own_host_name(answer.name))
             return answer.add(address) ? 0 : WSA_NOT_ENOUGH_MEMORY;
     }
-    if (is_loopback(address)) {
+    IN_ADDR loopback;
+    loopback.s_addr = __builtin_bswap32(INADDR_LOOPBACK);
+    if (address == HostAddress::from_v4(loopback)
+        || address == HostAddress::from_v6(IN6_ADDR IN6ADDR_LOOPBACK_INIT)) {
         answer.set_name(L"localhost");
         return answer.add(address) ? 0 : WSA_NOT_ENOUGH_MEMORY;
     }

@@ -1,0 +1,87 @@
+// getaddrinfo, GetAddrInfoW, freeaddrinfo, FreeAddrInfoW.
+#include "address_query.h"
+#include "error.h"
+#include "guard.h"
+#include "host_name.h"
+#include "startup.h"
+
+namespace ws2 {
+
+/// Takes the hints. Returns 0 or the error. [getaddrinfo/2]
+template <typename Info> static int read_hints(const Info* hints, AddressQuery& query)
+{
+    if (!hints)
+        return 0;
+    Info copy;
+    if (!guard::read(hints, copy))
+        return WSAEFAULT;
+    if (copy.ai_addrlen || copy.ai_canonname || copy.ai_addr || copy.ai_next)
+        return WSANO_RECOVERY;
+    query.flags = copy.ai_flags;
+    query.family = copy.ai_family;
+    query.type = copy.ai_socktype;
+    query.protocol = copy.ai_protocol;
+    return 0;
+}
+
+template <typename Char, typename Info>
+static int get_address_info(const Char* node, const Char* service, const Info* hints, Info*& list)
+{
+    if (!is_started())
+        return WSANOTINITIALISED;
+    const NameArgument node_argument(node);
+    const NameArgument service_argument(service);
+    if (node_argument.is_bad() || service_argument.is_bad())
+        return WSAEFAULT;
+    AddressQuery query;
+    query.node = node_argument.text();
+    query.service = service_argument.text();
+    if (int error = read_hints(hints, query))
+        return error;
+    AddressAnswer answer;
+    if (int error = query_addresses(query, answer))
+        return error;
+    list = make_address_list<Info>(query, answer);
+    return list ? 0 : WSA_NOT_ENOUGH_MEMORY;
+}
+
+/// The result is cleared first, and written for good last. The error is both the value and the last
+/// error.
+template <typename Char, typename Info>
+static int get_address_info_checked(
+    const Char* node, const Char* service, const Info* hints, Info** result)
+{
+    Info* list = nullptr;
+    int error = WSAEFAULT;
+    if (guard::write(result, list)) {
+        error = get_address_info(node, service, hints, list);
+        if (!error)
+            *result = list;
+    }
+    SetLastError(error);
+    return error;
+}
+
+} // namespace ws2
+
+int WSAAPI getaddrinfo(
+    const char* node, const char* service, const ADDRINFOA* hints, ADDRINFOA** result)
+{
+    return ws2::get_address_info_checked(node, service, hints, result);
+}
+
+int WSAAPI GetAddrInfoW(
+    const wchar_t* node, const wchar_t* service, const ADDRINFOW* hints, ADDRINFOW** result)
+{
+    return ws2::get_address_info_checked(node, service, hints, result);
+}
+
+void WSAAPI freeaddrinfo(ADDRINFOA* list)
+{
+    ws2::free_address_list(list);
+}
+
+void WSAAPI FreeAddrInfoW(ADDRINFOW* list)
+{
+    ws2::free_address_list(list);
+}

@@ -1,0 +1,89 @@
+// The one core under getaddrinfo, GetAddrInfoW and GetAddrInfoExW.
+#pragma once
+
+#include <new>
+
+#include "resolver.h"
+
+namespace ws2 {
+
+/// What is asked. The texts belong to the caller; null is "not given".
+struct AddressQuery {
+    const wchar_t* node = nullptr;
+    const wchar_t* service = nullptr;
+    int flags = 0; // AI_*
+    int family = AF_UNSPEC;
+    int type = 0;
+    int protocol = 0;
+};
+
+/// What came out: every address goes with the port.
+struct AddressAnswer {
+    HostAnswer host;
+    u_short port = 0; // host order
+    bool has_canonical_name = false; // host.name is to be given with the first address
+};
+
+/// Returns 0 or a Winsock error. Source: spec/getaddrinfo.md.
+int query_addresses(const AddressQuery& query, AddressAnswer& answer);
+
+/// The flags a result repeats from its query.
+int result_flags(int query_flags);
+
+/// Fills a socket address. Returns its length.
+int fill_socket_address(const HostAddress& address, u_short port, SOCKADDR_STORAGE& target);
+
+/// Copies a name into the characters of a list; `size` counts them with the terminator.
+int copy_name(const wchar_t* name, char* target, int size);
+int copy_name(const wchar_t* name, wchar_t* target, int size);
+
+/// Frees a list made by make_address_list. Null is allowed.
+template <typename Info> void free_address_list(Info* list)
+{
+    while (list) {
+        Info* next = list->ai_next;
+        heap_free(list); // One block per entry: address and name are inside.
+        list = next;
+    }
+}
+
+/// Makes the list of a family of structures (ADDRINFOA, ADDRINFOW, ADDRINFOEXW). Null when memory
+/// is out. Owner: the caller, until free_address_list.
+template <typename Info>
+Info* make_address_list(const AddressQuery& query, const AddressAnswer& answer)
+{
+    using Char = std::remove_reference_t<decltype(*Info::ai_canonname)>;
+    struct Entry {
+        Info info;
+        SOCKADDR_STORAGE address;
+        Char name[1];
+    };
+    Info* list = nullptr;
+    Info** end = &list;
+    for (const HostAddress& address : answer.host.addresses) {
+        const bool is_named = answer.has_canonical_name && !list;
+        const int name_size
+            = is_named ? copy_name(answer.host.name, static_cast<Char*>(nullptr), 0) : 0;
+        void* memory = heap_allocate(sizeof(Entry) + name_size * sizeof(Char));
+        if (!memory) {
+            free_address_list(list);
+            return nullptr;
+        }
+        auto* entry = new (memory) Entry {};
+        entry->info.ai_flags = result_flags(query.flags);
+        entry->info.ai_family = address.family;
+        entry->info.ai_socktype = query.type;
+        entry->info.ai_protocol = query.protocol;
+        entry->info.ai_addrlen = fill_socket_address(address, answer.port, entry->address);
+        entry->info.ai_addr = reinterpret_cast<SOCKADDR*>(&entry->address);
+        if (is_named) {
+            copy_name(answer.host.name, entry->name, name_size);
+            entry->info.ai_canonname = entry->name;
+        }
+        *end = &entry->info;
+        end = &entry->info.ai_next;
+    }
+    return list;
+}
+
+} // namespace ws2
