@@ -6,7 +6,7 @@
 namespace ws2 {
 
 enum class OwnAddresses {
-    kExternal, // what others reach: no loopback, link-local IPv6 only where there is nothing else
+    kExternal, // those others reach: no loopback
     kAll,
 };
 

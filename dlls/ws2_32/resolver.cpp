@@ -74,15 +74,29 @@ bool own_host_name(wchar_t (&name)[kMaxHostName])
     return GetComputerNameExW(ComputerNameDnsHostname, name, &size);
 }
 
+/// A socket that can be bound to IPv6 loopback is the proof that needs no list of interfaces.
+static bool can_bind_ipv6()
+{
+    const DWORD last_error = GetLastError();
+    const SOCKET probe = socket(AF_INET6, SOCK_DGRAM, 0);
+    sockaddr_in6 loopback = {};
+    loopback.sin6_family = AF_INET6;
+    loopback.sin6_addr = IN6_ADDR IN6ADDR_LOOPBACK_INIT;
+    const bool is_bound = probe != INVALID_SOCKET
+        && !bind(probe, reinterpret_cast<const sockaddr*>(&loopback), sizeof(loopback));
+    if (probe != INVALID_SOCKET)
+        closesocket(probe);
+    SetLastError(last_error);
+    return is_bound;
+}
+
 bool has_ipv6()
 {
     enum { kUnknown, kNo, kYes };
     static std::atomic<int> known { kUnknown };
     int answer = known.load(std::memory_order_relaxed);
     if (answer == kUnknown) {
-        HeapArray<HostAddress> addresses;
-        list_own_addresses(AF_INET6, OwnAddresses::kAll, addresses);
-        answer = addresses.count() ? kYes : kNo;
+        answer = can_bind_ipv6() ? kYes : kNo;
         known.store(answer, std::memory_order_relaxed);
     }
     return answer == kYes;
