@@ -27,6 +27,14 @@ NTSTATUS NTAPI NtQueryEvent(
 NTSTATUS NTAPI NtDuplicateObject(HANDLE source_process, HANDLE source, HANDLE target_process,
     HANDLE* target, ACCESS_MASK access, ULONG attributes, ULONG options);
 
+/// Class 4 of the object information: the flags of the handle itself.
+/// Counterpart: OBJECT_HANDLE_FLAG_INFORMATION.
+struct HandleFlagInformation {
+    BOOLEAN inherit;
+    BOOLEAN protect_from_close;
+};
+NTSTATUS NTAPI NtSetInformationObject(HANDLE handle, ULONG info_class, PVOID info, ULONG length);
+
 // Waits. The result is STATUS_WAIT_0 + index, STATUS_ABANDONED_WAIT_0 + index, STATUS_TIMEOUT,
 // STATUS_USER_APC, STATUS_ALERTED or an error.
 NTSTATUS NTAPI NtWaitForMultipleObjects(ULONG count, const HANDLE* handles, WaitType type,
@@ -75,7 +83,11 @@ NTSTATUS NTAPI NtRemoveIoCompletionEx(HANDLE port, CompletionPacket* packets, UL
 #ifndef _WIN32
 
 NTSTATUS NTAPI NtClose(HANDLE handle);
-NTSTATUS NTAPI NtWaitForSingleObject(HANDLE handle, BOOLEAN alertable, const LARGE_INTEGER* timeout);
+using OBJECT_INFORMATION_CLASS = ULONG;
+NTSTATUS NTAPI NtQueryObject(HANDLE handle, OBJECT_INFORMATION_CLASS info_class, PVOID info,
+    ULONG length, ULONG* returned_length);
+NTSTATUS NTAPI NtWaitForSingleObject(
+    HANDLE handle, BOOLEAN alertable, const LARGE_INTEGER* timeout);
 NTSTATUS NTAPI NtCreateFile(HANDLE* file, ACCESS_MASK access, const OBJECT_ATTRIBUTES* attributes,
     IO_STATUS_BLOCK* iosb, const LARGE_INTEGER* allocation_size, ULONG file_attributes,
     ULONG share_access, ULONG disposition, ULONG options, PVOID ea_buffer, ULONG ea_length);

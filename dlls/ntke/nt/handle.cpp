@@ -6,6 +6,9 @@
 
 namespace {
 
+// ObjectHandleFlagInformation
+constexpr ULONG kHandleFlagInformation = 4;
+
 /// The source of a duplication: object, rights and flags. The pseudo handle of the calling thread
 /// is what a program turns into a real one this way.
 NTSTATUS reference_source(
@@ -78,6 +81,47 @@ NTSTATUS NTAPI NtDuplicateObject(HANDLE source_process, HANDLE source, HANDLE ta
     if (options & DUPLICATE_CLOSE_SOURCE)
         NtClose(source);
     return status;
+}
+
+NTSTATUS NTAPI NtQueryObject(HANDLE handle, OBJECT_INFORMATION_CLASS info_class, PVOID info,
+    ULONG length, ULONG* returned_length)
+{
+    if (info_class != kHandleFlagInformation)
+        return STATUS_INVALID_INFO_CLASS;
+    auto* flags = static_cast<HandleFlagInformation*>(info);
+    for (const NTSTATUS status :
+        { nt::probe(info, length, 1), nt::probe_optional(returned_length) }) {
+        if (!NT_SUCCESS(status))
+            return status;
+    }
+    if (length != sizeof(HandleFlagInformation))
+        return STATUS_INFO_LENGTH_MISMATCH;
+    uint32_t bits = 0;
+    if (const NTSTATUS status = ob::HandleTable::current().query_flags(handle, &bits);
+        !NT_SUCCESS(status))
+        return status;
+    flags->inherit = (bits & ob::kHandleInherit) != 0;
+    flags->protect_from_close = (bits & ob::kHandleProtectFromClose) != 0;
+    if (returned_length)
+        *returned_length = sizeof(*flags);
+    return STATUS_SUCCESS;
+}
+
+NTSTATUS NTAPI NtSetInformationObject(HANDLE handle, ULONG info_class, PVOID info, ULONG length)
+{
+    if (info_class != kHandleFlagInformation)
+        return STATUS_INVALID_INFO_CLASS;
+    if (length != sizeof(HandleFlagInformation))
+        return STATUS_INFO_LENGTH_MISMATCH;
+    const auto* flags = static_cast<const HandleFlagInformation*>(info);
+    if (const NTSTATUS status = nt::probe(info, length, 1); !NT_SUCCESS(status))
+        return status;
+    uint32_t bits = 0;
+    if (flags->inherit)
+        bits |= ob::kHandleInherit;
+    if (flags->protect_from_close)
+        bits |= ob::kHandleProtectFromClose;
+    return ob::HandleTable::current().set_flags(handle, bits);
 }
 
 } // extern "C"

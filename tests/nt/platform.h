@@ -1,0 +1,23 @@
+// What a test needs of the system besides the Nt services.
+#pragma once
+
+#include "nt/api.h"
+
+namespace nt_suite {
+
+/// Starts a thread; it ends by itself when `run` returns. Returns something for join_thread.
+void* start_thread(void (*run)(void* argument), void* argument);
+/// Waits until the thread has ended. False when it has not after many seconds.
+bool join_thread(void* thread);
+/// Gives others a chance to run.
+void pause_briefly();
+/// Milliseconds of a clock that never goes back.
+uint64_t milliseconds();
+/// A line about the system under test, for the head of the output.
+const char* describe_system();
+
+/// Closes every handle flag and object the process under test still has and says how many objects
+/// there were; always 0 where that cannot be known. For leak checks at the end.
+int64_t leaked_objects();
+
+} // namespace nt_suite
