@@ -1,6 +1,8 @@
 // What a test needs of the system besides the Nt services.
 #pragma once
 
+#include <cstdint>
+
 #include "nt/api.h"
 
 namespace nt_suite {
