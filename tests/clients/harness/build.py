@@ -5,10 +5,9 @@ import hashlib
 import os
 import shutil
 import subprocess
-import tempfile
 from pathlib import Path
 
-from ws2lib import paths
+from ws2lib import paths, ui
 
 from .report import note
 
@@ -33,22 +32,30 @@ def built_with_cmake(name: str, source: Path, options: list[str], programs: dict
     for tool in ["cmake", "make", "x86_64-w64-mingw32-gcc" if windows else "cc"]:
         if not shutil.which(tool):
             raise RuntimeError(f"{tool} is needed to build {name}")
-    note(f"# building {name}")
-    folder.parent.mkdir(parents=True, exist_ok=True)
-    with tempfile.TemporaryDirectory(dir=folder.parent) as scratch:
-        tree = Path(scratch) / "tree"
-        if windows:
-            toolchain = Path(scratch) / "mingw.cmake"
-            toolchain.write_text(_TOOLCHAIN)
-            options = [f"-DCMAKE_TOOLCHAIN_FILE={toolchain}", *options]
-        _run(["cmake", "-S", str(source), "-B", str(tree), "-DCMAKE_BUILD_TYPE=Release", *options])
-        _run(["make", "-C", str(tree), f"-j{os.cpu_count() or 1}", *programs])
-        results = Path(scratch) / "results"
-        results.mkdir()
-        for path in programs.values():
-            shutil.copy2(tree / path, results)
-        results.rename(folder)
+    with ui.exclusive(folder.with_suffix(".lock"), f"the build of {name}"):
+        if not folder.exists():
+            note(f"# building {name}")
+            _build(folder, source, options, programs, windows)
     return folder
+
+
+def _build(folder: Path, source: Path, options: list[str], programs: dict[str, str],
+           windows: bool) -> None:
+    """Builds in a folder that stays until all is done, so that an interrupted build goes on where it
+    stood; the results appear under their name when they are whole."""
+    tree = folder.with_suffix(".build")
+    results = tree / "results"
+    results.mkdir(parents=True, exist_ok=True)
+    if windows:
+        toolchain = tree / "mingw.cmake"
+        toolchain.write_text(_TOOLCHAIN)
+        options = [f"-DCMAKE_TOOLCHAIN_FILE={toolchain}", *options]
+    _run(["cmake", "-S", str(source), "-B", str(tree), "-DCMAKE_BUILD_TYPE=Release", *options])
+    _run(["make", "-C", str(tree), f"-j{os.cpu_count() or 1}", *programs])
+    for path in programs.values():
+        shutil.copy2(tree / path, results)
+    results.rename(folder)
+    shutil.rmtree(tree)
 
 
 def bcryptprimitives_beside(exe: Path) -> None:

@@ -1,10 +1,11 @@
 """The programs, in the order they are run. Each module has CASES, the names of its cases, and
 prepare(wine), which gets the program and returns {name: function}."""
 
-from . import bun, deno, node
+from . import bun, esbuild, node, plink
 
 PROGRAMS = {
+    "plink": plink,
     "node": node,
-    "deno": deno,
+    "esbuild": esbuild,
     "bun": bun,
 }
