@@ -1,0 +1,387 @@
+"""`ws2 prefix` on prefixes: nothing is lost, whatever happens in between."""
+
+import hashlib
+import os
+import shutil
+import subprocess
+import sys
+import tempfile
+import unittest
+from pathlib import Path
+from unittest import mock
+
+sys.path.insert(0, str(Path(__file__).resolve().parents[2] / "tools"))
+
+from ws2lib import paths, prefix, registry  # noqa: E402
+from ws2lib.ui import Failure  # noqa: E402
+
+SYSTEM32 = "drive_c/windows/system32/ws2_32.dll"
+SYSWOW64 = "drive_c/windows/syswow64/ws2_32.dll"
+USER_REG = (b"WINE REGISTRY Version 2\n;; All keys relative to REGISTRY\\\\User\\\\S-1-5-21-0-0-0-1000\n\n"
+            b"#arch=win64\n\n[Control Panel\\\\Colors] 1795475654\n#time=1dd7ba05b55a284\n\"A\"=\"0 0 0\"\n\n"
+            b"[Software\\\\Wine\\\\DllOverrides] 1795475654\n#time=1dd7ba05b5a0a5e\n%s\n"
+            b"[Software\\\\Wine\\\\Fonts] 1795475654\n\"Caf\xe9\"=\"ws2_32\"\n")
+
+
+def snapshot(folder: Path) -> dict:
+    """Every file of a prefix: kind, content, mode, modification time."""
+    seen = {}
+    for path in sorted(folder.rglob("*")):
+        name = str(path.relative_to(folder))
+        if path.is_symlink():
+            seen[name] = ("link", os.readlink(path))
+        elif path.is_file():
+            info = path.stat()
+            seen[name] = (hashlib.sha256(path.read_bytes()).hexdigest(), info.st_mode, info.st_mtime_ns)
+        else:
+            seen[name] = "folder"
+    return seen
+
+
+class PrefixCase(unittest.TestCase):
+    """A made-up prefix with both architectures, and made-up DLLs of ours."""
+
+    def setUp(self):
+        self.scratch = Path(tempfile.mkdtemp(prefix="ws2-test-"))
+        self.addCleanup(shutil.rmtree, self.scratch)
+        for arch in paths.ARCHES:
+            (self.scratch / "dist" / arch).mkdir(parents=True)
+            (self.scratch / "dist" / arch / "ws2_32.dll").write_bytes(f"ours for {arch}".encode() * 5000)
+        patch = mock.patch.object(paths, "DIST", self.scratch / "dist")
+        patch.start()
+        self.addCleanup(patch.stop)
+        self.folder = self.make_prefix(self.scratch / "prefix")
+
+    def make_prefix(self, folder: Path, overrides: bytes = b"") -> Path:
+        for name, data in ((SYSTEM32, b"Wine's, 64-bit"), (SYSWOW64, b"Wine's, 32-bit"),
+                           ("drive_c/windows/syswow64/kernel32.dll", b"k"),
+                           ("system.reg", b"WINE REGISTRY Version 2\n\n#arch=win64\n"),
+                           ("user.reg", USER_REG % overrides)):
+            (folder / name).parent.mkdir(parents=True, exist_ok=True)
+            (folder / name).write_bytes(data)
+            os.utime(folder / name, (1_600_000_000, 1_600_000_000))
+        return folder
+
+    def override(self) -> bytes | None:
+        return registry.get((self.folder / "user.reg").read_bytes(), b"ws2_32")
+
+    def assert_refused_unchanged(self, action, folder: Path | None = None) -> str:
+        folder = folder or self.folder
+        before = snapshot(folder)
+        with self.assertRaises(Failure) as caught:
+            action(folder)
+        self.assertEqual(snapshot(folder), before)
+        return str(caught.exception)
+
+
+class Install(PrefixCase):
+    def test_puts_both_dlls_and_the_override_in(self):
+        prefix.install(self.folder)
+        for name, arch in ((SYSTEM32, "x86_64"), (SYSWOW64, "i386")):
+            self.assertEqual((self.folder / name).read_bytes(), paths.dll(arch).read_bytes())
+        self.assertEqual(self.override(), prefix.VALUE)
+        self.assertTrue(prefix.status(self.folder)[0])
+
+    def test_changes_nothing_else(self):
+        before = snapshot(self.folder)
+        prefix.install(self.folder)
+        after = snapshot(self.folder)
+        changed = {name for name in before if before[name] != after[name]}
+        self.assertEqual(changed, {SYSTEM32, SYSWOW64, "user.reg"})
+        added = {name for name in after if name not in before and not name.startswith(".ws2_32")}
+        self.assertEqual(added, set())
+
+    def test_twice_is_the_same_as_once(self):
+        prefix.install(self.folder)
+        once = snapshot(self.folder)
+        prefix.install(self.folder)
+        self.assertEqual(snapshot(self.folder), once)
+
+    def test_a_64_bit_prefix_gets_only_the_64_bit_dll(self):
+        shutil.rmtree(self.folder / "drive_c/windows/syswow64")
+        (self.folder / "drive_c/windows/syswow64").mkdir()
+        prefix.install(self.folder)
+        self.assertEqual(list((self.folder / "drive_c/windows/syswow64").iterdir()), [])
+
+    def test_a_32_bit_prefix_gets_the_32_bit_dll(self):
+        (self.folder / "system.reg").write_bytes(b"WINE REGISTRY Version 2\n\n#arch=win32\n")
+        prefix.install(self.folder)
+        self.assertEqual((self.folder / SYSTEM32).read_bytes(), paths.dll("i386").read_bytes())
+
+    def test_a_newer_build_replaces_the_older(self):
+        before = snapshot(self.folder)
+        prefix.install(self.folder)
+        paths.dll("x86_64").write_bytes(b"a newer build")
+        prefix.install(self.folder)
+        self.assertEqual((self.folder / SYSTEM32).read_bytes(), b"a newer build")
+        prefix.remove(self.folder)
+        self.assertEqual(snapshot(self.folder), before)
+
+    def test_without_a_section_for_overrides(self):
+        (self.folder / "user.reg").write_bytes(b"WINE REGISTRY Version 2\n\n#arch=win64\n\n[A] 1\n\"b\"=\"c\"\n")
+        before = snapshot(self.folder)
+        prefix.install(self.folder)
+        self.assertEqual(self.override(), prefix.VALUE)
+        prefix.remove(self.folder)
+        self.assertEqual(snapshot(self.folder), before)
+
+
+class Refusal(PrefixCase):
+    def test_of_a_folder_that_is_no_prefix(self):
+        other = self.scratch / "no-prefix"
+        (other / "drive_c").mkdir(parents=True)
+        for action in (prefix.install, prefix.remove, prefix.status):
+            self.assertIn("no Wine prefix", self.assert_refused_unchanged(action, other))
+
+    def test_of_a_folder_that_is_not_there(self):
+        with self.assertRaises(Failure):
+            prefix.install(self.scratch / "nowhere")
+        self.assertFalse((self.scratch / "nowhere").exists())
+
+    def test_while_a_wineserver_works_there(self):
+        info = self.folder.stat()
+        place = self.scratch / f"server-{info.st_dev:x}-{info.st_ino:x}"
+        place.mkdir()
+        server = subprocess.Popen(["sleep", "600"], cwd=place)
+        self.addCleanup(server.wait)
+        self.addCleanup(server.kill)
+        self.assertIn(str(server.pid), self.assert_refused_unchanged(prefix.install))
+
+    def test_while_a_wineserver_holds_its_lock(self):
+        info = self.folder.stat()
+        lock = self.folder / f"server-{info.st_dev:x}-{info.st_ino:x}" / "lock"
+        lock.parent.mkdir()
+        code = ("import fcntl, sys; f = open(sys.argv[1], 'w'); fcntl.lockf(f, fcntl.LOCK_EX); "
+                "print('held', flush=True); sys.stdin.read()")
+        with subprocess.Popen([sys.executable, "-c", code, lock], stdin=subprocess.PIPE,
+                              stdout=subprocess.PIPE) as holder:
+            self.assertEqual(holder.stdout.readline(), b"held\n")
+            self.assertIn("wineserver", self.assert_refused_unchanged(prefix.install))
+            holder.stdin.close()
+        prefix.install(self.folder)
+
+    def test_of_removing_while_in_use(self):
+        prefix.install(self.folder)
+        with mock.patch.object(prefix, "wineserver_of", return_value=4711):
+            self.assertIn("4711", self.assert_refused_unchanged(prefix.remove))
+
+    def test_when_the_dll_is_not_built(self):
+        paths.dll("i386").unlink()
+        self.assert_refused_unchanged(prefix.install)
+
+    def test_when_the_disk_is_full_at_any_write(self):
+        failing = 0
+        while True:
+            writes = 0
+            real = prefix._new_beside
+
+            def full(*words):
+                nonlocal writes
+                writes += 1
+                if writes == failing + 1:
+                    raise OSError(28, "No space left on device")
+                return real(*words)
+
+            before = snapshot(self.folder)
+            with mock.patch.object(prefix, "_new_beside", full):
+                try:
+                    prefix.install(self.folder)
+                    break
+                except Failure as failure:
+                    self.assertIn("No space left", str(failure))
+            self.assertEqual(snapshot(self.folder), before)
+            failing += 1
+        self.assertGreaterEqual(failing, 4)  # two DLLs, the registry, the manifest
+
+    @unittest.skipIf(os.geteuid() != 0, "only root can mount a small file system")
+    def test_on_a_disk_that_is_really_full(self):
+        disk = self.scratch / "disk"
+        disk.mkdir()
+        mounted = subprocess.run(["mount", "-t", "tmpfs", "-o", "size=512k", "tmpfs", disk], check=False,
+                                 capture_output=True, text=True)
+        if mounted.returncode:
+            self.skipTest(f"cannot mount here: {mounted.stderr.strip()}")
+        self.addCleanup(subprocess.run, ["umount", disk], check=True)
+        folder = self.make_prefix(disk / "prefix")
+        refused = 0
+        for pages_left in range(0, 100, 3):
+            (disk / "filler").write_bytes(b"")
+            free = os.statvfs(disk).f_bavail * os.statvfs(disk).f_frsize
+            (disk / "filler").write_bytes(b"x" * max(0, free - 4096 * pages_left))
+            before = snapshot(folder)
+            try:
+                prefix.install(folder)
+                break
+            except Failure:
+                refused += 1
+                self.assertEqual(snapshot(folder), before)
+        self.assertGreater(refused, 5)
+        self.assertTrue(prefix.status(folder)[0], "there was room at last")
+
+
+class Remove(PrefixCase):
+    def test_restores_byte_for_byte(self):
+        for overrides in (b"", b'"ws2_32"="builtin"\n', b'"WS2_32"="native"\n"zlib"="native"\n'):
+            with self.subTest(overrides=overrides):
+                folder = self.make_prefix(self.scratch / hashlib.sha256(overrides).hexdigest()[:8], overrides)
+                before = snapshot(folder)
+                prefix.install(folder)
+                self.assertNotEqual(snapshot(folder), before)
+                prefix.remove(folder)
+                self.assertEqual(snapshot(folder), before)
+
+    def test_without_an_install_changes_nothing(self):
+        before = snapshot(self.folder)
+        prefix.remove(self.folder)
+        self.assertEqual(snapshot(self.folder), before)
+
+    def test_twice_is_the_same_as_once(self):
+        before = snapshot(self.folder)
+        prefix.install(self.folder)
+        prefix.remove(self.folder)
+        prefix.remove(self.folder)
+        self.assertEqual(snapshot(self.folder), before)
+
+    def test_keeps_what_the_user_wrote_to_the_registry_meanwhile(self):
+        path = self.folder / "user.reg"
+        original = path.read_bytes()
+        prefix.install(self.folder)
+        path.write_bytes(path.read_bytes() + b'\n[Software\\\\Mine] 1\n"x"="y"\n')
+        prefix.remove(self.folder)
+        self.assertEqual(path.read_bytes(), original + b'\n[Software\\\\Mine] 1\n"x"="y"\n')
+
+    def test_brings_the_old_override_back_into_a_changed_registry(self):
+        folder = self.make_prefix(self.scratch / "other", b'"ws2_32"="builtin"\n')
+        path = folder / "user.reg"
+        original = path.read_bytes()
+        prefix.install(folder)
+        path.write_bytes(path.read_bytes() + b"; a line\n")
+        prefix.remove(folder)
+        self.assertEqual(path.read_bytes(), original + b"; a line\n")
+
+    def test_leaves_an_override_the_user_changed(self):
+        prefix.install(self.folder)
+        path = self.folder / "user.reg"
+        path.write_bytes(path.read_bytes().replace(prefix.VALUE, b"disabled"))
+        prefix.remove(self.folder)
+        self.assertEqual(self.override(), b"disabled")
+
+    def test_leaves_an_override_that_was_there_and_the_same(self):
+        folder = self.make_prefix(self.scratch / "same", b'"ws2_32"="native,builtin"\n')
+        before = snapshot(folder)
+        prefix.install(folder)
+        prefix.remove(folder)
+        self.assertEqual(snapshot(folder), before)
+
+    def test_keeps_registry_edits_made_between_two_installs(self):
+        prefix.install(self.folder)
+        path = self.folder / "user.reg"
+        edited = path.read_bytes().replace(b'"ws2_32"="native,builtin"\n', b"") + b"; edited\n"
+        path.write_bytes(edited)
+        prefix.install(self.folder)
+        self.assertEqual(self.override(), prefix.VALUE)
+        prefix.remove(self.folder)
+        self.assertEqual(path.read_bytes(), edited)
+
+    def test_leaves_a_dll_the_user_put_there(self):
+        prefix.install(self.folder)
+        (self.folder / SYSTEM32).write_bytes(b"the user's own")
+        with self.assertRaises(Failure):
+            prefix.install(self.folder)
+        told = prefix.remove(self.folder)
+        self.assertEqual((self.folder / SYSTEM32).read_bytes(), b"the user's own")
+        self.assertEqual((self.folder / SYSWOW64).read_bytes(), b"Wine's, 32-bit")
+        kept = next(Path(line.split(" kept as ")[1]) for line in told if " kept as " in line)
+        self.assertEqual(kept.read_bytes(), b"Wine's, 64-bit")
+        self.assertFalse(prefix.status(self.folder)[0])
+
+    def test_brings_a_link_back_as_a_link(self):
+        target = self.scratch / "shared.dll"
+        target.write_bytes(b"Wine's, shared")
+        (self.folder / SYSTEM32).unlink()
+        (self.folder / SYSTEM32).symlink_to(target)
+        prefix.install(self.folder)
+        self.assertEqual(target.read_bytes(), b"Wine's, shared")
+        prefix.remove(self.folder)
+        self.assertEqual(os.readlink(self.folder / SYSTEM32), str(target))
+
+    def test_takes_the_dll_away_where_there_was_none(self):
+        (self.folder / SYSTEM32).unlink()
+        before = snapshot(self.folder)
+        prefix.install(self.folder)
+        prefix.remove(self.folder)
+        self.assertEqual(snapshot(self.folder), before)
+
+    def test_works_where_no_hard_link_can_be_made(self):
+        before = snapshot(self.folder)
+        with mock.patch.object(os, "link", side_effect=OSError(1, "Operation not permitted")):
+            prefix.install(self.folder)
+        prefix.remove(self.folder)
+        self.assertEqual(snapshot(self.folder), before)
+
+
+class Killed(PrefixCase):
+    """A child process installs or removes and is killed before each step that changes the disk."""
+
+    CODE = """
+import os, sys
+sys.path.insert(0, sys.argv[1])
+from pathlib import Path
+from ws2lib import paths, prefix
+paths.DIST = Path(sys.argv[2])
+folder, action, steps = Path(sys.argv[3]), sys.argv[4], int(sys.argv[5])
+def counted(real):
+    def call(*words, **named):
+        global steps
+        if steps == 0:
+            os.kill(os.getpid(), 9)
+        steps -= 1
+        return real(*words, **named)
+    return call
+for name in ("replace", "link", "fsync", "unlink", "rmdir", "rename", "mkdir"):
+    setattr(os, name, counted(getattr(os, name)))
+getattr(prefix, action)(folder)
+"""
+
+    def kill_after(self, steps: int, action: str, folder: Path) -> bool:
+        """Returns whether the action was killed rather than done."""
+        tools = Path(__file__).resolve().parents[2] / "tools"
+        done = subprocess.run([sys.executable, "-B", "-c", self.CODE, tools, paths.DIST, folder, action,
+                               str(steps)], check=False)
+        self.assertIn(done.returncode, (0, -9))
+        return done.returncode == -9
+
+    def each_step(self, action: str):
+        steps = 0
+        while True:
+            folder = self.make_prefix(self.scratch / f"{action}-{steps}", b'"ws2_32"="builtin"\n')
+            before = snapshot(folder)
+            if action == "remove":
+                prefix.install(folder)
+            killed = self.kill_after(steps, action, folder)
+            yield folder, before
+            if not killed:
+                self.assertGreater(steps, 10)
+                return
+            steps += 1
+
+    def test_install_can_be_undone_at_every_step(self):
+        for folder, before in self.each_step("install"):
+            prefix.remove(folder)
+            self.assertEqual(snapshot(folder), before, folder.name)
+
+    def test_install_can_be_repeated_at_every_step(self):
+        for folder, before in self.each_step("install"):
+            prefix.install(folder)
+            self.assertTrue(prefix.status(folder)[0], folder.name)
+            prefix.remove(folder)
+            self.assertEqual(snapshot(folder), before, folder.name)
+
+    def test_remove_can_be_repeated_at_every_step(self):
+        for folder, before in self.each_step("remove"):
+            prefix.remove(folder)
+            self.assertEqual(snapshot(folder), before, folder.name)
+
+
+if __name__ == "__main__":
+    unittest.main()
