@@ -24,6 +24,7 @@ examples:
 # Verb, its module in this package, one line. A module has HELP, add_arguments(parser), main(args).
 VERBS = [
     ("build", "build", "build the DLL and all programs"),
+    ("run", "run", "run a Windows program, or the demo, on our DLL"),
     ("test", "testing", "build and run every test"),
     ("matrix", "matrix", "the suites on other Wines than the machine's own"),
     ("prefix", "prefix", "add the DLL to a Wine prefix of yours, or take it out"),

@@ -17,7 +17,7 @@ def run(report: Report, wine: Wine, arch: str, dll: str) -> None:
     gaps = Gaps(expected_files(wine.version, arch, dll))
     with fresh_prefix(wine, dll) as prefix:
         listing = prefix.run(program, "--list", timeout=CASE_LIMIT)
-        groups = listing.output.split()
+        groups = _names(listing.output)
         if listing.exit_code != 0 or not groups:
             report.fail("conformance --list", f"exit code {listing.exit_code}",
                         listing.output.splitlines())
@@ -74,11 +74,16 @@ class Gaps:
         return sorted(set(self.causes) - self._met)
 
 
+def _names(listing: str) -> list[str]:
+    """The names of a --list, without what Wine may have said around it."""
+    return [line.strip() for line in listing.splitlines() if line.strip().isidentifier()]
+
+
 def _run_group(report: Report, prefix: Prefix, program: Path, dll: str, group: str, gaps: Gaps) -> None:
     done = _run_cases(report, prefix, program, dll, group, None, gaps)
     if done is None:
         return
-    listing = prefix.run(program, "--list", group, timeout=CASE_LIMIT).output.split()
+    listing = _names(prefix.run(program, "--list", group, timeout=CASE_LIMIT).output)
     if not listing:
         report.fail(group, "ended early, and its cases cannot be listed")
     for case in listing:

@@ -18,6 +18,7 @@ Builds everything and runs every test. A side is one thing that is tested:
   tools                    this command itself, above all `prefix install` and `remove`
   native                   the kernel object emulation as Linux code, also under sanitizers
   host, builtin            the conformance suite on our DLL and on Wine's own, the machine's Wine
+  demo                     the demo of `ws2 run`, on our DLL
   stress                   the stress programs on our DLL, bounded (longer with --long)
   clients                  real programs on our DLL
   host-10.0-x86_64 ...     the same suites with Wine 10.0, where its root exists or can be made
@@ -179,6 +180,17 @@ def _stress(report: Report, long: bool, wine: Wine | None = None, arch: str = "x
                             outcome.output.splitlines()[-12:])
 
 
+def _demo(report: Report, _long: bool) -> None:
+    program = paths.DIST / "x86_64" / "demo" / "event_echo.exe"
+    with fresh_prefix(Wine(), "host") as prefix:
+        outcome = prefix.run(program, timeout=600, ours=True)
+    if outcome.exit_code == 0 and re.search(r"^  result +ok$", outcome.output, re.MULTILINE):
+        report.ok()
+    else:
+        report.fail("event_echo", "hangs" if outcome.exit_code is None else
+                    f"exit code {outcome.exit_code}", outcome.output.splitlines()[-12:])
+
+
 def _clients(report: Report, _long: bool) -> None:
     runner = paths.ROOT / "tests" / "clients" / "run.py"
     wine = Wine()
@@ -232,6 +244,7 @@ SIDES = {
     "native": _native,
     "host": _conformance("host"),
     "builtin": _conformance("builtin"),
+    "demo": _demo,
     "stress": _stress,
     "clients": _clients,
     **{f"{dll}-{matrix.VERSION}-{arch}": _matrix(dll, arch)

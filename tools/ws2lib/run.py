@@ -1,0 +1,132 @@
+"""`ws2 run`: a Windows program on our DLL."""
+
+import os
+import subprocess
+import sys
+from pathlib import Path
+
+from . import build, matrix, paths, pe, prefix
+from .ui import Failure, say
+from .wine import Prefix, Wine, copy_prefix, prefixes_folder, proof_of_library, template
+
+HELP = """\
+Runs a Windows program under Wine on our ws2_32.dll, in a prefix of its own (never your ~/.wine unless
+you name it). Without a program it runs the demo: an event-driven echo server in one thread and 32
+clients that check every byte. What it tells about the DLL is asked of a program that has loaded it.
+Wine's own messages are off unless WINEDEBUG is set.
+
+examples:
+  ws2 run                                 the demo
+  ws2 run --kernel builtin                the demo on Wine's own DLL, to compare
+  ws2 run program.exe --port 80           a program of yours
+  ws2 run --prefix ~/.wine program.exe    in a prefix that has our DLL (`ws2 prefix install ~/.wine`)
+  ws2 run --wine 10.0 program.exe         with the Wine of `ws2 matrix`
+"""
+
+
+def add_arguments(parser) -> None:
+    parser.add_argument("--kernel", choices=["host", "builtin"], default="host",
+                        help="host: our DLL on Wine's kernel services (default); builtin: Wine's own DLL")
+    parser.add_argument("--prefix", type=Path, metavar="DIR", help="run in this prefix")
+    parser.add_argument("--wine", metavar="VERSION", help=f"{matrix.VERSION}: the Wine of `ws2 matrix`")
+    parser.add_argument("words", nargs="...", metavar="[--] PROGRAM [ARGS]", help="the demo if left out")
+
+
+def main(args) -> int:
+    words = args.words[1:] if args.words[:1] == ["--"] else args.words
+    wine = _wine(args.wine)
+    program, arch = _program(words, wine)
+    ours = args.kernel != "builtin"
+    if not words or ours or args.prefix is None:
+        build.build(*([arch] if arch == "x86_64" else ["x86_64", arch]))
+    chosen = _prefix(wine, args.prefix, ours)
+    env = _environment(chosen, args.kernel)
+    _prove(chosen, env, ours, arch, program)
+    done = subprocess.run(chosen.command(program, *words[1:], cwd=Path.cwd()), env=env, check=False)
+    return done.returncode
+
+
+def _wine(version: str | None) -> Wine:
+    if version is None:
+        return Wine()
+    if version != matrix.VERSION:
+        raise Failure(f"there is no Wine {version} here: leave --wine out, or say --wine {matrix.VERSION}")
+    reason = matrix.why_not()
+    if reason:
+        raise Failure(reason)
+    return matrix.get()
+
+
+def _program(words: list[str], wine: Wine) -> tuple[str, str]:
+    """The program as Wine is to get it, and its architecture. A name that is no file of ours is left to
+    Wine, which knows its own programs and Windows paths."""
+    if not words:
+        return str(paths.DIST / "x86_64" / "demo" / "event_echo.exe"), "x86_64"
+    path = Path(words[0]).expanduser()
+    if not path.is_file():
+        return words[0], "x86_64"
+    arch = pe.machine(path)
+    if arch is None:
+        if path.suffix.lower() in (".bat", ".cmd", ".msi", ".lnk"):
+            return str(path.absolute()), "x86_64"
+        raise Failure(f"{path} is no Windows program for x86")
+    if arch not in wine.arches():
+        raise Failure(f"{path} is a 32-bit program, and this Wine {wine.version} runs 64-bit ones only")
+    return str(path.absolute()), arch
+
+
+def _prefix(wine: Wine, folder: Path | None, ours: bool) -> Prefix:
+    if folder is None:
+        private = prefixes_folder() / f"run-{wine.version}-{'ours' if ours else 'builtin'}"
+        if not private.is_dir():
+            partial = private.with_name(private.name + f".part-{os.getpid()}")
+            copy_prefix(template(wine), partial)
+            partial.rename(private)
+        if ours and prefix.wineserver_of(private) is None:
+            _build_for(private)
+            prefix.install(private)
+        return Prefix(wine, private)
+    folder = folder.expanduser().absolute()
+    if not folder.exists():
+        copy_prefix(template(wine), folder)
+        if ours:
+            _build_for(folder)
+            prefix.install(folder)
+    prefix.check_prefix(folder)
+    if ours and not prefix.status(folder)[0]:
+        raise Failure(f"our DLL is not in {folder}. `ws2 prefix install {folder}` puts it there, and "
+                      "`ws2 prefix remove` takes it out again, losing nothing")
+    return Prefix(wine, folder)
+
+
+def _build_for(folder: Path) -> None:
+    build.build(*[target.arch for target in prefix.targets(folder)])
+
+
+def _environment(chosen: Prefix, kernel: str) -> dict[str, str]:
+    """The user's own environment, with what the choice needs."""
+    env = dict(os.environ, WINEPREFIX=str(chosen.folder))
+    env.setdefault("WINEDEBUG", "-all")
+    overrides = env.get("WINEDLLOVERRIDES", "winemenubuilder.exe=")
+    if kernel == "builtin":
+        overrides += ";ws2_32=builtin"
+    env["WINEDLLOVERRIDES"] = overrides
+    return env
+
+
+def _prove(chosen: Prefix, env: dict[str, str], ours: bool, arch: str, program: str) -> None:
+    """Loads the DLL in the same prefix and the same environment and says which one that was."""
+    probe = paths.DIST / arch / "demo" / "probe.exe"
+    if not probe.is_file():
+        build.build(arch)
+    done = subprocess.run(chosen.command(probe, cwd=Path.cwd()), env=env, check=False, text=True,
+                          errors="replace", stdin=subprocess.DEVNULL, stdout=subprocess.PIPE,
+                          stderr=subprocess.PIPE, timeout=300)
+    if not done.stdout.strip():
+        raise Failure(f"Wine cannot load ws2_32.dll (exit code {done.returncode}):\n{done.stderr.strip()}")
+    line = proof_of_library(done.stdout.replace("\r", ""), ours)
+    say(f"Wine {chosen.wine.version}, " + line.removeprefix("# "))
+    beside = Path(program).parent / "ws2_32.dll"
+    if Path(program).is_absolute() and beside.is_file() and probe.parent != beside.parent:
+        say(f"beware: {beside} lies beside the program and comes before the prefix's")
+    sys.stdout.flush()
