@@ -60,6 +60,7 @@ def main() -> int:
             if cases:
                 wine = Wine(chosen.wine, chosen.prefix.resolve(), chosen.expect_product, Path(scratch))
                 run_program(tap, wine, name, cases)
+                end_program(tap, wine)
     tap.comment(tap.closing_line())
     return 1 if tap.failed else 0
 
@@ -78,6 +79,13 @@ def run_program(tap: Tap, wine: Wine, name: str, cases: list[str]) -> None:
     for case in cases:
         tap.run(f"{name}.{case}", functions[case], wine.end_case)
         wine.end_case()
+
+
+def end_program(tap: Tap, wine: Wine) -> None:
+    try:
+        wine.end()
+    except Exception as error:
+        tap.comment(f"could not end what was started: {error}")
 
 
 if __name__ == "__main__":

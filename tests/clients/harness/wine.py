@@ -27,6 +27,15 @@ class Wine:
         self.product = product
         self.scratch = scratch
         self._started: list[Program] = []
+        self._endings = []
+
+    def at_end(self, ending) -> None:
+        """Has `ending` called when all cases of the program have run."""
+        self._endings.append(ending)
+
+    def end(self) -> None:
+        for ending in self._endings:
+            ending()
 
     def start(self, exe: Path, *args, stdin=subprocess.DEVNULL, env=None, cwd=None) -> "Program":
         program = Program(self, exe, [str(arg) for arg in args], stdin, env or {}, cwd)
@@ -77,6 +86,24 @@ class Wine:
         product = product_name(self.unix_path(where))
         expect(kind == "builtin" or product == self.product,
                f"{where} is of product {product!r}, expected {self.product!r}")
+
+    def check_trace(self, trace: str, exe: str) -> None:
+        """Every process that is `exe` (a program may start itself again) must have loaded
+        ws2_32.dll, and the expected one."""
+        processes: dict[str, list[tuple[str, str]]] = {}
+        ours = set()
+        for process, path, kind in _LOADED.findall(trace):
+            path = path.replace("\\\\", "\\")
+            name = path.rsplit("\\", 1)[-1].lower()
+            if name == exe.lower():
+                ours.add(process)
+            if name == "ws2_32.dll":
+                processes.setdefault(process, []).append((path, kind))
+        expect(bool(ours), f"Wine's module trace does not show {exe}")
+        expect(bool(ours & processes.keys()), f"{exe} loaded no ws2_32.dll")
+        for process in sorted(ours):
+            for path, kind in processes.get(process, []):
+                self.check_dll(path, kind)
 
 
 class Program:
@@ -140,22 +167,7 @@ class Program:
             self._process.stdin.close()
 
     def check_dll(self) -> None:
-        """Every process that is this program (it may have started itself again) must have loaded
-        ws2_32.dll, and the expected one."""
-        processes: dict[str, list[tuple[str, str]]] = {}
-        ours = set()
-        for process, path, kind in _LOADED.findall(self._raw_stderr()):
-            path = path.replace("\\\\", "\\")
-            name = path.rsplit("\\", 1)[-1].lower()
-            if name == self._exe.name.lower():
-                ours.add(process)
-            if name == "ws2_32.dll":
-                processes.setdefault(process, []).append((path, kind))
-        expect(bool(ours), f"Wine's module trace does not show {self._exe.name}")
-        expect(bool(ours & processes.keys()), f"{self._exe.name} loaded no ws2_32.dll")
-        for process in sorted(ours):
-            for path, kind in processes.get(process, []):
-                self._wine.check_dll(path, kind)
+        self._wine.check_trace(self._raw_stderr(), self._exe.name)
 
     def _raw_stderr(self) -> str:
         return Path(self._stderr.name).read_text(errors="replace")

@@ -1,10 +1,12 @@
 """The programs, in the order they are run. Each module has CASES, the names of its cases, and
 prepare(wine), which gets the program and returns {name: function}."""
 
-from . import bun, esbuild, node, plink
+from . import bun, curl, esbuild, node, plink, postgres
 
 PROGRAMS = {
     "plink": plink,
+    "curl": curl,
+    "postgres": postgres,
     "node": node,
     "esbuild": esbuild,
     "bun": bun,
