@@ -3,6 +3,7 @@
 //     bench.exe [--iterations N] [--samples N] [--sample-ms N] WORKLOAD...
 //     bench.exe --list
 //     bench.exe --count CALL|all [--iterations N]
+//     bench.exe --idle
 
 #include "counted.h"
 #include "module.h"
@@ -39,6 +40,16 @@ std::vector<bench::WorkloadRow> all_workloads()
     return rows;
 }
 
+/// Does nothing until its standard input ends: a driver keeps the system's own processes running
+/// with it.
+int idle()
+{
+    std::printf("idle\n");
+    std::fflush(stdout);
+    while (std::getchar() != EOF) { }
+    return 0;
+}
+
 } // namespace
 
 int main(int argc, char** argv)
@@ -51,6 +62,8 @@ int main(int argc, char** argv)
     const std::string first = argc > 1 ? argv[1] : "";
     if (first == bench::kStartAndExit)
         return 0;
+    if (first == "--idle")
+        return idle();
 
     const bench::Ws2Module module = bench::loaded_ws2_module();
     std::printf("module path=\"%s\" product=\"%s\" version=\"%s\"\n", module.path.c_str(),

@@ -1,0 +1,153 @@
+"""`ws2 bench`: our DLL against Wine's builtin and a native Linux program, in turns on one machine."""
+
+import fnmatch
+import re
+import resource
+import subprocess
+import tempfile
+from pathlib import Path
+
+from . import bench_plot, bench_report, bench_requests, build, packages, paths
+from .bench_prefix import CONFIGURATIONS, BenchPrefix, available_configurations
+from .ui import Failure, say
+
+HELP = """\
+Measures the DLL: the same Windows program on Wine's builtin and on ours, and a native Linux program
+as the limit. The configurations take turns (A B C A B C) in fresh prefixes of one machine, so that
+whatever else the machine does meets them all. Every workload checks its results. Also counts, from
+the log of Wine's server, how many requests each call costs.
+
+examples:
+  ws2 bench                                       everything, as a table
+  ws2 bench --json out.json --plot out.svg        and the figures and a plot of them
+  ws2 bench --workload 'event_*' --rounds 9       some workloads, more often
+  ws2 bench --requests-only                       only the requests per call
+  ws2 bench --from out.json --plot out.svg        a plot of an earlier run
+"""
+
+NATIVE_PROGRAM = paths.BUILD / "native" / "tests" / "bench" / "linux" / "bench-linux"
+SAMPLES_PER_ROUND = 5
+PROCESS_TIMEOUT = 180  # seconds; a workload with 10,000 sockets on a busy machine needs many
+
+
+def add_arguments(parser) -> None:
+    parser.add_argument("--workload", action="append", metavar="GLOB",
+                        help="only the workloads whose name matches; may be repeated")
+    parser.add_argument("--configuration", action="append", choices=list(CONFIGURATIONS) + ["native"],
+                        metavar="NAME", help="only these: " + ", ".join(list(CONFIGURATIONS) + ["native"]))
+    parser.add_argument("--rounds", type=int, default=5, metavar="N",
+                        help="how often the configurations take turns (default 5)")
+    parser.add_argument("--requests-only", action="store_true",
+                        help="count server requests, measure no time")
+    parser.add_argument("--no-requests", action="store_true", help="do not count server requests")
+    parser.add_argument("--json", type=Path, metavar="FILE", help="write the figures there")
+    parser.add_argument("--plot", type=Path, metavar="FILE", help="write an SVG of the figures there")
+    parser.add_argument("--from", type=Path, metavar="FILE", dest="source",
+                        help="take the figures from this JSON file and measure nothing")
+    parser.add_argument("--check", action="store_true",
+                        help="fail when a call needs more server requests than the builtin's or the "
+                             "cost of a socket grows with their number")
+
+
+def main(args) -> int:
+    if args.source:
+        figures = bench_report.read_json(args.source)
+    else:
+        figures = _measure_all(args)
+    print(bench_report.table(figures), end="")
+    if args.json:
+        bench_report.write_json(figures, args.json)
+    if args.plot:
+        args.plot.write_text(bench_plot.svg(figures), encoding="utf-8")
+    problems = bench_report.problems(figures)
+    for problem in problems:
+        say(problem)
+    return 1 if figures.get("failures") or (args.check and problems) else 0
+
+
+def _measure_all(args) -> dict:
+    packages.ensure("wine")
+    # A server started by hand keeps the limit it is given, and 10,000 sockets need more than most.
+    hard = resource.getrlimit(resource.RLIMIT_NOFILE)[1]
+    resource.setrlimit(resource.RLIMIT_NOFILE, (hard, hard))
+    build.build("x86_64", "native")
+    program = paths.test_program("x86_64", "bench")
+    names = args.configuration or [*available_configurations(), "native"]
+    prefixes = {}
+    with tempfile.TemporaryDirectory(prefix="ws2-bench-") as scratch:
+        try:
+            for name in names:
+                if name != "native":
+                    prefixes[name] = BenchPrefix(CONFIGURATIONS[name], Path(scratch) / name, program)
+                    prefixes[name].start()
+            figures = {"machine": bench_report.machine(), "workloads": [], "requests": [],
+                       "failures": []}
+            figures["machine"]["configurations"] = {
+                name: prefix.module() for name, prefix in prefixes.items()}
+            if not args.requests_only:
+                runner = _Runner(prefixes, names, args.rounds)
+                figures["workloads"] = runner.run(_workloads(args.workload))
+                figures["failures"] += runner.failures
+                figures["machine"]["rounds"] = args.rounds
+            if not args.no_requests:
+                figures["requests"] = bench_requests.count(prefixes, figures["failures"])
+            return figures
+        finally:
+            for prefix in prefixes.values():
+                prefix.stop()
+
+
+def _workloads(globs: list[str] | None) -> list[str]:
+    names = subprocess.run([NATIVE_PROGRAM, "--list"], stdout=subprocess.PIPE, text=True,
+                           check=True).stdout.split()
+    chosen = [name for name in names
+              if any(fnmatch.fnmatch(name, glob) for glob in globs or ["*"])]
+    if not chosen:
+        raise Failure(f"no workload matches {' or '.join(globs)}; there are: {', '.join(names)}")
+    return chosen
+
+
+class _Runner:
+    """Takes the turns and collects the samples."""
+
+    def __init__(self, prefixes, names, rounds):
+        self._prefixes = prefixes
+        self._names = names
+        self._rounds = rounds
+        self._values = {}   # (workload, configuration) -> a list of samples per round
+        self._units = {}    # workload -> unit
+        self.failures = []
+
+    def run(self, workloads: list[str]) -> list[dict]:
+        for number in range(1, self._rounds + 1):
+            say(f"round {number} of {self._rounds}: {len(workloads)} workloads on "
+                + ", ".join(self._names))
+            for workload in workloads:
+                for name in self._names:
+                    self._take(workload, name)
+        return [bench_report.summarize(workload, self._units[workload],
+                                       {name: self._values.get((workload, name), [])
+                                        for name in self._names})
+                for workload in workloads if workload in self._units]
+
+    def _take(self, workload: str, name: str) -> None:
+        arguments = ["--samples", str(SAMPLES_PER_ROUND), workload]
+        if name == "native":
+            command, env = [str(NATIVE_PROGRAM), *arguments], None
+        else:
+            command, env = self._prefixes[name].command(arguments), self._prefixes[name].environment
+        try:
+            done = subprocess.run(command, env=env, stdin=subprocess.DEVNULL, capture_output=True,
+                                  text=True, errors="replace", timeout=PROCESS_TIMEOUT, check=False)
+            output, problem = done.stdout, done.stderr.strip().splitlines()[-2:]
+        except subprocess.TimeoutExpired:
+            output, problem = "", [f"no end within {PROCESS_TIMEOUT} s"]
+        match = re.search(r"^sample workload=\S+ unit=(\S+) iterations=\d+ values=(\S+)", output, re.M)
+        if not match:
+            text = f"{workload} on {name}: {' / '.join(problem) or 'no result'}"
+            if text not in self.failures:
+                self.failures.append(text)
+                say(text)
+            return
+        self._units[workload] = match[1]
+        self._values.setdefault((workload, name), []).append([float(v) for v in match[2].split(",")])

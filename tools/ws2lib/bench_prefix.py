@@ -1,0 +1,115 @@
+"""The Wine prefixes `ws2 bench` measures in: made for the run, quiet while it lasts."""
+
+import os
+import shutil
+import subprocess
+import time
+from dataclasses import dataclass, field
+from pathlib import Path
+
+from . import paths
+from .ui import Failure, run_quietly, step
+
+
+@dataclass(frozen=True)
+class Configuration:
+    """One way to run a Windows program. Its name is the key in the JSON."""
+    name: str
+    product: str                                    # ProductName of the ws2_32.dll it must end up with
+    overrides: str                                  # WINEDLLOVERRIDES
+    needs: tuple[Path, ...] = ()                    # files of the build it cannot do without
+    system32: tuple[Path, ...] = ()                 # files of the build copied into the prefix
+    environment: dict = field(default_factory=dict)
+
+
+_OURS = paths.dll("x86_64")
+_NTKE = _OURS.with_name("ntke.dll")
+_NTKE_TREE = _OURS.parent / "wine"                  # what WINEDLLPATH names
+
+CONFIGURATIONS = {c.name: c for c in (
+    Configuration("builtin", paths.BUILTIN_PRODUCT, "ws2_32=b"),
+    Configuration("host", paths.PRODUCT, "ws2_32=n", needs=(_OURS,), system32=(_OURS,),
+                  environment={"WS2_32_KERNEL": "host"}),
+    Configuration("ntke", paths.PRODUCT, "ws2_32=n", needs=(_OURS, _NTKE), system32=(_OURS, _NTKE),
+                  environment={"WINEDLLPATH": str(_NTKE_TREE)}),
+    Configuration("emulated", paths.PRODUCT, "ws2_32=n", needs=(_OURS, _NTKE),
+                  system32=(_OURS, _NTKE),
+                  environment={"WINEDLLPATH": str(_NTKE_TREE), "WS2_32_EVENTS": "emulated"}),
+)}
+
+
+def available_configurations() -> list[str]:
+    return [c.name for c in CONFIGURATIONS.values() if all(path.is_file() for path in c.needs)]
+
+
+class BenchPrefix:
+    """A fresh prefix with its own server. One idle Windows process keeps Wine's service processes
+    from ending and starting again with every program that is measured."""
+
+    def __init__(self, configuration: Configuration, folder: Path, program: Path):
+        self.configuration = configuration
+        self._folder = folder
+        self._program = program
+        self._idle = None
+        self._server = None
+        self.environment = {key: value for key, value in os.environ.items()
+                            if not key.startswith(("WINE", "WS2_32_"))}
+        self.environment.update(configuration.environment, WINEPREFIX=str(folder), WINEDEBUG="-all",
+                                WINEDLLOVERRIDES=f"mscoree,mshtml=;{configuration.overrides}")
+        for path in configuration.needs:
+            if not path.is_file():
+                raise Failure(f"the build has no {path}, which {configuration.name} needs")
+        with step(f"making a fresh prefix for {configuration.name}"):
+            self._make()
+
+    def _make(self) -> None:
+        setup = dict(self.environment, WINEDLLOVERRIDES="mscoree,mshtml=")
+        run_quietly(["wineboot", "-i"], env=setup, timeout=300)
+        run_quietly(["wineserver", "-w"], env=setup, timeout=120)
+        for source in self.configuration.system32:
+            shutil.copy(source, self._folder / "drive_c" / "windows" / "system32" / source.name)
+
+    def start(self, log=None) -> None:
+        """Starts the server, with `log` in its debug mode, and the idle process."""
+        mode = ["-f", "-d"] if log else ["-f", "-p"]
+        self._server = subprocess.Popen(  # pylint: disable=consider-using-with
+            ["wineserver", *mode], env=self.environment, stdin=subprocess.DEVNULL,
+            stdout=subprocess.DEVNULL, stderr=log or subprocess.DEVNULL)
+        # A program started too early would start a server of its own.
+        while self._server.poll() is None and self._signal_server(0):
+            time.sleep(0.02)
+        self._idle = subprocess.Popen(  # pylint: disable=consider-using-with
+            self.command(["--idle"]), env=self.environment, stdin=subprocess.PIPE,
+            stdout=subprocess.PIPE, stderr=subprocess.PIPE)
+        if b"idle" not in self._idle.stdout.readline():
+            self._signal_server()
+            raise Failure(f"{self._program.name} did not start on {self.configuration.name}: "
+                          + self._idle.stderr.read().decode(errors="replace"))
+
+    def stop(self) -> None:
+        """Ends every process of the prefix, the server included."""
+        if self._server:
+            self._signal_server()
+            self._server.wait()
+        if self._idle:
+            self._idle.communicate()
+        self._idle = self._server = None
+
+    def _signal_server(self, number: int | None = None) -> int:
+        """Sends the prefix's server a signal; none: asks it to end. 0 if there was a server."""
+        option = "-k" if number is None else f"-k{number}"
+        return subprocess.run(["wineserver", option], env=self.environment, check=False,
+                              stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL).returncode
+
+    def command(self, arguments: list[str]) -> list[str]:
+        return ["wine", str(self._program), *arguments]
+
+    def module(self) -> dict:
+        """Which ws2_32.dll a program gets here. It must be the one of the configuration."""
+        output = run_quietly(self.command(["--list"]), env=self.environment, timeout=120)
+        first = next((line for line in output.splitlines() if line.startswith("module ")), "")
+        fields = dict(zip(("path", "product", "version"), first.split('"')[1::2]))
+        if fields.get("product") != self.configuration.product:
+            raise Failure(f"{self.configuration.name} runs on a ws2_32.dll of the product "
+                          f"{fields.get('product')!r}, not of {self.configuration.product!r}")
+        return fields

@@ -1,0 +1,154 @@
+"""What `ws2 bench` says: medians, spread and ratios, as a table and as JSON."""
+
+import datetime
+import json
+import os
+import platform
+import statistics
+import subprocess
+from pathlib import Path
+
+from .ui import Failure
+
+# Configurations in the order of the columns.
+COLUMNS = ("builtin", "host", "ntke", "emulated", "native")
+GROWTH_LIMIT = 1.5  # socket+closesocket with 10,000 sockets open against 10
+
+
+def quartiles(values: list[float]) -> list[float]:
+    if len(values) < 2:
+        return [values[0], values[0]]
+    low, _, high = statistics.quantiles(values, n=4, method="inclusive")
+    return [low, high]
+
+
+def _rounded(value: float) -> float:
+    return float(f"{value:.4g}")
+
+
+def summarize(workload: str, unit: str, rounds: dict[str, list[list[float]]]) -> dict:
+    """One entry of the JSON's "workloads". `rounds` has, per configuration, the samples of each
+    round. The spread is the first and the third quartile of all samples."""
+    median, spread = {}, {}
+    for name, samples in rounds.items():
+        values = [value for one in samples for value in one]
+        if values:
+            median[name] = _rounded(statistics.median(values))
+            spread[name] = [_rounded(value) for value in quartiles(values)]
+    return {"name": workload, "unit": unit, "median": median, "spread": spread}
+
+
+def ratio(row: dict, name: str, base: str = "builtin") -> float | None:
+    """How many times faster `name` is than `base`; None without both figures."""
+    mine, theirs = row["median"].get(name), row["median"].get(base)
+    if not mine or not theirs:
+        return None
+    return theirs / mine if row["unit"] == "us" else mine / theirs
+
+
+def growth(figures: dict, name: str) -> float | None:
+    """The cost of a socket with 10,000 others open over that with 10."""
+    medians = {row["name"]: row["median"].get(name) for row in figures["workloads"]}
+    few, many = medians.get("socket_close_10"), medians.get("socket_close_10000")
+    return many / few if few and many else None
+
+
+def problems(figures: dict) -> list[str]:
+    """Where our configurations break a promise."""
+    found = []
+    for row in figures["requests"]:
+        for name in COLUMNS[1:]:
+            if name in row and "builtin" in row and row[name] > row["builtin"]:
+                found.append(f"{row['call']} needs {row[name]:g} server requests on {name}, "
+                             f"{row['builtin']:g} on the builtin")
+    for name in COLUMNS[1:-1]:
+        factor = growth(figures, name)
+        if factor and factor > GROWTH_LIMIT:
+            found.append(f"on {name}, socket+closesocket costs {factor:.2f} times as much with 10,000 "
+                         f"sockets open as with 10 (limit {GROWTH_LIMIT})")
+    return found
+
+
+def _number(value: float | None) -> str:
+    if value is None:
+        return "-"
+    return f"{value:,.0f}" if value >= 1000 else f"{value:.4g}"
+
+
+def _aligned(rows: list[list[str]]) -> str:
+    widths = [max(len(row[i]) for row in rows) for i in range(len(rows[0]))]
+    lines = []
+    for row in rows:
+        cells = [row[0].ljust(widths[0])] + [cell.rjust(width) for cell, width in
+                                             zip(row[1:], widths[1:])]
+        lines.append("  ".join(cells).rstrip())
+    return "\n".join(lines) + "\n"
+
+
+def _present(rows: list[dict], key=None) -> list[str]:
+    return [name for name in COLUMNS if any(name in (row[key] if key else row) for row in rows)]
+
+
+def table(figures: dict) -> str:
+    parts = []
+    if figures["workloads"]:
+        names = _present(figures["workloads"], "median")
+        ours = [name for name in names if name != "builtin"]
+        rows = [["median (quartiles)", "unit", *names,
+                 *(f"{name}/builtin" for name in ours if "builtin" in names)]]
+        for row in figures["workloads"]:
+            cells = [row["name"], row["unit"]]
+            for name in names:
+                if name in row["median"]:
+                    low, high = row["spread"][name]
+                    cells.append(f"{_number(row['median'][name])} ({_number(low)}..{_number(high)})")
+                else:
+                    cells.append("failed")
+            if "builtin" in names:
+                factors = [ratio(row, name) for name in ours]
+                cells += [f"{factor:.2f}x" if factor else "-" for factor in factors]
+            rows.append(cells)
+        parts.append(_aligned(rows) + "NAME/builtin: how many times faster than the builtin.\n")
+    growths = [(name, growth(figures, name)) for name in COLUMNS]
+    if any(factor for _, factor in growths):
+        parts.append("socket+closesocket, 10,000 open against 10: "
+                     + ", ".join(f"{name} {factor:.2f}" for name, factor in growths if factor) + "\n")
+    if figures["requests"]:
+        names = _present(figures["requests"])
+        rows = [["server requests per call", *names]]
+        rows += [[row["call"], *(f"{row[name]:g}" if name in row else "failed" for name in names)]
+                 for row in figures["requests"]]
+        parts.append(_aligned(rows))
+    return "\n".join(parts)
+
+
+def machine() -> dict:
+    """What a reader needs to judge the figures."""
+    model = platform.processor()
+    for line in Path("/proc/cpuinfo").read_text(encoding="utf-8").splitlines():
+        if line.startswith("model name"):
+            model = line.split(":", 1)[1].strip()
+            break
+    memory = os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES")
+    wine = subprocess.run(["wine", "--version"], stdout=subprocess.PIPE, stderr=subprocess.DEVNULL,
+                          text=True, check=False).stdout.strip()
+    return {"cpu": model, "cores": os.cpu_count(), "memory_mib": memory // 2**20,
+            "kernel": f"{platform.system()} {platform.release()}", "wine": wine,
+            "date": datetime.datetime.now(datetime.timezone.utc).strftime("%Y-%m-%d %H:%M UTC"),
+            "load_at_start": [round(load, 2) for load in os.getloadavg()]}
+
+
+def read_json(path: Path) -> dict:
+    try:
+        figures = json.loads(path.read_text(encoding="utf-8"))
+    except (OSError, ValueError) as error:
+        raise Failure(f"{path} cannot be read as figures: {error}") from error
+    if not all(isinstance(figures.get(key), kind) for key, kind in
+               (("machine", dict), ("workloads", list), ("requests", list))):
+        raise Failure(f"{path} is not a file that `ws2 bench --json` wrote")
+    return figures
+
+
+def write_json(figures: dict, path: Path) -> None:
+    kept = {key: figures[key] for key in ("machine", "workloads", "requests")}
+    path.write_text(json.dumps(kept, indent=1) + "\n", encoding="utf-8")
