@@ -1,0 +1,155 @@
+#include "harness.h"
+
+#include "module.h"
+#include "thread.h"
+
+#include <cstdio>
+#include <cstdlib>
+
+namespace stress {
+
+namespace {
+
+/// No thread changing its activity for so long is a hang, on any machine.
+constexpr unsigned kStallSeconds = 120;
+/// Handle values that are tried one by one. A value is a multiple of 4.
+constexpr uintptr_t kHandleLimit = 4 * 32768;
+
+std::atomic<Activity*> g_activities;
+std::atomic<uint64_t> g_progress;
+unsigned g_cases;
+unsigned g_failures;
+
+DWORD WINAPI watch(void*)
+{
+    uint64_t seen = g_progress;
+    for (unsigned quiet = 0; quiet < kStallSeconds; ++quiet) {
+        Sleep(1000);
+        const uint64_t current = g_progress;
+        if (current != seen)
+            quiet = 0;
+        seen = current;
+    }
+    die("no thread has made progress; something hangs or a wake-up was lost");
+}
+
+bool is_open(HANDLE handle)
+{
+    DWORD flags;
+    return GetHandleInformation(handle, &flags);
+}
+
+DWORD system_handle_count()
+{
+    DWORD count = 0;
+    return GetProcessHandleCount(GetCurrentProcess(), &count) ? count : 0;
+}
+
+} // namespace
+
+Options start(int argc, char** argv)
+{
+    Options options;
+    for (int i = 1; i < argc; ++i) {
+        const std::string argument = argv[i];
+        char* end = nullptr;
+        const unsigned long value = i + 1 < argc ? std::strtoul(argv[i + 1], &end, 10) : 0;
+        if (argument != "--seconds" || !end || *end || !value) {
+            std::fprintf(stderr, "usage: %s [--seconds N]\n", argv[0]);
+            std::exit(2);
+        }
+        options.seconds = static_cast<unsigned>(value);
+        ++i;
+    }
+    WSADATA data;
+    require(!WSAStartup(MAKEWORD(2, 2), &data), "WSAStartup");
+    const bench::Ws2Module module = bench::loaded_ws2_module();
+    note("ws2_32: " + module.path + ", " + module.product + ", " + module.version);
+    const HANDLE watchdog = CreateThread(nullptr, 0, watch, nullptr, 0, nullptr);
+    require(watchdog != nullptr, "starting the watchdog");
+    CloseHandle(watchdog);
+    return options;
+}
+
+void report(bool ok, const std::string& name)
+{
+    g_failures += !ok;
+    std::printf("%sok %u - %s\n", ok ? "" : "not ", ++g_cases, name.c_str());
+    std::fflush(stdout);
+}
+
+void note(const std::string& text)
+{
+    std::printf("# %s\n", text.c_str());
+    std::fflush(stdout);
+}
+
+int finish()
+{
+    std::printf("1..%u\n", g_cases);
+    std::fflush(stdout);
+    WSACleanup();
+    return g_failures ? 1 : 0;
+}
+
+Activity::Activity(const char* who, unsigned number)
+    : m_who(who)
+    , m_number(number)
+    , m_what("starting")
+    , m_next(g_activities)
+{
+    while (!g_activities.compare_exchange_weak(m_next, this)) { }
+}
+
+void Activity::doing(const char* what)
+{
+    m_what.store(what, std::memory_order_relaxed);
+    m_changes.fetch_add(1, std::memory_order_relaxed);
+    g_progress.fetch_add(1, std::memory_order_relaxed);
+}
+
+void dump_activities()
+{
+    for (const Activity* one = g_activities; one; one = one->m_next)
+        std::printf("# %s %u: %s, change %llu\n", one->m_who, one->m_number, one->m_what.load(),
+            static_cast<unsigned long long>(one->m_changes.load()));
+}
+
+void die(const char* what)
+{
+    static std::atomic<bool> is_dying;
+    const DWORD error = GetLastError();
+    if (is_dying.exchange(true))
+        Sleep(INFINITE); // Another thread is writing the cause; this one's is most likely a result.
+    std::printf("# %s (last error %lu, thread %lu)\n", what, error, GetCurrentThreadId());
+    dump_activities();
+    std::printf("not ok %u - %s\n1..%u\n", g_cases + 1, what, g_cases + 1);
+    std::fflush(stdout);
+    TerminateProcess(GetCurrentProcess(), 1); // No cleanup: it might wait for the very hang.
+    std::abort();
+}
+
+double now()
+{
+    LARGE_INTEGER frequency;
+    LARGE_INTEGER counter;
+    QueryPerformanceFrequency(&frequency);
+    QueryPerformanceCounter(&counter);
+    return static_cast<double>(counter.QuadPart) / static_cast<double>(frequency.QuadPart);
+}
+
+unsigned count_handles()
+{
+    const DWORD before = system_handle_count();
+    const HANDLE probe = CreateEventW(nullptr, TRUE, FALSE, nullptr);
+    const DWORD after = system_handle_count();
+    CloseHandle(probe);
+    if (before && after == before + 1)
+        return before;
+    unsigned count = 0;
+    for (uintptr_t value = 4; value < kHandleLimit; value += 4)
+        count += is_open(reinterpret_cast<HANDLE>(value));
+    return count;
+}
+
+} // namespace stress

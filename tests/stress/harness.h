@@ -1,0 +1,98 @@
+#pragma once
+
+// What every stress program has: TAP output, a clock, a dice, and a watchdog, so that a program
+// that meets a hang says where each thread was and fails instead of hanging itself.
+
+#include <atomic>
+#include <cstdint>
+#include <string>
+
+namespace stress {
+
+/// Command line: --seconds N. `seconds` is how long a storm blows; a program then ends what it has
+/// begun, however long that takes.
+struct Options {
+    unsigned seconds = 10;
+};
+
+/// Reads the command line and starts Winsock; exits with 2 on a bad command line. Prints which
+/// ws2_32.dll is in use. Starts the watchdog.
+Options start(int argc, char** argv);
+
+/// Prints a TAP line for one case.
+void report(bool ok, const std::string& name);
+
+/// Prints a line of diagnosis, from any thread.
+void note(const std::string& text);
+
+/// Prints the plan, ends Winsock and returns the exit code: 0 when every case was ok.
+int finish();
+
+/// What a thread is doing, for the watchdog's dump. Owned by the thread, readable by all; never
+/// freed. Every change of it counts as progress.
+class Activity {
+public:
+    explicit Activity(const char* who, unsigned number = 0);
+
+    /// `what` must be a string literal.
+    void doing(const char* what);
+
+private:
+    friend void dump_activities();
+
+    const char* m_who;
+    unsigned m_number;
+    std::atomic<const char*> m_what;
+    std::atomic<uint64_t> m_changes = 0;
+    Activity* m_next;
+};
+
+/// Prints what each thread is doing.
+void dump_activities();
+
+/// Ends the program at once with a failed case: for a wrong result on any thread, where going on
+/// would only bury the cause. Prints `what`, the last error and what each thread is doing.
+[[noreturn]] void die(const char* what);
+
+/// die(what) unless `ok`.
+inline void require(bool ok, const char* what)
+{
+    if (!ok)
+        die(what);
+}
+
+/// Seconds since an arbitrary instant.
+double now();
+
+/// A small generator of its own for each thread (xorshift64*); the same seed gives the same
+/// numbers, so that a receiver can repeat what a sender drew.
+class Dice {
+public:
+    explicit Dice(uint64_t seed)
+        : m_state(seed * 0x9E3779B97F4A7C15 + 1)
+    {
+    }
+    uint64_t next()
+    {
+        m_state ^= m_state >> 12;
+        m_state ^= m_state << 25;
+        m_state ^= m_state >> 27;
+        return m_state * 0x2545F4914F6CDD1D;
+    }
+    /// 0 to limit - 1.
+    unsigned below(unsigned limit) { return static_cast<unsigned>((next() >> 32) % limit); }
+    void fill(char* data, size_t length)
+    {
+        for (size_t i = 0; i < length; ++i)
+            data[i] = static_cast<char>(next() >> 56);
+    }
+
+private:
+    uint64_t m_state;
+};
+
+/// How many handles this process has open. Asks the system; where its answer does not follow a
+/// newly made handle, tries the handle values one by one.
+unsigned count_handles();
+
+} // namespace stress
