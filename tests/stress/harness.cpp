@@ -12,6 +12,8 @@ namespace {
 
 /// No thread changing its activity for so long is a hang, on any machine.
 constexpr unsigned kStallSeconds = 120;
+/// What --long stands for.
+constexpr unsigned kLongSeconds = 60;
 /// Handle values that are tried one by one. A value is a multiple of 4.
 constexpr uintptr_t kHandleLimit = 4 * 32768;
 
@@ -50,21 +52,32 @@ DWORD system_handle_count()
 Options start(int argc, char** argv)
 {
     Options options;
+    std::string product;
     for (int i = 1; i < argc; ++i) {
         const std::string argument = argv[i];
-        char* end = nullptr;
-        const unsigned long value = i + 1 < argc ? std::strtoul(argv[i + 1], &end, 10) : 0;
-        if (argument != "--seconds" || !end || *end || !value) {
-            std::fprintf(stderr, "usage: %s [--seconds N]\n", argv[0]);
+        const char* value = i + 1 < argc ? argv[i + 1] : "";
+        if (argument == "--long") {
+            options.seconds = kLongSeconds;
+        } else if (argument == "--expect-product" && *value) {
+            product = value;
+            ++i;
+        } else if (argument == "--seconds" && std::atoi(value) > 0) {
+            options.seconds = static_cast<unsigned>(std::atoi(value));
+            ++i;
+        } else {
+            std::fprintf(
+                stderr, "usage: %s [--seconds N] [--long] [--expect-product NAME]\n", argv[0]);
             std::exit(2);
         }
-        options.seconds = static_cast<unsigned>(value);
-        ++i;
     }
     WSADATA data;
     require(!WSAStartup(MAKEWORD(2, 2), &data), "WSAStartup");
     const bench::Ws2Module module = bench::loaded_ws2_module();
     note("ws2_32: " + module.path + ", " + module.product + ", " + module.version);
+    if (!product.empty() && product != module.product) {
+        std::fprintf(stderr, "this is not the ws2_32.dll of %s\n", product.c_str());
+        std::exit(3);
+    }
     const HANDLE watchdog = CreateThread(nullptr, 0, watch, nullptr, 0, nullptr);
     require(watchdog != nullptr, "starting the watchdog");
     CloseHandle(watchdog);

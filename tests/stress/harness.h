@@ -9,14 +9,15 @@
 
 namespace stress {
 
-/// Command line: --seconds N. `seconds` is how long a storm blows; a program then ends what it has
-/// begun, however long that takes.
+/// `seconds` is how long a storm blows; a program then ends what it has begun, however long that
+/// takes.
 struct Options {
     unsigned seconds = 10;
 };
 
-/// Reads the command line and starts Winsock; exits with 2 on a bad command line. Prints which
-/// ws2_32.dll is in use. Starts the watchdog.
+/// Reads the command line, [--seconds N] [--long] [--expect-product NAME], starts Winsock and the
+/// watchdog, and prints which ws2_32.dll is in use. Exits with 2 on a bad command line, with 3 if
+/// the DLL is not of the expected product.
 Options start(int argc, char** argv);
 
 /// Prints a TAP line for one case.

@@ -1,13 +1,13 @@
 """`ws2 bench`: our DLL against Wine's builtin and a native Linux program, in turns on one machine."""
 
+import contextlib
 import fnmatch
 import re
 import resource
 import subprocess
-import tempfile
 from pathlib import Path
 
-from . import bench_plot, bench_report, bench_requests, build, packages, paths
+from . import bench_plot, bench_report, bench_requests, build, paths, wine
 from .bench_prefix import CONFIGURATIONS, BenchPrefix, available_configurations
 from .ui import Failure, say
 
@@ -40,6 +40,7 @@ def add_arguments(parser) -> None:
     parser.add_argument("--requests-only", action="store_true",
                         help="count server requests, measure no time")
     parser.add_argument("--no-requests", action="store_true", help="do not count server requests")
+    parser.add_argument("--no-build", action="store_true", help="measure what has been built before")
     parser.add_argument("--json", type=Path, metavar="FILE", help="write the figures there")
     parser.add_argument("--plot", type=Path, metavar="FILE", help="write an SVG of the figures there")
     parser.add_argument("--from", type=Path, metavar="FILE", dest="source",
@@ -66,35 +67,35 @@ def main(args) -> int:
 
 
 def _measure_all(args) -> dict:
-    packages.ensure("wine")
     # A server started by hand keeps the limit it is given, and 10,000 sockets need more than most.
     hard = resource.getrlimit(resource.RLIMIT_NOFILE)[1]
     resource.setrlimit(resource.RLIMIT_NOFILE, (hard, hard))
-    build.build("x86_64", "native")
+    installation = wine.Wine()
+    if not args.no_build:
+        build.build("x86_64", "native")
     program = paths.test_program("x86_64", "bench")
     names = args.configuration or [*available_configurations(), "native"]
     prefixes = {}
-    with tempfile.TemporaryDirectory(prefix="ws2-bench-") as scratch:
-        try:
-            for name in names:
-                if name != "native":
-                    prefixes[name] = BenchPrefix(CONFIGURATIONS[name], Path(scratch) / name, program)
-                    prefixes[name].start()
-            figures = {"machine": bench_report.machine(), "workloads": [], "requests": [],
-                       "failures": []}
-            figures["machine"]["configurations"] = {
-                name: prefix.module() for name, prefix in prefixes.items()}
-            if not args.requests_only:
-                runner = _Runner(prefixes, names, args.rounds)
-                figures["workloads"] = runner.run(_workloads(args.workload))
-                figures["failures"] += runner.failures
-                figures["machine"]["rounds"] = args.rounds
-            if not args.no_requests:
-                figures["requests"] = bench_requests.count(prefixes, figures["failures"])
-            return figures
-        finally:
-            for prefix in prefixes.values():
-                prefix.stop()
+    with contextlib.ExitStack() as cleanup:
+        for name in names:
+            if name == "native":
+                continue
+            fresh = cleanup.enter_context(wine.fresh_prefix(installation))
+            prefixes[name] = BenchPrefix(CONFIGURATIONS[name], fresh, program)
+            cleanup.callback(prefixes[name].stop)
+            prefixes[name].start()
+        figures = {"machine": bench_report.machine(installation.version), "workloads": [],
+                   "requests": [], "failures": []}
+        figures["machine"]["configurations"] = {
+            name: prefix.module() for name, prefix in prefixes.items()}
+        if not args.requests_only:
+            runner = _Runner(prefixes, names, args.rounds)
+            figures["workloads"] = runner.run(_workloads(args.workload))
+            figures["failures"] += runner.failures
+            figures["machine"]["rounds"] = args.rounds
+        if not args.no_requests:
+            figures["requests"] = bench_requests.count(prefixes, figures["failures"])
+        return figures
 
 
 def _workloads(globs: list[str] | None) -> list[str]:

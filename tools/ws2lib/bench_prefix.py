@@ -1,14 +1,13 @@
 """The Wine prefixes `ws2 bench` measures in: made for the run, quiet while it lasts."""
 
-import os
 import shutil
 import subprocess
 import time
 from dataclasses import dataclass, field
 from pathlib import Path
 
-from . import paths
-from .ui import Failure, run_quietly, step
+from . import paths, wine
+from .ui import Failure, run_quietly
 
 
 @dataclass(frozen=True)
@@ -46,28 +45,22 @@ class BenchPrefix:
     """A fresh prefix with its own server. One idle Windows process keeps Wine's service processes
     from ending and starting again with every program that is measured."""
 
-    def __init__(self, configuration: Configuration, folder: Path, program: Path):
+    def __init__(self, configuration: Configuration, prefix: wine.Prefix, program: Path):
         self.configuration = configuration
-        self._folder = folder
+        self._prefix = prefix
         self._program = program
         self._idle = None
         self._server = None
-        self.environment = {key: value for key, value in os.environ.items()
-                            if not key.startswith(("WINE", "WS2_32_"))}
-        self.environment.update(configuration.environment, WINEPREFIX=str(folder), WINEDEBUG="-all",
-                                WINEDLLOVERRIDES=f"mscoree,mshtml=;{configuration.overrides}")
+        self.environment = prefix.environment({
+            **configuration.environment,
+            "WINEDLLOVERRIDES": f"{wine.QUIET_OVERRIDES};{configuration.overrides}"})
         for path in configuration.needs:
             if not path.is_file():
                 raise Failure(f"the build has no {path}, which {configuration.name} needs")
-        with step(f"making a fresh prefix for {configuration.name}"):
-            self._make()
-
-    def _make(self) -> None:
-        setup = dict(self.environment, WINEDLLOVERRIDES="mscoree,mshtml=")
-        run_quietly(["wineboot", "-i"], env=setup, timeout=300)
-        run_quietly(["wineserver", "-w"], env=setup, timeout=120)
-        for source in self.configuration.system32:
-            shutil.copy(source, self._folder / "drive_c" / "windows" / "system32" / source.name)
+        for source in configuration.system32:
+            place = prefix.folder / "drive_c" / "windows" / "system32" / source.name
+            place.unlink(missing_ok=True)  # It may be a hard link into the template.
+            shutil.copy(source, place)
 
     def start(self, log=None) -> None:
         """Starts the server, with `log` in its debug mode, and the idle process."""
@@ -102,7 +95,7 @@ class BenchPrefix:
                               stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL).returncode
 
     def command(self, arguments: list[str]) -> list[str]:
-        return ["wine", str(self._program), *arguments]
+        return self._prefix.command(self._program, *arguments)
 
     def module(self) -> dict:
         """Which ws2_32.dll a program gets here. It must be the one of the configuration."""
