@@ -96,20 +96,14 @@ int send_on_socket(SOCKET s, const SendCall& call)
         return finish_overlapped(refine_status(*socket, call, status), call.overlapped, call.sent);
     }
     ULONG_PTR sent = 0;
-    NTSTATUS status = afd_call_and_wait(socket, afd::kIoctlSendMsg, &params, sizeof(params),
-        nullptr, 0, Alertable::kYes, &sent);
+    NTSTATUS status = afd_call_and_wait(
+        socket, afd::kIoctlSendMsg, &params, sizeof(params), nullptr, 0, Alertable::kYes, &sent);
     if (!NT_SUCCESS(status))
         return fail(error_from_status(refine_status(*socket, call, status)));
     note_transfer(*socket);
     if (!guard::write(call.sent, static_cast<DWORD>(sent)))
         return fail(WSAEFAULT);
     return succeed();
-}
-
-/// The result of send and sendto: the count, or SOCKET_ERROR.
-int count_or_error(int result, DWORD count)
-{
-    return result ? SOCKET_ERROR : static_cast<int>(count);
 }
 
 } // namespace
@@ -134,7 +128,7 @@ int WSAAPI sendto(
         .to = to,
         .to_length = to_length,
         .sent = &sent };
-    return count_or_error(send_on_socket(s, call), sent);
+    return send_on_socket(s, call) ? SOCKET_ERROR : static_cast<int>(sent);
 }
 
 int WSAAPI WSASend(SOCKET s, WSABUF* buffers, DWORD count, DWORD* sent, DWORD flags,
