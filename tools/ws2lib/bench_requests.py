@@ -6,8 +6,8 @@ import tempfile
 
 from .ui import say
 
-# A request, as the server logs it: the thread and "name( arguments )". Replies read "name() = ".
-_REQUEST = re.compile(r"^([0-9a-f]{4,8}): ([a-z_0-9]+)\( ?(.*)$")
+# A request, as the server logs it: the thread and "name( arguments )". Replies read "name() = ...".
+_REQUEST = re.compile(r"^([0-9a-f]{4,8}): ([a-z_0-9]+)\((?!\) = )(.*)$")
 _MARK = re.compile(r'name=L"ws2-count:(begin|end):([^"]*)"')
 _TIMEOUT = 300  # seconds, for all calls; the log slows the server down
 
