@@ -4,6 +4,7 @@
 //
 // --list prints the groups, or the cases of the groups named with it.
 
+#include "child.h"
 #include "harness.h"
 
 #include <algorithm>
@@ -106,6 +107,9 @@ int main(int argc, char** argv)
     std::vector<const conformance::Group*> chosen;
     const char* expected_product = nullptr;
     bool list_only = false;
+    // Not in the usage: how a case starts its child processes.
+    if (argc == 4 && !strcmp(argv[1], "--child"))
+        return conformance::child_main(argv[2], argv[3]);
     setvbuf(stdout, nullptr, _IONBF, 0); // What was printed survives a crash of a later case.
 
     for (int i = 1; i < argc; ++i) {

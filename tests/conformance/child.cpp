@@ -1,0 +1,151 @@
+#include "child.h"
+
+#include <cstdio>
+#include <cstdlib>
+#include <cstring>
+
+namespace conformance {
+
+namespace {
+
+constexpr int kUnknownRole = 1;
+constexpr int kNoInput = 2;
+
+bool read_input(void* data, DWORD size)
+{
+    const HANDLE input = GetStdHandle(STD_INPUT_HANDLE);
+    for (DWORD done = 0; done < size;) {
+        DWORD length = 0;
+        if (!ReadFile(input, static_cast<char*>(data) + done, size - done, &length, nullptr)
+            || !length)
+            return false;
+        done += length;
+    }
+    return true;
+}
+
+/// Says hello on a connected socket and waits for the answer, so that the parent knows it arrived.
+int greet(SOCKET socket)
+{
+    char answer[2];
+    const char* greeting = "hello";
+    if (send(socket, greeting, 5, 0) != 5)
+        return WSAGetLastError();
+    DWORD limit = kHangLimit;
+    setsockopt(
+        socket, SOL_SOCKET, SO_RCVTIMEO, reinterpret_cast<const char*>(&limit), sizeof(limit));
+    if (recv(socket, answer, sizeof(answer), 0) != sizeof(answer))
+        return WSAGetLastError();
+    return closesocket(socket) == 0 ? 0 : WSAGetLastError();
+}
+
+int open_duplicate_w()
+{
+    WSAPROTOCOL_INFOW info;
+    if (!read_input(&info, sizeof(info)))
+        return kNoInput;
+    const SOCKET socket = WSASocketW(
+        FROM_PROTOCOL_INFO, FROM_PROTOCOL_INFO, FROM_PROTOCOL_INFO, &info, 0, WSA_FLAG_OVERLAPPED);
+    return socket == INVALID_SOCKET ? WSAGetLastError() : greet(socket);
+}
+
+int open_duplicate_a()
+{
+    WSAPROTOCOL_INFOA info;
+    if (!read_input(&info, sizeof(info)))
+        return kNoInput;
+    const SOCKET socket = WSASocketA(
+        FROM_PROTOCOL_INFO, FROM_PROTOCOL_INFO, FROM_PROTOCOL_INFO, &info, 0, WSA_FLAG_OVERLAPPED);
+    return socket == INVALID_SOCKET ? WSAGetLastError() : greet(socket);
+}
+
+/// Ends when its input ends: a process whose handle values the parent can ask about.
+int wait_for_end_of_input()
+{
+    char byte;
+    return read_input(&byte, 1) ? 0 : kNoInput;
+}
+
+} // namespace
+
+Child start_child(const char* role, unsigned long long argument, bool inherit, Where where)
+{
+    SECURITY_ATTRIBUTES inheritable = { sizeof(inheritable), nullptr, TRUE };
+    HANDLE read_end = nullptr;
+    HANDLE write_end = nullptr;
+    if (!CreatePipe(&read_end, &write_end, &inheritable, 0))
+        fail_at(where, "CreatePipe failed with %lu", GetLastError());
+    SetHandleInformation(write_end, HANDLE_FLAG_INHERIT, 0);
+
+    wchar_t path[MAX_PATH];
+    wchar_t command[MAX_PATH + 100];
+    GetModuleFileNameW(nullptr, path, MAX_PATH);
+    swprintf(command, MAX_PATH + 100, L"\"%ls\" --child %hs %llu", path, role, argument);
+
+    // The list keeps the child of a case that passes nothing on from holding other cases' sockets.
+    char list_memory[256];
+    SIZE_T list_size = sizeof(list_memory);
+    auto* list = reinterpret_cast<LPPROC_THREAD_ATTRIBUTE_LIST>(list_memory);
+    STARTUPINFOEXW startup = {};
+    startup.StartupInfo.cb = inherit ? sizeof(startup.StartupInfo) : sizeof(startup);
+    startup.StartupInfo.dwFlags = STARTF_USESTDHANDLES;
+    startup.StartupInfo.hStdInput = read_end;
+    startup.StartupInfo.hStdOutput = INVALID_HANDLE_VALUE;
+    startup.StartupInfo.hStdError = INVALID_HANDLE_VALUE;
+    if (!inherit) {
+        if (!InitializeProcThreadAttributeList(list, 1, 0, &list_size)
+            || !UpdateProcThreadAttribute(list, 0, PROC_THREAD_ATTRIBUTE_HANDLE_LIST, &read_end,
+                sizeof(read_end), nullptr, nullptr))
+            fail_at(where, "the handle list failed with %lu", GetLastError());
+        startup.lpAttributeList = list;
+    }
+
+    PROCESS_INFORMATION process = {};
+    const BOOL started = CreateProcessW(path, command, nullptr, nullptr, TRUE,
+        inherit ? 0 : EXTENDED_STARTUPINFO_PRESENT, nullptr, nullptr, &startup.StartupInfo,
+        &process);
+    const DWORD error = GetLastError();
+    CloseHandle(read_end);
+    owned(write_end);
+    if (!started)
+        fail_at(where, "CreateProcess failed with %lu", error);
+    CloseHandle(process.hThread);
+    return { owned(process.hProcess), process.dwProcessId, write_end };
+}
+
+void write_to_child(const Child& child, const void* data, size_t size, Where where)
+{
+    DWORD written = 0;
+    if (!WriteFile(child.input, data, static_cast<DWORD>(size), &written, nullptr)
+        || written != size)
+        fail_at(where, "writing to the child failed with %lu", GetLastError());
+}
+
+DWORD exit_code_of(const Child& child, Where where)
+{
+    DWORD code = 0;
+    if (WaitForSingleObject(child.process, kHangLimit) != WAIT_OBJECT_0) {
+        TerminateProcess(child.process, 3);
+        fail_at(where, "the child did not end");
+    }
+    GetExitCodeProcess(child.process, &code);
+    return code;
+}
+
+int child_main(const char* role, const char* argument)
+{
+    WSADATA data;
+    if (const int error = WSAStartup(MAKEWORD(2, 2), &data))
+        return error;
+    if (!strcmp(role, "open-duplicate-w"))
+        return open_duplicate_w();
+    if (!strcmp(role, "open-duplicate-a"))
+        return open_duplicate_a();
+    if (!strcmp(role, "use-inherited"))
+        return greet(static_cast<SOCKET>(strtoull(argument, nullptr, 10)));
+    if (!strcmp(role, "wait"))
+        return wait_for_end_of_input();
+    return kUnknownRole;
+}
+
+} // namespace conformance

@@ -1,0 +1,32 @@
+// Child processes for the cases: this executable again, started with the hidden argument --child.
+#pragma once
+
+#include "harness.h"
+
+namespace conformance {
+
+/// A running child. Its handles are owned by the harness.
+struct Child {
+    HANDLE process;
+    DWORD process_id;
+    /// The write end of its standard input.
+    HANDLE input;
+};
+
+/// Starts this executable as `conformance --child ROLE ARGUMENT`. With `inherit` it gets every
+/// inheritable handle of this process, otherwise none but its standard input.
+Child start_child(
+    const char* role, unsigned long long argument, bool inherit, Where where = Where::current());
+
+/// Writes to the child's standard input.
+void write_to_child(
+    const Child& child, const void* data, size_t size, Where where = Where::current());
+
+/// Waits for the child to end and returns its exit code; fails the case at the hang limit.
+DWORD exit_code_of(const Child& child, Where where = Where::current());
+
+/// The child's side: what main() does after --child. Returns the exit code: 0, or the Winsock error
+/// the role met.
+int child_main(const char* role, const char* argument);
+
+} // namespace conformance
