@@ -31,4 +31,8 @@ BOOL WSAAPI transmit_file(SOCKET s, HANDLE file, DWORD to_write, DWORD per_send,
 int WSAAPI recv_msg(SOCKET s, WSAMSG* message, DWORD* received, WSAOVERLAPPED* overlapped,
     LPWSAOVERLAPPED_COMPLETION_ROUTINE routine);
 
+/// The extension function with that GUID, SIO_GET_EXTENSION_FUNCTION_POINTER's answer; null when
+/// there is none.
+void* find_extension(const GUID& guid);
+
 } // namespace ws2

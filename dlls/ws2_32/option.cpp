@@ -78,10 +78,10 @@ static int get_option(Socket& socket, const OptionRow& row, OptionValue& value)
     DWORD data;
     if (const int error = get_value(socket, row, data))
         return error;
-    // A shorter buffer gets the lowest byte. An option of one byte clears what a BOOL has more.
-    const bool whole = room >= sizeof(data);
-    value.length = whole && row.length != OptionLength::kOneByte ? sizeof(data) : 1;
-    return guard::copy(value.buffer, &data, whole ? sizeof(data) : 1) ? 0 : WSAEFAULT;
+    // A buffer shorter than the value gets its lowest byte.
+    const bool whole = room >= sizeof(data) && row.length != OptionLength::kOneByte;
+    value.length = whole ? sizeof(data) : 1;
+    return guard::copy(value.buffer, &data, value.length) ? 0 : WSAEFAULT;
 }
 
 static int set_option(Socket& socket, const OptionRow& row, OptionValue& value)

@@ -83,13 +83,13 @@ int get_ipv6_only(Socket& socket, OptionValue& value)
     } else {
         only = stored_option(socket, StoredOption::kIpv6Only, 1);
     }
-    return give_option(value, &only, value.length < sizeof(only) ? 1 : sizeof(only));
+    return give_option(value, &only, 1);
 }
 
 int set_ipv6_only(Socket& socket, OptionValue& value)
 {
     DWORD only = 0;
-    if (!guard::copy(&only, value.buffer, value.length < sizeof(only) ? 1 : sizeof(only)))
+    if (!guard::copy(&only, value.buffer, 1))
         return WSAEFAULT;
     only = only != 0;
     if (socket.family != AF_INET6) {
