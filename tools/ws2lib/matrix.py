@@ -1,6 +1,7 @@
 """`ws2 matrix`: other Wines than the machine's own, each in a root of its own in the cache folder, and
 the conformance and stress suites in them."""
 
+import functools
 import os
 import platform
 import shutil
@@ -15,7 +16,8 @@ from .ui import Failure, exclusive, run_quietly, say, step
 
 HELP = """\
 Makes a root with Wine 10.0 (from Debian 13) in the cache folder, once, and runs the conformance and
-stress suites there: 64-bit, and 32-bit where this machine's kernel runs 32-bit programs. Needs root.
+stress suites there, 64-bit and 32-bit. Where this machine's kernel runs no 32-bit programs, those run
+emulated (QEMU's user mode). Needs root.
 
 examples:
   ws2 matrix              make the root if it is not there, and run everything in it
@@ -27,8 +29,8 @@ VERSION = "10.0"
 # disagree with its index files while the other is whole.
 SUITES = ["trixie", "stable"]
 CODENAME = "trixie"
-PACKAGES = ["wine", "wine64", "netbase"]
-PACKAGES_32BIT = ["wine32:i386"]
+PACKAGES = ["wine", "wine64", "wine32:i386", "netbase"]
+EMULATION = ["qemu-user"]  # where the kernel runs no 32-bit programs
 STAMP = ".ws2-complete"
 
 SETUP = """
@@ -38,7 +40,7 @@ mount --rbind /dev "$root/dev"
 [ -f /etc/resolv.conf ] && cp -L /etc/resolv.conf "$root/etc/resolv.conf"
 export DEBIAN_FRONTEND=noninteractive
 options="-q -y --no-install-recommends -o Dpkg::Options::=--force-unsafe-io"
-case " $* " in *:i386*) chroot "$root" dpkg --add-architecture i386 ;; esac
+chroot "$root" dpkg --add-architecture i386
 chroot "$root" apt-get -q update
 chroot "$root" apt-get $options install "$@"
 chroot "$root" apt-get clean
@@ -65,7 +67,9 @@ def folder() -> Path:
 
 
 def exists() -> bool:
-    return (folder() / STAMP).is_file()
+    """Is the root there, and complete for this machine?"""
+    stamp = folder() / STAMP
+    return stamp.is_file() and (runs_32bit() or set(EMULATION) <= set(stamp.read_text().split()))
 
 
 def why_not() -> str | None:
@@ -82,7 +86,7 @@ def why_not() -> str | None:
 def get() -> wine.RootWine:
     """Wine 10.0, made when it is not there yet."""
     ensure_root()
-    return wine.RootWine(folder(), VERSION)
+    return wine.RootWine(folder(), VERSION, emulates_32bit=not runs_32bit())
 
 
 def ensure_root() -> None:
@@ -109,7 +113,7 @@ def _make(suite: str) -> None:
     _remove_root(partial)
     partial.parent.mkdir(parents=True, exist_ok=True)
     log = folder().with_name(folder().name + ".log")
-    wanted = PACKAGES + (PACKAGES_32BIT if runs_32bit() else [])
+    wanted = PACKAGES + ([] if runs_32bit() else EMULATION)
     with step(f"making a root with Wine {VERSION} in {folder()} (several minutes)"):
         run_quietly(["debootstrap", "--variant=minbase", suite, partial, debian.mirror()], log=log)
         release = (partial / "etc" / "os-release").read_text()
@@ -123,6 +127,7 @@ def _make(suite: str) -> None:
         if not (partial / "usr/lib/wine/wine64").is_file():
             raise Failure(f"{suite} has no wine64")
         (partial / STAMP).write_text("\n".join(wanted) + "\n")
+        _remove_root(folder())  # one that lacks something this machine needs
         partial.rename(folder())
 
 
@@ -146,6 +151,7 @@ def _exit_0_program() -> bytes:
     return elf + struct.pack("<IIIIIIII", 1, 0, base, base, size, size, 5, 4096) + code
 
 
+@functools.cache
 def runs_32bit() -> bool:
     """Whether this machine's kernel runs 32-bit programs: some run 64-bit code only."""
     with tempfile.NamedTemporaryFile(prefix="ws2-exit0-", delete=False) as file:

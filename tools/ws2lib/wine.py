@@ -16,7 +16,7 @@ import time
 from dataclasses import dataclass
 from pathlib import Path
 
-from . import packages, paths
+from . import packages, paths, pe
 from .ui import Failure, exclusive, run_quietly, step
 
 # What a prefix for tests does without: menu entries, .NET, HTML, and the debugger after a crash.
@@ -37,29 +37,38 @@ class Wine:
     def arches(self) -> list[str]:
         """The architectures of the programs this Wine runs."""
         folders = [Path(f"/usr/lib/{triplet}/wine/{arch}-windows") for triplet, arch in
-                   (("x86_64-linux-gnu", "x86_64"), ("i386-linux-gnu", "i386"),
-                    ("x86_64-linux-gnu", "i386"))]
-        found = {f.name.removesuffix("-windows") for f in map(self.inside, folders)
+                   (("x86_64-linux-gnu", "x86_64"), ("i386-linux-gnu", "i386"))]
+        found = {f.name.removesuffix("-windows") for f in folders
                  if (f / "ntdll.dll").is_file()}
         return [arch for arch in paths.ARCHES if arch in found] or ["x86_64"]
 
-    def inside(self, path: Path) -> Path:
-        """Where a path of this Wine's file system is on ours."""
-        return path
-
-    def command(self, words: list[str], cwd: Path) -> list[str]:  # pylint: disable=unused-argument
-        """The command line that starts `words` where this Wine lives; `cwd` is the caller's."""
+    def command(self, words: list[str], cwd: Path, arch: str = "x86_64") -> list[str]:
+        """The command line that starts `words` where this Wine lives; `cwd` is the caller's, `arch` the
+        kind of program that is to run."""
+        # pylint: disable=unused-argument
         return words
 
 
 class RootWine(Wine):
     """A Wine in a root of its own, as `ws2 matrix` makes it. Needs root: a command runs in a mount
-    namespace that ends with it, so nothing stays mounted, whatever happens."""
+    namespace that ends with it, so nothing stays mounted, whatever happens.
 
-    # Positional: the root, the folder to start in, how many folders to show inside, these, the command.
-    SCRIPT = """
-root=$1 cwd=$2 count=$3; shift 3
-mount -t proc proc "$root/proc"
+    Where the kernel runs no 32-bit programs, those run in QEMU's user mode. It is registered in a user
+    namespace of the command, so the machine's own list of program formats stays as it is."""
+
+    # Positional: the root, the emulator or "", the folder to start in, how many folders to show inside,
+    # these, the command.
+    SCRIPT = r"""
+root=$1 emulator=$2 cwd=$3 count=$4; shift 4
+if [ "$emulator" ]; then
+    mount --rbind /proc "$root/proc"
+    mount -t binfmt_misc none "$root/proc/sys/fs/binfmt_misc"
+    magic='\x7fELF\x01\x01\x01\x00\x00\x00\x00\x00\x00\x00\x00\x00\x02\x00\x03\x00'
+    mask='\xff\xff\xff\xff\xff\xfe\xfe\xfc\xff\xff\xff\xff\xff\xff\xff\xff\xfe\xff\xff\xff'
+    printf '%s' ":i386:M::$magic:$mask:$emulator:FP" >"$root/proc/sys/fs/binfmt_misc/register"
+else
+    mount -t proc proc "$root/proc"
+fi
 mount --rbind /dev "$root/dev"
 mount --bind /tmp "$root/tmp"
 for file in /etc/hosts /etc/resolv.conf /etc/hostname; do
@@ -73,29 +82,33 @@ while [ "$count" -gt 0 ]; do
 done
 exec chroot "$root" env -C "$cwd" "$@"
 """
+    EMULATOR = "usr/bin/qemu-i386"
 
-    def __init__(self, root: Path, version: str):  # pylint: disable=super-init-not-called
+    def __init__(self, root: Path, version: str, emulates_32bit: bool):
+        # pylint: disable=super-init-not-called
         self.root = root
         self.version = version
+        self.emulates_32bit = emulates_32bit
 
-    def inside(self, path: Path) -> Path:
-        return self.root / path.relative_to("/")
+    def arches(self) -> list[str]:
+        return list(paths.ARCHES)
 
-    def command(self, words: list[str], cwd: Path) -> list[str]:
+    def command(self, words: list[str], cwd: Path, arch: str = "x86_64") -> list[str]:
+        # Debian's `wine` prefers the 32-bit loader, which can start both kinds of programs where the
+        # kernel can. A 64-bit program has no business in the emulator, nor in its namespace.
+        emulated = self.emulates_32bit and (arch == "i386" or words[0] == "wineboot")
+        loader = "/usr/lib/wine/wine64" if self.emulates_32bit and not emulated else "/usr/lib/wine/wine"
         if words[0] == "wine":
-            words = [self.loader(), *words[1:]]
+            words = [loader, *words[1:]]
+        elif words[0] == "wineboot":
+            words = ["/usr/lib/wine/wine64", *words]
         shown = [str(paths.ROOT), str(prefixes_folder())]
         shown += [str(folder) for folder in _folders_of(words, cwd)
                   if not any(_is_below(folder, Path(known)) for known in [*shown, "/tmp"])]
-        return ["unshare", "--mount", "--propagation", "private", "--", "sh", "-euc", self.SCRIPT,
-                "sh", str(self.root), str(cwd), str(len(shown)), *shown,
-                "env", f"WINELOADER={self.loader()}", *words]
-
-    def loader(self) -> str:
-        """Debian's `wine` command prefers the 32-bit loader, which not every kernel can start."""
-        from . import matrix  # pylint: disable=import-outside-toplevel
-        both = (self.root / "usr/lib/wine/wine").exists() and matrix.runs_32bit()
-        return "/usr/lib/wine/wine" if both else "/usr/lib/wine/wine64"
+        return ["unshare", *(["--user", "--map-root-user"] if emulated else []), "--mount", "--propagation",
+                "private", "--", "sh", "-euc", self.SCRIPT, "sh", str(self.root),
+                str(self.root / self.EMULATOR) if emulated else "", str(cwd), str(len(shown)), *shown,
+                "env", f"WINELOADER={loader}", *words]
 
 
 def _is_below(path: Path, folder: Path) -> bool:
@@ -136,13 +149,15 @@ class Prefix:
         return env
 
     def command(self, program, *arguments, cwd: Path | None = None) -> list[str]:
-        return self.wine.command(["wine", str(program), *map(str, arguments)], cwd or Path.cwd())
+        arch = pe.machine(Path(program)) if Path(program).is_file() else None
+        return self.wine.command(["wine", str(program), *map(str, arguments)], cwd or Path.cwd(),
+                                 arch or "x86_64")
 
     def create(self) -> None:
         self.folder.mkdir(parents=True, exist_ok=True)
         try:
             run_quietly(self.wine.command(["wineboot", "-i"], self.folder), cwd=self.folder,
-                        env=self.environment(), timeout=600)
+                        env=self.environment(), timeout=1800)
         finally:
             self.stop()
 
