@@ -1,0 +1,71 @@
+"""The DLLs as a user gets them: what they import and export, and that they are stripped."""
+
+import re
+import subprocess
+import sys
+import unittest
+from pathlib import Path
+
+sys.path.insert(0, str(Path(__file__).resolve().parents[2] / "tools"))
+
+from ws2lib import paths, pe  # noqa: E402
+
+ALLOWED_IMPORTS = {"ntdll.dll", "kernel32.dll", "msvcrt.dll"}
+
+
+def exports_of_spec(arch: str) -> dict[str, int]:
+    """Name and ordinal of every export of an architecture."""
+    exports = {}
+    for line in (paths.ROOT / "spec" / "ws2_32.spec").read_text().splitlines():
+        match = re.match(r"(\d+)\s+(?:stdcall|cdecl|stub|varargs|extern)((?:\s+-\S+)*)\s+(\w+)", line.strip())
+        if not match:
+            continue
+        limit = re.search(r"-arch=(\S+)", match[2])
+        if not limit or arch in limit[1].split(",") or (arch == "x86_64" and "win64" in limit[1].split(",")) \
+                or (arch == "i386" and "win32" in limit[1].split(",")):
+            exports[match[3]] = int(match[1])
+    return exports
+
+
+class Artifacts(unittest.TestCase):
+    def each(self):
+        for arch, triplet in paths.ARCHES.items():
+            dll = paths.dll(arch)
+            if not dll.is_file():
+                self.skipTest(f"{dll} is not built")
+            with self.subTest(arch=arch):
+                yield arch, dll, subprocess.run([f"{triplet}-objdump", "-p", dll], check=True, text=True,
+                                                capture_output=True).stdout
+
+    def test_machine_and_version(self):
+        for arch, dll, _ in self.each():
+            self.assertEqual(pe.machine(dll), arch)
+            self.assertEqual(pe.version_string(dll, "ProductName"), paths.PRODUCT)
+            self.assertRegex(pe.version_string(dll, "FileVersion") or "", r"^\d+\.\d+")
+
+    def test_imports_only_what_every_prefix_has_without_sockets(self):
+        for _, _, headers in self.each():
+            imports = {name.lower() for name in re.findall(r"DLL Name: (\S+)", headers)}
+            self.assertLessEqual(imports, ALLOWED_IMPORTS)
+
+    def test_exports_every_name_of_the_spec_with_its_ordinal(self):
+        for arch, _, headers in self.each():
+            base = int(re.search(r"Ordinal Base\s+(\d+)", headers)[1])
+            table = headers.split("[Ordinal/Name Pointer] Table", 1)[1]
+            found = {name: int(index) + (0 if "+base" in line else base) for line, index, name in
+                     re.findall(r"^(\s*\[\s*(\d+)\]\s+(?:\+base\[\s*\d+\]\s+)?(?:[0-9a-f]+\s+)?(\w+))$", table,
+                                re.MULTILINE)}
+            expected = exports_of_spec(arch)
+            self.assertGreater(len(expected), 100)
+            self.assertEqual({n: found.get(n) for n in expected}, expected)
+            self.assertEqual(set(found) - set(expected), set())
+
+    def test_stripped(self):
+        for arch, dll, _ in self.each():
+            sections = subprocess.run([f"{paths.ARCHES[arch]}-objdump", "-h", dll], check=True, text=True,
+                                      capture_output=True).stdout
+            self.assertNotIn(".debug", sections)
+
+
+if __name__ == "__main__":
+    unittest.main()
