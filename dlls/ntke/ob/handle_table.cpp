@@ -125,6 +125,15 @@ void HandleTable::close_all()
     }
 }
 
+void HandleTable::free_pages()
+{
+    ke::LockGuard guard(m_lock);
+    for (std::atomic<Page*>& slot : m_pages)
+        ke::pool_delete(slot.exchange(nullptr));
+    m_first_free = kNone;
+    m_next_unused = 1;
+}
+
 HandleTable::Page* HandleTable::page_for(uintptr_t index)
 {
     std::atomic<Page*>& slot = m_pages[index / kPageEntries];

@@ -125,6 +125,8 @@ public:
 
     /// Closes every handle, protected or not. Counterpart: ExSweepHandleTable. For tests.
     void close_all() EXCLUDES(m_lock);
+    /// Gives the memory of an empty table back. No lookup may be going on. For tests.
+    void free_pages() EXCLUDES(m_lock);
 
 private:
     static constexpr uintptr_t kValueStep = 4;
