@@ -29,7 +29,6 @@ VERBS = [
     ("bench", "bench", "measure our DLL against Wine's own"),
     ("matrix", "matrix", "the suites on other Wines than the machine's own"),
     ("prefix", "prefix", "add the DLL to a Wine prefix of yours, or take it out"),
-    ("bench", "bench", "measure the DLL against Wine's builtin and native Linux"),
 ]
 
 
