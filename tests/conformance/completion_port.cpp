@@ -86,13 +86,17 @@ void the_low_bit_of_the_event_keeps_the_packet_away(void**) // [overlapped/21]
     assert_no_packet(p.port);
 }
 
+void CALLBACK never_called(DWORD, DWORD, LPWSAOVERLAPPED, DWORD)
+{
+}
+
 void a_completion_routine_is_refused_on_a_port(void**) // [overlapped/22]
 {
     const PortPair p = new_port_pair();
     Operation* receive = new_operation();
 
     assert_wsa_fails(WSARecv(p.pair.server, &receive->buffer, 1, nullptr, &receive->flags,
-                         &receive->overlapped, [](DWORD, DWORD, LPWSAOVERLAPPED, DWORD) {}),
+                         &receive->overlapped, never_called),
         SOCKET_ERROR, WSAEINVAL);
     assert_no_packet(p.port);
 }

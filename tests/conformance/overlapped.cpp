@@ -406,6 +406,12 @@ void a_routine_is_told_that_its_operation_was_aborted(void**) // [overlapped/16]
     assert_int_equal(routine_call.transferred, 0);
 }
 
+void CALLBACK release_peer(DWORD, DWORD, LPWSAOVERLAPPED overlapped, DWORD)
+{
+    ++routine_call.calls;
+    SetEvent(overlapped->hEvent);
+}
+
 void a_blocked_receive_runs_routines_and_goes_on(void**) // [overlapped/18]
 {
     const TcpPair first = new_tcp_pair();
@@ -413,12 +419,8 @@ void a_blocked_receive_runs_routines_and_goes_on(void**) // [overlapped/18]
     const HANDLE release = new_auto_event();
     Operation* receive = new_operation(release);
     char byte = 0;
-    assert_wsa_fails(start_receive(first.server, receive,
-                         [](DWORD, DWORD, LPWSAOVERLAPPED overlapped, DWORD) {
-                             ++routine_call.calls;
-                             SetEvent(overlapped->hEvent);
-                         }),
-        SOCKET_ERROR, WSA_IO_PENDING);
+    assert_wsa_fails(
+        start_receive(first.server, receive, release_peer), SOCKET_ERROR, WSA_IO_PENDING);
     Background* peer = run_in_background([=]() -> long long {
         send(first.client, "x", 1, 0);
         // The blocked receive must outlive the routine, so its data comes after it.
@@ -486,14 +488,18 @@ void without_event_the_wait_is_on_the_socket(void**) // [WSAGetOverlappedResult/
     assert_int_equal(join(peer).value, 5);
 }
 
+void CALLBACK count_call(ULONG_PTR counter)
+{
+    ++*reinterpret_cast<int*>(counter);
+}
+
 void waiting_for_a_result_runs_no_apc(void**) // [WSAGetOverlappedResult/5]
 {
     const TcpPair pair = new_tcp_pair();
     Operation* receive = pending_receive(pair.server, new_event());
     DWORD transferred = 0, flags = 0;
     int calls = 0;
-    assert_true(QueueUserAPC([](ULONG_PTR counter) { ++*reinterpret_cast<int*>(counter); },
-        GetCurrentThread(), reinterpret_cast<ULONG_PTR>(&calls)));
+    assert_true(QueueUserAPC(count_call, GetCurrentThread(), reinterpret_cast<ULONG_PTR>(&calls)));
     Background* peer = run_in_background([=] { return send(pair.client, "x", 1, 0); });
 
     const BOOL result
