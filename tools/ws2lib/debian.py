@@ -115,10 +115,19 @@ def download_source(package: str, destination: Path) -> list[Path]:
                    # The private folders belong to whoever runs this; apt's own user cannot read them.
                    "-o", f"APT::Sandbox::User={'root' if os.geteuid() == 0 else ''}"]
         run_quietly(["apt-get", *options, "update"])
-        run_quietly(["apt-get", *options, "source", "--download-only", package], cwd=private / "files")
         files = []
+        problem = None
+        try:
+            run_quietly(["apt-get", *options, "source", "--download-only", package],
+                        cwd=private / "files")
+        except Failure as failure:
+            # A mirror may lack a part nobody needs, such as upstream's signature. The caller knows the
+            # hash of what it wants.
+            problem = failure
         for path in sorted((private / "files").iterdir()):
             files.append(Path(shutil.move(path, destination / path.name)))
+        if problem and not files:
+            raise problem
         return files
 
 

@@ -20,13 +20,19 @@ NEEDED = {
     "native": {
         "g++": "g++",
         "clang++": "clang",
-        "/usr/lib/llvm-14/lib/clang/14*/lib/linux/libclang_rt.asan-x86_64.a": "libclang-rt-14-dev",
+        "/usr/lib/llvm-*/lib/clang/*/lib/linux/libclang_rt.asan-x86_64.a": "libclang-rt-14-dev",
         "meson": "meson",
         "ninja": "ninja-build",
     },
     "wine": {
         "wine": "wine",
         "/usr/lib/wine/wine64": "wine64",
+    },
+    "clients": {
+        "npm": "npm",
+        "cmake": "cmake",
+        "make": "make",
+        "cc": "gcc",
     },
     "matrix": {
         "debootstrap": "debootstrap",

@@ -7,7 +7,7 @@ import subprocess
 import sys
 from pathlib import Path
 
-from . import build, conformance, matrix, paths, tap
+from . import build, conformance, matrix, packages, paths, tap
 from .report import Report
 from .ui import Failure, run_quietly, say
 from .wine import Wine, fresh_prefix
@@ -69,7 +69,8 @@ def _needed_builds(sides: list[str]) -> list[str]:
     names = []
     if any(side != "native" for side in sides):
         names.append("x86_64")
-    if any(side.endswith("-i386") or side == "tools" for side in sides):
+    # The prefixes of the matrix have both architectures, and both get our DLL.
+    if any(matrix.VERSION in side or side == "tools" for side in sides):
         names.append("i386")
     if "native" in sides:
         names += list(build.NATIVE)
@@ -192,6 +193,7 @@ def _demo(report: Report, _long: bool) -> None:
 
 
 def _clients(report: Report, _long: bool) -> None:
+    packages.ensure("clients")
     runner = paths.ROOT / "tests" / "clients" / "run.py"
     wine = Wine()
     with fresh_prefix(wine, "host") as prefix:
