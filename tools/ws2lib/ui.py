@@ -5,6 +5,7 @@ and to results."""
 import contextlib
 import fcntl
 import os
+import re
 import subprocess
 import sys
 import time
@@ -44,7 +45,8 @@ def run_quietly(command, *, cwd=None, env=None, log: Path | None = None, timeout
         log.parent.mkdir(parents=True, exist_ok=True)
         log.write_text(done.stdout)
     if done.returncode:
-        tail = "\n".join(done.stdout.splitlines()[-60:])
+        lines = [line for line in done.stdout.splitlines() if not re.match(r"\[\d+/\d+\] ", line)]
+        tail = "\n".join(lines[-60:])
         raise Failure(f"`{' '.join(command)}` failed with exit code {done.returncode}:\n{tail}")
     return done.stdout
 
