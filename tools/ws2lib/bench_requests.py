@@ -1,6 +1,7 @@
 """How many requests to Wine's server each Winsock call costs, out of the server's own log."""
 
 import re
+import statistics
 import subprocess
 import tempfile
 
@@ -67,7 +68,6 @@ def parse(lines) -> dict[str, list[int]]:
 
 
 def _steady(figures: list[int]) -> float:
-    """The mean without the first use of the call, which may fetch what later ones remember."""
-    later = figures[1:] or figures
-    mean = sum(later) / len(later)
-    return int(mean) if mean == int(mean) else round(mean, 2)
+    """The median without the first use of the call, which may fetch what later ones remember. Not the
+    mean: now and then the completion of an earlier operation interrupts the thread within a frame."""
+    return statistics.median_low(figures[1:] or figures)
