@@ -137,8 +137,7 @@ static int resolve_node(const AddressQuery& query, HostAnswer& host)
     return 0;
 }
 
-/// The order of these checks is the contract. [getaddrinfo/3]
-static int check_query(const AddressQuery& query)
+int check_query(const AddressQuery& query)
 {
     if (!query.node && !query.service)
         return WSAHOST_NOT_FOUND;

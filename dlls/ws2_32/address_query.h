@@ -24,6 +24,10 @@ struct AddressAnswer {
     bool has_canonical_name = false; // host.name is to be given with the first address
 };
 
+/// Checks what needs no lookup. Returns 0 or a Winsock error; the order of the checks is the
+/// contract. [getaddrinfo/3]
+int check_query(const AddressQuery& query);
+
 /// Returns 0 or a Winsock error. Source: spec/getaddrinfo.md.
 int query_addresses(const AddressQuery& query, AddressAnswer& answer);
 
@@ -52,7 +56,7 @@ template <typename Info> void free_address_list(Info* list)
 template <typename Info>
 Info* make_address_list(const AddressQuery& query, const AddressAnswer& answer)
 {
-    using Char = std::remove_reference_t<decltype(*Info::ai_canonname)>;
+    using Char = std::remove_cvref_t<decltype(*Info::ai_canonname)>;
     struct Entry {
         Info info;
         SOCKADDR_STORAGE address;
