@@ -116,6 +116,62 @@ void signals_are_conserved(void**)
     assert_true(taken > 0);
 }
 
+// --- A wait-all whose one object others keep snatching away: it is decided for one moment, or the
+// object is given out twice.
+
+ob::Ref<ke::Event> g_pair[2];
+Account g_pair_accounts[2];
+std::atomic<bool> g_is_over;
+
+void* take_both(void*)
+{
+    ke::Thread& thread = *ke::Thread::current();
+    ke::DispatcherObject* both[] = { g_pair[0]->dispatcher(), g_pair[1]->dispatcher() };
+    const LARGE_INTEGER timeout = microseconds(1000);
+    while (!g_is_over) {
+        if (ke::wait_for_multiple(
+                thread, both, 2, kWaitAll, ke::Alertable::No, ke::DueTime::from_timeout(&timeout))
+            == STATUS_WAIT_0) {
+            ++g_pair_accounts[0].taken;
+            ++g_pair_accounts[1].taken;
+        }
+    }
+    return nullptr;
+}
+
+void* snatch_second(void*)
+{
+    ke::Thread& thread = *ke::Thread::current();
+    while (!g_is_over) {
+        if (ke::wait_for_single(
+                thread, *g_pair[1]->dispatcher(), ke::Alertable::No, ke::DueTime::now())
+            == STATUS_WAIT_0)
+            ++g_pair_accounts[1].taken;
+    }
+    return nullptr;
+}
+
+void wait_all_is_decided_for_one_moment(void**)
+{
+    for (auto& event : g_pair)
+        assert_status(ke::Event::create(kSynchronizationEvent, false, event), STATUS_SUCCESS);
+    pthread_t threads[2];
+    assert_int_equal(pthread_create(&threads[0], nullptr, take_both, nullptr), 0);
+    assert_int_equal(pthread_create(&threads[1], nullptr, snatch_second, nullptr), 0);
+    const uint64_t rounds = unit::setting("NTKE_ROUNDS", 60'000);
+    for (uint64_t round = 0; round < rounds || g_pair_accounts[0].taken == 0; ++round) {
+        for (uint32_t i : { 1, 0 })
+            g_pair_accounts[i].put += !g_pair[i]->set();
+    }
+    g_is_over = true;
+    for (pthread_t thread : threads)
+        pthread_join(thread, nullptr);
+    for (uint32_t i : { 0, 1 }) {
+        assert_int_equal(g_pair_accounts[i].put, g_pair_accounts[i].taken + g_pair[i]->peek());
+        g_pair[i].reset();
+    }
+}
+
 // --- A token goes round: one lost wake-up and it stops for good.
 
 constexpr uint32_t kRing = 5;
@@ -205,6 +261,7 @@ int main()
     cmocka_set_message_output(CM_OUTPUT_TAP);
     const CMUnitTest cases[] = {
         cmocka_unit_test(signals_are_conserved),
+        cmocka_unit_test(wait_all_is_decided_for_one_moment),
         cmocka_unit_test(a_token_goes_round),
         cmocka_unit_test(wait_all_takes_two_forks_at_once),
     };
