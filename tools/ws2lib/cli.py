@@ -26,6 +26,7 @@ VERBS = [
     ("build", "build", "build the DLL and all programs"),
     ("run", "run", "run a Windows program, or the demo, on our DLL"),
     ("test", "testing", "build and run every test"),
+    ("bench", "bench", "measure our DLL against Wine's own"),
     ("matrix", "matrix", "the suites on other Wines than the machine's own"),
     ("prefix", "prefix", "add the DLL to a Wine prefix of yours, or take it out"),
 ]
