@@ -1,0 +1,190 @@
+// Services, protocols, and the calls that post their entries to a window.
+
+#include "harness.h"
+
+#include <cstring>
+
+using namespace conformance;
+
+namespace {
+
+void service_is_found_by_name(void**) // [getservbyname/1]
+{
+    servent* service = getservbyname("http", "tcp");
+    assert_non_null(service);
+    assert_string_equal(service->s_name, "http");
+    assert_int_equal(service->s_port, (short)htons(80));
+    assert_string_equal(service->s_proto, "tcp");
+    assert_non_null(service->s_aliases);
+}
+
+void service_name_and_protocol_ignore_case(void**) // [getservbyname/2]
+{
+    servent* service = getservbyname("HTTP", "TCP");
+    assert_non_null(service);
+    assert_int_equal(service->s_port, (short)htons(80));
+}
+
+void service_without_protocol_takes_the_first(void**) // [getservbyname/3]
+{
+    servent* service = getservbyname("domain", nullptr);
+    assert_non_null(service);
+    assert_int_equal(service->s_port, (short)htons(53));
+}
+
+void unknown_service_has_no_data(void**) // [getservbyname/4]
+{
+    assert_wsa_fails(getservbyname("no-such-service", "tcp"), nullptr, WSANO_DATA);
+    assert_wsa_fails(getservbyname("http", "no-such-protocol"), nullptr, WSANO_DATA);
+    assert_wsa_fails(getservbyname("tftp", "tcp"), nullptr, WSANO_DATA);
+}
+
+void service_is_found_by_port(void**) // [getservbyport/1]
+{
+    servent* service = getservbyport(htons(53), "udp");
+    assert_non_null(service);
+    assert_string_equal(service->s_name, "domain");
+    assert_string_equal(service->s_proto, "udp");
+    assert_non_null(getservbyport(htons(53), nullptr));
+    assert_wsa_fails(getservbyport(htons(53), "no-such-protocol"), nullptr, WSANO_DATA);
+}
+
+void protocol_is_found_by_name_and_number(void**) // [getprotobyname/1]
+{
+    protoent* protocol = getprotobyname("tcp");
+    assert_non_null(protocol);
+    assert_string_equal(protocol->p_name, "tcp");
+    assert_int_equal(protocol->p_proto, IPPROTO_TCP);
+    protocol = getprotobyname("UDP");
+    assert_non_null(protocol);
+    assert_int_equal(protocol->p_proto, IPPROTO_UDP);
+    protocol = getprotobynumber(IPPROTO_ICMP);
+    assert_non_null(protocol);
+    assert_string_equal(protocol->p_name, "icmp");
+}
+
+void unknown_protocol_has_no_data(void**) // [getprotobyname/2]
+{
+    assert_wsa_fails(getprotobyname("no-such-protocol"), nullptr, WSANO_DATA);
+    assert_wsa_fails(getprotobynumber(-1), nullptr, WSANO_DATA);
+    assert_wsa_fails(getprotobynumber(65000), nullptr, WSANO_DATA);
+}
+
+void entries_belong_to_the_thread(void**) // [getservbyname/5]
+{
+    servent* service = getservbyname("http", "tcp");
+    protoent* protocol = getprotobyname("tcp");
+    assert_non_null(service);
+    assert_non_null(protocol);
+
+    const Outcome outcome = join(run_in_background(
+        [] { return (long long)(getservbyname("domain", "tcp") && getprotobyname("udp")); }));
+    assert_true(outcome.value);
+    assert_string_equal(service->s_name, "http");
+    assert_string_equal(protocol->p_name, "tcp");
+}
+
+constexpr UINT kLookupMessage = WM_USER + 1;
+
+/// Waits for the message of a lookup and returns its lParam.
+LPARAM lookup_result(HWND window, HANDLE task)
+{
+    MSG message;
+    const ULONGLONG end = GetTickCount64() + kHangLimit;
+    while (!PeekMessageW(&message, window, kLookupMessage, kLookupMessage, PM_REMOVE)) {
+        if (GetTickCount64() > end)
+            fail_at(Where::current(), "the lookup posted no message");
+        MsgWaitForMultipleObjects(0, nullptr, FALSE, 100, QS_POSTMESSAGE);
+    }
+    assert_ptr_equal((HANDLE)message.wParam, task);
+    return message.lParam;
+}
+
+int make_window(void** state)
+{
+    *state = CreateWindowExW(
+        0, L"STATIC", L"", 0, 0, 0, 0, 0, HWND_MESSAGE, nullptr, nullptr, nullptr);
+    return *state ? 0 : -1;
+}
+
+int destroy_window(void** state)
+{
+    return DestroyWindow((HWND)*state) ? 0 : -1;
+}
+
+void async_service_lookup_posts_its_entry(void** state) // [WSAAsyncGetXByY/1]
+{
+    char* const buffer = (char*)lasting_memory(MAXGETHOSTSTRUCT);
+    const HANDLE task = WSAAsyncGetServByName(
+        (HWND)*state, kLookupMessage, "http", "tcp", buffer, MAXGETHOSTSTRUCT);
+    assert_non_null(task);
+    const LPARAM result = lookup_result((HWND)*state, task);
+    assert_int_equal(WSAGETASYNCERROR(result), 0);
+    const auto* service = (servent*)buffer;
+    assert_string_equal(service->s_name, "http");
+    assert_int_equal(service->s_port, (short)htons(80));
+}
+
+void async_host_lookup_posts_its_entry(void** state) // [WSAAsyncGetXByY/1]
+{
+    char* const buffer = (char*)lasting_memory(MAXGETHOSTSTRUCT);
+    const HANDLE task = WSAAsyncGetHostByName(
+        (HWND)*state, kLookupMessage, "127.0.0.1", buffer, MAXGETHOSTSTRUCT);
+    assert_non_null(task);
+    const LPARAM result = lookup_result((HWND)*state, task);
+    assert_int_equal(WSAGETASYNCERROR(result), 0);
+    const auto* host = (hostent*)buffer;
+    assert_int_equal(host->h_length, 4);
+    assert_int_equal(*(ULONG*)host->h_addr_list[0], htonl(INADDR_LOOPBACK));
+}
+
+void async_lookup_tells_the_size_it_needs(void** state) // [WSAAsyncGetXByY/3]
+{
+    char* const buffer = (char*)lasting_memory(MAXGETHOSTSTRUCT);
+    const HANDLE task = WSAAsyncGetProtoByName((HWND)*state, kLookupMessage, "tcp", buffer, 1);
+    assert_non_null(task);
+    const LPARAM result = lookup_result((HWND)*state, task);
+    assert_int_equal(WSAGETASYNCERROR(result), WSAENOBUFS);
+    assert_true(WSAGETASYNCBUFLEN(result) > sizeof(protoent));
+}
+
+void async_lookup_posts_its_error(void** state) // [WSAAsyncGetXByY/2]
+{
+    char* const buffer = (char*)lasting_memory(MAXGETHOSTSTRUCT);
+    const HANDLE task = WSAAsyncGetServByName(
+        (HWND)*state, kLookupMessage, "no-such-service", "tcp", buffer, MAXGETHOSTSTRUCT);
+    assert_non_null(task);
+    assert_int_equal(WSAGETASYNCERROR(lookup_result((HWND)*state, task)), WSANO_DATA);
+}
+
+void finished_lookup_cannot_be_cancelled(void** state) // [WSAAsyncGetXByY/4]
+{
+    char* const buffer = (char*)lasting_memory(MAXGETHOSTSTRUCT);
+    const HANDLE task = WSAAsyncGetProtoByNumber(
+        (HWND)*state, kLookupMessage, IPPROTO_TCP, buffer, MAXGETHOSTSTRUCT);
+    lookup_result((HWND)*state, task);
+    assert_wsa_fails(WSACancelAsyncRequest(task), SOCKET_ERROR, WSAEALREADY);
+    assert_wsa_fails(WSACancelAsyncRequest(nullptr), SOCKET_ERROR, WSAEINVAL);
+}
+
+#define cmocka_window_test(name) cmocka_unit_test_setup_teardown(name, make_window, destroy_window)
+
+const CMUnitTest kCases[] = {
+    cmocka_unit_test(service_is_found_by_name),
+    cmocka_unit_test(service_name_and_protocol_ignore_case),
+    cmocka_unit_test(service_without_protocol_takes_the_first),
+    cmocka_unit_test(unknown_service_has_no_data),
+    cmocka_unit_test(service_is_found_by_port),
+    cmocka_unit_test(protocol_is_found_by_name_and_number),
+    cmocka_unit_test(unknown_protocol_has_no_data),
+    cmocka_unit_test(entries_belong_to_the_thread),
+    cmocka_window_test(async_service_lookup_posts_its_entry),
+    cmocka_window_test(async_host_lookup_posts_its_entry),
+    cmocka_window_test(async_lookup_tells_the_size_it_needs),
+    cmocka_window_test(async_lookup_posts_its_error),
+    cmocka_window_test(finished_lookup_cannot_be_cancelled),
+};
+
+} // namespace
+
+CONFORMANCE_GROUP(services, kCases);
