@@ -32,6 +32,18 @@ static int read_peer_name(
     return 0;
 }
 
+/// Connects a datagram socket to a broadcast address, which needs no SO_BROADCAST. [connect/6]
+static NTSTATUS connect_to_broadcast(SocketRef& socket, const void* request, ULONG length)
+{
+    int allowed = 1;
+    afd_call(*socket, afd::kIoctlSetSoBroadcast, &allowed, sizeof(allowed), nullptr, 0);
+    const NTSTATUS status
+        = afd_call(*socket, afd::kIoctlConnect, request, length, nullptr, 0);
+    allowed = 0;
+    afd_call(*socket, afd::kIoctlSetSoBroadcast, &allowed, sizeof(allowed), nullptr, 0);
+    return status;
+}
+
 static int connect_socket(SOCKET s, const sockaddr* name, int name_length)
 {
     SocketRef socket = find_socket(s);
@@ -58,6 +70,8 @@ static int connect_socket(SOCKET s, const sockaddr* name, int name_length)
     for (int tries = 0; tries < 2 && status == STATUS_CONNECTION_ABORTED; ++tries)
         status = afd_call_and_wait(socket, afd::kIoctlConnect, &request, request_length, nullptr, 0,
             Alertable::kYes);
+    if (status == STATUS_ACCESS_DENIED && !socket->is_stream())
+        status = connect_to_broadcast(socket, &request, request_length);
 
     if (NT_SUCCESS(status)) {
         socket->bound = true;
@@ -128,6 +142,7 @@ BOOL WSAAPI ws2::connect_ex(SOCKET s, const sockaddr* name, int name_length, voi
             *socket, completion, afd::kIoctlConnect, request, request_length, nullptr, 0);
         if (NT_SUCCESS(status)) {
             socket->connect_pending = true;
+            socket->needs_connect_context = true;
             socket->forget_names();
         }
         succeeded = finish_overlapped(status, overlapped, sent) == 0;

@@ -9,6 +9,25 @@
 
 using namespace ws2;
 
+/// What the array form of a wait refuses although the host's kernel would take it: the pseudo handles
+/// of the process and the thread, and for a wait for all the same object twice. Returns 0 or a Win32
+/// code. [WSAWaitForMultipleEvents/7] [WSAWaitForMultipleEvents/10]
+static DWORD check_wait_handles(const HANDLE* handles, DWORD count, bool wait_all)
+{
+    constexpr ULONG_PTR kTagBits = 3; // mean nothing in a handle
+    for (DWORD i = 0; i < count; ++i) {
+        if (handles[i] == GetCurrentProcess() || handles[i] == GetCurrentThread())
+            return ERROR_INVALID_HANDLE;
+        for (DWORD j = 0; wait_all && j < i; ++j) {
+            const auto difference = reinterpret_cast<ULONG_PTR>(handles[i])
+                ^ reinterpret_cast<ULONG_PTR>(handles[j]);
+            if (difference <= kTagBits)
+                return ERROR_INVALID_PARAMETER;
+        }
+    }
+    return 0;
+}
+
 /// WS2_32_STRICT=1 makes the calls on existing events demand WSAStartup, as their pages say.
 /// Without it they work at any time, so that the order of a program's clean-up cannot hang it.
 static bool strict_startup_missing()
@@ -69,6 +88,10 @@ DWORD WSAAPI WSAWaitForMultipleEvents(
     HANDLE handles[WSA_MAXIMUM_WAIT_EVENTS];
     if (!guard::copy(handles, events, count * sizeof(HANDLE))) {
         SetLastError(ERROR_NOACCESS);
+        return WSA_WAIT_FAILED;
+    }
+    if (const DWORD error = check_wait_handles(handles, count, wait_all)) {
+        SetLastError(error);
         return WSA_WAIT_FAILED;
     }
     LARGE_INTEGER due;

@@ -2,6 +2,7 @@
 #include "afd_call.h"
 #include "error.h"
 #include "guard.h"
+#include "late_library.h"
 #include "network_event.h"
 
 namespace ws2 {
@@ -23,6 +24,9 @@ static int error_of_event(const NetworkEventRow& row, const afd::GetEventsResult
         return 0;
     }
 }
+
+/// user32 is loaded with the first window only; without it there is none.
+static LateFunction<BOOL(WINAPI*)(HWND)> is_window(L"user32.dll", "IsWindow");
 
 } // namespace ws2
 
@@ -91,6 +95,8 @@ int WSAAPI WSAAsyncSelect(SOCKET s, HWND window, u_int message, long events)
     SocketRef socket = find_socket(s);
     if (!socket)
         return SOCKET_ERROR;
+    if (events && !(is_window.get() && is_window.get()(window)))
+        return fail(WSAEINVAL);
     const afd::MessageSelectParams params { .socket = HandleToULong(socket->handle),
         .window = events ? HandleToULong(window) : 0,
         .message = events ? message : 0,

@@ -126,5 +126,8 @@ int WSAAPI getsockname(SOCKET s, sockaddr* name, int* name_length)
 
 int WSAAPI getpeername(SOCKET s, sockaddr* name, int* name_length)
 {
+    // A socket that ConnectEx connected is no full one yet. [ConnectEx/8]
+    if (SocketRef socket = find_socket(s); socket && socket->needs_connect_context)
+        return fail(WSAENOTCONN);
     return get_name(s, afd::kIoctlGetPeerName, name, name_length);
 }

@@ -77,7 +77,8 @@ int get_error(Socket& socket, OptionValue& value)
     }
     // A reset, or an ICMP error of a datagram socket, is the next transfer's to report; asking the
     // device would take it away from there.
-    if (!socket.is_stream() || socket.connected || socket.listening)
+    if (!socket.is_stream() || socket.connected || socket.listening
+        || socket.blocking_connect_failed)
         return give_dword(value, 0);
     return give_dword(value, ask_for_error(socket));
 }
@@ -240,6 +241,7 @@ int set_connect_context(Socket& socket, OptionValue&)
     if (!has_peer(socket))
         return WSAENOTCONN;
     socket.connected = true;
+    socket.needs_connect_context = false;
     socket.forget_names();
     return 0;
 }

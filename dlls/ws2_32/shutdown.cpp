@@ -14,6 +14,9 @@ static int shutdown_socket(SOCKET s, int how)
         return SOCKET_ERROR;
     if (how < SD_RECEIVE || how > SD_BOTH)
         return fail(WSAEINVAL);
+    // A socket that ConnectEx connected is no full one yet. [ConnectEx/8]
+    if (socket->needs_connect_context)
+        return fail(WSAENOTCONN);
     // The names stay readable after a shutdown. [shutdown/6]
     return result_from_status(
         afd_call(*socket, afd::kIoctlShutdown, &how, sizeof(how), nullptr, 0));
@@ -51,16 +54,22 @@ BOOL WSAAPI ws2::disconnect_ex(SOCKET s, OVERLAPPED* overlapped, DWORD flags, DW
     if (overlapped && !completion_from_overlapped(overlapped, nullptr, completion))
         return fail(WSAEFAULT), FALSE;
 
+    // Sending nothing gives the caller the pending request and the completion that DisconnectEx
+    // has on Windows, whatever the socket's notification modes are. It is refused after a shutdown,
+    // so it goes first; the shutdown waits its turn behind it. [DisconnectEx/3]
+    bool pending = false;
+    if (overlapped) {
+        const afd::TransmitParams nothing {};
+        pending = NT_SUCCESS(afd_call_overlapped(
+            *socket, completion, afd::kIoctlTransmit, &nothing, sizeof(nothing), nullptr, 0));
+    }
     const int how = SD_SEND;
-    NTSTATUS status = afd_call(*socket, afd::kIoctlShutdown, &how, sizeof(how), nullptr, 0);
+    const NTSTATUS status = afd_call(*socket, afd::kIoctlShutdown, &how, sizeof(how), nullptr, 0);
+    if (pending)
+        return fail(WSA_IO_PENDING), FALSE;
     if (!NT_SUCCESS(status))
         return fail(error_from_status(status)), FALSE;
-    if (!overlapped)
-        return succeed(), TRUE;
-    // Sending nothing gives the caller the pending request and the completion that DisconnectEx
-    // has on Windows, whatever the socket's notification modes are. [DisconnectEx/3]
-    const afd::TransmitParams nothing {};
-    status = afd_call_overlapped(
-        *socket, completion, afd::kIoctlTransmit, &nothing, sizeof(nothing), nullptr, 0);
-    return finish_overlapped(status, overlapped, nullptr) == 0;
+    if (overlapped)
+        complete_overlapped(*socket, completion, STATUS_SUCCESS, 0);
+    return succeed(), TRUE;
 }

@@ -96,6 +96,10 @@ SOCKET WSAAPI WSASocketW(
             type = given.iSocketType;
         if (protocol == FROM_PROTOCOL_INFO || !protocol)
             protocol = given.iProtocol;
+        if (family == FROM_PROTOCOL_INFO) {
+            fail(WSAEAFNOSUPPORT); // Not even the info says. [WSASocket/4]
+            return INVALID_SOCKET;
+        }
     }
     if (const int error = resolve_protocol(family, type, protocol)) {
         fail(error);

@@ -42,7 +42,7 @@ public:
     std::atomic<bool> listening { false };
     std::atomic<bool> connect_pending { false }; // a non-blocking connect or ConnectEx was issued
     std::atomic<bool> connected { false }; // stream: known to be connected; datagram: has a peer
-    std::atomic<bool> accept_pending { false }; // acceptor of an AcceptEx
+    std::atomic<bool> needs_connect_context { false }; // ConnectEx, not yet SO_UPDATE_CONNECT_CONTEXT
     std::atomic<bool> shared { false }; // other handles may exist in this or another process
     std::atomic<bool> pended { false }; // an overlapped request has been left pending
     std::atomic<bool> closing { false }; // out of the table, its handle about to close
