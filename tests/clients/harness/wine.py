@@ -12,7 +12,7 @@ from pathlib import Path
 from .report import CaseFailed, expect
 
 # How long a program may take before it counts as hung. No finding rests on it.
-PATIENCE = 240
+PATIENCE = 120
 
 _LOADED = re.compile(r'([0-9a-f]{4,}):[0-9a-f]{4,}:trace:loaddll:\S+ Loaded '
                      r'(?:module )?L"(.*?)" at \S+: (native|builtin)')
