@@ -122,8 +122,10 @@ void an_alertable_removal_runs_apcs(void**) // [NtIoCompletion/6]
 {
     static std::atomic<int> calls;
     calls = 0;
-    const auto count = [](PVOID, PVOID, PVOID) { ++calls; };
-    void(NTAPI * routine)(PVOID, PVOID, PVOID) = count;
+    struct Count {
+        static void NTAPI add(PVOID, PVOID, PVOID) { ++calls; }
+    };
+    void(NTAPI * routine)(PVOID, PVOID, PVOID) = Count::add;
     assert_status(NtQueueApcThread(current_thread(), reinterpret_cast<PVOID>(routine), nullptr,
                       nullptr, nullptr),
         STATUS_SUCCESS);
@@ -143,8 +145,10 @@ void a_packet_and_an_apc_both_arrive(void**) // [NtIoCompletion/6]
 {
     static std::atomic<int> calls;
     calls = 0;
-    const auto count = [](PVOID, PVOID, PVOID) { ++calls; };
-    void(NTAPI * routine)(PVOID, PVOID, PVOID) = count;
+    struct Count {
+        static void NTAPI add(PVOID, PVOID, PVOID) { ++calls; }
+    };
+    void(NTAPI * routine)(PVOID, PVOID, PVOID) = Count::add;
     assert_status(NtQueueApcThread(current_thread(), reinterpret_cast<PVOID>(routine), nullptr,
                       nullptr, nullptr),
         STATUS_SUCCESS);
