@@ -236,7 +236,7 @@ void closing_ends_a_blocked_connect(void**) // [closesocket/7]
     assert_int_equal(join(background).value, SOCKET_ERROR);
 }
 
-void closing_ends_a_select_for_reading(void**) // [closesocket/8]
+void closing_ends_a_select_for_reading(void**) // [closesocket/8] [select/17]
 {
     const TcpPair pair = new_tcp_pair();
     auto* set = lasting<fd_set>();
@@ -253,7 +253,7 @@ void closing_ends_a_select_for_reading(void**) // [closesocket/8]
         assert_int_equal(outcome.value, 1);
 }
 
-void closing_ends_a_select_for_exceptions(void**) // [closesocket/8]
+void closing_ends_a_select_for_exceptions(void**) // [closesocket/8] [select/17]
 {
     const TcpPair pair = new_tcp_pair();
     auto* set = lasting<fd_set>();
@@ -267,7 +267,7 @@ void closing_ends_a_select_for_exceptions(void**) // [closesocket/8]
     assert_int_equal(outcome.error, WSAENOTSOCK);
 }
 
-void closing_ends_a_poll(void**) // [closesocket/8]
+void closing_ends_a_poll(void**) // [closesocket/8] [WSAPoll/12]
 {
     const TcpPair pair = new_tcp_pair();
     auto* entry = lasting<WSAPOLLFD>();

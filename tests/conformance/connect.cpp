@@ -80,7 +80,7 @@ void a_refused_socket_may_try_again(void**) // [connect/4]
     assert_int_equal(peer_error(client), 0);
 }
 
-void a_connected_socket_is_refused(void**) // [connect/5]
+void a_connected_socket_is_refused(void**) // [connect/17]
 {
     const Listener listener = new_listener();
     const SOCKET client = connect_to(listener);
@@ -91,7 +91,7 @@ void a_connected_socket_is_refused(void**) // [connect/5]
     assert_wsa_fails(connect_name(client, listener.address), SOCKET_ERROR, WSAEISCONN);
 }
 
-void a_socket_that_was_shut_down_is_still_connected(void**) // [connect/5]
+void a_socket_that_was_shut_down_is_still_connected(void**) // [connect/17]
 {
     const Listener listener = new_listener();
     const SOCKET client = connect_to(listener);
@@ -128,12 +128,12 @@ void a_second_connect_meanwhile_is_already_under_way(void**) // [connect/8]
     assert_wsa_fails(connect_name(client, listener.address), SOCKET_ERROR, WSAEALREADY);
 }
 
-void a_connecting_socket_has_a_local_name(void**) // [connect/9]
+void a_connecting_socket_has_a_local_name(void**) // [connect/15]
 {
     assert_int_not_equal(local_port(new_connecting_socket()), 0);
 }
 
-void a_connecting_socket_has_a_peer_name(void**) // [connect/9]
+void a_connecting_socket_has_a_peer_name(void**) // [connect/15]
 {
     assert_int_equal(peer_error(new_connecting_socket()), 0);
 }
@@ -214,12 +214,12 @@ void a_name_of_another_family_is_refused(void**) // [connect/14]
         connect(tcp_socket(), as_name(address), length), SOCKET_ERROR, WSAEAFNOSUPPORT);
 }
 
-void port_zero_is_no_destination(void**) // [connect/15]
+void port_zero_is_no_destination(void**) // [connect/5]
 {
     assert_wsa_fails(connect_to_port(tcp_socket(), 0), SOCKET_ERROR, WSAEADDRNOTAVAIL);
 }
 
-void the_any_address_is_no_destination(void**) // [connect/15]
+void the_any_address_is_no_destination(void**) // [connect/5]
 {
     sockaddr_storage address = new_listener().address;
     reinterpret_cast<sockaddr_in*>(&address)->sin_addr.s_addr = htonl(INADDR_ANY);
@@ -262,7 +262,7 @@ void a_datagram_socket_may_change_its_peer(void**) // [connect/16]
     assert_false(is_readable(first));
 }
 
-void a_null_address_dissolves_the_peer(void**) // [connect/17]
+void a_null_address_dissolves_the_peer(void**) // [connect/5]
 {
     const UdpPair pair = new_udp_pair();
     sockaddr_storage nobody = {};
@@ -272,7 +272,7 @@ void a_null_address_dissolves_the_peer(void**) // [connect/17]
     assert_wsa_fails(send(pair.a, "x", 1, 0), SOCKET_ERROR, WSAENOTCONN);
 }
 
-void the_any_address_dissolves_the_peer(void**) // [connect/17]
+void the_any_address_dissolves_the_peer(void**) // [connect/5]
 {
     const UdpPair pair = new_udp_pair();
     sockaddr_storage nobody = {};

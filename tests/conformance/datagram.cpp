@@ -88,7 +88,7 @@ void an_empty_datagram_is_received(void**) // [recvfrom/2]
     assert_int_equal(recvfrom(d.receiver, buffer, sizeof(buffer), 0, nullptr, nullptr), 4);
 }
 
-void a_long_datagram_fills_the_buffer_and_loses_the_rest(void**) // [recvfrom/3]
+void a_long_datagram_fills_the_buffer_and_loses_the_rest(void**) // [recvfrom/6]
 {
     const Datagrams d = new_datagrams();
     char buffer[4] = {};
@@ -101,7 +101,7 @@ void a_long_datagram_fills_the_buffer_and_loses_the_rest(void**) // [recvfrom/3]
     assert_memory_equal(buffer, "next", 4);
 }
 
-void a_long_datagram_still_tells_its_sender(void**) // [recvfrom/3]
+void a_long_datagram_still_tells_its_sender(void**) // [recvfrom/6]
 {
     const Datagrams d = new_datagrams();
     char buffer[3];
@@ -139,7 +139,7 @@ void a_short_name_buffer_keeps_the_datagram(void**) // [recvfrom/5]
     assert_int_equal(recvfrom(d.receiver, buffer, sizeof(buffer), 0, nullptr, nullptr), 5);
 }
 
-void an_unbound_socket_cannot_receive_datagrams(void**) // [recvfrom/6]
+void an_unbound_socket_cannot_receive_datagrams(void**) // [recvfrom/3]
 {
     const SOCKET socket = udp_socket();
     set_nonblocking(socket); // Not to hang where the name is not looked at.
@@ -202,7 +202,7 @@ void wsarecvfrom_tells_bytes_flags_and_name(void**) // [recvfrom/9]
     assert_int_equal(ntohs(from.sin_port), local_port(d.sender));
 }
 
-void wsasendto_gathers_one_datagram(void**) // [recvfrom/10]
+void wsasendto_gathers_one_datagram(void**) // [sendto/7]
 {
     const Datagrams d = new_datagrams();
     char first[] = "one ";
@@ -219,19 +219,19 @@ void wsasendto_gathers_one_datagram(void**) // [recvfrom/10]
 
 // --- What sending needs
 
-void a_datagram_without_a_destination_is_refused(void**) // [send/11]
+void a_datagram_without_a_destination_is_refused(void**) // [sendto/2]
 {
     assert_wsa_fails(send(udp_socket(), "x", 1, 0), SOCKET_ERROR, WSAENOTCONN);
     assert_wsa_fails(sendto(udp_socket(), "x", 1, 0, nullptr, 0), SOCKET_ERROR, WSAENOTCONN);
 }
 
-void a_short_destination_is_refused(void**) // [send/11]
+void a_short_destination_is_refused(void**) // [sendto/2]
 {
     const Datagrams d = new_datagrams();
     assert_wsa_fails(sendto(d.sender, "x", 1, 0, as_name(d.address), 3), SOCKET_ERROR, WSAEFAULT);
 }
 
-void a_stream_ignores_the_destination(void**) // [send/12]
+void a_stream_ignores_the_destination(void**) // [sendto/1]
 {
     const TcpPair pair = new_tcp_pair();
     sockaddr_storage garbage;
@@ -241,14 +241,14 @@ void a_stream_ignores_the_destination(void**) // [send/12]
     receive_exactly(pair.server, &byte, 1);
 }
 
-void port_zero_takes_datagrams(void**) // [send/13]
+void port_zero_takes_datagrams(void**) // [sendto/4]
 {
     sockaddr_storage address;
     const int length = loopback_address(AF_INET, 0, &address);
     assert_int_equal(sendto(udp_socket(), "x", 1, 0, as_name(address), length), 1);
 }
 
-void a_datagram_that_is_too_long_is_refused(void**) // [send/14]
+void a_datagram_that_is_too_long_is_refused(void**) // [sendto/3]
 {
     const Datagrams d = new_datagrams();
     const char* data = static_cast<char*>(lasting_memory(70000));
@@ -260,7 +260,7 @@ void a_datagram_that_is_too_long_is_refused(void**) // [send/14]
         recvfrom(d.receiver, &byte, 1, 0, nullptr, nullptr), SOCKET_ERROR, WSAEWOULDBLOCK);
 }
 
-void broadcasting_needs_the_option(void**) // [send/15]
+void broadcasting_needs_the_option(void**) // [sendto/5]
 {
     sockaddr_storage address;
     const int length = loopback_address(AF_INET, 9, &address);
@@ -271,7 +271,7 @@ void broadcasting_needs_the_option(void**) // [send/15]
 
 // --- Ports nobody listens on
 
-void an_unreachable_port_shows_at_the_next_receive(void**) // [recvfrom/11]
+void an_unreachable_port_shows_at_the_next_receive(void**) // [recvfrom/10]
 {
     const SOCKET socket = udp_socket();
     bind_to_loopback(socket);
@@ -282,7 +282,7 @@ void an_unreachable_port_shows_at_the_next_receive(void**) // [recvfrom/11]
     assert_wsa_fails(recvfrom(socket, &byte, 1, 0, nullptr, nullptr), SOCKET_ERROR, WSAECONNRESET);
 }
 
-void a_connected_socket_hears_of_the_unreachable_port(void**) // [recvfrom/11]
+void a_connected_socket_hears_of_the_unreachable_port(void**) // [recvfrom/10]
 {
     const SOCKET socket = udp_socket();
     const sockaddr_storage nobody = unbound_udp_address();
@@ -293,7 +293,7 @@ void a_connected_socket_hears_of_the_unreachable_port(void**) // [recvfrom/11]
     assert_wsa_fails(recv(socket, &byte, 1, 0), SOCKET_ERROR, WSAECONNRESET);
 }
 
-void an_unreachable_port_can_be_ignored(void**) // [recvfrom/12]
+void an_unreachable_port_can_be_ignored(void**) // [recvfrom/11]
 {
     const SOCKET socket = udp_socket();
     BOOL report = FALSE;
@@ -308,7 +308,7 @@ void an_unreachable_port_can_be_ignored(void**) // [recvfrom/12]
     assert_wsa_fails(recvfrom(socket, &byte, 1, 0, nullptr, nullptr), SOCKET_ERROR, WSAETIMEDOUT);
 }
 
-void sending_to_a_closed_port_keeps_succeeding(void**) // [send/16]
+void sending_to_a_closed_port_keeps_succeeding(void**) // [sendto/6]
 {
     const SOCKET socket = udp_socket();
     const sockaddr_storage nobody = unbound_udp_address();

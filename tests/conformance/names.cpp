@@ -61,7 +61,7 @@ void a_bound_socket_tells_its_address(void**) // [getsockname/2]
     assert_int_not_equal(ipv4(name).sin_port, 0);
 }
 
-void the_padding_of_a_name_is_zeroed(void**) // [getsockname/2]
+void the_padding_of_a_name_is_zeroed(void**) // [getsockname/4]
 {
     const SOCKET socket = tcp_socket();
     bind_to_loopback(socket);
@@ -82,7 +82,7 @@ void a_buffer_that_is_too_short_is_refused(void**) // [getsockname/3]
     }
 }
 
-void null_pointers_are_refused(void**) // [getsockname/4]
+void null_pointers_are_refused(void**) // [getsockname/7]
 {
     const SOCKET socket = tcp_socket();
     bind_to_loopback(socket);
@@ -192,7 +192,7 @@ void a_peer_name_needs_room(void**) // [getpeername/3]
     assert_int_equal(name.length, sizeof(sockaddr_in) - 1);
 }
 
-void names_stay_after_shutdown(void**) // [getpeername/4]
+void names_stay_after_shutdown(void**) // [getpeername/4] [shutdown/6]
 {
     const TcpPair pair = new_tcp_pair();
     assert_wsa_ok(shutdown(pair.client, SD_BOTH));

@@ -91,7 +91,7 @@ void an_empty_send_succeeds(void**) // [send/4]
     assert_int_equal(byte, 'x');
 }
 
-void a_bad_pointer_cannot_be_sent(void**) // [send/5]
+void a_bad_pointer_cannot_be_sent(void**) // [send/9]
 {
     const TcpPair pair = new_tcp_pair();
     assert_wsa_fails(
@@ -132,7 +132,7 @@ void wsasend_needs_a_place_for_the_count(void**) // [send/8]
         WSASend(pair.client, &buffer, 1, nullptr, 0, nullptr, nullptr), SOCKET_ERROR, WSAEFAULT);
 }
 
-void a_stream_has_no_partial_messages(void**) // [send/9]
+void a_stream_has_no_partial_messages(void**) // [send/5]
 {
     const TcpPair pair = new_tcp_pair();
     char byte = 'x';
@@ -257,7 +257,7 @@ void a_receive_times_out(void**) // [recv/6]
     receive_exactly(pair.server, &byte, 1);
 }
 
-void peeking_leaves_the_data(void**) // [recv/7]
+void peeking_leaves_the_data(void**) // [recv/8]
 {
     const TcpPair pair = new_tcp_pair();
     char buffer[8];
@@ -269,7 +269,7 @@ void peeking_leaves_the_data(void**) // [recv/7]
     assert_memory_equal(buffer, "abc", 3);
 }
 
-void waiting_for_all_fills_the_buffer(void**) // [recv/8]
+void waiting_for_all_fills_the_buffer(void**) // [recv/7]
 {
     const TcpPair pair = new_tcp_pair();
     char* buffer = static_cast<char*>(lasting_memory(8));
@@ -283,7 +283,7 @@ void waiting_for_all_fills_the_buffer(void**) // [recv/8]
     assert_memory_equal(buffer, "abcdef", 6);
 }
 
-void waiting_for_all_ends_with_the_stream(void**) // [recv/8]
+void waiting_for_all_ends_with_the_stream(void**) // [recv/7]
 {
     const TcpPair pair = new_tcp_pair();
     char buffer[8];
@@ -291,6 +291,18 @@ void waiting_for_all_ends_with_the_stream(void**) // [recv/8]
     close_owned(pair.client);
     limit_receives(pair.server);
     assert_int_equal(receive(pair.server, buffer, 8, MSG_WAITALL), 3);
+}
+
+void waiting_for_all_needs_a_call_that_may_wait(void**) // [recv/7]
+{
+    const TcpPair pair = new_tcp_pair();
+    char buffer[2];
+    send_text(pair.client, "ab");
+    wait_until_received(pair.server, 2);
+    assert_wsa_fails(
+        receive(pair.server, buffer, 2, MSG_WAITALL | MSG_PEEK), SOCKET_ERROR, WSAEOPNOTSUPP);
+    set_nonblocking(pair.server);
+    assert_wsa_fails(receive(pair.server, buffer, 2, MSG_WAITALL), SOCKET_ERROR, WSAEOPNOTSUPP);
 }
 
 void a_bad_pointer_cannot_be_filled(void**) // [recv/9]
@@ -336,6 +348,7 @@ void wsarecv_without_buffers_is_refused(void**) // [recv/12]
 {
     const TcpPair pair = new_tcp_pair();
     WSABUF buffer = {};
+    set_nonblocking(pair.server); // Not to hang where no buffer is one that waits.
     assert_int_equal(wsa_receive(pair.server, &buffer, 0).error, WSAEINVAL);
     assert_int_equal(wsa_receive(pair.server, nullptr, 0).error, WSAEINVAL);
 }
@@ -436,6 +449,7 @@ const CMUnitTest kCases[] = {
     cmocka_unit_test(peeking_leaves_the_data),
     cmocka_unit_test(waiting_for_all_fills_the_buffer),
     cmocka_unit_test(waiting_for_all_ends_with_the_stream),
+    cmocka_unit_test(waiting_for_all_needs_a_call_that_may_wait),
     cmocka_unit_test(a_bad_pointer_cannot_be_filled),
     cmocka_unit_test(an_empty_receive_takes_nothing),
     cmocka_unit_test(wsarecv_scatters_into_its_buffers),

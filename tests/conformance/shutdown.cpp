@@ -120,7 +120,7 @@ void shutting_down_receive_tells_the_peer_nothing(void**) // [shutdown/5]
     assert_wsa_fails(recv(pair.server, &byte, 1, 0), SOCKET_ERROR, WSAEWOULDBLOCK);
 }
 
-void a_pending_receive_outlives_the_shutdown_of_receive(void**) // [shutdown/6]
+void a_pending_receive_outlives_the_shutdown_of_receive(void**) // [shutdown/12]
 {
     const TcpPair pair = new_tcp_pair();
     const WSAEVENT event = new_event();
