@@ -3,6 +3,7 @@
 #include <cstddef>
 #include <cstring>
 #include <cwchar>
+#include <iterator>
 
 namespace ws2 {
 
@@ -22,8 +23,8 @@ struct CatalogRow {
 
 constexpr DWORD kStreamFlags = XP1_IFS_HANDLES | XP1_EXPEDITED_DATA | XP1_GRACEFUL_CLOSE
     | XP1_GUARANTEED_ORDER | XP1_GUARANTEED_DELIVERY;
-constexpr DWORD kDatagramFlags = XP1_IFS_HANDLES | XP1_SUPPORT_BROADCAST
-    | XP1_SUPPORT_MULTIPOINT | XP1_MESSAGE_ORIENTED | XP1_CONNECTIONLESS;
+constexpr DWORD kDatagramFlags = XP1_IFS_HANDLES | XP1_SUPPORT_BROADCAST | XP1_SUPPORT_MULTIPOINT
+    | XP1_MESSAGE_ORIENTED | XP1_CONNECTIONLESS;
 constexpr DWORD kMaxDatagram = 65507;
 
 constexpr CatalogRow kCatalog[] = {
@@ -40,6 +41,14 @@ constexpr CatalogRow kCatalog[] = {
     { AF_INET6, SOCK_RAW, 0, 1006, kDatagramFlags, PFL_MATCHES_PROTOCOL_ZERO | PFL_HIDDEN,
         kMaxDatagram, L"MSAFD Tcpip [RAW/IPv6]" },
 };
+
+static_assert(std::size(kCatalog) == kCatalogSize);
+
+// The base provider of the Microsoft stack, and of its IPv6 half.
+constexpr GUID kInetProvider
+    = { 0xe70f1aa0, 0xab8b, 0x11cf, { 0x8c, 0xa3, 0x00, 0x80, 0x5f, 0x48, 0xa1, 0x92 } };
+constexpr GUID kInet6Provider
+    = { 0xf9eab0c0, 0x26d4, 0x11d0, { 0xbb, 0xbf, 0x00, 0xaa, 0x00, 0x6c, 0x34, 0xe4 } };
 
 bool is_known_type(int type)
 {
@@ -95,13 +104,7 @@ WSAPROTOCOL_INFOW protocol_info(int family, int type, int protocol)
     const CatalogRow* row = find_row(family, type, type == SOCK_RAW ? 0 : protocol);
     info.dwServiceFlags1 = row ? row->service_flags : XP1_IFS_HANDLES;
     info.dwProviderFlags = row ? row->provider_flags : 0;
-    // The base provider of the Microsoft stack: {E70F1AA0-AB8B-11CF-8CA3-00805F48A192}, and for
-    // IPv6 {F9EAB0C0-26D4-11D0-BBBF-00AA006C34E4}.
-    static constexpr GUID kInet = { 0xe70f1aa0, 0xab8b, 0x11cf,
-        { 0x8c, 0xa3, 0x00, 0x80, 0x5f, 0x48, 0xa1, 0x92 } };
-    static constexpr GUID kInet6 = { 0xf9eab0c0, 0x26d4, 0x11d0,
-        { 0xbb, 0xbf, 0x00, 0xaa, 0x00, 0x6c, 0x34, 0xe4 } };
-    info.ProviderId = family == AF_INET6 ? kInet6 : kInet;
+    info.ProviderId = family == AF_INET6 ? kInet6Provider : kInetProvider;
     info.dwCatalogEntryId = row ? row->entry_id : 0;
     info.ProtocolChain.ChainLen = BASE_PROTOCOL;
     info.iVersion = 2;
@@ -119,6 +122,17 @@ WSAPROTOCOL_INFOW protocol_info(int family, int type, int protocol)
     return info;
 }
 
+WSAPROTOCOL_INFOW catalog_entry(unsigned index)
+{
+    const CatalogRow& row = kCatalog[index];
+    return protocol_info(row.family, row.type, row.protocol);
+}
+
+bool is_provider(const GUID& id)
+{
+    return IsEqualGUID(id, kInetProvider) || IsEqualGUID(id, kInet6Provider);
+}
+
 WSAPROTOCOL_INFOA ansi_protocol_info(const WSAPROTOCOL_INFOW& wide)
 {
     WSAPROTOCOL_INFOA info;
@@ -126,8 +140,8 @@ WSAPROTOCOL_INFOA ansi_protocol_info(const WSAPROTOCOL_INFOW& wide)
         offsetof(WSAPROTOCOL_INFOA, szProtocol) == offsetof(WSAPROTOCOL_INFOW, szProtocol));
     std::memcpy(&info, &wide, offsetof(WSAPROTOCOL_INFOA, szProtocol));
     std::memset(info.szProtocol, 0, sizeof(info.szProtocol));
-    WideCharToMultiByte(CP_ACP, 0, wide.szProtocol, -1, info.szProtocol,
-        sizeof(info.szProtocol), nullptr, nullptr);
+    WideCharToMultiByte(
+        CP_ACP, 0, wide.szProtocol, -1, info.szProtocol, sizeof(info.szProtocol), nullptr, nullptr);
     return info;
 }
 

@@ -15,6 +15,13 @@ WSAPROTOCOL_INFOW protocol_info(int family, int type, int protocol);
 /// The same entry with its name in the ANSI code page.
 WSAPROTOCOL_INFOA ansi_protocol_info(const WSAPROTOCOL_INFOW& wide);
 
+/// Number of catalog entries, hidden ones included, and each of them in order.
+constexpr unsigned kCatalogSize = 6;
+WSAPROTOCOL_INFOW catalog_entry(unsigned index);
+
+/// Is this the identifier of one of the base providers?
+bool is_provider(const GUID& id);
+
 /// Length in bytes of a family's socket addresses; 0 for an unknown family.
 int address_length(int family);
 

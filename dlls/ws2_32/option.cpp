@@ -67,9 +67,6 @@ static int get_option(Socket& socket, const OptionRow& row, OptionValue& value)
 {
     if (row.get)
         return row.get(socket, value);
-    if (!row.get_code && row.stored == StoredOption::kCount)
-        return WSAENOPROTOOPT;
-
     const unsigned room = value.length;
     if (row.length == OptionLength::kDword && room < sizeof(DWORD))
         return WSAEFAULT;
@@ -88,9 +85,6 @@ static int set_option(Socket& socket, const OptionRow& row, OptionValue& value)
 {
     if (row.set)
         return row.set(socket, value);
-    if (!row.set_code && row.stored == StoredOption::kCount)
-        return WSAENOPROTOOPT;
-
     DWORD data = 0;
     if (row.length == OptionLength::kDword && value.length < sizeof(data))
         return WSAEFAULT;
@@ -101,7 +95,7 @@ static int set_option(Socket& socket, const OptionRow& row, OptionValue& value)
     if (!guard::copy(&data, value.buffer, used))
         return WSAEFAULT;
     if (row.length == OptionLength::kBoolean || row.length == OptionLength::kOneByte)
-        data = data != 0; // Any other truth reads back as 1. [setsockopt/5]
+        data = data != 0; // Any other truth reads back as 1. [setsockopt/7]
     return set_value(socket, row, data);
 }
 
@@ -112,7 +106,7 @@ static int check_length(int level, int length)
     return level != SOL_SOCKET && length < 0 ? WSAENOBUFS : 0;
 }
 
-/// SO_OPENTYPE belongs to the thread; the socket is not looked at. [setsockopt/9]
+/// SO_OPENTYPE belongs to the thread; the socket is not looked at. [setsockopt/12]
 static int get_open_type(OptionValue& value)
 {
     const Thread* thread = Thread::current();
@@ -159,7 +153,7 @@ int WSAAPI getsockopt(SOCKET s, int level, int name, char* buffer, int* length)
     int error = 0;
     if (is_open_type(level, name))
         error = get_open_type(value);
-    else if (const OptionRow* row = find_option(*socket, level, name, error); row)
+    else if (const OptionRow* row = find_option(*socket, level, name, Direction::kGet, error); row)
         if (!(error = check_length(level, room)))
             error = get_option(*socket, *row, value);
     // Some options tell a buffer that was too short how much it takes. [getsockopt/3]
@@ -182,7 +176,7 @@ int WSAAPI setsockopt(SOCKET s, int level, int name, const char* buffer, int len
         return SOCKET_ERROR;
 
     int error = 0;
-    const OptionRow* row = find_option(*socket, level, name, error);
+    const OptionRow* row = find_option(*socket, level, name, Direction::kSet, error);
     if (!row)
         return fail(error);
     const bool takes_nothing = level == SOL_SOCKET && name == SO_UPDATE_CONNECT_CONTEXT;

@@ -49,10 +49,21 @@ struct OptionRow {
     DWORD initial;
 };
 
-/// Finds the row of an option. On failure null and the Winsock error: WSAEINVAL for a level the
-/// socket does not have, WSAENOPROTOOPT for an option nobody knows or (SOL_SOCKET, IPPROTO_TCP)
-/// this kind of socket does not have, WSAEINVAL for an IP option it does not have.
-const OptionRow* find_option(const Socket& socket, int level, int name, int& error);
+enum class Direction : bool { kGet, kSet };
+
+/// Does the option exist in this direction?
+inline bool has_direction(const OptionRow& row, Direction direction)
+{
+    if (row.stored != StoredOption::kCount)
+        return true;
+    return direction == Direction::kGet ? row.get || row.get_code : row.set || row.set_code;
+}
+
+/// Finds the row of an option in a direction. On failure null and the Winsock error: WSAEINVAL for
+/// a level the socket does not have, WSAENOPROTOOPT for an option nobody knows or (SOL_SOCKET,
+/// IPPROTO_TCP) this kind of socket does not have, WSAEINVAL for an IP option it does not have.
+const OptionRow* find_option(
+    const Socket& socket, int level, int name, Direction direction, int& error);
 
 /// Value of a stored option.
 DWORD stored_option(Socket& socket, StoredOption option, DWORD initial);

@@ -42,7 +42,7 @@ int get_mtu(Socket& socket, OptionValue& value)
     SOCKADDR_STORAGE peer;
     if (!NT_SUCCESS(afd_call(
             socket, afd::kIoctlGetPeerName, nullptr, 0, &peer, address_length(socket.family))))
-        return WSAENOTCONN; // [getsockopt/12]
+        return WSAENOTCONN; // [getsockopt/17]
     const DWORD mtu = mtu_towards(reinterpret_cast<SOCKADDR&>(peer));
     return mtu ? give_option(value, &mtu, sizeof(mtu)) : WSAENETUNREACH;
 }
@@ -55,7 +55,7 @@ int set_mtu_discover(Socket& socket, OptionValue& value)
     if (const int error = take_option(value, &state, sizeof(state)))
         return error;
     if (state == kNotSet || state > kProbe)
-        return WSAEINVAL; // [setsockopt/10]
+        return WSAEINVAL; // [setsockopt/19]
     const DWORD dont_fragment = state != kDont;
     const NTSTATUS status = afd_call(socket,
         socket.family == AF_INET6 ? afd::kIoctlSetIpv6DontFrag : afd::kIoctlSetIpDontFragment,
@@ -68,7 +68,7 @@ int set_mtu_discover(Socket& socket, OptionValue& value)
 
 int get_interface_list(Socket&, OptionValue&)
 {
-    return WSAEINVAL; // A list is there only once IP_ADD_IFLIST has made one. [getsockopt/13]
+    return WSAEINVAL; // A list is there only once IP_ADD_IFLIST has made one. [getsockopt/21]
 }
 
 int get_ipv6_only(Socket& socket, OptionValue& value)
@@ -97,7 +97,7 @@ int set_ipv6_only(Socket& socket, OptionValue& value)
         return 0;
     }
     if (socket.bound)
-        return WSAEINVAL; // [setsockopt/11]
+        return WSAEINVAL; // [setsockopt/17]
     const NTSTATUS status
         = afd_call(socket, afd::kIoctlSetIpv6V6Only, &only, sizeof(only), nullptr, 0);
     return NT_SUCCESS(status) ? 0 : option_error(status);

@@ -16,7 +16,7 @@ static int group_error(NTSTATUS status)
 }
 
 /// The interface of a request as the device wants it: an address. Windows also takes an interface
-/// index in the form 0.x.x.x. [setsockopt/12]
+/// index in the form 0.x.x.x. [setsockopt/18]
 static bool interface_by_address(IN_ADDR& address)
 {
     const ULONG host_order = __builtin_bswap32(address.s_addr);
@@ -30,7 +30,7 @@ static int change_membership(Socket& socket, ULONG code, IP_MREQ request)
     if (!interface_by_address(request.imr_interface))
         return WSAEADDRNOTAVAIL;
     const NTSTATUS status = afd_call(socket, code, &request, sizeof(request), nullptr, 0);
-    // Leaving a group the socket is not in. [setsockopt/13]
+    // Leaving a group the socket is not in. [setsockopt/18]
     if (code == afd::kIoctlSetIpDropMembership && status == STATUS_INVALID_PARAMETER)
         return WSAEADDRNOTAVAIL;
     return group_error(status);

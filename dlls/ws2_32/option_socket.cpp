@@ -31,12 +31,12 @@ int get_type(Socket& socket, OptionValue& value)
 
 int set_read_only_type(Socket& socket, OptionValue&)
 {
-    return socket.is_stream() ? WSAENOPROTOOPT : WSAEINVAL; // [setsockopt/6]
+    return socket.is_stream() ? WSAENOPROTOOPT : WSAEINVAL; // [setsockopt/8]
 }
 
 int refuse_low_water_mark(Socket&, OptionValue&)
 {
-    return WSAEINVAL; // [getsockopt/9]
+    return WSAEINVAL; // [getsockopt/10]
 }
 
 int get_group_id(Socket&, OptionValue& value)
@@ -152,7 +152,7 @@ int set_dont_linger(Socket& socket, OptionValue& value)
 int get_max_message_size(Socket& socket, OptionValue& value)
 {
     const WSAPROTOCOL_INFOW info = protocol_info(socket.family, socket.type, socket.protocol);
-    // A stream has no messages and so no limit of theirs. [getsockopt/10]
+    // A stream has no messages and so no limit of theirs. [getsockopt/13]
     return give_dword(value, socket.is_stream() ? 0xFFFFFFFF : info.dwMessageSize);
 }
 
@@ -171,7 +171,7 @@ int get_protocol_info_a(Socket& socket, OptionValue& value)
 
 int get_bsp_state(Socket& socket, OptionValue& value)
 {
-    // The structure, then room for two addresses; what is not known yet is null. [getsockopt/11]
+    // The structure, then room for two addresses; what is not known yet is null. [getsockopt/15]
     struct State {
         CSADDR_INFO info;
         char addresses[2 * sizeof(SOCKADDR_IN6)];

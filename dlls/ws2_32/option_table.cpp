@@ -226,19 +226,22 @@ static SocketKinds kind_of(const Socket& socket)
     }
 }
 
-/// Does the option exist for the socket's family? [getsockopt/7]
+/// Does the option exist for the socket's family? [getsockopt/20]
 static bool fits_family(const Socket& socket, int level, const OptionRow& row)
 {
     return level != IPPROTO_IPV6 || socket.family == AF_INET6 || row.name == IPV6_V6ONLY;
 }
 
-const OptionRow* find_option(const Socket& socket, int level, int name, int& error)
+const OptionRow* find_option(
+    const Socket& socket, int level, int name, Direction direction, int& error)
 {
     const std::span<const OptionRow> rows = rows_of_level(level);
     error = rows.empty() ? WSAEINVAL : WSAENOPROTOOPT;
     for (const OptionRow& row : rows) {
         if (row.name != name)
             continue;
+        if (!has_direction(row, direction))
+            return nullptr;
         const bool is_ip = level == IPPROTO_IP || level == IPPROTO_IPV6;
         if (!(row.kinds & kind_of(socket)) || !fits_family(socket, level, row)) {
             error = is_ip ? WSAEINVAL : WSAENOPROTOOPT;

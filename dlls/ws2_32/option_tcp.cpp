@@ -113,7 +113,7 @@ int set_keep_count(Socket& socket, OptionValue& value)
     if (const int error = take_option(value, &count, sizeof(count)))
         return error;
     if (!count || count > kMaxKeepCount)
-        return WSAEINVAL; // [setsockopt/8]
+        return WSAEINVAL; // [setsockopt/15]
     if (kernel::has_keepalive_options()) {
         if (const int error = set_dword(socket, afd::kIoctlSetTcpKeepCnt, count))
             return error;
