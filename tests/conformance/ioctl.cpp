@@ -1,9 +1,9 @@
 // WSAIoctl and ioctlsocket.
 
-#include <mstcpip.h>
-
 #include "option_checks.h"
 #include "sockets.h"
+
+#include <mstcpip.h>
 
 using namespace conformance;
 

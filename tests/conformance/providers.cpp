@@ -1,8 +1,8 @@
 // Transport and name space providers, and what Winsock 2 keeps in name only.
 
-#include <ws2spi.h>
-
 #include "sockets.h"
+
+#include <ws2spi.h>
 
 using namespace conformance;
 
