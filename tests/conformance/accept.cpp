@@ -36,7 +36,7 @@ SOCKET accept_on_condition(const Listener& listener, Condition& condition)
         reinterpret_cast<DWORD_PTR>(&condition));
 }
 
-void set_true(ULONG_PTR called)
+void CALLBACK set_true(ULONG_PTR called)
 {
     *reinterpret_cast<bool*>(called) = true;
 }

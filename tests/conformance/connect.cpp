@@ -27,7 +27,7 @@ int peer_error(SOCKET socket)
     return getpeername(socket, as_name(name), &length) ? WSAGetLastError() : 0;
 }
 
-void ignore_apc(ULONG_PTR called)
+void CALLBACK ignore_apc(ULONG_PTR called)
 {
     *reinterpret_cast<bool*>(called) = true;
 }
