@@ -47,6 +47,8 @@ template <typename Body> double measure(uint64_t count, Body body)
 struct Pair {
     double ours;
     double other;
+    double fastest_ours;
+    double fastest_other;
 };
 template <typename Ours, typename Other> Pair compare(uint64_t count, Ours ours, Other other)
 {
@@ -58,7 +60,9 @@ template <typename Ours, typename Other> Pair compare(uint64_t count, Ours ours,
         our_samples.push_back(sample(count, ours));
         other_samples.push_back(sample(count, other));
     }
-    return { median(our_samples), median(other_samples) };
+    return { median(our_samples), median(other_samples),
+        *std::min_element(our_samples.begin(), our_samples.end()),
+        *std::min_element(other_samples.begin(), other_samples.end()) };
 }
 
 inline void print(const char* name, double ns)
@@ -67,8 +71,9 @@ inline void print(const char* name, double ns)
 }
 inline void print(const char* name, Pair pair, const char* other)
 {
-    printf("%-44s %10.1f ns   %s %.1f ns   ratio %.2f\n", name, pair.ours, other, pair.other,
-        pair.ours / pair.other);
+    printf("%-44s %10.1f ns   %s %.1f ns   ratio %.2f   of the fastest samples %.2f\n", name,
+        pair.ours, other, pair.other, pair.ours / pair.other,
+        pair.fastest_ours / pair.fastest_other);
 }
 
 } // namespace bench_ke
