@@ -280,6 +280,9 @@ int complete(IoctlCall& call, NTSTATUS status)
     if (!completion_from_overlapped(call.overlapped, call.routine, completion))
         return WSAEFAULT;
     const NTSTATUS answer = complete_overlapped(*call.socket, completion, status, 0);
+    // The device leaves the event of a failure alone.
+    if (!NT_SUCCESS(status) && completion.event)
+        kernel::set_event(completion.event);
     return answer == status ? 0 : error_from_status(answer);
 }
 

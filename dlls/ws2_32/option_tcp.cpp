@@ -1,6 +1,8 @@
 // The special options of IPPROTO_TCP, and SO_KEEPALIVE, which they refine.
 #include "option_special.h"
 
+#include <algorithm>
+
 #include "afd_call.h"
 #include "catalog.h"
 #include "error.h"
@@ -15,6 +17,9 @@ constexpr DWORD kDefaultKeepIdle = 7200; // seconds
 constexpr DWORD kDefaultKeepInterval = 1; // seconds
 constexpr DWORD kDefaultKeepCount = 10;
 constexpr DWORD kMaxKeepCount = 255;
+// What Linux goes up to; the application reads back what it has set.
+constexpr DWORD kHostMaxKeepTime = 32767; // seconds
+constexpr DWORD kHostMaxKeepCount = 127;
 
 static int set_dword(Socket& socket, ULONG code, DWORD value)
 {
@@ -63,7 +68,7 @@ static int set_time(
     if (!seconds)
         return WSAEINVAL;
     if (kernel::has_keepalive_options()) {
-        if (const int error = set_dword(socket, code, seconds))
+        if (const int error = set_dword(socket, code, std::min(seconds, kHostMaxKeepTime)))
             return error;
         store_option(socket, option, initial, seconds);
         return 0;
@@ -115,7 +120,8 @@ int set_keep_count(Socket& socket, OptionValue& value)
     if (!count || count > kMaxKeepCount)
         return WSAEINVAL; // [setsockopt/15]
     if (kernel::has_keepalive_options()) {
-        if (const int error = set_dword(socket, afd::kIoctlSetTcpKeepCnt, count))
+        if (const int error
+            = set_dword(socket, afd::kIoctlSetTcpKeepCnt, std::min(count, kHostMaxKeepCount)))
             return error;
     }
     store_option(socket, StoredOption::kTcpKeepCnt, kDefaultKeepCount, count);
