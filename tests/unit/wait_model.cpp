@@ -335,7 +335,7 @@ void random_schedules_agree_with_the_model(void**)
 {
     const uint64_t first = unit::setting("NTKE_SEED", 1);
     const uint64_t rounds = unit::setting("NTKE_ROUNDS", 40'000);
-    print_message("seeds %llu to %llu, %u operations each\n",
+    print_message("# seeds %llu to %llu, %u operations each\n",
         static_cast<unsigned long long>(first), static_cast<unsigned long long>(first + rounds - 1),
         kOperations);
     for (uint64_t seed = first; seed < first + rounds; ++seed) {

@@ -95,7 +95,7 @@ void* stress(void* seed)
 void signals_are_conserved(void**)
 {
     const uint64_t seed = unit::setting("NTKE_SEED", 1);
-    print_message("seed %llu\n", static_cast<unsigned long long>(seed));
+    print_message("# seed %llu\n", static_cast<unsigned long long>(seed));
     for (uint32_t i = 0; i < kEvents; ++i)
         assert_status(ke::Event::create(kSynchronizationEvent, false, g_events[i]), STATUS_SUCCESS);
     pthread_t threads[kThreads];
