@@ -163,6 +163,8 @@ int receive_on_socket(SOCKET s, const ReceiveCall& call)
         return fail(WSAEINVAL);
     if (const int error = check_flags(*socket, call, flags))
         return fail(error);
+    if (is_unconnected_stream(*socket))
+        return fail(WSAENOTCONN);
     if (!socket->is_stream()) {
         if (call.from) {
             if (const int error = check_room_for_sender(*socket, call))

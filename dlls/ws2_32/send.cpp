@@ -72,6 +72,8 @@ int send_on_socket(SOCKET s, const SendCall& call)
         return fail(WSAEINVAL);
     if (const int error = check_flags(*socket, call.flags))
         return fail(error);
+    if (is_unconnected_stream(*socket))
+        return fail(WSAENOTCONN);
 
     SOCKADDR_STORAGE address;
     const bool to_address = call.to && !socket->is_stream(); // streams ignore it [sendto/1]

@@ -14,15 +14,20 @@ bool is_connected(Socket& socket)
 {
     if (socket.connected)
         return true;
-    if (!socket.connect_pending && !socket.shared)
-        return false;
     constexpr DWORD kNotConnected = 0xFFFFFFFF;
     DWORD seconds = kNotConnected;
     afd_call(socket, afd::kIoctlGetSoConnectTime, nullptr, 0, &seconds, sizeof(seconds));
     if (seconds == kNotConnected)
         return false;
-    note_transfer(socket);
+    socket.connected = true;
+    socket.connect_pending = false;
     return true;
+}
+
+bool is_unconnected_stream(Socket& socket)
+{
+    return socket.is_stream() && !socket.connected && !socket.connect_pending
+        && !is_connected(socket);
 }
 
 void note_transfer(Socket& socket)

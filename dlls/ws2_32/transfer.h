@@ -5,8 +5,12 @@
 
 namespace ws2 {
 
-/// Is this stream connected? Asks the kernel when a connect was left running, and notes the answer.
+/// Is this stream connected? Asks the kernel when this process does not know, and notes the answer.
 bool is_connected(Socket& socket);
+
+/// Is this a stream that nobody has connected or begun to connect? Transfers on it fail with
+/// WSAENOTCONN; the device would tell a reset, or wait.
+bool is_unconnected_stream(Socket& socket);
 
 /// Notes on the socket that data has passed: it is bound, and a running connect has succeeded.
 void note_transfer(Socket& socket);
