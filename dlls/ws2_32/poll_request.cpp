@@ -70,6 +70,15 @@ NTSTATUS PollRequest::issue(int64_t timeout)
     return status == STATUS_TIMEOUT ? STATUS_SUCCESS : status;
 }
 
+ULONG conditions_now(SOCKET socket, ULONG conditions)
+{
+    PollRequest request(1);
+    request.add(socket, conditions);
+    if (!NT_SUCCESS(request.issue(0)) || request.is_empty())
+        return 0;
+    return request.begin()->flags & conditions;
+}
+
 int64_t poll_timeout_from_milliseconds(int milliseconds)
 {
     return milliseconds < 0 ? afd::kPollForever : milliseconds * int64_t { -10000 };

@@ -41,6 +41,9 @@ private:
     size_t m_count = 0;
 };
 
+/// Which of `conditions` hold for one socket now? None when it cannot be polled.
+ULONG conditions_now(SOCKET socket, ULONG conditions);
+
 /// A time-out in milliseconds as the poll request wants it; negative means for ever.
 int64_t poll_timeout_from_milliseconds(int milliseconds);
 

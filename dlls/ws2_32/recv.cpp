@@ -7,6 +7,7 @@
 #include "extension.h"
 #include "guard.h"
 #include "name.h"
+#include "poll_request.h"
 #include "transfer.h"
 
 namespace ws2 {
@@ -74,14 +75,16 @@ bool is_end_of_stream_a_reset(SOCKET s, const Socket& received_on)
     SocketRef socket = find_known_socket(s);
     if (!socket || &*socket != &received_on)
         return false;
-    struct {
-        afd::PollHeader header { .timeout = 0, .count = 1, .exclusive = 0, .padding = {} };
-        afd::PollEntry entry;
-    } poll;
-    poll.entry = { .socket = s, .flags = afd::kPollAbort, .status = 0 };
-    return NT_SUCCESS(
-               afd_call(socket->handle, afd::kIoctlPoll, &poll, sizeof(poll), &poll, sizeof(poll)))
-        && poll.header.count == 1 && (poll.entry.flags & afd::kPollAbort);
+    return conditions_now(s, afd::kPollAbort) != 0;
+}
+
+/// Would a receive of urgent data wait although such a receive never does? [recv/15]
+bool lacks_urgent_data(SOCKET s, Socket& socket)
+{
+    int is_inline = 0;
+    afd_call(socket, afd::kIoctlGetSoOobInline, nullptr, 0, &is_inline, sizeof(is_inline));
+    // What is inline is refused by the device.
+    return !is_inline && !conditions_now(s, afd::kPollReceiveExpedited);
 }
 
 /// One receive of a blocking or non-blocking call. `received` is its byte count.
@@ -175,6 +178,8 @@ int receive_on_socket(SOCKET s, const ReceiveCall& call)
     }
     if (call.overlapped)
         return receive_overlapped(*socket, call, flags);
+    if ((flags & MSG_OOB) && !socket->nonblocking && lacks_urgent_data(s, *socket))
+        return fail(WSAEWOULDBLOCK);
 
     ULONG_PTR received = 0;
     DWORD result_flags = flags & (MSG_OOB | MSG_PEEK);
