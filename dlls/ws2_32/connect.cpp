@@ -77,8 +77,12 @@ static int connect_socket(SOCKET s, const sockaddr* name, int name_length)
         socket->bound = true;
         socket->connect_pending = false;
         socket->connected = address.ss_family != AF_UNSPEC;
+        ExclusiveGuard guard(socket->lock);
+        socket->option_error = 0; // [getsockopt/8]
     } else if (status == STATUS_DEVICE_NOT_READY) {
         socket->connect_pending = true;
+        ExclusiveGuard guard(socket->lock);
+        socket->connecting_to = { address, length };
     } else if (status == STATUS_ADDRESS_ALREADY_ASSOCIATED) {
         return fail(WSAEALREADY);
     } else if (!socket->connect_pending) {

@@ -6,6 +6,7 @@
 #include "error.h"
 #include "guard.h"
 #include "name.h"
+#include "poll_request.h"
 
 namespace ws2 {
 
@@ -103,6 +104,19 @@ int WSAAPI bind(SOCKET s, const sockaddr* name, int name_length)
     return result_from_status(status);
 }
 
+/// The address a socket is being connected to, unless that has failed: its peer's name as soon as
+/// connect was called. Wine 8.0's device does not tell it. [connect/15]
+static bool read_name_of_pending_connect(Socket& socket, SOCKADDR_STORAGE& address, int& length)
+{
+    const SOCKET s = socket_from_handle(socket.handle);
+    if (!socket.connect_pending || conditions_now(s, afd::kPollConnectFail))
+        return false;
+    SharedGuard guard(socket.lock);
+    address = socket.connecting_to.address;
+    length = socket.connecting_to.length;
+    return length != 0;
+}
+
 /// getsockname and getpeername: the state of the socket is looked at before the pointers.
 static int get_name(SOCKET s, ULONG code, sockaddr* name, int* name_length)
 {
@@ -111,7 +125,10 @@ static int get_name(SOCKET s, ULONG code, sockaddr* name, int* name_length)
         return SOCKET_ERROR;
     SOCKADDR_STORAGE address;
     int length;
-    const NTSTATUS status = query_name(*socket, code, address, length);
+    NTSTATUS status = query_name(*socket, code, address, length);
+    if (status == STATUS_INVALID_CONNECTION
+        && read_name_of_pending_connect(*socket, address, length))
+        status = STATUS_SUCCESS;
     if (!NT_SUCCESS(status))
         return fail(error_from_status(status));
     if (const int error = write_name(address, length, name, name_length))

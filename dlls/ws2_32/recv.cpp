@@ -60,6 +60,9 @@ DWORD* lasting_flags(DWORD flags)
 /// The device does not tell a receive that came too early from one that found nothing.
 NTSTATUS refine_status(Socket& socket, NTSTATUS status)
 {
+    // Nobody refuses a datagram; its port was unreachable. [recvfrom/10]
+    if (status == STATUS_CONNECTION_REFUSED && !socket.is_stream())
+        return STATUS_PORT_UNREACHABLE;
     if (status == STATUS_DEVICE_NOT_READY && socket.connect_pending && !is_connected(socket))
         return STATUS_INVALID_CONNECTION;
     return status;
@@ -186,6 +189,8 @@ int receive_on_socket(SOCKET s, const ReceiveCall& call)
     NTSTATUS status = flags & MSG_WAITALL
         ? receive_all(s, call, received)
         : receive_once(socket, call, call.buffers, call.count, result_flags, received);
+    if (status == STATUS_CONNECTION_REFUSED && !socket->is_stream() && !socket->reports_unreachable)
+        return receive_on_socket(s, call); // [recvfrom/11]
     WSABUF first;
     if (status == STATUS_SUCCESS && !received && socket->is_stream()
         && guard::read(call.buffers, first) && first.len && is_end_of_stream_a_reset(s, *socket))

@@ -100,6 +100,11 @@ int send_on_socket(SOCKET s, const SendCall& call)
     ULONG_PTR sent = 0;
     NTSTATUS status = afd_call_and_wait(
         socket, afd::kIoctlSendMsg, &params, sizeof(params), nullptr, 0, Alertable::kYes, &sent);
+    // An earlier datagram found no port: that is for a receive to tell, and this one goes out. The
+    // device answers so at once, with the socket's handle still held. [sendto/6]
+    if (status == STATUS_CONNECTION_REFUSED && !socket->is_stream())
+        status = afd_call_and_wait(socket, afd::kIoctlSendMsg, &params, sizeof(params), nullptr, 0,
+            Alertable::kYes, &sent);
     if (!NT_SUCCESS(status))
         return fail(error_from_status(refine_status(*socket, call, status)));
     note_transfer(*socket);

@@ -61,6 +61,7 @@ public:
     SrwLock lock;
     Name local_name;
     Name peer_name;
+    Name connecting_to; // of the connect that is pending
     OptionStore options; // options that never reach the kernel; guarded by `lock`
     /// What SO_ERROR tells until a connect succeeds; guarded by `lock`. [getsockopt/8]
     int option_error = 0;
