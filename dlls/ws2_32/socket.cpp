@@ -52,6 +52,8 @@ static SOCKET create_socket(int family, int type, int protocol, DWORD flags)
 // A protocol info made by WSADuplicateSocket carries the duplicated handle in two reserved members,
 // in the form Wine's own DLL uses, so that a process with either DLL can open it. Each opens once.
 constexpr DWORD kDuplicateMark = 0xFF00FF00;
+// Ours also carries the flags the socket was created with, in dwProviderReserved, under this bit.
+constexpr DWORD kFlagsGiven = 0x80000000;
 
 static bool is_duplicate(const WSAPROTOCOL_INFOW& info)
 {
@@ -60,14 +62,15 @@ static bool is_duplicate(const WSAPROTOCOL_INFOW& info)
 
 static SOCKET open_duplicate(const WSAPROTOCOL_INFOW& info)
 {
-    HANDLE handle = reinterpret_cast<HANDLE>(static_cast<ULONG_PTR>(info.dwServiceFlags3));
+    const SOCKET s = info.dwServiceFlags3;
+    const DWORD flags = info.dwProviderReserved & ~kFlagsGiven;
     // The kernel must agree that this is a socket; the answer also tells what kind.
-    SocketRef socket = find_socket(socket_from_handle(handle));
-    if (!socket)
+    if (!adopt_socket(s, info.dwProviderReserved & kFlagsGiven ? &flags : nullptr)) {
+        fail(WSAENOTSOCK);
         return INVALID_SOCKET;
-    socket->shared = true;
+    }
     succeed();
-    return socket_from_handle(handle);
+    return s;
 }
 
 } // namespace ws2
@@ -162,6 +165,7 @@ int WSAAPI WSADuplicateSocketW(SOCKET s, DWORD process_id, WSAPROTOCOL_INFOW* in
     } else {
         filled.dwServiceFlags3 = HandleToULong(duplicate);
         filled.dwServiceFlags4 = kDuplicateMark;
+        filled.dwProviderReserved = kFlagsGiven | socket->flags;
         guard::write(info, filled);
         socket->shared = true;
         socket->forget_names();

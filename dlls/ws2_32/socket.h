@@ -147,6 +147,11 @@ SocketRef find_socket(SOCKET socket);
 /// whether Winsock was started. Sets no error.
 SocketRef find_known_socket(SOCKET socket);
 
+/// Takes in a handle that the table does not know, if the kernel says that it is an AFD socket; null
+/// otherwise, or when memory is out. `flags` are the WSA_FLAG_* of its creation where they are known,
+/// else null: then the kernel is asked.
+SocketRef adopt_socket(SOCKET socket, const DWORD* flags);
+
 /// Puts a socket under its handle, replacing a stale one. From here the table owns the handle. Null
 /// when memory is out; the handle is then still the caller's.
 SocketRef insert_socket(HANDLE handle, int family, int type, int protocol, DWORD flags);

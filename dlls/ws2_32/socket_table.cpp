@@ -138,8 +138,18 @@ SocketRef find_known_socket(SOCKET socket)
     return slot ? SocketTable::reference(*slot) : SocketRef();
 }
 
-/// Asks the kernel about a handle that is not in the table.
-static SocketRef adopt_socket(SOCKET socket)
+/// The WSA_FLAG_* a handle of unknown origin was opened with, as far as the kernel tells them.
+static DWORD query_flags(HANDLE handle)
+{
+    ULONG mode = 0; // FileModeInformation: FILE_SYNCHRONOUS_IO_* of the handle
+    IO_STATUS_BLOCK iosb;
+    constexpr auto kFileModeInformation = static_cast<FILE_INFORMATION_CLASS>(16);
+    NtQueryInformationFile(handle, &iosb, &mode, sizeof(mode), kFileModeInformation);
+    const bool synchronous = mode & (FILE_SYNCHRONOUS_IO_ALERT | FILE_SYNCHRONOUS_IO_NONALERT);
+    return synchronous ? 0 : WSA_FLAG_OVERLAPPED;
+}
+
+SocketRef adopt_socket(SOCKET socket, const DWORD* flags)
 {
     // Pseudo handles and values no handle can have need no question.
     if (slot_index(socket) == 0 || slot_index(socket) >= kPages * kSlotsPerPage)
@@ -148,13 +158,8 @@ static SocketRef adopt_socket(SOCKET socket)
     afd::InfoResult info;
     if (!NT_SUCCESS(afd_call(handle, afd::kIoctlGetInfo, nullptr, 0, &info, sizeof(info))))
         return {};
-    ULONG mode = 0; // FileModeInformation: FILE_SYNCHRONOUS_IO_* of the handle
-    IO_STATUS_BLOCK iosb;
-    constexpr auto kFileModeInformation = static_cast<FILE_INFORMATION_CLASS>(16);
-    NtQueryInformationFile(handle, &iosb, &mode, sizeof(mode), kFileModeInformation);
-    const bool synchronous = mode & (FILE_SYNCHRONOUS_IO_ALERT | FILE_SYNCHRONOUS_IO_NONALERT);
-    SocketRef ref = insert_socket(handle, info.family, info.type, info.protocol,
-        synchronous ? 0 : WSA_FLAG_OVERLAPPED);
+    SocketRef ref = insert_socket(
+        handle, info.family, info.type, info.protocol, flags ? *flags : query_flags(handle));
     if (ref)
         ref->shared = true;
     return ref;
@@ -168,7 +173,7 @@ SocketRef find_socket(SOCKET socket)
     }
     if (SocketRef known = find_known_socket(socket))
         return known;
-    if (SocketRef adopted = adopt_socket(socket))
+    if (SocketRef adopted = adopt_socket(socket, nullptr))
         return adopted;
     fail(WSAENOTSOCK);
     return {};
