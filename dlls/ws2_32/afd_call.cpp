@@ -99,13 +99,13 @@ bool completion_from_overlapped(WSAOVERLAPPED* overlapped,
 
     completion = { .iosb = reinterpret_cast<IO_STATUS_BLOCK*>(overlapped) };
     if (routine) {
-        // The event is the application's to use. [overlapped/6]
+        // The event is the application's to use. [overlapped/17]
         completion.apc = call_completion_routine;
         completion.context = reinterpret_cast<void*>(routine);
         return true;
     }
     completion.event = event;
-    // An event with bit 0 set asks for no completion packet. [overlapped/5]
+    // An event with bit 0 set asks for no completion packet. [overlapped/21]
     if (!(reinterpret_cast<ULONG_PTR>(event) & 1))
         completion.context = overlapped;
     return true;

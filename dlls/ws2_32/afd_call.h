@@ -20,7 +20,7 @@ NTSTATUS afd_call(Socket& socket, ULONG code, const void* input, ULONG input_len
 
 enum class Alertable : bool {
     kNo,
-    kYes, // user APCs run while the call blocks, and the call goes on [overlapped/16]
+    kYes, // user APCs run while the call blocks, and the call goes on [overlapped/18]
 };
 
 /// A request that may pend, issued for a blocking call: waits for its end. The socket's handle is let

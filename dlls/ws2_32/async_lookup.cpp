@@ -185,7 +185,7 @@ static void CALLBACK run_lookup(TP_CALLBACK_INSTANCE*, void* context)
 }
 
 /// Starts a lookup. Returns its task, or null with an error. Arguments are not checked here; their
-/// errors come with the message. [WSAAsyncGetHostByName/2]
+/// errors come with the message. [WSAAsyncGetXByY/2]
 template <typename Lookup, typename... Arguments>
 static HANDLE start(const AsyncTarget& target, Arguments... arguments)
 {

@@ -32,7 +32,7 @@ static int read_peer_name(
     return 0;
 }
 
-/// Connects a datagram socket to a broadcast address, which needs no SO_BROADCAST. [connect/6]
+/// Connects a datagram socket to a broadcast address, which needs no SO_BROADCAST. [connect/18]
 static NTSTATUS connect_to_broadcast(SocketRef& socket, const void* request, ULONG length)
 {
     int allowed = 1;

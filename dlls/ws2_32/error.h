@@ -17,7 +17,7 @@ inline int fail(int error)
 }
 
 /// Returns 0 with the last error cleared, as a successful call on a socket leaves it.
-/// [overlapped/12]
+/// [send/1]
 inline int succeed()
 {
     SetLastError(0);

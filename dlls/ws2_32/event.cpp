@@ -11,7 +11,7 @@ using namespace ws2;
 
 /// What the array form of a wait refuses although the host's kernel would take it: the pseudo handles
 /// of the process and the thread, and for a wait for all the same object twice. Returns 0 or a Win32
-/// code. [WSAWaitForMultipleEvents/7] [WSAWaitForMultipleEvents/10]
+/// code. [WSAWaitForMultipleEvents/4] [WSAWaitForMultipleEvents/5]
 static DWORD check_wait_handles(const HANDLE* handles, DWORD count, bool wait_all)
 {
     constexpr ULONG_PTR kTagBits = 3; // mean nothing in a handle

@@ -16,7 +16,7 @@ static int error_of_event(const NetworkEventRow& row, const afd::GetEventsResult
             ? error_from_status(record.status[afd::kConnectFailBit])
             : 0;
     case FD_CLOSE:
-        // A reset is reported as an abort of the connection. [WSAEventSelect/F6]
+        // A reset is reported as an abort of the connection. [WSAEventSelect/59]
         if (record.flags & afd::kPollAbort)
             return WSAECONNABORTED;
         return error_from_status(record.status[afd::kDisconnectBit]);
@@ -37,7 +37,7 @@ int WSAAPI WSAEventSelect(SOCKET s, WSAEVENT event, long events)
     SocketRef socket = find_socket(s);
     if (!socket)
         return SOCKET_ERROR;
-    // A mask of nothing cancels, whatever the event handle is. [WSAEventSelect/4]
+    // A mask of nothing cancels, whatever the event handle is. [WSAEventSelect/5]
     const bool cancel = events == 0;
     if (!cancel && !event)
         return fail(WSAEINVAL);
@@ -56,7 +56,7 @@ int WSAAPI WSAEnumNetworkEvents(SOCKET s, WSAEVENT event, WSANETWORKEVENTS* even
     SocketRef socket = find_socket(s);
     if (!socket)
         return SOCKET_ERROR;
-    // Nothing may be cleared or reset when the answer cannot be given. [WSAEnumNetworkEvents/8]
+    // Nothing may be cleared or reset when the answer cannot be given. [WSAEnumNetworkEvents/3]
     if (!events || !guard::is_writable(events, sizeof(*events)))
         return fail(WSAEFAULT);
 
@@ -79,7 +79,7 @@ int WSAAPI WSAEnumNetworkEvents(SOCKET s, WSAEVENT event, WSANETWORKEVENTS* even
         if (!(record.flags & row.conditions))
             continue;
         found |= row.event;
-        // The codes of other events stay as the caller left them. [WSAEnumNetworkEvents/2]
+        // The codes of other events stay as the caller left them. [WSAEnumNetworkEvents/4]
         events->iErrorCode[row.bit] = error_of_event(row, record);
     }
     events->lNetworkEvents = found;

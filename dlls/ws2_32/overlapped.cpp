@@ -35,7 +35,7 @@ BOOL WSAAPI WSAGetOverlappedResult(
             status = STATUS_SUCCESS;
     }
     // The count of a truncated datagram is written although the call fails.
-    // [WSAGetOverlappedResult/7]
+    // [overlapped/13]
     if (!guard::write(transferred, static_cast<DWORD>(iosb->Information)))
         return fail(WSAEFAULT), FALSE;
     if (NT_SUCCESS(status) && flags && !guard::write(flags, DWORD { 0 }))

@@ -100,7 +100,7 @@ SOCKET WSAAPI WSASocketW(
         if (protocol == FROM_PROTOCOL_INFO || !protocol)
             protocol = given.iProtocol;
         if (family == FROM_PROTOCOL_INFO) {
-            fail(WSAEAFNOSUPPORT); // Not even the info says. [WSASocket/4]
+            fail(WSAEAFNOSUPPORT); // Not even the info says. [WSASocket/6]
             return INVALID_SOCKET;
         }
     }

@@ -22,7 +22,7 @@ bool is_bound(Socket& socket);
 void bind_implicitly(Socket& socket);
 
 /// The result of an overlapped call that the kernel answered with `status`. A call that is done at
-/// once writes its byte count, if asked to; a pending or failed one does not. [overlapped/9]
+/// once writes its byte count, if asked to; a pending or failed one does not. [overlapped/7]
 int finish_overlapped(NTSTATUS status, const WSAOVERLAPPED* overlapped, DWORD* count);
 
 } // namespace ws2
