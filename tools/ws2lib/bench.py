@@ -80,7 +80,7 @@ def _measure_all(args) -> dict:
         for name in names:
             if name == "native":
                 continue
-            fresh = cleanup.enter_context(wine.fresh_prefix(installation))
+            fresh = cleanup.enter_context(wine.fresh_prefix(installation, serve=False))
             prefixes[name] = BenchPrefix(CONFIGURATIONS[name], fresh, program)
             cleanup.callback(prefixes[name].stop)
             prefixes[name].start()

@@ -161,6 +161,13 @@ class Prefix:
         finally:
             self.stop()
 
+    def serve(self) -> None:
+        """Starts a server that stays until stop(). By itself a server ends with its last program, and a
+        program that starts in that moment is turned away."""
+        subprocess.run(self.wine.command(["wineserver", "-p"], self.folder), env=self.environment(),
+                       cwd=self.folder, timeout=60, check=False, stdin=subprocess.DEVNULL,
+                       stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
+
     def stop(self) -> None:
         """Ends every process of the prefix and its server, and waits until the registry is on disk."""
         env = self.environment()
@@ -193,6 +200,7 @@ class Prefix:
                         os.killpg(process.pid, signal.SIGKILL)
                     process.wait()
                     self.stop()
+                    self.serve()
             output.seek(0)
             text = output.read().decode(errors="replace").replace("\r\n", "\n")
         outcome = Outcome(code, text, time.monotonic() - start)
@@ -249,8 +257,9 @@ def copy_prefix(source: Path, destination: Path) -> None:
 
 
 @contextlib.contextmanager
-def fresh_prefix(wine: Wine, dll: str = "builtin"):
-    """A prefix of its own for one piece of work, gone with it. `dll` is "builtin" or "host"."""
+def fresh_prefix(wine: Wine, dll: str = "builtin", serve: bool = True):
+    """A prefix of its own for one piece of work, gone with it. `dll` is "builtin" or "host"; without
+    `serve` the caller sees to the server itself."""
     _remove_abandoned()
     holder = Path(tempfile.mkdtemp(prefix=f"fresh-{os.getpid()}-", dir=prefixes_folder()))
     prefix = Prefix(wine, holder / "prefix")
@@ -259,6 +268,8 @@ def fresh_prefix(wine: Wine, dll: str = "builtin"):
         if dll != "builtin":
             from . import prefix as installer  # pylint: disable=import-outside-toplevel
             installer.install(prefix.folder)
+        if serve:
+            prefix.serve()
         yield prefix
     finally:
         prefix.stop()
