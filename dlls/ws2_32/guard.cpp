@@ -20,6 +20,7 @@ EXCEPTION_DISPOSITION CDECL ws2_guard_handler(
     case STATUS_IN_PAGE_ERROR:
     case STATUS_GUARD_PAGE_VIOLATION:
     case STATUS_DATATYPE_MISALIGNMENT:
+    case STATUS_ILLEGAL_INSTRUCTION: // how some emulated processors tell a fault of the copy
         break;
     default:
         return ExceptionContinueSearch;
