@@ -14,7 +14,7 @@ CASE_LIMIT = 300
 
 def run(report: Report, wine: Wine, arch: str, dll: str) -> None:
     program = paths.test_program(arch, "conformance")
-    gaps = Gaps(expected_files(wine.version, arch, dll))
+    gaps = Gaps(expected_files(wine.version, arch, dll, arch == "i386" and wine.emulates_32bit))
     with fresh_prefix(wine, dll) as prefix:
         listing = prefix.run(program, "--list", timeout=CASE_LIMIT)
         groups = _names(listing.output)
@@ -28,10 +28,12 @@ def run(report: Report, wine: Wine, arch: str, dll: str) -> None:
         report.fail(name, f"is listed in {gaps.files[name].name}, but there is no such case")
 
 
-def expected_files(version: str, arch: str, dll: str) -> list[Path]:
-    """A side's gaps: those of the DLL, and those it has on this Wine or this architecture only."""
+def expected_files(version: str, arch: str, dll: str, emulated: bool = False) -> list[Path]:
+    """A side's gaps: those of the DLL, those it has on this Wine or this architecture only, and those
+    of the emulator in whose place a processor would do better."""
     folder = paths.ROOT / "tests" / "expected"
-    names = [f"{dll}.txt", f"{dll}-{version}.txt", f"{dll}-{arch}.txt", f"{dll}-{version}-{arch}.txt"]
+    names = [f"{dll}.txt", f"{dll}-{version}.txt", f"{dll}-{arch}.txt", f"{dll}-{version}-{arch}.txt",
+             *(["emulated.txt"] if emulated else [])]
     return [folder / name for name in names if (folder / name).is_file()]
 
 
