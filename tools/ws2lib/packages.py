@@ -7,13 +7,13 @@ from pathlib import Path
 
 from .ui import Failure, run_quietly, step
 
-# For each purpose: what must be there (a program, or a file when it holds a slash), and the Debian
-# package it comes in.
+# For each purpose: what must be there (a program, one of several names with a bar between them, or a
+# file when it begins with a slash), and the Debian package it comes in.
 NEEDED = {
     "build": {
         "x86_64-w64-mingw32-g++": "g++-mingw-w64-x86-64",
         "i686-w64-mingw32-g++": "g++-mingw-w64-i686",
-        "winebuild": "wine64-tools",
+        "winebuild|winebuild-stable": "wine64-tools",
         "meson": "meson",
         "ninja": "ninja-build",
     },
@@ -45,7 +45,7 @@ NEEDED = {
 def _is_there(needed: str) -> bool:
     if needed.startswith("/"):
         return any(Path("/").glob(needed[1:]))
-    return shutil.which(needed) is not None
+    return any(shutil.which(name) for name in needed.split("|"))
 
 
 def missing(*purposes: str) -> dict[str, str]:
