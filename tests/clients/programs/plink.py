@@ -4,6 +4,7 @@ source, built for Linux."""
 
 import concurrent.futures
 import contextlib
+import os
 import socket
 import subprocess
 import time
@@ -73,6 +74,8 @@ class _Suite:
         server = subprocess.Popen(
             [self.uppity, "--listen", str(port), "--hostkey", self.host_key, "--userkey", public,
              "--sessiondir", self.wine.scratch, "--deny-auth", "kbdint"],
+            # The server runs commands with the shell of its environment, and there may be none.
+            env=dict(os.environ, SHELL="/bin/sh"),
             stdin=subprocess.DEVNULL, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
         try:
             _wait_until_listening(port)
