@@ -1,0 +1,228 @@
+// The call table between the two halves of ntke: ws2_32.dll (PE code) and ntke.so (Linux code).
+//
+// ntke.so exports the table as `__wine_unix_call_funcs`; a call is an index in it and a pointer to
+// one of the blocks below. Every field has a fixed size, so the layout is the same for both
+// compilers. Linux code never calls back: what the PE side has to do on the host (set an event,
+// settle a connect) comes back in the block.
+//
+// Every call returns a status. kPassDown means "not mine, nothing has happened: ask the host".
+#pragma once
+
+#include <cstdint>
+
+#include "afd/params.h"
+
+namespace ntke {
+
+/// Changes with every change of this file; open refuses another one.
+constexpr uint32_t kInterfaceVersion = 1;
+
+/// STATUS_MORE_PROCESSING_REQUIRED: the request is the host's.
+constexpr int32_t kPassDown = static_cast<int32_t>(0xC0000016);
+
+enum Call : uint32_t {
+    kCallOpen, // OpenArgs
+    kCallAttach, // AttachArgs
+    kCallClose, // EndpointArgs
+    kCallRelease, // EndpointArgs
+    kCallSetState, // StateArgs
+    kCallReceive, // TransferArgs
+    kCallSend, // TransferArgs
+    kCallPoll, // PollArgs
+    kCallSelect, // SelectArgs
+    kCallGetEvents, // GetEventsArgs
+    kCallQuery, // QueryArgs
+    kCallHandOver, // HandOverArgs
+    kCallPump, // PumpArgs
+    kCallWakePump, // no block
+    kCallEventCreate, // EventArgs
+    kCallEventClose, // EventArgs
+    kCallEventSet, // EventArgs
+    kCallEventReset, // EventArgs
+    kCallEventWait, // EventWaitArgs
+    kCallEventConvert, // EventArgs
+    kCallStatistics, // StatisticsArgs
+    kCallCount,
+};
+
+/// An endpoint as the PE side holds it: a pointer that only the Linux side follows.
+using EndpointId = uint64_t;
+
+struct OpenArgs {
+    uint32_t version; // kInterfaceVersion
+    uint32_t wine_major; // of the host: 8, 10, ...
+};
+static_assert(sizeof(OpenArgs) == 8);
+
+/// What the PE side knows of a socket's state. Counterpart: the endpoint's type and state in AFD.
+enum class SocketState : uint32_t {
+    Unconnected, // a stream fresh from socket() or bind()
+    Connecting, // its non-blocking connect runs on the host
+    ConnectFailed, // StateArgs::status says why
+    Connected,
+    Listening,
+    Datagram, // or raw: connectionless for life
+};
+
+/// Facts about a socket that do not follow from its state.
+enum SocketFlags : uint32_t {
+    kSocketBound = 1, // datagram: has a local address
+    kSocketHasPeer = 2, // datagram: connected
+    kSocketConnected = 4, // stream: connected by connect(), not by accept()
+    kSocketOobInline = 8,
+    kSocketReceiveShutDown = 0x10,
+    kSocketSendShutDown = 0x20,
+};
+
+struct AttachArgs {
+    int32_t fd; // the endpoint's from the call on, whatever it returns
+    int32_t family; // Windows' constants
+    int32_t type;
+    int32_t protocol;
+    uint32_t state; // SocketState
+    uint32_t flags; // SocketFlags
+    EndpointId endpoint; // out: one reference of the caller's
+};
+static_assert(sizeof(AttachArgs) == 32);
+
+/// kCallClose lets go of the descriptor (no call on the endpoint may run), kCallRelease gives up the
+/// caller's reference.
+struct EndpointArgs {
+    EndpointId endpoint;
+    uint64_t signal; // out, kCallClose: host event handle that is no longer needed, 0 = none
+};
+static_assert(sizeof(EndpointArgs) == 16);
+
+struct StateArgs {
+    EndpointId endpoint;
+    uint32_t state; // SocketState
+    uint32_t flags; // SocketFlags
+    int32_t status; // ConnectFailed: NTSTATUS
+    uint32_t accepted; // connections the host has taken off a listener's queue since the last call
+    uint64_t signal; // out: host event to set, 0 = none
+};
+static_assert(sizeof(StateArgs) == 32);
+
+/// A buffer of the caller. Counterpart: WSABUF, with fixed sizes.
+struct Buffer {
+    uint64_t data;
+    uint64_t length; // bytes
+};
+
+/// kCallReceive and kCallSend. Never blocks longer than `patience`.
+struct TransferArgs {
+    EndpointId endpoint;
+    uint64_t buffers; // Buffer[], memory of the PE side
+    uint32_t count;
+    uint32_t flags; // MSG_OOB 1, MSG_PEEK 2
+    uint32_t patience; // microseconds to wait for data or room, 0 = none
+    uint32_t address_length; // in: bytes at `address`; out (receive): bytes of the sender's name
+    uint64_t address; // sockaddr with Windows' constants, 0 = none; memory of the PE side
+    uint64_t transferred; // out: bytes
+    uint64_t signal; // out: host event to set, 0 = none
+};
+static_assert(sizeof(TransferArgs) == 56);
+
+struct PollItem {
+    EndpointId endpoint;
+    uint32_t conditions; // afd::PollFlags asked for
+    uint32_t found; // out
+};
+static_assert(sizeof(PollItem) == 16);
+
+struct PollArgs {
+    uint64_t items; // PollItem[], memory of the PE side
+    uint32_t count;
+    uint32_t patience; // microseconds to wait when nothing is ready
+    uint32_t ready; // out: items with `found`
+    uint32_t padding;
+};
+static_assert(sizeof(PollArgs) == 24);
+
+struct SelectArgs {
+    EndpointId endpoint;
+    uint64_t event; // host event handle or handle of an emulated event; 0 with mask 0
+    uint32_t mask; // afd::PollFlags
+    uint32_t is_emulated; // `event` is an emulated event
+    uint64_t replaced; // out: host event handle that is no longer needed, 0 = none
+    uint64_t signal; // out: host event to set, 0 = none
+};
+static_assert(sizeof(SelectArgs) == 40);
+
+struct GetEventsArgs {
+    EndpointId endpoint;
+    afd::GetEventsResult result; // out
+};
+static_assert(sizeof(GetEventsArgs) == 64);
+
+enum Query : uint32_t {
+    kQueryReadable, // FIONREAD
+    kQueryAtMark, // SIOCATMARK, in Windows' sense
+};
+
+struct QueryArgs {
+    EndpointId endpoint;
+    uint32_t what; // Query
+    uint32_t value; // out
+};
+static_assert(sizeof(QueryArgs) == 16);
+
+/// Gives the event selection of an endpoint to the host: the record here stops.
+struct HandOverArgs {
+    EndpointId endpoint;
+    uint64_t event; // out: host event handle of the selection; the caller's from now on
+    uint64_t emulated_event; // out: handle of the emulated event of the selection
+    uint32_t mask; // out: afd::PollFlags
+    uint32_t pending; // out: recorded, not enumerated
+    uint32_t reported; // out: enumerated, not re-enabled
+    uint32_t padding;
+};
+static_assert(sizeof(HandOverArgs) == 40);
+
+/// kCallPump: waits in Linux until there is something to do for the PE side. Only one thread of a
+/// process makes this call.
+struct PumpArgs {
+    uint64_t signals; // uint64_t[capacity], memory of the PE side: host events to set
+    uint64_t settles; // EndpointId[capacity]: connects whose outcome the host knows by now; each with
+                      // a reference that the caller gives back with kCallRelease
+    uint32_t capacity;
+    uint32_t signal_count; // out
+    uint32_t settle_count; // out
+    uint32_t idle; // in: milliseconds after which to return with nothing, 0 = never
+};
+static_assert(sizeof(PumpArgs) == 32);
+
+/// Handles of emulated events begin here: above all handles of a host, below 32 bits.
+constexpr uint64_t kEmulatedEventBase = 0x50000000;
+/// A table has at most this many handles, multiples of 4.
+constexpr uint64_t kEmulatedEventEnd = kEmulatedEventBase + (uint64_t { 1 } << 26);
+
+/// The calls on one emulated event.
+struct EventArgs {
+    uint64_t event; // handle; out for kCallEventCreate
+    uint64_t host_event; // kCallEventConvert: in the host event that takes its place, out the one that
+                         // has (another thread may have been first). Others: out, the host event
+                         // the call must be made on, 0 = it is done.
+    uint32_t type; // EventType, kCallEventCreate
+    uint32_t signaled; // kCallEventConvert: out, the state the host event must get
+};
+static_assert(sizeof(EventArgs) == 24);
+
+/// Waits for emulated events. STATUS_OBJECT_TYPE_MISMATCH: one of them has been converted.
+struct EventWaitArgs {
+    uint64_t handles; // uint64_t[count]
+    uint32_t count;
+    uint32_t type; // WaitType
+    int64_t timeout; // 100 ns units as in NT: 0 tests, negative is relative; INT64_MAX for ever
+};
+static_assert(sizeof(EventWaitArgs) == 24);
+
+struct StatisticsArgs {
+    uint64_t pump_wakeups; // out
+    uint64_t signals; // out: events set by the record
+    uint64_t endpoints; // out: attached in all
+    uint64_t passed_down; // out: calls answered with kPassDown
+};
+static_assert(sizeof(StatisticsArgs) == 32);
+
+} // namespace ntke
