@@ -85,8 +85,8 @@ struct AttachArgs {
 };
 static_assert(sizeof(AttachArgs) == 32);
 
-/// kCallClose lets go of the descriptor (no call on the endpoint may run), kCallRelease gives up the
-/// caller's reference.
+/// kCallClose lets go of the descriptor (no call on the endpoint may run), kCallRelease gives up
+/// the caller's reference.
 struct EndpointArgs {
     EndpointId endpoint;
     uint64_t signal; // out, kCallClose: host event handle that is no longer needed, 0 = none
@@ -183,8 +183,8 @@ static_assert(sizeof(HandOverArgs) == 40);
 /// process makes this call.
 struct PumpArgs {
     uint64_t signals; // uint64_t[capacity], memory of the PE side: host events to set
-    uint64_t settles; // EndpointId[capacity]: connects whose outcome the host knows by now; each with
-                      // a reference that the caller gives back with kCallRelease
+    uint64_t settles; // EndpointId[capacity]: connects whose outcome the host knows by now; each
+                      // with a reference that the caller gives back with kCallRelease
     uint32_t capacity;
     uint32_t signal_count; // out
     uint32_t settle_count; // out
@@ -200,9 +200,9 @@ constexpr uint64_t kEmulatedEventEnd = kEmulatedEventBase + (uint64_t { 1 } << 2
 /// The calls on one emulated event.
 struct EventArgs {
     uint64_t event; // handle; out for kCallEventCreate
-    uint64_t host_event; // kCallEventConvert: in the host event that takes its place, out the one that
-                         // has (another thread may have been first). Others: out, the host event
-                         // the call must be made on, 0 = it is done.
+    uint64_t host_event; // kCallEventConvert: in the host event that takes its place, out the one
+                         // that has (another thread may have been first). Others: out, the host
+                         // event the call must be made on, 0 = it is done.
     uint32_t type; // EventType, kCallEventCreate
     uint32_t signaled; // kCallEventConvert: out, the state the host event must get
 };
