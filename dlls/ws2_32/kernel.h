@@ -69,6 +69,9 @@ inline NTSTATUS cancel(HANDLE file, IO_STATUS_BLOCK* request)
 /// `attributes` is OBJ_INHERIT or 0, `options` FILE_SYNCHRONOUS_IO_* or 0 for overlapped use.
 NTSTATUS open_afd(HANDLE* file, ULONG attributes, ULONG options);
 
+/// Wine's major version, 0 on any other host.
+int wine_major_version();
+
 /// Does the host reset the event of a get-events request itself, in one step with the record?
 bool get_events_resets_event();
 

@@ -3,6 +3,7 @@
 
 #include <cstring>
 
+#include "emulation.h"
 #include "error.h"
 #include "guard.h"
 #include "lock.h"
@@ -61,6 +62,7 @@ int WSAAPI WSAStartup(WORD wanted, WSADATA* data)
     if (!version)
         return WSAVERNOTSUPPORTED;
 
+    emulation::load(); // With no lock held: it loads a library.
     ExclusiveGuard guard(startup_lock);
     startup_count.fetch_add(1);
     return 0;
