@@ -93,11 +93,12 @@ struct AttachArgs {
     int32_t protocol;
     uint32_t state; // SocketState
     uint32_t flags; // SocketFlags
+    uint64_t handle; // of the socket on the host; only told back, by the pump
     EndpointId listener; // the accepted socket's, for the selection it takes over; 0 = none
     EndpointId endpoint; // out: one reference of the caller's
     HostEventPtr signal; // out: to set
 };
-static_assert(sizeof(AttachArgs) == 48);
+static_assert(sizeof(AttachArgs) == 56);
 
 /// kCallClose lets go of the descriptor (no call on the endpoint may run), kCallRelease gives up
 /// the caller's reference.
@@ -197,11 +198,15 @@ static_assert(sizeof(HandOverArgs) == 40);
 /// kCallPump: waits in Linux until there is something to do for the PE side. Only one thread of a
 /// process makes this call.
 constexpr uint32_t kPumpCapacity = 64;
+/// A connect whose outcome the host knows by now.
+struct Settle {
+    EndpointId endpoint; // a reference that kCallRelease gives up
+    uint64_t handle; // AttachArgs::handle
+};
 struct PumpArgs {
     HostEventPtr signals[kPumpCapacity]; // out: to set
     HostEventPtr released[kPumpCapacity]; // out: no longer needed
-    EndpointId settles[kPumpCapacity]; // out: connects whose outcome the host knows by now; each
-                                       // with a reference that kCallRelease gives up
+    Settle settles[kPumpCapacity]; // out
     uint32_t signal_count; // out
     uint32_t released_count; // out
     uint32_t settle_count; // out

@@ -28,6 +28,7 @@ NTSTATUS Endpoint::attach(const ntke::AttachArgs& args, ob::Ref<Endpoint>& endpo
     created->m_family = args.family;
     created->m_type = args.type;
     created->m_protocol = args.protocol;
+    created->m_host_handle = args.handle;
     created->m_flags = args.flags;
     created->m_state = static_cast<SocketState>(args.state);
     endpoint = std::move(created);
@@ -54,6 +55,10 @@ NTSTATUS Endpoint::receive(
 {
     *received = 0;
     NTSTATUS status = m_socket.receive(buffers, count, flags, from, received);
+    // Linux does not tell urgent data that is not there from a request that makes no sense.
+    // [recv/15]
+    if (status == STATUS_INVALID_PARAMETER && (flags & kMsgOob) && !has(ntke::kSocketOobInline))
+        status = STATUS_DEVICE_NOT_READY;
     // The end of a stream, or a reset of which the error has been read by somebody else: a
     // connection that is gone although we have not ended it was reset.
     if (status == STATUS_SUCCESS && !*received && is_stream() && !has(ntke::kSocketSendShutDown)

@@ -34,7 +34,8 @@ void settle_with_host(afd::Endpoint& endpoint)
     if (!t_pump || t_pump->settle_count == kPumpCapacity)
         return;
     endpoint.reference();
-    t_pump->settles[t_pump->settle_count++] = reinterpret_cast<EndpointId>(&endpoint);
+    t_pump->settles[t_pump->settle_count++]
+        = { reinterpret_cast<EndpointId>(&endpoint), endpoint.host_handle() };
 }
 
 NTSTATUS open(void* block)
@@ -108,7 +109,7 @@ NTSTATUS receive(void* block)
     afd::Endpoint& endpoint = endpoint_from(args.endpoint);
     const auto* buffers = reinterpret_cast<const Buffer*>(args.buffers);
     // Reading nothing waits for data and leaves it: the host's business.
-    if (!endpoint.can_transfer() || !total_length(buffers, args.count))
+    if (!endpoint.can_receive() || !total_length(buffers, args.count))
         return kPassDown;
     const HostWork work;
     afd::Address from;
@@ -137,7 +138,7 @@ NTSTATUS send(void* block)
     const auto* buffers = reinterpret_cast<const Buffer*>(args.buffers);
     const uint64_t total = total_length(buffers, args.count);
     // Sending nothing on a stream asks whether there is room: the host's business.
-    if (!endpoint.can_transfer() || (!total && endpoint.is_stream()))
+    if (!endpoint.can_send() || (!total && endpoint.is_stream()))
         return kPassDown;
     const HostWork work;
     afd::Address to;
