@@ -34,10 +34,20 @@ inline NTSTATUS reset_event(HANDLE event)
     return NtResetEvent(event, nullptr);
 }
 
+/// Is it an event? Errors: STATUS_INVALID_HANDLE, STATUS_OBJECT_TYPE_MISMATCH, STATUS_ACCESS_DENIED.
+inline NTSTATUS check_event(HANDLE event)
+{
+    ULONG state[2]; // EventBasicInformation
+    return NtQueryEvent(event, 0, state, sizeof(state), nullptr);
+}
+
 inline NTSTATUS close(HANDLE handle)
 {
     return NtClose(handle);
 }
+
+/// A time-out for tests.
+inline const LARGE_INTEGER kNoWait {};
 
 /// `timeout` in 100 ns units, negative is relative, null is for ever.
 inline NTSTATUS wait(HANDLE handle, bool alertable, const LARGE_INTEGER* timeout = nullptr)
@@ -45,7 +55,7 @@ inline NTSTATUS wait(HANDLE handle, bool alertable, const LARGE_INTEGER* timeout
     return NtWaitForSingleObject(handle, alertable, const_cast<LARGE_INTEGER*>(timeout));
 }
 
-inline NTSTATUS wait_multiple(ULONG count, const HANDLE* handles, WaitType type, bool alertable,
+inline NTSTATUS wait_multiple(ULONG count, HANDLE* handles, WaitType type, bool alertable,
     const LARGE_INTEGER* timeout)
 {
     return NtWaitForMultipleObjects(count, handles, type, alertable, timeout);

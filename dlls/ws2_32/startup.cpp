@@ -8,6 +8,7 @@
 #include "guard.h"
 #include "lock.h"
 #include "socket.h"
+#include "statistics.h"
 
 namespace ws2 {
 
@@ -62,6 +63,7 @@ int WSAAPI WSAStartup(WORD wanted, WSADATA* data)
     if (!version)
         return WSAVERNOTSUPPORTED;
 
+    statistics::start();
     emulation::load(); // With no lock held: it loads a library.
     ExclusiveGuard guard(startup_lock);
     startup_count.fetch_add(1);

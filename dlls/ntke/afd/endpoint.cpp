@@ -10,6 +10,11 @@ namespace {
 constexpr uint32_t kMsgOob = 1;
 constexpr uint32_t kMsgPeek = 2;
 
+constexpr uint32_t bits_if(bool condition, uint32_t bits)
+{
+    return condition ? bits : 0;
+}
+
 } // namespace
 
 Endpoint::Endpoint(Mode mode)
@@ -117,11 +122,11 @@ uint32_t Endpoint::conditions_from_ready(uint32_t ready) const
 {
     switch (state()) {
     case SocketState::Listening:
-        return ready & kReadyIn ? kPollAccept : 0;
+        return bits_if(ready & kReadyIn, kPollAccept);
     case SocketState::Datagram:
         // An error waits for the next receive. [recvfrom/10]
-        return (ready & (kReadyIn | kReadyError) ? kPollReceive : 0)
-            | (ready & kReadyOut ? kPollSend : 0);
+        return bits_if(ready & (kReadyIn | kReadyError), kPollReceive)
+            | bits_if(ready & kReadyOut, kPollSend);
     case SocketState::ConnectFailed:
         return kPollConnectFail;
     case SocketState::Connected:
