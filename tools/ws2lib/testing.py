@@ -30,7 +30,7 @@ kernel or Wine what a side of the same suite does.
 The last line is `N passed, N failed, N skipped`. Known gaps (tests/expected) count as skipped.
 
 examples:
-  ws2 test                                  everything
+  ws2 test                                  all but those
   ws2 test --side host                      only our DLL's conformance
   ws2 test --side 'host*' --side native     several; patterns are allowed
   ws2 test --long                           with the long form of the stress programs
