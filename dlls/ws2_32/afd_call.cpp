@@ -113,6 +113,8 @@ NTSTATUS afd_call_and_wait(SocketRef& socket, ULONG code, const void* input, ULO
     }
     if (is_send)
         socket->blocking_sends.fetch_sub(1);
+    if (is_send && status == STATUS_DEVICE_NOT_READY)
+        filter::note_send_without_room(*socket);
     if (information)
         *information = rest.sent + iosb.Information;
     return status;

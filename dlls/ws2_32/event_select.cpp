@@ -48,7 +48,7 @@ static NTSTATUS take_record(Socket& socket, WSAEVENT event, afd::GetEventsResult
     status = afd_call(socket.handle, afd::kIoctlGetEvents, is_emulated ? nullptr : event, 0, &record,
         sizeof(record));
     if (NT_SUCCESS(status))
-        filter::add_carried(socket, record);
+        filter::continue_record(socket, record);
     return status;
 }
 

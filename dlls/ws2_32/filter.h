@@ -33,9 +33,10 @@ struct FilterState {
     std::atomic<uint32_t> told_state { 0 }; // what the endpoint was last told
     std::atomic<bool> host_nonblocking { false }; // the host knows of the non-blocking mode
     WSAEVENT emulated_event = nullptr; // of the selection; guarded by lock
-    // Pending events that the host does not know of since it was handed the selection. Guarded by
-    // lock.
+    // After the selection has been handed to the host: what was pending and the host does not know of,
+    // and what was told already and the host would tell once more. Guarded by lock.
     afd::GetEventsResult carried {};
+    ULONG withheld = 0;
 };
 
 namespace filter {
@@ -84,8 +85,10 @@ bool select(Socket& socket, WSAEVENT event, ULONG mask, NTSTATUS& status);
 bool keeps_record(Socket& socket);
 /// Takes the record; only where keeps_record.
 void take_events(Socket& socket, afd::GetEventsResult& result);
-/// Adds to a record of the host what was pending when it took over.
-void add_carried(Socket& socket, afd::GetEventsResult& result);
+/// Makes a record of the host what it would be if the host had kept it from the start.
+void continue_record(Socket& socket, afd::GetEventsResult& result);
+/// A send on the host had no room: FD_WRITE may be told again.
+void note_send_without_room(Socket& socket);
 /// WSAAsyncSelect is about to be told to the host.
 void before_message_select(Socket& socket, bool cancels);
 /// Gives the socket to the host, with its selection. `why` is for the trace.
