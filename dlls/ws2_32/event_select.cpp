@@ -81,6 +81,7 @@ int WSAAPI WSAEventSelect(SOCKET s, WSAEVENT event, long events)
     if (NT_SUCCESS(status)) {
         socket->nonblocking = true;
         socket->filter.host_nonblocking = true;
+        socket->filter.mask = params.mask;
     }
     return result_from_status(status);
 }

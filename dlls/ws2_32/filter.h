@@ -28,7 +28,7 @@ struct FilterState {
     std::atomic<bool> host_reads { false }; // an overlapped receive has been left to the host
     std::atomic<bool> host_writes { false }; // an overlapped send has been
     std::atomic<bool> message_selected { false }; // WSAAsyncSelect: the host's record needs to see all
-    std::atomic<ULONG> mask { 0 }; // conditions selected here
+    std::atomic<ULONG> mask { 0 }; // conditions selected, since has_record on either side
     std::atomic<bool> has_record { false }; // a selection has been made here
     std::atomic<uint32_t> told_state { 0 }; // what the endpoint was last told
     std::atomic<bool> host_nonblocking { false }; // the host knows of the non-blocking mode
@@ -87,8 +87,9 @@ bool keeps_record(Socket& socket);
 void take_events(Socket& socket, afd::GetEventsResult& result);
 /// Makes a record of the host what it would be if the host had kept it from the start.
 void continue_record(Socket& socket, afd::GetEventsResult& result);
-/// A send on the host had no room: FD_WRITE may be told again.
-void note_send_without_room(Socket& socket);
+/// A request on the host has re-enabled conditions there: what was carried or withheld of them does not
+/// count any more.
+void note_re_enabled(Socket& socket, ULONG conditions);
 /// WSAAsyncSelect is about to be told to the host.
 void before_message_select(Socket& socket, bool cancels);
 /// Gives the socket to the host, with its selection. `why` is for the trace.

@@ -103,21 +103,23 @@ void continue_record(Socket& socket, afd::GetEventsResult& result)
         return;
     ExclusiveGuard guard(state.lock);
     result.flags &= ~state.withheld;
+    const ULONG carried = state.carried.flags & state.mask;
     for (size_t bit = 0; bit < ARRAYSIZE(result.status); ++bit) {
-        if ((state.carried.flags & ~result.flags) & (1u << bit))
+        if ((carried & ~result.flags) & (1u << bit))
             result.status[bit] = state.carried.status[bit];
     }
-    result.flags |= state.carried.flags;
-    state.carried.flags = 0;
+    result.flags |= carried;
+    state.carried.flags &= ~carried;
 }
 
-void note_send_without_room(Socket& socket)
+void note_re_enabled(Socket& socket, ULONG conditions)
 {
     FilterState& state = socket.filter;
     if (!state.is_host || !state.has_record)
         return;
     ExclusiveGuard guard(state.lock);
-    state.withheld &= ~ULONG { afd::kPollSend };
+    state.withheld &= ~conditions;
+    state.carried.flags &= ~conditions;
 }
 
 void before_message_select(Socket& socket, bool cancels)
@@ -187,7 +189,6 @@ void hand_over(Socket& socket, const char* why)
         event = emulated_event::host_handle(state.emulated_event);
     if (args.mask && event)
         continue_on_host(state, socket.handle, event, args);
-    state.mask = 0;
     state.host_nonblocking = true;
     host_event::release(args.event);
     host_event::release(args.released);

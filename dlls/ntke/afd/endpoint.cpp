@@ -73,9 +73,7 @@ NTSTATUS Endpoint::receive(
     if (!m_is_recording.load(std::memory_order_acquire) || status == STATUS_ACCESS_VIOLATION)
         return status;
 
-    size_t asked = 0;
-    for (uint32_t i = 0; i < count; ++i)
-        asked += buffers[i].length;
+    const uint64_t asked = total_length(buffers, count);
     // A stream that gave less than was asked for is empty; what comes now is told by the pump.
     const bool is_drained
         = is_stream() && !(flags & (kMsgOob | kMsgPeek)) && (*received < asked || status != 0);
@@ -89,7 +87,13 @@ NTSTATUS Endpoint::send(
     const ntke::Buffer* buffers, uint32_t count, uint32_t flags, const Address* to, size_t* sent)
 {
     *sent = 0;
-    NTSTATUS status = m_socket.send(buffers, count, flags, to, sent);
+    NTSTATUS status;
+    if (is_stream() && !total_length(buffers, count)) {
+        // Asks whether there is room. [WSAEventSelect/39]
+        status = m_socket.ready_now() & kReadyOut ? STATUS_SUCCESS : STATUS_DEVICE_NOT_READY;
+    } else {
+        status = m_socket.send(buffers, count, flags, to, sent);
+    }
     // The port of an earlier datagram was unreachable. That is for the next receive to tell; this
     // datagram has not been sent yet. [sendto/6]
     if (status == STATUS_CONNECTION_REFUSED && !is_stream())
