@@ -110,7 +110,7 @@ void cancel_ex_reaches_operations_of_other_threads(void**) // [overlapped/44]
         const int result = WSARecv(pair.server, &receive->buffer, 1, nullptr, &receive->flags,
             &receive->overlapped, nullptr);
         SetEvent(started);
-        WaitForSingleObject(leave, kHangLimit); // Its end would cancel the operation too.
+        WSAWaitForMultipleEvents(1, &leave, FALSE, kHangLimit, FALSE); // Its end would cancel the operation too.
         return result;
     });
     assert_becomes_signaled(started);

@@ -17,6 +17,7 @@ Builds everything and runs every test. A side is one thing that is tested:
 
   tools                    this command itself, above all `prefix install` and `remove`
   native                   the kernel object emulation as Linux code, also under sanitizers
+  emulated                 the conformance suite on ntke with events that live in the process
   ntke, host, builtin      the conformance suite with the machine's Wine: our DLL on ntke, our DLL on
                            Wine's server, Wine's own DLL
   demo                     the demo of `ws2 run`, on both kernels, and how our DLL chooses between them
@@ -253,6 +254,7 @@ SIDES = {
     "tools": _tools,
     "native": _native,
     "ntke": _conformance("ntke"),
+    "emulated": _conformance("emulated"),
     "host": _conformance("host"),
     "builtin": _conformance("builtin"),
     "demo": _demo,
