@@ -49,46 +49,72 @@ ob::Ref<ke::Event> Endpoint::close_socket()
 
 // --- Transfers
 
-NTSTATUS Endpoint::receive(
+NTSTATUS Endpoint::receive_unrecorded(
     const ntke::Buffer* buffers, uint32_t count, uint32_t flags, Address* from, size_t* received)
 {
     *received = 0;
-    NTSTATUS status = m_socket.receive(buffers, count, flags, from, received);
+    const NTSTATUS status = m_socket.receive(buffers, count, flags, from, received);
     // The end of a stream, or a reset of which the error has been read by somebody else: a
     // connection that is gone although we have not ended it was reset.
     if (status == STATUS_SUCCESS && !*received && is_stream() && !has(ntke::kSocketSendShutDown)
         && m_socket.tcp_state().link == LinkState::Dead)
-        status = STATUS_CONNECTION_RESET;
+        return STATUS_CONNECTION_RESET;
+    return status;
+}
+
+NTSTATUS Endpoint::send_unrecorded(
+    const ntke::Buffer* buffers, uint32_t count, uint32_t flags, const Address* to, size_t* sent)
+{
+    *sent = 0;
+    const NTSTATUS status = m_socket.send(buffers, count, flags, to, sent);
+    // The port of an earlier datagram was unreachable. That is for the next receive to tell; this
+    // datagram has not been sent yet. [sendto/6]
+    if (status == STATUS_CONNECTION_REFUSED && !is_stream())
+        return m_socket.send(buffers, count, flags, to, sent);
+    return status;
+}
+
+void Endpoint::note_receive(uint32_t flags, size_t asked, size_t received, NTSTATUS status)
+{
     // A receive that could not begin re-enables nothing. [WSAEventSelect/49]
     if (!m_is_recording.load(std::memory_order_acquire) || status == STATUS_ACCESS_VIOLATION)
-        return status;
-
-    size_t asked = 0;
-    for (uint32_t i = 0; i < count; ++i)
-        asked += buffers[i].length;
+        return;
     // A stream that gave less than was asked for is empty; what comes now is told by the pump.
     const bool is_drained
-        = is_stream() && !(flags & (kMsgOob | kMsgPeek)) && (*received < asked || status != 0);
+        = is_stream() && !(flags & (kMsgOob | kMsgPeek)) && (received < asked || status != 0);
     Signal signal;
     ke::LockGuard guard(m_lock);
     re_enable(flags & kMsgOob ? kPollReceiveExpedited : kPollReceive, !is_drained, signal);
+}
+
+void Endpoint::note_full()
+{
+    if (!m_is_recording.load(std::memory_order_acquire))
+        return;
+    Signal signal;
+    ke::LockGuard guard(m_lock);
+    re_enable(kPollSend, true, signal);
+}
+
+NTSTATUS Endpoint::receive(
+    const ntke::Buffer* buffers, uint32_t count, uint32_t flags, Address* from, size_t* received)
+{
+    const NTSTATUS status = receive_unrecorded(buffers, count, flags, from, received);
+    if (!m_is_recording.load(std::memory_order_acquire))
+        return status;
+    size_t asked = 0;
+    for (uint32_t i = 0; i < count; ++i)
+        asked += buffers[i].length;
+    note_receive(flags, asked, *received, status);
     return status;
 }
 
 NTSTATUS Endpoint::send(
     const ntke::Buffer* buffers, uint32_t count, uint32_t flags, const Address* to, size_t* sent)
 {
-    *sent = 0;
-    NTSTATUS status = m_socket.send(buffers, count, flags, to, sent);
-    // The port of an earlier datagram was unreachable. That is for the next receive to tell; this
-    // datagram has not been sent yet. [sendto/6]
-    if (status == STATUS_CONNECTION_REFUSED && !is_stream())
-        status = m_socket.send(buffers, count, flags, to, sent);
-    if (status == STATUS_DEVICE_NOT_READY && m_is_recording.load(std::memory_order_acquire)) {
-        Signal signal;
-        ke::LockGuard guard(m_lock);
-        re_enable(kPollSend, true, signal); // [WSAEventSelect/38]
-    }
+    const NTSTATUS status = send_unrecorded(buffers, count, flags, to, sent);
+    if (status == STATUS_DEVICE_NOT_READY)
+        note_full();
     return status;
 }
 
@@ -112,11 +138,11 @@ uint32_t Endpoint::conditions_from_ready(uint32_t ready) const
 {
     switch (state()) {
     case SocketState::Listening:
-        return ready & kReadyIn ? kPollAccept : 0;
+        return ready & kReadyIn ? kPollAccept : 0u;
     case SocketState::Datagram:
         // An error waits for the next receive. [recvfrom/10]
-        return (ready & (kReadyIn | kReadyError) ? kPollReceive : 0)
-            | (ready & kReadyOut ? kPollSend : 0);
+        return (ready & (kReadyIn | kReadyError) ? kPollReceive : 0u)
+            | (ready & kReadyOut ? kPollSend : 0u);
     case SocketState::ConnectFailed:
         return kPollConnectFail;
     case SocketState::Connected:
@@ -193,7 +219,7 @@ void Endpoint::refresh(Signal& signal)
         || (now == SocketState::Datagram && !has(ntke::kSocketBound)))
         return; // [WSAEventSelect/19] [WSAEventSelect/65]
     const uint32_t ready = m_socket.ready_now();
-    const uint32_t conditions = conditions_from_ready(ready);
+    const uint32_t conditions = conditions_from_ready(ready) & ~claimed_conditions();
     if (now == SocketState::Listening) {
         const uint64_t arrived = m_connections_accepted + m_socket.tcp_state().queued_connections;
         const bool is_new = arrived > m_connections_seen;
@@ -228,11 +254,20 @@ void Endpoint::on_ready(uint32_t ready)
 
 NTSTATUS Endpoint::watch()
 {
-    if (m_is_watched)
-        return STATUS_SUCCESS;
-    const NTSTATUS status = Pump::instance().watch(*this);
-    m_is_watched = NT_SUCCESS(status);
-    return status;
+    if (!m_is_watched) {
+        const NTSTATUS status = Pump::instance().watch(*this);
+        m_is_watched = NT_SUCCESS(status);
+        return status;
+    }
+    if (std::exchange(m_is_muted, false))
+        Pump::instance().unmute(*this);
+    return STATUS_SUCCESS;
+}
+
+void Endpoint::mute()
+{
+    if (m_is_watched && !std::exchange(m_is_muted, true))
+        Pump::instance().mute(*this);
 }
 
 NTSTATUS Endpoint::select(ob::Ref<ke::Event> event, uint32_t mask, ob::Ref<ke::Event>& replaced)
@@ -242,14 +277,11 @@ NTSTATUS Endpoint::select(ob::Ref<ke::Event> event, uint32_t mask, ob::Ref<ke::E
     if (m_is_closed)
         return STATUS_INVALID_HANDLE;
     if (mask) {
-        const bool was_muted = m_is_watched && !m_record.mask();
         if (const NTSTATUS status = watch(); !NT_SUCCESS(status))
             return status;
-        if (was_muted)
-            Pump::instance().unmute(*this);
         m_is_recording.store(true, std::memory_order_release);
-    } else if (m_record.mask()) {
-        Pump::instance().mute(*this); // what arrives meanwhile shows at the next selection
+    } else if (m_record.mask() && !is_busy()) {
+        mute(); // what arrives meanwhile shows at the next selection
     }
     replaced = std::exchange(m_event, std::move(event));
     if (m_record.select(mask))
@@ -259,14 +291,16 @@ NTSTATUS Endpoint::select(ob::Ref<ke::Event> event, uint32_t mask, ob::Ref<ke::E
     return STATUS_SUCCESS;
 }
 
-void Endpoint::take_events(GetEventsResult& result)
+void Endpoint::take_events(GetEventsResult& result, ke::Event* to_reset)
 {
     Signal signal;
+    signal.mute(); // what is found just now is told just now
     ke::LockGuard guard(m_lock);
+    if (to_reset)
+        to_reset->reset();
     if (m_record.mask())
         refresh(signal);
     m_record.take(result);
-    signal.drop(); // what was found just now is told just now
 }
 
 Endpoint::Selection Endpoint::hand_over()
@@ -276,8 +310,8 @@ Endpoint::Selection Endpoint::hand_over()
         m_record.reported() };
     m_record = EventRecord();
     m_is_recording.store(false, std::memory_order_release);
-    if (m_is_watched && selection.mask)
-        Pump::instance().mute(*this);
+    if (selection.mask)
+        mute();
     return selection;
 }
 
@@ -320,6 +354,7 @@ void Endpoint::enter_state(SocketState state, NTSTATUS status, uint32_t re_enabl
     if (before != state && state == SocketState::Connecting) {
         m_record.re_enable(kPollConnect | kPollConnectFail | kPollSend); // [WSAEventSelect/34]
         // The outcome may have been there before the state was: have it told once more.
+        m_is_muted = false;
         if (m_is_watched)
             Pump::instance().unmute(*this);
         return;
@@ -343,6 +378,7 @@ void Endpoint::settle_connect(uint32_t ready, Signal& signal)
         return;
     }
     const NTSTATUS status = m_socket.take_error();
+    m_connect_status = status;
     if (NT_SUCCESS(status))
         m_flags.fetch_or(ntke::kSocketConnected, std::memory_order_relaxed);
     enter_state(NT_SUCCESS(status) ? SocketState::Connected : SocketState::ConnectFailed, status, 0,

@@ -57,6 +57,11 @@ public:
     NTSTATUS create(int family, int type, int protocol);
     /// Takes over a descriptor; it is made close-on-exec, for a child must not keep the connection.
     void adopt(int fd);
+    /// Becomes another name of the other socket.
+    NTSTATUS share(const HostSocket& other);
+    /// Becomes the other socket, which is closed, without changing the descriptor's number: other
+    /// threads may be using it.
+    void replace_with(HostSocket& other);
     void close();
     bool is_open() const { return m_fd >= 0; }
     int descriptor() const { return m_fd; }

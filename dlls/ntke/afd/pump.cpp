@@ -6,6 +6,7 @@
 #include <unistd.h>
 
 #include "afd/endpoint.h"
+#include "afd/timer.h"
 
 namespace afd {
 
@@ -102,6 +103,11 @@ void Pump::unmute(Endpoint& endpoint)
     control(EPOLL_CTL_MOD, endpoint, kWatched);
 }
 
+void Pump::watch_again(Endpoint& endpoint)
+{
+    control(EPOLL_CTL_ADD, endpoint, kWatched); // closing the old socket has taken it out
+}
+
 void Pump::unwatch(Endpoint& endpoint)
 {
     control(EPOLL_CTL_DEL, endpoint, 0);
@@ -139,8 +145,10 @@ void Pump::run(int milliseconds)
         return;
     release_unwatched();
     epoll_event events[kEventsPerRound];
-    const int count = epoll_wait(
-        m_epoll.load(std::memory_order_relaxed), events, kEventsPerRound, milliseconds);
+    TimerList& timers = TimerList::instance();
+    const int count = epoll_wait(m_epoll.load(std::memory_order_relaxed), events, kEventsPerRound,
+        timers.limit_sleep(milliseconds));
+    timers.end_expired();
     if (count > 0)
         m_wakeups.fetch_add(1, std::memory_order_relaxed);
     for (int i = 0; i < count; ++i) {

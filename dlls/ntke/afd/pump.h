@@ -34,6 +34,8 @@ public:
     /// are told anew after that.
     void mute(Endpoint& endpoint);
     void unmute(Endpoint& endpoint);
+    /// The descriptor of a watched endpoint has become another socket.
+    void watch_again(Endpoint& endpoint);
     /// Ends the watch for good; once for each endpoint, before its descriptor is closed.
     void unwatch(Endpoint& endpoint) EXCLUDES(m_lock);
 
