@@ -10,22 +10,29 @@ uint32_t SocketFile::claimed_conditions() const
 {
     return (m_receives.is_empty() ? 0u : kPollReceive)
         | (m_urgent_receives.is_empty() ? 0u : kPollReceiveExpedited)
-        | (m_accepts.is_empty() ? 0u : kPollAccept);
+        | (m_accepts.is_empty() ? 0u : kPollAccept) | (has_backlog() ? kPollSend : 0u);
 }
 
 bool SocketFile::is_busy() const
 {
     return is_connecting() || m_first_poll || !m_receives.is_empty() || !m_urgent_receives.is_empty()
-        || !m_sends.is_empty() || !m_accepts.is_empty();
+        || !m_accepts.is_empty() || has_older_sends();
 }
 
 void SocketFile::on_ready(uint32_t)
+{
+    if (look_around())
+        end_use();
+}
+
+/// Returns whether the socket has nothing left to live for.
+bool SocketFile::look_around()
 {
     Completions done;
     Signal signal;
     ke::LockGuard guard(m_lock);
     if (m_is_closed)
-        return;
+        return false;
     const bool was_busy = is_busy();
     settle(done, signal);
     if (state() == SocketState::Listening) {
@@ -33,15 +40,14 @@ void SocketFile::on_ready(uint32_t)
     } else {
         serve_transfers(m_urgent_receives, done);
         serve_transfers(m_receives, done);
-        serve_transfers(m_sends, done);
-        if (m_is_ending && m_sends.is_empty())
-            end_stream();
+        serve_sends(done);
     }
     refresh_if_recording(signal);
     serve_polls(done);
     // Nobody has been waiting for this: the next one need not be told.
     if (!was_busy && !is_busy() && !m_record.mask())
         mute();
+    return m_is_lingering && !has_backlog() && std::exchange(m_is_lingering, false);
 }
 
 void SocketFile::refresh_if_recording(Signal& signal)
@@ -131,11 +137,27 @@ void SocketFile::on_last_handle_closed()
         accepting->release();
     }
     File::on_last_handle_closed();
-    end_use();
+    if (!must_linger())
+        end_use();
+}
+
+/// What was told to be sent goes out after the last handle, too, unless the program wants a reset.
+bool SocketFile::must_linger()
+{
+    ob::Ref<ke::Event> event;
+    ke::LockGuard guard(m_lock);
+    m_is_lingering = has_backlog() && !m_socket.closes_with_reset();
+    if (m_is_lingering) { // and nobody is told any more
+        m_record = EventRecord();
+        m_is_recording.store(false, std::memory_order_relaxed);
+        event = std::move(m_event);
+    }
+    return m_is_lingering;
 }
 
 void SocketFile::on_last_reference_dropped()
 {
+    ke::pool_delete(m_backlog.load(std::memory_order_relaxed));
     close_socket(); // for one that never had a handle
 }
 

@@ -12,21 +12,10 @@ constexpr uint16_t kFamilyUnspecified = 0;
 /// A pending connect. ConnectEx' first data is a copy: the caller gets its buffer back at once.
 Transfer* new_connect(const uint8_t* data, size_t length)
 {
-    auto* request = ke::pool_new<Transfer>(Transfer::Direction::Send);
-    if (!request || !length)
-        return request;
-    // Room behind the buffers' array, which is one buffer then.
-    auto* block = static_cast<uint8_t*>(ke::pool_allocate(sizeof(ntke::Buffer) + length));
-    if (!block) {
-        ke::pool_delete(request);
-        return nullptr;
-    }
-    memcpy(block + sizeof(ntke::Buffer), data, length);
-    request->buffers = reinterpret_cast<ntke::Buffer*>(block);
-    request->buffers[0] = { reinterpret_cast<uintptr_t>(block + sizeof(ntke::Buffer)), length };
-    request->count = 1;
-    request->total = length;
-    return request;
+    Transfer first(Transfer::Direction::Send);
+    if (length)
+        first.set_buffer(const_cast<uint8_t*>(data), length);
+    return Transfer::with_copy_of(first);
 }
 
 } // namespace
@@ -162,7 +151,7 @@ void SocketFile::serve_connect(Completions& done)
         done.add(*irp, STATUS_CANCELLED, 0);
         return;
     }
-    serve_transfers(m_sends, done);
+    serve_sends(done);
 }
 
 } // namespace afd

@@ -49,8 +49,8 @@ constexpr SocketFile::IoctlRow SocketFile::kIoctls[] = {
         &SocketFile::complete_async },
     { kIoctlKeepaliveVals, sizeof(KeepaliveParams), 0, STATUS_BUFFER_TOO_SMALL,
         &SocketFile::keepalive_values },
-    // They need a host with files, windows or network adapters.
-    { kIoctlTransmit, 0, 0, STATUS_SUCCESS, &SocketFile::not_supported },
+    { kIoctlTransmit, sizeof(TransmitParams), 0, STATUS_BUFFER_TOO_SMALL, &SocketFile::transmit },
+    // They need a host with windows or network adapters.
     { kIoctlMessageSelect, 0, 0, STATUS_SUCCESS, &SocketFile::not_supported },
     { kIoctlGetInterfaceList, 0, 0, STATUS_SUCCESS, &SocketFile::not_supported },
     { kIoctlAddressListChange, 0, 0, STATUS_SUCCESS, &SocketFile::not_supported },

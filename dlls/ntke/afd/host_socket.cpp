@@ -437,6 +437,14 @@ NTSTATUS HostSocket::shutdown(int how)
     return status_of(::shutdown(m_fd, how));
 }
 
+bool HostSocket::closes_with_reset() const
+{
+    linger value {};
+    socklen_t length = sizeof(value);
+    ::getsockopt(m_fd, SOL_SOCKET, SO_LINGER, &value, &length);
+    return value.l_onoff && !value.l_linger;
+}
+
 NTSTATUS HostSocket::get_option(int level, int name, void* value, uint32_t* length) const
 {
     if (is_to_fail(FaultyCall::Option))

@@ -115,6 +115,8 @@ public:
     NTSTATUS accept(HostSocket& accepted, Address* peer);
     NTSTATUS local_name(Address& address) const;
     NTSTATUS peer_name(Address& address) const;
+    /// Has SO_LINGER been set to no time at all?
+    bool closes_with_reset() const;
     /// `how`: 0 receive, 1 send, 2 both.
     NTSTATUS shutdown(int how);
 

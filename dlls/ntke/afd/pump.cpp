@@ -1,6 +1,7 @@
 #include "afd/pump.h"
 
 #include <pthread.h>
+#include <sched.h>
 #include <sys/epoll.h>
 #include <sys/eventfd.h>
 #include <unistd.h>
@@ -136,6 +137,19 @@ void Pump::release_unwatched()
         Endpoint* next = endpoint->m_next_unwatched;
         endpoint->dereference();
         endpoint = next;
+    }
+    m_releases.fetch_add(1, std::memory_order_release);
+}
+
+void Pump::drain()
+{
+    if (!m_has_thread.load(std::memory_order_acquire))
+        return;
+    // The release that runs now may have begun too early; the next one has not.
+    const uint64_t enough = m_releases.load(std::memory_order_acquire) + 2;
+    while (m_releases.load(std::memory_order_acquire) < enough) {
+        wake();
+        sched_yield();
     }
 }
 

@@ -25,10 +25,10 @@ NTSTATUS SocketFile::shut_down(io::Irp& irp, ULONG_PTR&)
         add_flags(ntke::kSocketReceiveShutDown);
     if (direction != kReceive && !has(ntke::kSocketSendShutDown)) {
         add_flags(ntke::kSocketSendShutDown);
-        if (m_sends.is_empty())
-            end_stream();
-        else
+        if (has_older_sends())
             m_is_ending = true; // after what is on its way
+        else
+            end_stream();
     }
     serve_polls(done);
     return STATUS_SUCCESS;

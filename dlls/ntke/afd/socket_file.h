@@ -73,6 +73,7 @@ private:
     NTSTATUS send_message(io::Irp& irp, ULONG_PTR& information);
     NTSTATUS read(io::Irp& irp, ULONG_PTR& information);
     NTSTATUS write(io::Irp& irp, ULONG_PTR& information);
+    NTSTATUS transmit(io::Irp& irp, ULONG_PTR& information);
     NTSTATUS poll(io::Irp& irp, ULONG_PTR& information);
     NTSTATUS event_select(io::Irp& irp, ULONG_PTR& information);
     NTSTATUS get_events(io::Irp& irp, ULONG_PTR& information);
@@ -139,6 +140,15 @@ private:
     NTSTATUS try_send(Transfer& transfer, ULONG_PTR& information);
     NTSTATUS try_receive_nothing(const Transfer& transfer);
     void settle_now() EXCLUDES(m_lock);
+    /// Keeps a copy of what a non-blocking send has left over. Returns false: no memory.
+    bool put_by(const Transfer& transfer) EXCLUDES(m_lock);
+    void serve_backlog() REQUIRES(m_lock);
+    void serve_sends(Completions& done) REQUIRES(m_lock);
+    bool has_backlog() const { return m_backlog.load(std::memory_order_acquire); }
+    /// Must a new send wait for older ones?
+    bool has_older_sends() const { return has_backlog() || !m_sends.is_empty(); }
+    bool must_linger() EXCLUDES(m_lock);
+    bool look_around() EXCLUDES(m_lock);
 
     /// The sends are done: the peer is told that there are no more.
     void end_stream() REQUIRES(m_lock);
@@ -183,8 +193,12 @@ private:
     RequestQueue m_sends;
     RequestQueue m_accepts;
     RequestQueue m_connects; // one at most
+    /// What non-blocking sends have been told is sent: the socket takes more than Linux does at
+    /// once, as Windows' does. Older than the pending sends. [send]
+    std::atomic<Transfer*> m_backlog { nullptr };
 
     bool m_is_ending GUARDED_BY(m_lock) = false; // shut down, with sends on their way
+    bool m_is_lingering GUARDED_BY(m_lock) = false; // closed, with a backlog
     bool m_is_closing GUARDED_BY(m_lock) = false; // the last handle is gone
     PollLink* m_first_poll GUARDED_BY(m_lock) = nullptr;
     /// The request that accepts into this socket.

@@ -2,6 +2,7 @@
 #include "afd/transfer.h"
 
 #include <algorithm>
+#include <cstring>
 
 #include "afd/socket_file.h"
 #include "nt/probe.h"
@@ -94,6 +95,33 @@ void Transfer::advance(size_t bytes)
         if (!buffer.length && first_left + 1 < count)
             ++first_left;
     }
+}
+
+Transfer* Transfer::with_copy_of(const Transfer& left)
+{
+    auto* copy = ke::pool_new<Transfer>(left.direction);
+    if (!copy)
+        return nullptr;
+    // One buffer in front of the bytes.
+    const size_t length = left.total - left.done;
+    auto* block = static_cast<uint8_t*>(ke::pool_allocate(sizeof(ntke::Buffer) + length));
+    if (!block) {
+        ke::pool_delete(copy);
+        return nullptr;
+    }
+    uint8_t* position = block + sizeof(ntke::Buffer);
+    copy->buffers = reinterpret_cast<ntke::Buffer*>(block);
+    copy->buffers[0] = { reinterpret_cast<uintptr_t>(position), length };
+    copy->count = 1;
+    copy->total = length;
+    copy->flags = left.flags;
+    for (uint32_t i = 0; i < left.remaining_count(); ++i) {
+        const ntke::Buffer& buffer = left.remaining()[i];
+        memcpy(position, reinterpret_cast<const void*>(static_cast<uintptr_t>(buffer.data)),
+            buffer.length);
+        position += buffer.length;
+    }
+    return copy;
 }
 
 // --- One try
@@ -211,15 +239,18 @@ NTSTATUS SocketFile::send(io::Irp& irp, Transfer& transfer, ULONG_PTR& informati
     if (const NTSTATUS status = check_send(transfer); !NT_SUCCESS(status))
         return status;
     NTSTATUS status = STATUS_DEVICE_NOT_READY;
-    if (m_sends.is_empty())
+    if (!has_older_sends())
         status = try_send(transfer, information);
     if (status == STATUS_DEVICE_NOT_READY) {
         if (transfer.is_forced || !m_is_nonblocking.load(std::memory_order_relaxed))
             return pend_transfer(irp, transfer, m_sends);
-        if (transfer.done)
-            return STATUS_SUCCESS; // in part
-        note_full();
-        return status;
+        if (!transfer.done) {
+            note_full();
+            return status;
+        }
+        if (put_by(transfer))
+            information = transfer.total;
+        return STATUS_SUCCESS;
     }
     const bool is_to_port_0 = transfer.to.length && !transfer.to.bytes[2] && !transfer.to.bytes[3];
     if (status == STATUS_INVALID_PARAMETER && is_to_port_0) {
@@ -253,8 +284,10 @@ NTSTATUS SocketFile::pend_transfer(io::Irp& irp, Transfer& transfer, RequestQueu
     if (is_receive && is_recording)
         m_record.re_enable(transfer.flags & kMsgOob ? kPollReceiveExpedited : kPollReceive);
     const NTSTATUS status = pend(irp, queue, done);
-    if (NT_SUCCESS(status))
+    if (NT_SUCCESS(status) && is_receive)
         serve_transfers(queue, done);
+    else if (NT_SUCCESS(status))
+        serve_sends(done);
     if (is_recording)
         refresh(signal);
     return status;
@@ -278,6 +311,42 @@ void SocketFile::serve_transfers(RequestQueue& queue, Completions& done)
         queue.remove(*irp);
         done.add(*irp, status, information);
     }
+}
+
+bool SocketFile::put_by(const Transfer& transfer)
+{
+    Transfer* backlog = Transfer::with_copy_of(transfer);
+    if (!backlog)
+        return false;
+    ke::LockGuard guard(m_lock);
+    // The pump must know of it, and no other send may have come in between.
+    if (m_is_closing || has_older_sends() || !NT_SUCCESS(watch())) {
+        ke::pool_delete(backlog);
+        return false;
+    }
+    m_backlog.store(backlog, std::memory_order_release);
+    serve_backlog(); // room that has come since the last try is told by no edge
+    return true;
+}
+
+void SocketFile::serve_backlog()
+{
+    Transfer* backlog = m_backlog.load(std::memory_order_relaxed);
+    ULONG_PTR information = 0;
+    if (!backlog || try_send(*backlog, information) == STATUS_DEVICE_NOT_READY)
+        return;
+    // Sent, or the connection is gone: the next transfer tells.
+    m_backlog.store(nullptr, std::memory_order_release);
+    ke::pool_delete(backlog);
+}
+
+void SocketFile::serve_sends(Completions& done)
+{
+    serve_backlog();
+    if (!has_backlog())
+        serve_transfers(m_sends, done);
+    if (m_is_ending && !has_older_sends())
+        end_stream();
 }
 
 NTSTATUS SocketFile::receive_message(io::Irp& irp, ULONG_PTR& information)
@@ -358,6 +427,23 @@ NTSTATUS SocketFile::write(io::Irp& irp, ULONG_PTR& information)
     transfer.set_buffer(const_cast<void*>(irp.parameters().input), irp.parameters().input_length);
     transfer.is_forced = true;
     return send(irp, transfer, information);
+}
+
+NTSTATUS SocketFile::transmit(io::Irp& irp, ULONG_PTR&)
+{
+    const auto params = input_of<TransmitParams>(irp);
+    if (params.file)
+        return STATUS_NOT_IMPLEMENTED; // there are no files here
+    if (!is_stream())
+        return STATUS_INVALID_CONNECTION;
+    Transfer transfer(Transfer::Direction::Send);
+    transfer.is_forced = true;
+    const WsaBuf parts[] = { { params.head_length, pointer_from<void>(params.head) },
+        { params.tail_length, pointer_from<void>(params.tail) } };
+    NTSTATUS status = transfer.capture(parts, std::size(parts));
+    if (NT_SUCCESS(status))
+        status = check_send(transfer);
+    return NT_SUCCESS(status) ? pend_transfer(irp, transfer, m_sends) : status;
 }
 
 } // namespace afd

@@ -35,6 +35,8 @@ struct Transfer : Request {
     NTSTATUS capture(const WsaBuf* array, uint32_t array_count);
     /// One buffer.
     void set_buffer(void* data, size_t length);
+    /// A send, in the pool, of a copy of what is left of another; null: no memory.
+    static Transfer* with_copy_of(const Transfer& left);
     /// A Transfer in the pool with everything of this one; null: no memory.
     Transfer* move_to_pool();
 
