@@ -10,6 +10,11 @@ namespace {
 constexpr uint32_t kMsgOob = 1;
 constexpr uint32_t kMsgPeek = 2;
 
+constexpr uint32_t bits_if(bool condition, uint32_t bits)
+{
+    return condition ? bits : 0;
+}
+
 } // namespace
 
 Endpoint::Endpoint(Mode mode)
@@ -28,6 +33,7 @@ NTSTATUS Endpoint::attach(const ntke::AttachArgs& args, ob::Ref<Endpoint>& endpo
     created->m_family = args.family;
     created->m_type = args.type;
     created->m_protocol = args.protocol;
+    created->m_host_handle = args.handle;
     created->m_flags = args.flags;
     created->m_state = static_cast<SocketState>(args.state);
     endpoint = std::move(created);
@@ -53,7 +59,11 @@ NTSTATUS Endpoint::receive_unrecorded(
     const ntke::Buffer* buffers, uint32_t count, uint32_t flags, Address* from, size_t* received)
 {
     *received = 0;
-    const NTSTATUS status = m_socket.receive(buffers, count, flags, from, received);
+    NTSTATUS status = m_socket.receive(buffers, count, flags, from, received);
+    // Linux does not tell urgent data that is not there from a request that makes no sense.
+    // [recv/15]
+    if (status == STATUS_INVALID_PARAMETER && (flags & kMsgOob) && !has(ntke::kSocketOobInline))
+        status = STATUS_DEVICE_NOT_READY;
     // The end of a stream, or a reset of which the error has been read by somebody else: a
     // connection that is gone although we have not ended it was reset.
     if (status == STATUS_SUCCESS && !*received && is_stream() && !has(ntke::kSocketSendShutDown)
@@ -138,11 +148,11 @@ uint32_t Endpoint::conditions_from_ready(uint32_t ready) const
 {
     switch (state()) {
     case SocketState::Listening:
-        return ready & kReadyIn ? kPollAccept : 0u;
+        return bits_if(ready & kReadyIn, kPollAccept);
     case SocketState::Datagram:
         // An error waits for the next receive. [recvfrom/10]
-        return (ready & (kReadyIn | kReadyError) ? kPollReceive : 0u)
-            | (ready & kReadyOut ? kPollSend : 0u);
+        return bits_if(ready & (kReadyIn | kReadyError), kPollReceive)
+            | bits_if(ready & kReadyOut, kPollSend);
     case SocketState::ConnectFailed:
         return kPollConnectFail;
     case SocketState::Connected:

@@ -72,6 +72,10 @@ public:
         const SocketState now = state();
         return now == SocketState::Connected || now == SocketState::Datagram;
     }
+    bool can_receive() const { return can_transfer() && !has(ntke::kSocketReceiveShutDown); }
+    bool can_send() const { return can_transfer() && !has(ntke::kSocketSendShutDown); }
+    /// The socket's handle on the host, 0 natively.
+    uint64_t host_handle() const { return m_host_handle; }
 
     // Transfers. They never wait; results as HostSocket's, with the errors of a dead connection
     // settled. [recv/12] [send/7]
@@ -166,6 +170,7 @@ protected:
     int m_family = 0;
     int m_type = 0;
     int m_protocol = 0;
+    uint64_t m_host_handle = 0;
     std::atomic<SocketState> m_state { SocketState::Unconnected };
     std::atomic<uint32_t> m_flags { 0 }; // ntke::SocketFlags
 

@@ -155,8 +155,6 @@ NTSTATUS SocketFile::try_receive(Transfer& transfer, ULONG_PTR& information)
         status = receive_unrecorded(transfer.buffers, std::min(transfer.count, kBuffersPerCall),
             transfer.flags, transfer.address ? &from : nullptr, &received);
     }
-    if (status == STATUS_INVALID_PARAMETER && (transfer.flags & kMsgOob))
-        return STATUS_DEVICE_NOT_READY; // Linux: no urgent data
     if (status == STATUS_CONNECTION_REFUSED && !is_stream())
         return STATUS_PORT_UNREACHABLE; // [recvfrom/10]
     if (status != STATUS_SUCCESS && status != STATUS_BUFFER_OVERFLOW)
