@@ -6,7 +6,6 @@
 #include <sys/socket.h>
 
 #include "afd/socket_file.h"
-#include "ke/pool.h"
 
 namespace afd {
 
@@ -53,23 +52,16 @@ NTSTATUS SocketFile::info(io::Irp& irp, ULONG_PTR& information)
     return STATUS_SUCCESS;
 }
 
-/// Completes with the caller's status, so that it is told like the end of any request. An error at
-/// once would not be: such a request pends for a moment.
+/// Ends with the caller's status, which is told like the end of any request.
 NTSTATUS SocketFile::complete_async(io::Irp& irp, ULONG_PTR&)
 {
     if (irp.parameters().input_length != sizeof(NTSTATUS))
         return STATUS_BUFFER_TOO_SMALL;
     const auto status = input_of<NTSTATUS>(irp);
-    if (NT_SUCCESS(status))
-        return status == STATUS_PENDING ? STATUS_INVALID_PARAMETER : status;
-    auto* request = ke::pool_new<Request>();
-    if (!request)
-        return STATUS_NO_MEMORY;
-    Request::give(irp, request);
-    irp.pend([](io::Irp&, ULONG_PTR&) { return static_cast<NTSTATUS>(STATUS_CANCELLED); });
-    if (irp.claim())
-        complete_request(irp, status, 0);
-    return STATUS_PENDING;
+    if (status == STATUS_PENDING)
+        return STATUS_INVALID_PARAMETER;
+    irp.tell_also_errors();
+    return status;
 }
 
 NTSTATUS SocketFile::keepalive_values(io::Irp& irp, ULONG_PTR&)

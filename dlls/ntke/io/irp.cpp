@@ -227,7 +227,7 @@ NTSTATUS issue(File& file, const Parameters& parameters, Delivery delivery)
     if (status == STATUS_PENDING) {
         if (file.mode() != File::Mode::Asynchronous)
             status = irp->wait_until_completed();
-    } else if (!is_error(status)) {
+    } else if (!is_error(status) || irp->m_tells_errors) {
         irp->deliver(status, information);
     }
     irp->release();

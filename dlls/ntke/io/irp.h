@@ -74,6 +74,9 @@ public:
     /// is not cancelled by the close.
     void pend(CancelRoutine cancel);
 
+    /// For a request that ends at once: its end is told like that of a pended one, error or not.
+    void tell_also_errors() { m_tells_errors = true; }
+
     // For drivers, later.
 
     /// Takes the right and the duty to complete a pending request. Exactly one caller gets it; for
@@ -153,6 +156,7 @@ private:
     // For synchronous files: the issuing thread waits for it.
     ke::DispatcherObject m_done { ke::DispatcherObject::Kind::Notification, false };
     NTSTATUS m_status = 0; // written before m_done is set
+    bool m_tells_errors = false;
 };
 
 /// Sends a request to the file and waits for its end if the handle is synchronous. Returns what the
