@@ -237,6 +237,107 @@ void an_accept_ends_with_its_socket(void**)
     assert_true(served > 0);
 }
 
+/// Too little room for an address: the request ends when somebody comes, who waits on for another.
+void an_accept_without_room_leaves_the_connection(void**)
+{
+    Name name;
+    const HANDLE listener = new_socket();
+    assert_true(listen_at(listener, name));
+    const HANDLE acceptor = new_socket();
+    const HANDLE client = new_socket();
+    const HANDLE event = new_event();
+    constexpr ULONG kTooShort = sizeof(Name) + 4;
+    const auto handle = static_cast<uint32_t>(reinterpret_cast<uintptr_t>(acceptor));
+    for (const afd::AcceptIntoParams params : {
+             afd::AcceptIntoParams { handle, 0, kTooShort },
+             afd::AcceptIntoParams { handle, 0, kBlock },
+         }) {
+        char output[2 * kBlock];
+        IO_STATUS_BLOCK iosb;
+        assert_status(NtDeviceIoControlFile(listener, event, nullptr, nullptr, &iosb,
+                          afd::kIoctlAcceptInto, const_cast<afd::AcceptIntoParams*>(&params),
+                          sizeof(params), output, params.local_length + kBlock),
+            STATUS_PENDING);
+        if (params.local_length == kTooShort)
+            assert_true(connect_to(client, name));
+        NtWaitForSingleObject(event, FALSE, nullptr);
+        const bool has_room = params.local_length != kTooShort;
+        assert_status(
+            iosb.Status, has_room ? STATUS_SUCCESS : static_cast<NTSTATUS>(STATUS_BUFFER_TOO_SMALL));
+    }
+    for (HANDLE object : { event, client, acceptor, listener })
+        NtClose(object);
+}
+
+// --- Datagrams
+
+/// A datagram from itself, with room for `room` bytes of control data. Returns what was used.
+NTSTATUS receive_with_control(HANDLE socket, void* control, ULONG room, ULONG* used, uint32_t* flags)
+{
+    send_all(socket, "x", 1);
+    char data;
+    Buffer buffer { 1, &data };
+    Buffer control_buffer { room, control };
+    *flags = 0;
+    afd::RecvMsgParams params {};
+    params.control = afd::ptr64(&control_buffer);
+    params.flags = afd::ptr64(flags);
+    params.count = 1;
+    params.buffers = afd::ptr64(&buffer);
+    const NTSTATUS status
+        = unit::control(socket, afd::kIoctlRecvMsg, &params, sizeof(params));
+    *used = control_buffer.length;
+    return status;
+}
+
+void control_data_has_winsocks_form(void**)
+{
+    const HANDLE socket = new_socket(kDatagram);
+    struct {
+        afd::BindParams params;
+        Name name;
+    } bind {};
+    struct {
+        afd::ConnectParams params;
+        Name name;
+    } connect { { sizeof(Name), 1 }, {} };
+    assert_status(unit::control(socket, afd::kIoctlBind, &bind, sizeof(bind), &connect.name,
+                      sizeof(connect.name)),
+        STATUS_SUCCESS);
+    assert_status(
+        unit::control(socket, afd::kIoctlConnect, &connect, sizeof(connect)), STATUS_SUCCESS);
+    const int32_t on = 1;
+    for (ULONG code : { afd::kIoctlSetIpPktInfo, afd::kIoctlSetIpRecvTtl })
+        assert_status(unit::control(socket, code, &on, sizeof(on)), STATUS_SUCCESS);
+
+    struct Entry {
+        uint64_t length;
+        int32_t level;
+        int32_t type;
+        uint8_t data[8];
+    } entries[2] {};
+    ULONG used = 0;
+    uint32_t flags = 0;
+    assert_status(
+        receive_with_control(socket, entries, sizeof(entries), &used, &flags), STATUS_SUCCESS);
+    assert_int_equal(used, sizeof(entries));
+    bool has_address = false;
+    bool has_ttl = false;
+    for (const Entry& entry : entries) {
+        assert_int_equal(entry.level, 0);
+        has_address |= entry.type == 19 && entry.length == 24 && entry.data[0] == 127;
+        has_ttl |= entry.type == 4 && entry.length == 20 && entry.data[0] > 0;
+    }
+    assert_true(has_address);
+    assert_true(has_ttl);
+
+    assert_status(receive_with_control(socket, entries, sizeof(Entry), &used, &flags),
+        STATUS_BUFFER_OVERFLOW);
+    assert_int_equal(used, 0);
+    assert_int_equal(flags, 0x200); // MSG_CTRUNC
+    NtClose(socket);
+}
+
 // --- Time
 
 /// Timers, cancellation and readiness race for each poll.
@@ -291,6 +392,8 @@ int main()
         CASE(a_cancelled_receive_takes_nothing),
         CASE(everything_ends_when_the_socket_is_closed),
         CASE(an_accept_ends_with_its_socket),
+        CASE(an_accept_without_room_leaves_the_connection),
+        CASE(control_data_has_winsocks_form),
         CASE(a_poll_ends_once),
     };
     return cmocka_run_group_tests(cases, nullptr, nullptr);

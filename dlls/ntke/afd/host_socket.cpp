@@ -224,8 +224,8 @@ void HostSocket::close()
     m_fd = -1;
 }
 
-NTSTATUS HostSocket::receive(
-    const ntke::Buffer* buffers, uint32_t count, uint32_t flags, Address* from, size_t* received)
+NTSTATUS HostSocket::receive(const ntke::Buffer* buffers, uint32_t count, uint32_t flags,
+    Address* from, size_t* received, Control* control)
 {
     msghdr message {};
     iovec one_byte;
@@ -234,6 +234,10 @@ NTSTATUS HostSocket::receive(
     if (from) {
         message.msg_name = from->bytes;
         message.msg_namelen = sizeof(from->bytes);
+    }
+    if (control) {
+        message.msg_control = control->bytes;
+        message.msg_controllen = sizeof(control->bytes);
     }
     bool is_short = false;
     if (is_to_fail(FaultyCall::Receive, &is_short))
@@ -250,6 +254,8 @@ NTSTATUS HostSocket::receive(
     *received = static_cast<size_t>(result);
     if (from)
         from_linux(*from, message.msg_namelen);
+    if (control)
+        control->length = message.msg_controllen;
     return message.msg_flags & MSG_TRUNC ? STATUS_BUFFER_OVERFLOW : STATUS_SUCCESS;
 }
 

@@ -4,6 +4,7 @@
 #include <algorithm>
 #include <cstring>
 
+#include "afd/ancillary.h"
 #include "afd/socket_file.h"
 #include "nt/probe.h"
 
@@ -13,6 +14,7 @@ namespace {
 
 /// Linux takes no more buffers in one call.
 constexpr uint32_t kBuffersPerCall = 1024;
+constexpr uint32_t kMsgControlTruncated = 0x200; // MSG_CTRUNC of Winsock
 
 template <typename T> T* pointer_from(Ptr64 value)
 {
@@ -149,8 +151,12 @@ NTSTATUS SocketFile::try_receive(Transfer& transfer, ULONG_PTR& information)
     NTSTATUS status;
     size_t received = 0;
     Address from;
+    HostSocket::Control control;
     if (!transfer.total) {
         status = try_receive_nothing(transfer);
+    } else if (transfer.control && !is_stream()) {
+        status = m_socket.receive(transfer.buffers, std::min(transfer.count, kBuffersPerCall),
+            transfer.flags, &from, &received, &control);
     } else {
         status = receive_unrecorded(transfer.buffers, std::min(transfer.count, kBuffersPerCall),
             transfer.flags, transfer.address ? &from : nullptr, &received);
@@ -164,8 +170,10 @@ NTSTATUS SocketFile::try_receive(Transfer& transfer, ULONG_PTR& information)
         memcpy(transfer.address, from.bytes, from.length);
         *transfer.address_length = static_cast<int32_t>(from.length);
     }
-    if (transfer.control)
-        transfer.control->length = 0;
+    if (transfer.control && !write_control(control, *transfer.control)) {
+        *transfer.flags_result |= kMsgControlTruncated;
+        return STATUS_BUFFER_OVERFLOW;
+    }
     return status;
 }
 
@@ -358,6 +366,12 @@ NTSTATUS SocketFile::receive_message(io::Irp& irp, ULONG_PTR& information)
         { nt::probe_value(transfer.flags_result), nt::probe_optional(transfer.control),
             nt::probe_optional(transfer.address_length) }) {
         if (!NT_SUCCESS(status))
+            return status;
+    }
+    if (transfer.control) {
+        const WsaBuf control = *transfer.control;
+        if (const NTSTATUS status = nt::probe(control.data, control.length, 1);
+            !NT_SUCCESS(status))
             return status;
     }
     transfer.address = pointer_from<uint8_t>(params.address);
