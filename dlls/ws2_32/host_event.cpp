@@ -2,6 +2,7 @@
 
 #include "heap.h"
 #include "kernel.h"
+#include "message_select.h"
 #include "pump.h"
 
 namespace ws2::host_event {
@@ -37,7 +38,8 @@ void release(ntke::HostEventPtr pointer)
     auto* event = reinterpret_cast<ntke::HostEvent*>(pointer);
     if (!event || __atomic_sub_fetch(&event->references, 1, __ATOMIC_ACQ_REL))
         return;
-    pump::close_later(reinterpret_cast<HANDLE>(event->handle));
+    if (event->handle)
+        pump::close_later(reinterpret_cast<HANDLE>(event->handle));
     heap_free(event);
 }
 
@@ -45,7 +47,10 @@ void set(ntke::HostEventPtr pointer)
 {
     if (!pointer)
         return;
-    kernel::set_event(handle_of(pointer));
+    if (const message_select::Target* target = message_select::target_from(pointer))
+        message_select::post_pending(*target);
+    else
+        kernel::set_event(handle_of(pointer));
     release(pointer);
 }
 

@@ -89,15 +89,20 @@ NTSTATUS Endpoint::send_unrecorded(
 
 void Endpoint::note_receive(uint32_t flags, size_t asked, size_t received, NTSTATUS status)
 {
-    // A receive that could not begin re-enables nothing. [WSAEventSelect/49]
-    if (!m_is_recording.load(std::memory_order_acquire) || status == STATUS_ACCESS_VIOLATION)
+    if (!m_is_recording.load(std::memory_order_acquire))
         return;
     // A stream that gave less than was asked for is empty; what comes now is told by the pump.
     const bool is_drained
         = is_stream() && !(flags & (kMsgOob | kMsgPeek)) && (received < asked || status != 0);
     Signal signal;
     ke::LockGuard guard(m_lock);
-    re_enable(flags & kMsgOob ? kPollReceiveExpedited : kPollReceive, !is_drained, signal);
+    // A receive that could not begin re-enables an event's condition not, a message's it does.
+    // [WSAEventSelect/49] [WSAAsyncSelect/11]
+    const bool could_not_begin = status == STATUS_ACCESS_VIOLATION;
+    if (could_not_begin && !posts_messages())
+        return;
+    re_enable(flags & kMsgOob ? kPollReceiveExpedited : kPollReceive,
+        !is_drained || could_not_begin, signal);
 }
 
 void Endpoint::note_full()
@@ -115,10 +120,7 @@ NTSTATUS Endpoint::receive(
     const NTSTATUS status = receive_unrecorded(buffers, count, flags, from, received);
     if (!m_is_recording.load(std::memory_order_acquire))
         return status;
-    size_t asked = 0;
-    for (uint32_t i = 0; i < count; ++i)
-        asked += buffers[i].length;
-    note_receive(flags, asked, *received, status);
+    note_receive(flags, total_length(buffers, count), *received, status);
     return status;
 }
 
@@ -203,11 +205,11 @@ void Endpoint::refresh_data(uint32_t conditions, uint32_t ready, Signal& signal)
         // The peer's FIN counts as a byte.
         const uint64_t arrived
             = m_socket.tcp_state().bytes_received - (ready & kReadyPeerEnd ? 1 : 0);
-        is_new = arrived > m_bytes_seen;
+        is_new = arrived > m_bytes_seen && !posts_messages();
         m_bytes_seen = arrived;
     } else {
         const uint32_t memory = m_socket.queued_memory();
-        is_new = memory > m_memory_seen;
+        is_new = memory > m_memory_seen && !posts_messages();
         m_memory_seen = memory;
     }
     if (conditions & kPollReceiveExpedited) {
@@ -229,13 +231,13 @@ void Endpoint::refresh(Signal& signal)
         return;
     const SocketState now = state();
     if (now == SocketState::Unconnected || now == SocketState::Connecting
-        || (now == SocketState::Datagram && !has(ntke::kSocketBound)))
+        || (now == SocketState::Datagram && !has(ntke::kSocketBound) && !posts_messages()))
         return; // [WSAEventSelect/19] [WSAEventSelect/65]
     const uint32_t ready = m_socket.ready_now();
     const uint32_t conditions = conditions_from_ready(ready) & ~claimed_conditions();
     if (now == SocketState::Listening) {
         const uint64_t arrived = m_connections_accepted + m_socket.tcp_state().queued_connections;
-        const bool is_new = arrived > m_connections_seen;
+        const bool is_new = arrived > m_connections_seen && !posts_messages();
         m_connections_seen = arrived;
         if ((conditions & kPollAccept) && (is_new || m_record.is_open(kPollAccept)))
             note(kPollAccept, STATUS_SUCCESS, signal);
@@ -283,7 +285,18 @@ void Endpoint::mute()
         Pump::instance().mute(*this);
 }
 
-NTSTATUS Endpoint::select(ob::Ref<ke::Event> event, uint32_t mask, ob::Ref<ke::Event>& replaced)
+/// Everything that is true is posted again, but a connection only if it is made from now on.
+/// [WSAAsyncSelect/5]
+void Endpoint::begin_message_select()
+{
+    const SocketState now = state();
+    m_record.re_enable(~uint32_t { kPollConnect | kPollConnectFail });
+    if (now == SocketState::Connected || now == SocketState::Datagram)
+        m_record.suppress(kPollConnect);
+}
+
+NTSTATUS Endpoint::select(
+    ob::Ref<ke::Event> event, uint32_t mask, ob::Ref<ke::Event>& replaced, SelectMode mode)
 {
     Signal signal;
     ke::LockGuard guard(m_lock);
@@ -297,6 +310,9 @@ NTSTATUS Endpoint::select(ob::Ref<ke::Event> event, uint32_t mask, ob::Ref<ke::E
         mute(); // what arrives meanwhile shows at the next selection
     }
     replaced = std::exchange(m_event, std::move(event));
+    m_mode = mode;
+    if (mode == SelectMode::Message)
+        begin_message_select();
     if (m_record.select(mask))
         signal.raise(m_event);
     if (mask)
@@ -350,7 +366,7 @@ void Endpoint::set_state(SocketState state, uint32_t flags, NTSTATUS status, uin
     ke::LockGuard guard(m_lock);
     const uint32_t flags_before = m_flags.exchange(flags, std::memory_order_relaxed);
     m_connections_accepted += accepted;
-    const bool has_new_peer = (flags & ~flags_before) & ntke::kSocketHasPeer;
+    const bool has_new_peer = ((flags & ~flags_before) & ntke::kSocketHasPeer) && !posts_messages();
     uint32_t re_enabled = 0;
     if (accepted)
         re_enabled |= kPollAccept; // [WSAEventSelect/24]

@@ -227,6 +227,9 @@ void HostSocket::close()
 NTSTATUS HostSocket::receive(const ntke::Buffer* buffers, uint32_t count, uint32_t flags,
     Address* from, size_t* received, Control* control)
 {
+    // A length that no buffer can have: Linux would take the part that is there. [recv/9]
+    if (total_length(buffers, count) > INT32_MAX)
+        return STATUS_ACCESS_VIOLATION;
     msghdr message {};
     iovec one_byte;
     message.msg_iov = reinterpret_cast<iovec*>(const_cast<ntke::Buffer*>(buffers));

@@ -223,7 +223,9 @@ NTSTATUS select(void* block)
     }
     ob::Ref<ke::Event> replaced;
     const NTSTATUS status
-        = endpoint_from(args.endpoint).select(std::move(event), args.mask, replaced);
+        = endpoint_from(args.endpoint)
+              .select(std::move(event), args.mask, replaced,
+                  args.posts_messages ? afd::SelectMode::Message : afd::SelectMode::Event);
     replaced.reset();
     args.signal = work.signal();
     args.released = work.released();
