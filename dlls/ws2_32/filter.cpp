@@ -1,6 +1,7 @@
 #include "filter.h"
 
 #include <algorithm>
+#include <utility>
 
 #include "afd_call.h"
 #include "close_watch.h"
@@ -340,6 +341,9 @@ void close(Socket& socket)
     ntke::EndpointArgs args { .endpoint = endpoint, .released = 0 };
     emulation::call(ntke::kCallClose, &args);
     host_event::release(args.released);
+    FilterState& state = socket.filter;
+    ExclusiveGuard guard(state.lock);
+    host_event::release(std::exchange(state.host_event, 0));
 }
 
 void release(Socket& socket)

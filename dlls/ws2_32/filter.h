@@ -36,6 +36,7 @@ struct FilterState {
     std::atomic<uint32_t> told_state { 0 }; // what the endpoint was last told
     std::atomic<bool> host_nonblocking { false }; // the host knows of the non-blocking mode
     WSAEVENT emulated_event = nullptr; // of the selection; guarded by lock
+    ntke::HostEventPtr host_event = 0; // of the selection, with a reference; guarded by lock
     // Where messages go while posts_messages is on; guarded by lock.
     std::atomic<bool> posts_messages { false };
     HWND window = nullptr;

@@ -1,5 +1,7 @@
 // The filter's share of WSAEventSelect and WSAEnumNetworkEvents: where the record is, and how it
 // changes hands.
+#include <utility>
+
 #include "afd_call.h"
 #include "emulated_event.h"
 #include "filter.h"
@@ -54,30 +56,40 @@ bool select(Socket& socket, WSAEVENT event, ULONG mask, NTSTATUS& status)
     if (mask && emulated_event::is_emulated(event)) {
         args.emulated_event = reinterpret_cast<uint64_t>(event);
     } else if (mask) {
-        status = host_event::create(event, host);
+        ntke::HostEventPtr known;
+        {
+            SharedGuard guard(state.lock);
+            known = host_event::share(state.host_event);
+        }
+        status = host_event::create_or_share(event, known, host);
+        host_event::release(known);
         if (!NT_SUCCESS(status))
             return true; // the program's mistake; the association stays [WSAEventSelect/4]
         args.event = host_event::pointer_to(host);
     }
     if (state.message_selected)
         end_message_select(socket); // [WSAEventSelect/11]
+    ntke::HostEventPtr forgotten = 0;
     {
         ExclusiveGuard guard(state.lock);
         if (state.is_host) {
             host_event::release(args.event);
             return false;
         }
+        forgotten = host_event::share(args.event); // before the record can let go of it
         status = emulation::call(ntke::kCallSelect, &args);
         if (NT_SUCCESS(status)) {
             state.mask = mask;
             state.has_record = true;
             state.posts_messages = false;
             state.emulated_event = args.emulated_event ? event : nullptr;
+            std::swap(state.host_event, forgotten);
             socket.nonblocking = true; // [WSAEventSelect/7]
         }
     }
     host_event::set(args.signal);
     host_event::release(args.released);
+    host_event::release(forgotten);
     WS2_TRACE(event, "%p: event %p, conditions %lx -> %08lx", socket.handle, event, mask, status);
     if (!NT_SUCCESS(status)) {
         // It cannot be watched here: no descriptor is left, say.
@@ -112,6 +124,7 @@ bool select_messages(Socket& socket, HWND window, UINT message, ULONG mask)
         .released = 0,
         .signal = 0 };
     NTSTATUS status = STATUS_INVALID_HANDLE;
+    ntke::HostEventPtr forgotten = 0;
     {
         ExclusiveGuard guard(state.lock);
         if (!state.is_host)
@@ -123,11 +136,13 @@ bool select_messages(Socket& socket, HWND window, UINT message, ULONG mask)
             state.window = window;
             state.message = message;
             state.emulated_event = nullptr;
+            std::swap(state.host_event, forgotten);
             socket.nonblocking = true; // [WSAAsyncSelect/3]
         }
     }
     host_event::set(args.signal);
     host_event::release(args.released);
+    host_event::release(forgotten);
     if (NT_SUCCESS(status))
         return statistics::completed(statistics::kSelections);
     if (args.event && args.event != args.released)

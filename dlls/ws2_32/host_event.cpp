@@ -33,6 +33,31 @@ NTSTATUS create(HANDLE event, ntke::HostEvent*& created)
     return STATUS_NO_MEMORY;
 }
 
+ntke::HostEventPtr share(ntke::HostEventPtr pointer)
+{
+    if (pointer)
+        __atomic_fetch_add(
+            &reinterpret_cast<ntke::HostEvent*>(pointer)->references, 1, __ATOMIC_RELAXED);
+    return pointer;
+}
+
+/// Do two handles mean one object? One request to the host.
+static bool is_same_object(HANDLE first, HANDLE second)
+{
+    using CompareObjects = NTSTATUS(NTAPI*)(HANDLE, HANDLE);
+    static const auto compare = reinterpret_cast<CompareObjects>(reinterpret_cast<void*>(
+        GetProcAddress(GetModuleHandleW(L"ntdll.dll"), "NtCompareObjects")));
+    return compare && compare(first, second) == STATUS_SUCCESS;
+}
+
+NTSTATUS create_or_share(HANDLE event, ntke::HostEventPtr known, ntke::HostEvent*& created)
+{
+    if (!known || !handle_of(known) || !is_same_object(event, handle_of(known)))
+        return create(event, created);
+    created = reinterpret_cast<ntke::HostEvent*>(share(known));
+    return STATUS_SUCCESS;
+}
+
 void release(ntke::HostEventPtr pointer)
 {
     auto* event = reinterpret_cast<ntke::HostEvent*>(pointer);
