@@ -18,6 +18,7 @@ Builds everything and runs every test. A side is one thing that is tested:
   tools                    this command itself, above all `prefix install` and `remove`
   native                   the kernel object emulation as Linux code, also under sanitizers
   host, builtin            the conformance suite on our DLL and on Wine's own, the machine's Wine
+  nt                       the NT-level suite on the ntdll of the machine's Wine
   demo                     the demo of `ws2 run`, on our DLL
   stress                   the stress programs on our DLL, bounded (longer with --long)
   clients                  real programs on our DLL
@@ -157,6 +158,14 @@ def _conformance(dll: str):
     return run
 
 
+def _nt(report: Report, _long: bool) -> None:
+    wine = Wine()
+    if conformance.expected_files(wine.version, "x86_64", "nt"):
+        conformance.run_nt(report, wine, "x86_64")
+    else:
+        report.skip("nt", f"nobody has listed what Wine {wine.version}'s ntdll does differently")
+
+
 def _stress(report: Report, long: bool, wine: Wine | None = None, arch: str = "x86_64") -> None:
     programs = sorted((paths.DIST / arch / "tests").glob("stress*.exe"))
     if not programs:
@@ -240,6 +249,8 @@ def _matrix(dll: str, arch: str):
             say("32-bit programs run emulated here, since the kernel runs none: this takes longer")
         if dll == "stress":
             _stress(report, long, wine, arch)
+        elif dll == "nt":
+            conformance.run_nt(report, wine, arch)
         else:
             conformance.run(report, wine, arch, dll)
     return run
@@ -250,9 +261,11 @@ SIDES = {
     "native": _native,
     "host": _conformance("host"),
     "builtin": _conformance("builtin"),
+    "nt": _nt,
     "demo": _demo,
     "stress": _stress,
     "clients": _clients,
     **{f"{dll}-{matrix.VERSION}-{arch}": _matrix(dll, arch)
        for arch in paths.ARCHES for dll in ("host", "builtin", "stress")},
+    f"nt-{matrix.VERSION}-x86_64": _matrix("nt", "x86_64"),
 }
