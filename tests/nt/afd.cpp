@@ -91,7 +91,7 @@ void issue(Request* request, ULONG code, const void* input, ULONG input_length, 
 bool is_pending(const Request* request)
 {
     return request->issued == STATUS_PENDING
-        && *const_cast<volatile const NTSTATUS*>(&request->iosb.Status) == STATUS_PENDING;
+        && __atomic_load_n(&request->iosb.Status, __ATOMIC_ACQUIRE) == STATUS_PENDING;
 }
 
 NTSTATUS finish(Request* request)
