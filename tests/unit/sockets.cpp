@@ -139,8 +139,8 @@ void* take_events_until_closed(void* argument)
         afd::kPollReceive | afd::kPollSend | afd::kPollDisconnect | afd::kPollAbort };
     afd::GetEventsResult result;
     while (NT_SUCCESS(control(stream.socket, afd::kIoctlEventSelect, &params, sizeof(params)))
-        && NT_SUCCESS(control(
-            stream.socket, afd::kIoctlGetEvents, event, 0, &result, sizeof(result)))) { }
+        && NT_SUCCESS(
+            control(stream.socket, afd::kIoctlGetEvents, event, 0, &result, sizeof(result)))) { }
     NtClose(event);
     return nullptr;
 }
@@ -205,10 +205,9 @@ void an_accept_ends_with_its_socket(void**)
         for (uint64_t round = 0; round < rounds; ++round) {
             ++knocking.wanted;
             const HANDLE acceptor = new_socket();
-            const afd::AcceptIntoParams params {
-                static_cast<uint32_t>(reinterpret_cast<uintptr_t>(acceptor)), round % 2 ? 8u : 0u,
-                kBlock
-            };
+            const afd::AcceptIntoParams params { static_cast<uint32_t>(
+                                                     reinterpret_cast<uintptr_t>(acceptor)),
+                round % 2 ? 8u : 0u, kBlock };
             char output[8 + 2 * kBlock];
             IO_STATUS_BLOCK iosb;
             iosb.Status = STATUS_PENDING;
@@ -262,8 +261,8 @@ void an_accept_without_room_leaves_the_connection(void**)
             assert_true(connect_to(client, name));
         NtWaitForSingleObject(event, FALSE, nullptr);
         const bool has_room = params.local_length != kTooShort;
-        assert_status(
-            iosb.Status, has_room ? STATUS_SUCCESS : static_cast<NTSTATUS>(STATUS_BUFFER_TOO_SMALL));
+        assert_status(iosb.Status,
+            has_room ? STATUS_SUCCESS : static_cast<NTSTATUS>(STATUS_BUFFER_TOO_SMALL));
     }
     for (HANDLE object : { event, client, acceptor, listener })
         NtClose(object);
@@ -272,7 +271,8 @@ void an_accept_without_room_leaves_the_connection(void**)
 // --- Datagrams
 
 /// A datagram from itself, with room for `room` bytes of control data. Returns what was used.
-NTSTATUS receive_with_control(HANDLE socket, void* control, ULONG room, ULONG* used, uint32_t* flags)
+NTSTATUS receive_with_control(
+    HANDLE socket, void* control, ULONG room, ULONG* used, uint32_t* flags)
 {
     send_all(socket, "x", 1);
     char data;
@@ -284,8 +284,7 @@ NTSTATUS receive_with_control(HANDLE socket, void* control, ULONG room, ULONG* u
     params.flags = afd::ptr64(flags);
     params.count = 1;
     params.buffers = afd::ptr64(&buffer);
-    const NTSTATUS status
-        = unit::control(socket, afd::kIoctlRecvMsg, &params, sizeof(params));
+    const NTSTATUS status = unit::control(socket, afd::kIoctlRecvMsg, &params, sizeof(params));
     *used = control_buffer.length;
     return status;
 }
@@ -366,8 +365,8 @@ void a_poll_ends_once(void**)
             NtWaitForSingleObject(event, FALSE, nullptr);
             status = iosb.Status;
         }
-        is_known &= status == STATUS_SUCCESS || status == STATUS_TIMEOUT
-            || status == STATUS_CANCELLED;
+        is_known
+            &= status == STATUS_SUCCESS || status == STATUS_TIMEOUT || status == STATUS_CANCELLED;
         if (round % 4 == 1) {
             char data;
             IO_STATUS_BLOCK received;
