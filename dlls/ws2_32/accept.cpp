@@ -33,7 +33,9 @@ static SocketRef accept_connection(SocketRef& listener)
     }
     socket->bound = true;
     socket->connected = true;
+    socket->accepted = true;
     socket->nonblocking = listener->nonblocking.load();
+    filter::note_accepted(*listener, *socket);
     SharedGuard guard(listener->lock);
     socket->options = listener->options;
     return socket;
@@ -90,8 +92,10 @@ static void reject_connection(Socket& socket)
 static void defer_connection(SOCKET s, Socket& socket)
 {
     const ULONG handle = HandleToULong(socket.handle);
-    if (SocketRef listener = find_socket(s))
+    if (SocketRef listener = find_socket(s)) {
+        filter::note_deferred(*listener);
         afd_call(*listener, afd::kIoctlDefer, &handle, sizeof(handle), nullptr, 0);
+    }
     close_socket(socket);
 }
 
@@ -130,6 +134,7 @@ int WSAAPI listen(SOCKET s, int backlog)
         = afd_call(*socket, afd::kIoctlListen, &params, sizeof(params), nullptr, 0);
     if (NT_SUCCESS(status))
         socket->listening = true;
+    filter::tell_state(*socket);
     return result_from_status(status);
 }
 

@@ -61,6 +61,11 @@ BOOL WSAAPI accept_ex(SOCKET listener, SOCKET acceptor, void* buffer, DWORD data
         &params, sizeof(params), buffer, data_length + local_length + remote_length);
     // From now on the acceptor may be connected at any time.
     if (NT_SUCCESS(status))
+        accepting->accepted = true;
+    // Its descriptor will be another one.
+    if (NT_SUCCESS(status) && accepting->filter.endpoint)
+        filter::hand_over(*accepting, "AcceptEx replaces its descriptor");
+    if (NT_SUCCESS(status))
         accepting->connect_pending = true;
     return finish_overlapped(status, overlapped, received) == 0;
 }

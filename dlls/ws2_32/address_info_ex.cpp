@@ -97,7 +97,7 @@ static void complete(OVERLAPPED* overlapped, AddressInfoEx** result, CompletionR
     if (routine)
         routine(error, 0, overlapped);
     else if (event)
-        SetEvent(event);
+        WSASetEvent(event);
 }
 
 static void CALLBACK run_lookup(TP_CALLBACK_INSTANCE*, void* context)

@@ -1,5 +1,6 @@
 #include "afd_call.h"
 
+#include "emulated_event.h"
 #include "error.h"
 #include "guard.h"
 #include "thread.h"
@@ -47,9 +48,48 @@ NTSTATUS wait_for_completion(HANDLE event, IO_STATUS_BLOCK& iosb, Alertable aler
     return iosb.Status;
 }
 
+/// Makes the host know of the non-blocking mode, which a selection of events in the emulation
+/// has set without it, before a request whose answer depends on it.
+static void tell_nonblocking(Socket& socket)
+{
+    if (!socket.nonblocking || socket.filter.host_nonblocking.exchange(true))
+        return;
+    const DWORD nonblocking = 1;
+    afd_call(
+        socket.handle, afd::kIoctlFionbio, &nonblocking, sizeof(nonblocking), nullptr, 0);
+}
+
+/// What the emulation makes of a request. True: it is done, with `status` and `information`.
+static bool is_done_by_emulation(Socket& socket, ULONG code, const void* input, NTSTATUS& status,
+    ULONG_PTR& information, filter::SendRest& rest)
+{
+    switch (code) {
+    case afd::kIoctlRecvMsg:
+        return filter::receive(
+            socket, *static_cast<const afd::RecvMsgParams*>(input), status, information);
+    case afd::kIoctlSendMsg:
+        return filter::send(
+            socket, *static_cast<const afd::SendMsgParams*>(input), status, information, rest);
+    default:
+        return false;
+    }
+}
+
 NTSTATUS afd_call_and_wait(SocketRef& socket, ULONG code, const void* input, ULONG input_length,
     void* output, ULONG output_length, Alertable alertable, ULONG_PTR* information)
 {
+    NTSTATUS status;
+    ULONG_PTR moved = 0;
+    filter::SendRest rest;
+    if (is_done_by_emulation(*socket, code, input, status, moved, rest)) {
+        if (information)
+            *information = moved;
+        return status;
+    }
+    if (rest.sent)
+        input = &rest.params;
+    tell_nonblocking(*socket);
+
     WaitEvent event;
     if (!event.get())
         return STATUS_INSUFFICIENT_RESOURCES;
@@ -59,8 +99,8 @@ NTSTATUS afd_call_and_wait(SocketRef& socket, ULONG code, const void* input, ULO
         socket->blocking_sends.fetch_add(1);
     IO_STATUS_BLOCK iosb {};
     iosb.Status = STATUS_PENDING;
-    NTSTATUS status = kernel::device_io_control(socket->handle,
-        { .event = event.get(), .iosb = &iosb }, code, input, input_length, output, output_length);
+    status = kernel::device_io_control(socket->handle, { .event = event.get(), .iosb = &iosb }, code,
+        input, input_length, output, output_length);
     if (status == STATUS_PENDING) {
         // closesocket marks the socket before it cancels. Either its cancel found this send, or the
         // mark was made before the send was issued and is seen now.
@@ -73,8 +113,12 @@ NTSTATUS afd_call_and_wait(SocketRef& socket, ULONG code, const void* input, ULO
     }
     if (is_send)
         socket->blocking_sends.fetch_sub(1);
+    if (is_send && status == STATUS_DEVICE_NOT_READY)
+        filter::note_re_enabled(*socket, afd::kPollSend);
+    if (code == afd::kIoctlRecvMsg)
+        filter::note_re_enabled(*socket, afd::kPollReceive);
     if (information)
-        *information = iosb.Information;
+        *information = rest.sent + iosb.Information;
     return status;
 }
 
@@ -105,6 +149,10 @@ bool completion_from_overlapped(WSAOVERLAPPED* overlapped,
         return true;
     }
     completion.event = event;
+    if (emulated_event::is_emulated(event)) {
+        // The host sets it: from now on it is the host's. Bit 0 keeps its meaning.
+        completion.event = emulated_event::host_handle(event);
+    }
     // An event with bit 0 set asks for no completion packet. [overlapped/21]
     if (!(reinterpret_cast<ULONG_PTR>(event) & 1))
         completion.context = overlapped;
@@ -114,10 +162,15 @@ bool completion_from_overlapped(WSAOVERLAPPED* overlapped,
 NTSTATUS afd_call_overlapped(Socket& socket, const kernel::Completion& completion, ULONG code,
     const void* input, ULONG input_length, void* output, ULONG output_length)
 {
+    filter::before_overlapped(socket, code);
+    if (code == afd::kIoctlRecvMsg)
+        filter::note_re_enabled(socket, afd::kPollReceive);
     const NTSTATUS status = kernel::device_io_control(
         socket.handle, completion, code, input, input_length, output, output_length);
-    if (status == STATUS_PENDING)
+    if (status == STATUS_PENDING) {
         socket.pended.store(true, std::memory_order_relaxed);
+        filter::after_overlapped_pended(socket, code);
+    }
     return status;
 }
 

@@ -64,6 +64,10 @@ static int connect_socket(SOCKET s, const sockaddr* name, int name_length)
 
     socket->forget_names();
     socket->blocking_connect_failed = false;
+    if (socket->connect_failed.exchange(false)) {
+        socket->connect_pending = false;
+        filter::tell_state(*socket); // a new connect has new events [WSAEventSelect/34]
+    }
     // Wine 8.0 answers the first connect after a failed one like this, and takes the next one. It
     // answers at once, so the socket's handle is still held.
     NTSTATUS status = STATUS_CONNECTION_ABORTED;
@@ -89,6 +93,7 @@ static int connect_socket(SOCKET s, const sockaddr* name, int name_length)
         socket->blocking_connect_failed = true;
     }
     socket->forget_names();
+    filter::tell_state(*socket);
     return result_from_status(status);
 }
 

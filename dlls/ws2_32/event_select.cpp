@@ -1,5 +1,6 @@
 // WSAEventSelect, WSAEnumNetworkEvents, WSAAsyncSelect.
 #include "afd_call.h"
+#include "emulated_event.h"
 #include "error.h"
 #include "guard.h"
 #include "late_library.h"
@@ -25,6 +26,32 @@ static int error_of_event(const NetworkEventRow& row, const afd::GetEventsResult
     }
 }
 
+/// Takes the record of a socket, resetting `event` if there is one. The event is reset before the
+/// record is taken, so that what comes in between is at worst found by an enumeration nobody was woken
+/// for, never lost.
+static NTSTATUS take_record(Socket& socket, WSAEVENT event, afd::GetEventsResult& record)
+{
+    const bool is_emulated = emulated_event::is_emulated(event);
+    const bool is_kept_here = filter::keeps_record(socket);
+    NTSTATUS status = STATUS_SUCCESS;
+    if (is_emulated)
+        status = emulated_event::reset(event);
+    else if (event && (is_kept_here || !kernel::get_events_resets_event()))
+        status = kernel::reset_event(event);
+    if (!NT_SUCCESS(status))
+        return status;
+    if (is_kept_here) {
+        filter::take_events(socket, record);
+        return STATUS_SUCCESS;
+    }
+    // The handle of the event travels as the input pointer.
+    status = afd_call(socket.handle, afd::kIoctlGetEvents, is_emulated ? nullptr : event, 0, &record,
+        sizeof(record));
+    if (NT_SUCCESS(status))
+        filter::continue_record(socket, record);
+    return status;
+}
+
 /// user32 is loaded with the first window only; without it there is none.
 static LateFunction<BOOL(WINAPI*)(HWND)> is_window(L"user32.dll", "IsWindow");
 
@@ -41,13 +68,21 @@ int WSAAPI WSAEventSelect(SOCKET s, WSAEVENT event, long events)
     const bool cancel = events == 0;
     if (!cancel && !event)
         return fail(WSAEINVAL);
-    const afd::EventSelectParams params { .event = cancel ? 0 : reinterpret_cast<ULONG_PTR>(event),
+    afd::EventSelectParams params { .event = cancel ? 0 : reinterpret_cast<ULONG_PTR>(event),
         .mask = static_cast<int32_t>(poll_flags_from_network_events(events)) };
+    NTSTATUS status;
+    if (filter::select(*socket, event, params.mask, status))
+        return result_from_status(status);
+    if (!cancel && emulated_event::is_emulated(event))
+        params.event = reinterpret_cast<ULONG_PTR>(emulated_event::host_handle(event));
     // Not the call that drops stale sockets: a bad event gives the same statuses as a bad socket.
-    const NTSTATUS status = afd_call(
+    status = afd_call(
         socket->handle, afd::kIoctlEventSelect, &params, sizeof(params), nullptr, 0);
-    if (NT_SUCCESS(status))
+    if (NT_SUCCESS(status)) {
         socket->nonblocking = true;
+        socket->filter.host_nonblocking = true;
+        socket->filter.mask = params.mask;
+    }
     return result_from_status(status);
 }
 
@@ -60,17 +95,8 @@ int WSAAPI WSAEnumNetworkEvents(SOCKET s, WSAEVENT event, WSANETWORKEVENTS* even
     if (!events || !guard::is_writable(events, sizeof(*events)))
         return fail(WSAEFAULT);
 
-    // The event is reset before the record is taken, so that what comes in between is at worst
-    // found by an enumeration nobody was woken for, never lost.
-    NTSTATUS status = STATUS_SUCCESS;
-    if (event && !kernel::get_events_resets_event())
-        status = kernel::reset_event(event);
-    if (!NT_SUCCESS(status))
-        return fail(error_from_status(status));
-    // The handle of the event travels as the input pointer.
     afd::GetEventsResult record {};
-    status = afd_call(
-        socket->handle, afd::kIoctlGetEvents, event, 0, &record, sizeof(record));
+    const NTSTATUS status = take_record(*socket, event, record);
     if (!NT_SUCCESS(status))
         return fail(error_from_status(status));
 
@@ -86,6 +112,7 @@ int WSAAPI WSAEnumNetworkEvents(SOCKET s, WSAEVENT event, WSANETWORKEVENTS* even
     if ((found & FD_CONNECT) && !(record.flags & afd::kPollConnectFail)) {
         socket->connected = true;
         socket->connect_pending = false;
+        filter::tell_state(*socket);
     }
     return succeed();
 }
@@ -101,6 +128,7 @@ int WSAAPI WSAAsyncSelect(SOCKET s, HWND window, u_int message, long events)
         .window = events ? HandleToULong(window) : 0,
         .message = events ? message : 0,
         .mask = static_cast<int32_t>(poll_flags_from_network_events(events)) };
+    filter::before_message_select(*socket, events == 0);
     const NTSTATUS status
         = afd_call(*socket, afd::kIoctlMessageSelect, &params, sizeof(params), nullptr, 0);
     if (NT_SUCCESS(status))

@@ -4,8 +4,7 @@
 
 namespace ws2::kernel {
 
-/// Wine's major version, 0 on any other host.
-static int wine_major_version()
+int wine_major_version()
 {
     using GetVersion = const char*(CDECL*)();
     static const int version = [] {

@@ -34,10 +34,20 @@ inline NTSTATUS reset_event(HANDLE event)
     return NtResetEvent(event, nullptr);
 }
 
+/// Is it an event? Errors: STATUS_INVALID_HANDLE, STATUS_OBJECT_TYPE_MISMATCH, STATUS_ACCESS_DENIED.
+inline NTSTATUS check_event(HANDLE event)
+{
+    ULONG state[2]; // EventBasicInformation
+    return NtQueryEvent(event, 0, state, sizeof(state), nullptr);
+}
+
 inline NTSTATUS close(HANDLE handle)
 {
     return NtClose(handle);
 }
+
+/// A time-out for tests.
+inline const LARGE_INTEGER kNoWait {};
 
 /// `timeout` in 100 ns units, negative is relative, null is for ever.
 inline NTSTATUS wait(HANDLE handle, bool alertable, const LARGE_INTEGER* timeout = nullptr)
@@ -45,7 +55,7 @@ inline NTSTATUS wait(HANDLE handle, bool alertable, const LARGE_INTEGER* timeout
     return NtWaitForSingleObject(handle, alertable, const_cast<LARGE_INTEGER*>(timeout));
 }
 
-inline NTSTATUS wait_multiple(ULONG count, const HANDLE* handles, WaitType type, bool alertable,
+inline NTSTATUS wait_multiple(ULONG count, HANDLE* handles, WaitType type, bool alertable,
     const LARGE_INTEGER* timeout)
 {
     return NtWaitForMultipleObjects(count, handles, type, alertable, timeout);
@@ -68,6 +78,9 @@ inline NTSTATUS cancel(HANDLE file, IO_STATUS_BLOCK* request)
 /// Opens a handle on the AFD device. It is no socket before the create ioctl has succeeded.
 /// `attributes` is OBJ_INHERIT or 0, `options` FILE_SYNCHRONOUS_IO_* or 0 for overlapped use.
 NTSTATUS open_afd(HANDLE* file, ULONG attributes, ULONG options);
+
+/// Wine's major version, 0 on any other host.
+int wine_major_version();
 
 /// Does the host reset the event of a get-events request itself, in one step with the record?
 bool get_events_resets_event();

@@ -1,5 +1,6 @@
 // The DLL's entry point. It does almost nothing: no waiting, no loading of libraries.
 #include "sdk.h"
+#include "statistics.h"
 #include "thread.h"
 
 BOOL WINAPI DllMain(HINSTANCE, DWORD reason, void* process_is_ending)
@@ -11,6 +12,7 @@ BOOL WINAPI DllMain(HINSTANCE, DWORD reason, void* process_is_ending)
         ws2::thread_detach_thread();
         break;
     case DLL_PROCESS_DETACH:
+        ws2::statistics::print();
         // At the end of the process the kernel takes everything back.
         if (!process_is_ending)
             ws2::thread_detach_process();

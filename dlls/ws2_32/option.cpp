@@ -60,7 +60,13 @@ static int set_value(Socket& socket, const OptionRow& row, DWORD value)
         return 0;
     }
     const NTSTATUS status = afd_call(socket, row.set_code, &value, sizeof(value), nullptr, 0);
-    return NT_SUCCESS(status) ? 0 : option_error(status);
+    if (!NT_SUCCESS(status))
+        return option_error(status);
+    if (row.set_code == afd::kIoctlSetSoOobInline) {
+        socket.oob_inline = value != 0;
+        filter::tell_state(socket); // urgent data is another condition now
+    }
+    return 0;
 }
 
 static int get_option(Socket& socket, const OptionRow& row, OptionValue& value)

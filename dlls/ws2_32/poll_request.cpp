@@ -48,6 +48,13 @@ static HANDLE poll_device()
 
 NTSTATUS PollRequest::issue(int64_t timeout)
 {
+    if (filter::poll(entries(), m_count, timeout))
+        return STATUS_SUCCESS;
+    return issue_on_host(timeout);
+}
+
+NTSTATUS PollRequest::issue_on_host(int64_t timeout)
+{
     HANDLE device = poll_device();
     WaitEvent event;
     if (!device || !event.get())
@@ -67,6 +74,7 @@ NTSTATUS PollRequest::issue(int64_t timeout)
     m_count = 0;
     if (status == STATUS_SUCCESS)
         m_count = m_buffer->header.count;
+    filter::note_polled(entries(), m_count);
     return status == STATUS_TIMEOUT ? STATUS_SUCCESS : status;
 }
 

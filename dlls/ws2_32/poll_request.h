@@ -23,6 +23,8 @@ public:
     /// ready entries, in the order they were added. Alertable: user APCs run and the wait goes on.
     /// `timeout` as in afd::PollHeader.
     NTSTATUS issue(int64_t timeout);
+    /// The same past the emulation.
+    NTSTATUS issue_on_host(int64_t timeout);
 
     const afd::PollEntry* begin() const { return entries(); }
     const afd::PollEntry* end() const { return entries() + m_count; }

@@ -7,6 +7,15 @@
 
 namespace ws2 {
 
+static void note_shutdown(Socket& socket, int how)
+{
+    if (how != SD_SEND)
+        socket.receive_shut_down = true;
+    if (how != SD_RECEIVE)
+        socket.send_shut_down = true;
+    filter::tell_state(socket);
+}
+
 static int shutdown_socket(SOCKET s, int how)
 {
     SocketRef socket = find_socket(s);
@@ -18,8 +27,11 @@ static int shutdown_socket(SOCKET s, int how)
     if (socket->needs_connect_context)
         return fail(WSAENOTCONN);
     // The names stay readable after a shutdown. [shutdown/6]
-    return result_from_status(
-        afd_call(*socket, afd::kIoctlShutdown, &how, sizeof(how), nullptr, 0));
+    const NTSTATUS status
+        = afd_call(*socket, afd::kIoctlShutdown, &how, sizeof(how), nullptr, 0);
+    if (NT_SUCCESS(status))
+        note_shutdown(*socket, how);
+    return result_from_status(status);
 }
 
 } // namespace ws2
@@ -65,6 +77,8 @@ BOOL WSAAPI ws2::disconnect_ex(SOCKET s, OVERLAPPED* overlapped, DWORD flags, DW
     }
     const int how = SD_SEND;
     const NTSTATUS status = afd_call(*socket, afd::kIoctlShutdown, &how, sizeof(how), nullptr, 0);
+    if (NT_SUCCESS(status))
+        note_shutdown(*socket, how);
     if (pending)
         return fail(WSA_IO_PENDING), FALSE;
     if (!NT_SUCCESS(status))

@@ -156,6 +156,7 @@ int WSAAPI WSADuplicateSocketW(SOCKET s, DWORD process_id, WSAPROTOCOL_INFOW* in
 
     int result;
     HANDLE duplicate;
+    filter::hand_over(*socket, "it was duplicated");
     WSAPROTOCOL_INFOW filled = protocol_info(socket->family, socket->type, socket->protocol);
     if (!info || !guard::is_writable(info, sizeof(*info))) {
         result = fail(WSAEFAULT);

@@ -5,6 +5,7 @@
 #include <cstdint>
 #include <utility>
 
+#include "filter.h"
 #include "lock.h"
 #include "option_store.h"
 #include "sdk.h"
@@ -48,6 +49,13 @@ public:
     std::atomic<bool> closing { false }; // out of the table, its handle about to close
     std::atomic<int> blocking_sends { 0 }; // sends that wait, or are about to
     std::atomic<bool> blocking_connect_failed { false }; // the last connect, while it blocked
+    std::atomic<bool> connect_failed { false }; // the last non-blocking connect, and no new one began
+    std::atomic<bool> accepted { false }; // connected by accept or AcceptEx
+    std::atomic<bool> oob_inline { false }; // SO_OOBINLINE
+    std::atomic<bool> receive_shut_down { false };
+    std::atomic<bool> send_shut_down { false };
+
+    FilterState filter; // what the emulation does for the socket
 
     bool is_overlapped() const { return flags & WSA_FLAG_OVERLAPPED; }
     bool is_stream() const { return type == SOCK_STREAM; }

@@ -93,8 +93,10 @@ public:
 
 void Socket::close_handle()
 {
-    if (m_handle_is_ours.exchange(false))
-        kernel::close(handle);
+    if (!m_handle_is_ours.exchange(false))
+        return;
+    filter::close(*this);
+    kernel::close(handle);
 }
 
 void Socket::dereference_handle()
@@ -107,8 +109,10 @@ void Socket::dereference_handle()
 void Socket::dereference_memory()
 {
     const uint64_t before = m_references.fetch_sub(kMemory, std::memory_order_acq_rel);
-    if ((before & (kHandle - 1)) == kMemory)
-        HeapFree(GetProcessHeap(), 0, this);
+    if ((before & (kHandle - 1)) != kMemory)
+        return;
+    filter::release(*this);
+    HeapFree(GetProcessHeap(), 0, this);
 }
 
 void Socket::dereference()

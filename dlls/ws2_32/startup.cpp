@@ -3,10 +3,12 @@
 
 #include <cstring>
 
+#include "emulation.h"
 #include "error.h"
 #include "guard.h"
 #include "lock.h"
 #include "socket.h"
+#include "statistics.h"
 
 namespace ws2 {
 
@@ -61,6 +63,8 @@ int WSAAPI WSAStartup(WORD wanted, WSADATA* data)
     if (!version)
         return WSAVERNOTSUPPORTED;
 
+    statistics::start();
+    emulation::load(); // With no lock held: it loads a library.
     ExclusiveGuard guard(startup_lock);
     startup_count.fetch_add(1);
     return 0;

@@ -21,6 +21,7 @@ bool is_connected(Socket& socket)
         return false;
     socket.connected = true;
     socket.connect_pending = false;
+    filter::tell_state(socket);
     return true;
 }
 
@@ -33,12 +34,14 @@ bool is_unconnected_stream(Socket& socket)
 void note_transfer(Socket& socket)
 {
     // Plain loads first: this runs on every transfer and the flags change once.
-    if (!socket.bound)
-        socket.bound = true;
+    if (socket.bound && !socket.connect_pending)
+        return;
+    socket.bound = true;
     if (socket.connect_pending) {
         socket.connected = true;
         socket.connect_pending = false;
     }
+    filter::tell_state(socket);
 }
 
 bool is_bound(Socket& socket)

@@ -48,6 +48,18 @@ enum Call : uint32_t {
 /// An endpoint as the PE side holds it: a pointer that only the Linux side follows.
 using EndpointId = uint64_t;
 
+/// An event of the host that the record sets. Made and freed by the PE side, which owns `handle`;
+/// both sides count references, atomically. A pointer to one that comes back as something to set or
+/// to let go of carries a reference for the receiver to give up.
+struct HostEvent {
+    uint64_t handle; // a duplicate of the program's
+    int32_t references; // 1 at first: the Linux side's
+    int32_t padding;
+};
+static_assert(sizeof(HostEvent) == 16);
+/// HostEvent*, 0 for none.
+using HostEventPtr = uint64_t;
+
 struct OpenArgs {
     uint32_t version; // kInterfaceVersion
     uint32_t wine_major; // of the host: 8, 10, ...
@@ -81,15 +93,18 @@ struct AttachArgs {
     int32_t protocol;
     uint32_t state; // SocketState
     uint32_t flags; // SocketFlags
+    uint64_t handle; // of the socket on the host; only told back, by the pump
+    EndpointId listener; // the accepted socket's, for the selection it takes over; 0 = none
     EndpointId endpoint; // out: one reference of the caller's
+    HostEventPtr signal; // out: to set
 };
-static_assert(sizeof(AttachArgs) == 32);
+static_assert(sizeof(AttachArgs) == 56);
 
-/// kCallClose lets go of the descriptor (no call on the endpoint may run), kCallRelease gives up the
-/// caller's reference.
+/// kCallClose lets go of the descriptor (no call on the endpoint may run), kCallRelease gives up
+/// the caller's reference.
 struct EndpointArgs {
     EndpointId endpoint;
-    uint64_t signal; // out, kCallClose: host event handle that is no longer needed, 0 = none
+    HostEventPtr released; // out: no longer needed
 };
 static_assert(sizeof(EndpointArgs) == 16);
 
@@ -99,7 +114,7 @@ struct StateArgs {
     uint32_t flags; // SocketFlags
     int32_t status; // ConnectFailed: NTSTATUS
     uint32_t accepted; // connections the host has taken off a listener's queue since the last call
-    uint64_t signal; // out: host event to set, 0 = none
+    HostEventPtr signal; // out: to set
 };
 static_assert(sizeof(StateArgs) == 32);
 
@@ -119,7 +134,7 @@ struct TransferArgs {
     uint32_t address_length; // in: bytes at `address`; out (receive): bytes of the sender's name
     uint64_t address; // sockaddr with Windows' constants, 0 = none; memory of the PE side
     uint64_t transferred; // out: bytes
-    uint64_t signal; // out: host event to set, 0 = none
+    HostEventPtr signal; // out: to set
 };
 static_assert(sizeof(TransferArgs) == 56);
 
@@ -141,13 +156,14 @@ static_assert(sizeof(PollArgs) == 24);
 
 struct SelectArgs {
     EndpointId endpoint;
-    uint64_t event; // host event handle or handle of an emulated event; 0 with mask 0
+    HostEventPtr event; // the Linux side's from the call on if it succeeds; 0: see emulated_event
+    uint64_t emulated_event; // handle of an emulated event; both 0 with mask 0
     uint32_t mask; // afd::PollFlags
-    uint32_t is_emulated; // `event` is an emulated event
-    uint64_t replaced; // out: host event handle that is no longer needed, 0 = none
-    uint64_t signal; // out: host event to set, 0 = none
+    uint32_t padding;
+    HostEventPtr released; // out: no longer needed
+    HostEventPtr signal; // out: to set
 };
-static_assert(sizeof(SelectArgs) == 40);
+static_assert(sizeof(SelectArgs) == 48);
 
 struct GetEventsArgs {
     EndpointId endpoint;
@@ -170,45 +186,53 @@ static_assert(sizeof(QueryArgs) == 16);
 /// Gives the event selection of an endpoint to the host: the record here stops.
 struct HandOverArgs {
     EndpointId endpoint;
-    uint64_t event; // out: host event handle of the selection; the caller's from now on
-    uint64_t emulated_event; // out: handle of the emulated event of the selection
+    HostEventPtr event; // out: of the selection, with a reference for the caller
     uint32_t mask; // out: afd::PollFlags
     uint32_t pending; // out: recorded, not enumerated
     uint32_t reported; // out: enumerated, not re-enabled
     uint32_t padding;
+    HostEventPtr released; // out: no longer needed
 };
 static_assert(sizeof(HandOverArgs) == 40);
 
 /// kCallPump: waits in Linux until there is something to do for the PE side. Only one thread of a
 /// process makes this call.
-struct PumpArgs {
-    uint64_t signals; // uint64_t[capacity], memory of the PE side: host events to set
-    uint64_t settles; // EndpointId[capacity]: connects whose outcome the host knows by now; each with
-                      // a reference that the caller gives back with kCallRelease
-    uint32_t capacity;
-    uint32_t signal_count; // out
-    uint32_t settle_count; // out
-    uint32_t idle; // in: milliseconds after which to return with nothing, 0 = never
+constexpr uint32_t kPumpCapacity = 64;
+/// A connect whose outcome the host knows by now.
+struct Settle {
+    EndpointId endpoint; // a reference that kCallRelease gives up
+    uint64_t handle; // AttachArgs::handle
 };
-static_assert(sizeof(PumpArgs) == 32);
+struct PumpArgs {
+    HostEventPtr signals[kPumpCapacity]; // out: to set
+    HostEventPtr released[kPumpCapacity]; // out: no longer needed
+    Settle settles[kPumpCapacity]; // out
+    uint32_t signal_count; // out
+    uint32_t released_count; // out
+    uint32_t settle_count; // out
+    int32_t patience; // in: milliseconds after which to return with nothing, negative = never
+};
 
 /// Handles of emulated events begin here: above all handles of a host, below 32 bits.
 constexpr uint64_t kEmulatedEventBase = 0x50000000;
 /// A table has at most this many handles, multiples of 4.
 constexpr uint64_t kEmulatedEventEnd = kEmulatedEventBase + (uint64_t { 1 } << 26);
 
-/// The calls on one emulated event.
+/// The calls on one emulated event. An event that has been converted is the host event from then
+/// on.
 struct EventArgs {
     uint64_t event; // handle; out for kCallEventCreate
-    uint64_t host_event; // kCallEventConvert: in the host event that takes its place, out the one that
-                         // has (another thread may have been first). Others: out, the host event
-                         // the call must be made on, 0 = it is done.
-    uint32_t type; // EventType, kCallEventCreate
-    uint32_t signaled; // kCallEventConvert: out, the state the host event must get
+    HostEventPtr
+        host_event; // kCallEventConvert, in: what is to take its place, the Linux side's if
+                    // the call succeeds. All, out: the host event to go on with, with a
+                    // reference for the caller; 0: the event is emulated and the call done.
+    HostEventPtr released; // out, kCallEventClose: no longer needed
+    uint32_t signaled; // out, kCallEventConvert: the state the host event must get
+    uint32_t padding;
 };
-static_assert(sizeof(EventArgs) == 24);
+static_assert(sizeof(EventArgs) == 32);
 
-/// Waits for emulated events. STATUS_OBJECT_TYPE_MISMATCH: one of them has been converted.
+/// Waits for emulated events, not alertably. kPassDown: one of them has been converted.
 struct EventWaitArgs {
     uint64_t handles; // uint64_t[count]
     uint32_t count;

@@ -142,8 +142,14 @@ public:
         ++resets;
         last = event;
     }
+    void release_host_event(HANDLE event) override
+    {
+        ++releases;
+        last = event;
+    }
     int sets = 0;
     int resets = 0;
+    int releases = 0;
     HANDLE last = nullptr;
 };
 
@@ -163,6 +169,27 @@ void a_host_backed_event_passes_decisions_on(void**)
     event->pulse();
     assert_int_equal(host.sets, 2);
     assert_int_equal(host.resets, 2);
+    event.reset();
+    assert_int_equal(host.releases, 1);
+}
+
+void a_converted_event_passes_on_its_state_and_all_that_follows(void**)
+{
+    RecordingHost host;
+    const auto host_handle = reinterpret_cast<HANDLE>(uintptr_t { 0x88 });
+    ob::Ref<ke::Event> event;
+    assert_status(ke::Event::create(kNotificationEvent, true, event), STATUS_SUCCESS);
+    bool done = false;
+    assert_true(event->convert(host, host_handle, done));
+    assert_true(done);
+    assert_true(event->is_host_backed());
+    event->reset();
+    assert_int_equal(host.resets, 1);
+    event->set();
+    assert_int_equal(host.sets, 1);
+    event->convert(host, reinterpret_cast<HANDLE>(uintptr_t { 0x8C }), done);
+    assert_false(done); // once and for all
+    assert_ptr_equal(event->host_event(), host_handle);
 }
 
 #define CASE(name) cmocka_unit_test_setup_teardown(name, set_up, tear_down)
@@ -179,6 +206,7 @@ int main()
         CASE(a_set_ends_a_wait_all_once_both_are_signaled),
         CASE(a_wait_that_has_ended_takes_no_signal),
         CASE(a_host_backed_event_passes_decisions_on),
+        CASE(a_converted_event_passes_on_its_state_and_all_that_follows),
     };
     return cmocka_run_group_tests(cases, nullptr, nullptr);
 }

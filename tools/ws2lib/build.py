@@ -3,6 +3,7 @@
 import configparser
 import json
 import os
+import platform
 import shutil
 from pathlib import Path
 
@@ -14,7 +15,7 @@ Builds the DLL and the Windows programs for both architectures into build/dist, 
 
 examples:
   ws2 build                    everything
-  ws2 build --only x86_64      only the 64-bit DLL and programs
+  ws2 build --only x86_64      only the 64-bit DLL and programs, with both halves of ntke
   ws2 build --clean            throws the build folders away first
 """
 
@@ -25,6 +26,10 @@ NATIVE = {
     "native-tsan": ["-Db_sanitize=thread", "-Db_lundef=false"],
 }
 
+# The Linux half of ntke, as a 64-bit program reaches it: a part of the x86_64 build, made by the
+# machine's own compiler in a folder of its own.
+UNIX = "unix"
+
 
 def add_arguments(parser) -> None:
     parser.add_argument("--only", action="append", choices=[*paths.ARCHES, *NATIVE], metavar="BUILD",
@@ -34,7 +39,7 @@ def add_arguments(parser) -> None:
 
 def main(args) -> int:
     if args.clean:
-        for name in args.only or [*paths.ARCHES, *NATIVE, "dist"]:
+        for name in args.only or [*paths.ARCHES, *NATIVE, UNIX, "dist"]:
             shutil.rmtree(paths.BUILD / name, ignore_errors=True)
     build(*(args.only or [*paths.ARCHES, "native"]))
     return 0
@@ -43,9 +48,13 @@ def main(args) -> int:
 def build(*names: str) -> None:
     """Brings these builds up to date, with the set-up they need. Quiet when there is little to do."""
     cross = [name for name in names if name in paths.ARCHES]
-    packages.ensure(*(["build"] if cross else []), *(["native"] if len(cross) < len(names) else []))
+    unix = [UNIX] if "x86_64" in names and platform.machine() == "x86_64" else []
+    packages.ensure(*(["build"] if cross else []), *unix,
+                    *(["native"] if len(cross) < len(names) else []))
     with exclusive(paths.BUILD / ".lock", "a build"):
         fill_package_cache()
+        for name in unix:
+            _build_one(name)
         for name in names:
             _build_one(name)
 
@@ -89,6 +98,8 @@ def _setup_arguments(name: str) -> tuple[list[str], dict[str, str]]:
         if NATIVE[name]:
             env.update(CC="clang", CXX="clang++")
         return NATIVE[name], env
+    if name == UNIX:
+        return ["-Dunix_module=true", "-Dstrip=true", "--prefix", str(paths.ntke())], env
     return ["--cross-file", str(paths.ROOT / "tools" / "cross" / f"{_cross_name(name)}.txt"),
             "--prefix", str(paths.DIST / name), "--bindir", ".", "--libdir", "lib", "-Dstrip=true"], env
 
@@ -106,9 +117,11 @@ def _build_one(name: str) -> None:
             run_quietly(["meson", "setup", folder, *arguments], cwd=paths.ROOT, env=env)
     with step(f"building build/{name}") if _has_work(folder) else _nothing():
         run_quietly(["ninja", "-C", folder], env=env)
-    if name in paths.ARCHES:
+    if name not in NATIVE:
         run_quietly(["meson", "install", "-C", folder, "--no-rebuild", "--only-changed", "--quiet"])
-        _remove_stale(folder, paths.DIST / name)
+    if name in paths.ARCHES:
+        folders = [folder, paths.BUILD / UNIX] if name == "x86_64" else [folder]
+        _remove_stale(folders, paths.DIST / name)
 
 
 def _has_work(folder: Path) -> bool:
@@ -124,10 +137,13 @@ class _nothing:  # pylint: disable=invalid-name
         return False
 
 
-def _remove_stale(folder: Path, dist: Path) -> None:
+def _remove_stale(folders: list[Path], dist: Path) -> None:
     """A program that is no longer built must not be found by the test runner."""
-    listing = run_quietly(["meson", "introspect", "--installed", folder])
-    installed = {os.path.normpath(path) for path in json.loads(listing).values()}
+    installed = set()
+    for folder in folders:
+        if folder.is_dir():
+            listing = run_quietly(["meson", "introspect", "--installed", folder])
+            installed |= {os.path.normpath(path) for path in json.loads(listing).values()}
     for path in sorted(dist.rglob("*")):
         if path.is_file() and str(path) not in installed:
             path.unlink()

@@ -17,6 +17,11 @@ NEEDED = {
         "meson": "meson",
         "ninja": "ninja-build",
     },
+    "unix": {
+        "g++": "g++",
+        "meson": "meson",
+        "ninja": "ninja-build",
+    },
     "native": {
         "g++": "g++",
         "clang++": "clang",

@@ -7,6 +7,9 @@ ROOT = Path(__file__).resolve().parents[2]
 BUILD = ROOT / "build"
 DIST = BUILD / "dist"
 
+# The two halves of ntke within an element of WINEDLLPATH.
+NTKE_FILES = ("x86_64-windows/ntke.dll", "x86_64-unix/ntke.so")
+
 # The names Meson and we use for the two Windows targets, with the compiler's name for them.
 ARCHES = {"x86_64": "x86_64-w64-mingw32", "i386": "i686-w64-mingw32"}
 
@@ -23,6 +26,16 @@ def cache() -> Path:
 def dll(arch: str) -> Path:
     """Our DLL as `ws2 build` leaves it."""
     return DIST / arch / "ws2_32.dll"
+
+
+def ntke() -> Path:
+    """Both halves of ntke as `ws2 build` leaves them: an element of WINEDLLPATH."""
+    return DIST / "x86_64" / "ntke"
+
+
+def probe(arch: str) -> Path:
+    """The program that tells which ws2_32.dll, and which kernel, a program gets."""
+    return DIST / arch / "demo" / "probe.exe"
 
 
 def test_program(arch: str, name: str) -> Path:

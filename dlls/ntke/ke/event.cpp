@@ -25,8 +25,8 @@ Event::Event(EventType type, bool signaled, HostSignal* host, HANDLE host_event)
     // A host-backed event cannot be waited for here: the host has its state.
     : Object(object_type(), host ? nullptr : &m_dispatcher)
     , m_dispatcher(kind_from_type(type), signaled)
-    , m_host(host)
     , m_host_event(host_event)
+    , m_host(host)
 {
 }
 
@@ -43,11 +43,29 @@ NTSTATUS Event::create_host_backed(
 
 bool Event::pulse()
 {
-    if (!m_host)
+    HostSignal* host = m_host.load(std::memory_order_acquire);
+    if (!host)
         return m_dispatcher.pulse();
-    m_host->set_host_event(m_host_event);
-    m_host->reset_host_event(m_host_event);
+    host->set_host_event(m_host_event);
+    host->reset_host_event(m_host_event);
     return false;
+}
+
+bool Event::convert(HostSignal& host, HANDLE host_event, bool& done)
+{
+    LockGuard guard(m_convert_lock);
+    done = !is_host_backed();
+    if (!done)
+        return false;
+    m_host_event = host_event;
+    m_host.store(&host, std::memory_order_release);
+    return m_dispatcher.set();
+}
+
+void Event::on_last_reference_dropped()
+{
+    if (HostSignal* host = m_host.load(std::memory_order_acquire))
+        host->release_host_event(m_host_event);
 }
 
 } // namespace ke

@@ -1,7 +1,10 @@
 // Events.
 #pragma once
 
+#include <atomic>
+
 #include "ke/dispatcher.h"
+#include "ke/lock.h"
 #include "nt/status.h"
 #include "ob/object.h"
 
@@ -14,6 +17,8 @@ class HostSignal {
 public:
     virtual void set_host_event(HANDLE event) = 0;
     virtual void reset_host_event(HANDLE event) = 0;
+    /// ke will not use the event any more.
+    virtual void release_host_event(HANDLE event) = 0;
 
 protected:
     ~HostSignal() = default;
@@ -27,7 +32,8 @@ protected:
 ///
 /// A host-backed event has no state here. It stands for an event of the host kernel in the places
 /// where ke decides when an event is set (an endpoint's event selection, an IRP); set and reset
-/// pass the decision on, and waiting for it is the host's business.
+/// pass the decision on, and waiting for it is the host's business. An event may become host-backed
+/// during its life (convert); it stays so.
 class Event final : public ob::Object {
 public:
     static ob::Type& object_type() { return ob::g_event_type; }
@@ -43,23 +49,35 @@ public:
         return m_dispatcher.kind() == DispatcherObject::Kind::Notification ? kNotificationEvent
                                                                            : kSynchronizationEvent;
     }
-    bool is_host_backed() const { return m_host != nullptr; }
+    /// Makes a notification event host-backed. Returns whether it was signaled: the host event must
+    /// get that state. Threads that wait for it here are woken as if it had been set; they see that
+    /// it is host-backed now. False in `done`: another thread was first.
+    /// A reset that runs beside it may come before the host event gets its state.
+    bool convert(HostSignal& host, HANDLE host_event, bool& done);
+    bool is_host_backed() const { return m_host.load(std::memory_order_acquire) != nullptr; }
     HANDLE host_event() const { return m_host_event; }
 
     /// Each returns the state before; of a host-backed event it is not known here and false.
     bool set()
     {
-        if (!m_host) [[likely]]
-            return m_dispatcher.set();
-        m_host->set_host_event(m_host_event);
-        return false;
+        if (HostSignal* host = m_host.load(std::memory_order_acquire)) [[unlikely]]
+            return host->set_host_event(m_host_event), false;
+        const bool was_signaled = m_dispatcher.set();
+        // Converted meanwhile? Then the host's event is what counts.
+        if (HostSignal* host = m_host.load(std::memory_order_acquire)) [[unlikely]]
+            host->set_host_event(m_host_event);
+        return was_signaled;
     }
     bool reset()
     {
-        if (!m_host) [[likely]]
-            return m_dispatcher.reset();
-        m_host->reset_host_event(m_host_event);
-        return false;
+        if (HostSignal* host = m_host.load(std::memory_order_acquire)) [[unlikely]]
+            return host->reset_host_event(m_host_event), false;
+        const bool was_signaled = m_dispatcher.reset();
+        if (HostSignal* host = m_host.load(std::memory_order_acquire)) [[unlikely]] {
+            m_dispatcher.set(); // nobody is to wait here any more
+            host->reset_host_event(m_host_event);
+        }
+        return was_signaled;
     }
     bool pulse();
     /// Counterpart: KeReadStateEvent.
@@ -68,9 +86,12 @@ public:
     Event(EventType type, bool signaled, HostSignal* host, HANDLE host_event);
 
 private:
+    void on_last_reference_dropped() override;
+
     DispatcherObject m_dispatcher;
-    HostSignal* const m_host;
-    HANDLE const m_host_event;
+    HANDLE m_host_event; // written before m_host
+    std::atomic<HostSignal*> m_host;
+    Lock m_convert_lock; // one conversion at a time
 };
 
 } // namespace ke

@@ -8,7 +8,7 @@
 
 namespace ke {
 
-thread_local Thread* Thread::t_current = nullptr;
+constinit thread_local Thread* Thread::t_current = nullptr;
 
 namespace {
 

@@ -102,7 +102,7 @@ private:
     static constexpr uint32_t kAsleep = 0x40000000;
     static constexpr uint32_t kEnded = 0x80000000;
 
-    static thread_local Thread* t_current __attribute__((tls_model("initial-exec")));
+    static constinit thread_local Thread* t_current __attribute__((tls_model("initial-exec")));
 
     DispatcherObject m_exit { DispatcherObject::Kind::Notification, false };
     std::atomic<uint32_t> m_wait_word { 0 };

@@ -15,7 +15,7 @@ struct ReaderSlot {
     bool is_registered = false;
 };
 
-extern thread_local ReaderSlot t_reader_slot __attribute__((tls_model("initial-exec")));
+extern constinit thread_local ReaderSlot t_reader_slot __attribute__((tls_model("initial-exec")));
 extern std::atomic<bool> g_reader_needs_barrier;
 
 /// While one exists, no object its thread finds in a handle table has its memory freed.

@@ -9,7 +9,7 @@
 
 namespace ob {
 
-thread_local ReaderSlot t_reader_slot;
+constinit thread_local ReaderSlot t_reader_slot {};
 constinit std::atomic<bool> g_reader_needs_barrier { true };
 
 namespace {

@@ -1,0 +1,406 @@
+#include "afd/endpoint.h"
+
+#include "afd/pump.h"
+#include "ke/pool.h"
+
+namespace afd {
+
+namespace {
+
+constexpr uint32_t kMsgOob = 1;
+constexpr uint32_t kMsgPeek = 2;
+
+constexpr uint32_t bits_if(bool condition, uint32_t bits)
+{
+    return condition ? bits : 0;
+}
+
+} // namespace
+
+Endpoint::Endpoint(Mode mode)
+    : File(mode)
+{
+}
+
+NTSTATUS Endpoint::attach(const ntke::AttachArgs& args, ob::Ref<Endpoint>& endpoint)
+{
+    auto created = ob::Ref<Endpoint>::adopt(ke::pool_new<Endpoint>(Mode::Asynchronous));
+    if (!created) {
+        HostSocket(args.fd).close();
+        return STATUS_NO_MEMORY;
+    }
+    created->m_socket.adopt(args.fd);
+    created->m_family = args.family;
+    created->m_type = args.type;
+    created->m_protocol = args.protocol;
+    created->m_host_handle = args.handle;
+    created->m_flags = args.flags;
+    created->m_state = static_cast<SocketState>(args.state);
+    endpoint = std::move(created);
+    return STATUS_SUCCESS;
+}
+
+ob::Ref<ke::Event> Endpoint::close_socket()
+{
+    ke::LockGuard guard(m_lock);
+    if (m_is_closed)
+        return {};
+    m_is_closed = true;
+    if (m_is_watched)
+        Pump::instance().unwatch(*this);
+    m_socket.close();
+    m_is_recording = false;
+    return std::move(m_event);
+}
+
+// --- Transfers
+
+NTSTATUS Endpoint::receive_unrecorded(
+    const ntke::Buffer* buffers, uint32_t count, uint32_t flags, Address* from, size_t* received)
+{
+    *received = 0;
+    NTSTATUS status = m_socket.receive(buffers, count, flags, from, received);
+    // Linux does not tell urgent data that is not there from a request that makes no sense.
+    // [recv/15]
+    if (status == STATUS_INVALID_PARAMETER && (flags & kMsgOob) && !has(ntke::kSocketOobInline))
+        status = STATUS_DEVICE_NOT_READY;
+    // The end of a stream, or a reset of which the error has been read by somebody else: a
+    // connection that is gone although we have not ended it was reset.
+    if (status == STATUS_SUCCESS && !*received && is_stream() && !has(ntke::kSocketSendShutDown)
+        && m_socket.tcp_state().link == LinkState::Dead)
+        return STATUS_CONNECTION_RESET;
+    return status;
+}
+
+NTSTATUS Endpoint::send_unrecorded(
+    const ntke::Buffer* buffers, uint32_t count, uint32_t flags, const Address* to, size_t* sent)
+{
+    *sent = 0;
+    // A stream that is to send nothing is asked whether there is room. [WSAEventSelect/39]
+    if (is_stream() && !total_length(buffers, count))
+        return m_socket.ready_now() & kReadyOut ? STATUS_SUCCESS : STATUS_DEVICE_NOT_READY;
+    const NTSTATUS status = m_socket.send(buffers, count, flags, to, sent);
+    // The port of an earlier datagram was unreachable. That is for the next receive to tell; this
+    // datagram has not been sent yet. [sendto/6]
+    if (status == STATUS_CONNECTION_REFUSED && !is_stream())
+        return m_socket.send(buffers, count, flags, to, sent);
+    return status;
+}
+
+void Endpoint::note_receive(uint32_t flags, size_t asked, size_t received, NTSTATUS status)
+{
+    // A receive that could not begin re-enables nothing. [WSAEventSelect/49]
+    if (!m_is_recording.load(std::memory_order_acquire) || status == STATUS_ACCESS_VIOLATION)
+        return;
+    // A stream that gave less than was asked for is empty; what comes now is told by the pump.
+    const bool is_drained
+        = is_stream() && !(flags & (kMsgOob | kMsgPeek)) && (received < asked || status != 0);
+    Signal signal;
+    ke::LockGuard guard(m_lock);
+    re_enable(flags & kMsgOob ? kPollReceiveExpedited : kPollReceive, !is_drained, signal);
+}
+
+void Endpoint::note_full()
+{
+    if (!m_is_recording.load(std::memory_order_acquire))
+        return;
+    Signal signal;
+    ke::LockGuard guard(m_lock);
+    re_enable(kPollSend, true, signal);
+}
+
+NTSTATUS Endpoint::receive(
+    const ntke::Buffer* buffers, uint32_t count, uint32_t flags, Address* from, size_t* received)
+{
+    const NTSTATUS status = receive_unrecorded(buffers, count, flags, from, received);
+    if (!m_is_recording.load(std::memory_order_acquire))
+        return status;
+    size_t asked = 0;
+    for (uint32_t i = 0; i < count; ++i)
+        asked += buffers[i].length;
+    note_receive(flags, asked, *received, status);
+    return status;
+}
+
+NTSTATUS Endpoint::send(
+    const ntke::Buffer* buffers, uint32_t count, uint32_t flags, const Address* to, size_t* sent)
+{
+    const NTSTATUS status = send_unrecorded(buffers, count, flags, to, sent);
+    if (status == STATUS_DEVICE_NOT_READY)
+        note_full();
+    return status;
+}
+
+// --- Conditions
+
+uint32_t Endpoint::ready_from_conditions(uint32_t conditions)
+{
+    uint32_t ready = 0;
+    if (conditions & (kPollReceive | kPollAccept))
+        ready |= kReadyIn | kReadyUrgent;
+    if (conditions & kPollReceiveExpedited)
+        ready |= kReadyUrgent;
+    if (conditions & kPollSend)
+        ready |= kReadyOut;
+    if (conditions & kPollDisconnect)
+        ready |= kReadyPeerEnd;
+    return ready; // errors and hang-ups are always told
+}
+
+uint32_t Endpoint::conditions_from_ready(uint32_t ready) const
+{
+    switch (state()) {
+    case SocketState::Listening:
+        return bits_if(ready & kReadyIn, kPollAccept);
+    case SocketState::Datagram:
+        // An error waits for the next receive. [recvfrom/10]
+        return bits_if(ready & (kReadyIn | kReadyError), kPollReceive)
+            | bits_if(ready & kReadyOut, kPollSend);
+    case SocketState::ConnectFailed:
+        return kPollConnectFail;
+    case SocketState::Connected:
+        break;
+    default:
+        return 0;
+    }
+
+    uint32_t conditions = kPollConnect;
+    if (ready & kReadyOut)
+        conditions |= kPollSend;
+    const bool has_ended = ready & (kReadyHangUp | kReadyError | kReadyPeerEnd);
+    if ((ready & (kReadyHangUp | kReadyError)) && !has(ntke::kSocketSendShutDown)
+        && m_socket.tcp_state().link == LinkState::Dead)
+        return conditions | kPollAbort; // hides data and end [WSAEventSelect/59]
+    if (ready & kReadyUrgent)
+        conditions |= has(ntke::kSocketOobInline) ? kPollReceive : kPollReceiveExpedited;
+    // At its end a stream is always readable for Linux.
+    if ((ready & kReadyIn) && (!has_ended || m_socket.readable_bytes()))
+        conditions |= kPollReceive;
+    if (has_ended)
+        conditions |= kPollDisconnect;
+    return conditions;
+}
+
+// --- The record
+
+void Endpoint::note(uint32_t condition, NTSTATUS status, Signal& signal)
+{
+    if (m_record.record(condition, status))
+        signal.raise(m_event);
+}
+
+void Endpoint::re_enable(uint32_t conditions, bool look, Signal& signal)
+{
+    m_record.re_enable(conditions);
+    if (look)
+        refresh(signal);
+}
+
+void Endpoint::refresh_data(uint32_t conditions, uint32_t ready, Signal& signal)
+{
+    bool is_new;
+    if (is_stream()) {
+        // The peer's FIN counts as a byte.
+        const uint64_t arrived
+            = m_socket.tcp_state().bytes_received - (ready & kReadyPeerEnd ? 1 : 0);
+        is_new = arrived > m_bytes_seen;
+        m_bytes_seen = arrived;
+    } else {
+        const uint32_t memory = m_socket.queued_memory();
+        is_new = memory > m_memory_seen;
+        m_memory_seen = memory;
+    }
+    if (conditions & kPollReceiveExpedited) {
+        // More data behind an urgent byte leaves the mark where it is.
+        const uint32_t mark = m_socket.readable_bytes();
+        const bool has_moved = is_new && (mark != m_mark_seen || !(ready & kReadyIn));
+        m_mark_seen = mark;
+        if (has_moved || m_record.is_open(kPollReceiveExpedited))
+            note(kPollReceiveExpedited, STATUS_SUCCESS, signal);
+    }
+    if ((conditions & kPollReceive) && (is_new || m_record.is_open(kPollReceive))
+        && !has(ntke::kSocketReceiveShutDown))
+        note(kPollReceive, STATUS_SUCCESS, signal);
+}
+
+void Endpoint::refresh(Signal& signal)
+{
+    if (m_is_closed)
+        return;
+    const SocketState now = state();
+    if (now == SocketState::Unconnected || now == SocketState::Connecting
+        || (now == SocketState::Datagram && !has(ntke::kSocketBound)))
+        return; // [WSAEventSelect/19] [WSAEventSelect/65]
+    const uint32_t ready = m_socket.ready_now();
+    const uint32_t conditions = conditions_from_ready(ready) & ~claimed_conditions();
+    if (now == SocketState::Listening) {
+        const uint64_t arrived = m_connections_accepted + m_socket.tcp_state().queued_connections;
+        const bool is_new = arrived > m_connections_seen;
+        m_connections_seen = arrived;
+        if ((conditions & kPollAccept) && (is_new || m_record.is_open(kPollAccept)))
+            note(kPollAccept, STATUS_SUCCESS, signal);
+        return;
+    }
+    if (has(ntke::kSocketConnected | ntke::kSocketHasPeer) && m_record.is_open(kPollConnect))
+        note(kPollConnect, STATUS_SUCCESS, signal);
+    if ((conditions & kPollSend) && !(conditions & kPollAbort) && m_record.is_open(kPollSend))
+        note(kPollSend, STATUS_SUCCESS, signal);
+    if (conditions & (kPollReceive | kPollReceiveExpedited))
+        refresh_data(conditions, ready, signal);
+    for (const uint32_t end : { kPollAbort, kPollDisconnect }) {
+        if (conditions & end)
+            note(end, STATUS_SUCCESS, signal);
+    }
+}
+
+void Endpoint::on_ready(uint32_t ready)
+{
+    Signal signal;
+    ke::LockGuard guard(m_lock);
+    if (m_is_closed)
+        return;
+    if (state() == SocketState::Connecting)
+        settle_connect(ready, signal);
+    else
+        refresh(signal);
+}
+
+NTSTATUS Endpoint::watch()
+{
+    if (!m_is_watched) {
+        const NTSTATUS status = Pump::instance().watch(*this);
+        m_is_watched = NT_SUCCESS(status);
+        return status;
+    }
+    if (std::exchange(m_is_muted, false))
+        Pump::instance().unmute(*this);
+    return STATUS_SUCCESS;
+}
+
+void Endpoint::mute()
+{
+    if (m_is_watched && !std::exchange(m_is_muted, true))
+        Pump::instance().mute(*this);
+}
+
+NTSTATUS Endpoint::select(ob::Ref<ke::Event> event, uint32_t mask, ob::Ref<ke::Event>& replaced)
+{
+    Signal signal;
+    ke::LockGuard guard(m_lock);
+    if (m_is_closed)
+        return STATUS_INVALID_HANDLE;
+    if (mask) {
+        if (const NTSTATUS status = watch(); !NT_SUCCESS(status))
+            return status;
+        m_is_recording.store(true, std::memory_order_release);
+    } else if (m_record.mask() && !is_busy()) {
+        mute(); // what arrives meanwhile shows at the next selection
+    }
+    replaced = std::exchange(m_event, std::move(event));
+    if (m_record.select(mask))
+        signal.raise(m_event);
+    if (mask)
+        refresh(signal);
+    return STATUS_SUCCESS;
+}
+
+void Endpoint::take_events(GetEventsResult& result, ke::Event* to_reset)
+{
+    Signal signal;
+    signal.mute(); // what is found just now is told just now
+    ke::LockGuard guard(m_lock);
+    if (to_reset)
+        to_reset->reset();
+    if (m_record.mask())
+        refresh(signal);
+    m_record.take(result);
+}
+
+Endpoint::Selection Endpoint::hand_over()
+{
+    ke::LockGuard guard(m_lock);
+    Selection selection { std::move(m_event), m_record.mask(), m_record.pending(),
+        m_record.reported() };
+    m_record = EventRecord();
+    m_is_recording.store(false, std::memory_order_release);
+    if (selection.mask)
+        mute();
+    return selection;
+}
+
+void Endpoint::inherit_selection(Endpoint& listener)
+{
+    ob::Ref<ke::Event> event;
+    uint32_t mask;
+    {
+        ke::LockGuard guard(listener.m_lock);
+        event = listener.m_event;
+        mask = listener.m_record.mask();
+    }
+    ob::Ref<ke::Event> none;
+    if (mask)
+        select(std::move(event), mask, none);
+}
+
+// --- State
+
+void Endpoint::set_state(SocketState state, uint32_t flags, NTSTATUS status, uint32_t accepted)
+{
+    Signal signal;
+    ke::LockGuard guard(m_lock);
+    const uint32_t flags_before = m_flags.exchange(flags, std::memory_order_relaxed);
+    m_connections_accepted += accepted;
+    const bool has_new_peer = (flags & ~flags_before) & ntke::kSocketHasPeer;
+    uint32_t re_enabled = 0;
+    if (accepted)
+        re_enabled |= kPollAccept; // [WSAEventSelect/24]
+    if (has_new_peer)
+        re_enabled |= kPollConnect | kPollSend; // [WSAEventSelect/66]
+    enter_state(state, status, re_enabled, signal);
+}
+
+void Endpoint::enter_state(SocketState state, NTSTATUS status, uint32_t re_enabled, Signal& signal)
+{
+    const SocketState before = m_state.exchange(state, std::memory_order_acq_rel);
+    if (!m_is_recording.load(std::memory_order_relaxed))
+        return;
+    if (before != state && state == SocketState::Connecting) {
+        m_record.re_enable(kPollConnect | kPollConnectFail | kPollSend); // [WSAEventSelect/34]
+        // The outcome may have been there before the state was: have it told once more.
+        m_is_muted = false;
+        if (m_is_watched)
+            Pump::instance().unmute(*this);
+        return;
+    }
+    if (state == SocketState::ConnectFailed) {
+        if (before != state)
+            note(kPollConnectFail, status, signal);
+        return;
+    }
+    re_enable(re_enabled, true, signal);
+}
+
+void (*Endpoint::settle_with_host)(Endpoint& endpoint) = nullptr;
+
+void Endpoint::settle_connect(uint32_t ready, Signal& signal)
+{
+    if (!(ready & (kReadyOut | kReadyError | kReadyHangUp)))
+        return;
+    if (settle_with_host) {
+        settle_with_host(*this);
+        return;
+    }
+    const NTSTATUS status = m_socket.take_error();
+    m_connect_status = status;
+    if (NT_SUCCESS(status))
+        m_flags.fetch_or(ntke::kSocketConnected, std::memory_order_relaxed);
+    enter_state(NT_SUCCESS(status) ? SocketState::Connected : SocketState::ConnectFailed, status, 0,
+        signal);
+}
+
+NTSTATUS Endpoint::dispatch(io::Irp&, ULONG_PTR&)
+{
+    return STATUS_INVALID_DEVICE_REQUEST;
+}
+
+} // namespace afd

@@ -1,0 +1,197 @@
+// Endpoints: sockets as files.
+#pragma once
+
+#include <atomic>
+#include <cstdint>
+
+#include "afd/host_socket.h"
+#include "afd/record.h"
+#include "io/file.h"
+#include "ke/event.h"
+#include "ke/lock.h"
+#include "ntke/calls.h"
+
+namespace afd {
+
+using ntke::SocketState;
+
+/// An event to set; a host's event once no lock is held. Owner: a stack frame; declared before the
+/// lock's guard, so that it goes after it.
+class Signal {
+public:
+    Signal() = default;
+    Signal(const Signal&) = delete;
+    ~Signal()
+    {
+        if (m_event)
+            m_event->set();
+    }
+    /// An event of our own is set here and now, so that whoever takes the record under the lock can
+    /// reset it for good; a host's event waits until the lock is free.
+    void raise(const ob::Ref<ke::Event>& event)
+    {
+        if (m_is_muted)
+            return;
+        if (event->is_host_backed())
+            m_event = event;
+        else
+            event->set();
+    }
+    /// From here on nobody needs to be woken for what is found.
+    void mute() { m_is_muted = true; }
+
+private:
+    ob::Ref<ke::Event> m_event;
+    bool m_is_muted = false;
+};
+
+/// A socket: its state, its data, its record of network events. Counterpart: AFD_ENDPOINT.
+///
+/// Two kinds of owner use it. Natively it is a file whose requests come through dispatch
+/// (device.cpp). Under Wine it is attached to a socket of the host and answers what it can at once;
+/// what changes the socket's state happens on the host and is told with set_state.
+///
+/// Owner: references; handles, the pump and pending requests hold them. Lock: m_lock guards state,
+/// record and event. It may be held while the kernel is asked about the socket, never while an
+/// event is set. Transfers take it only while events are selected; the kernel orders the data
+/// itself.
+class Endpoint : public io::File {
+public:
+    /// Makes an endpoint for a descriptor of the host. It owns the descriptor, also on failure.
+    /// Errors: STATUS_NO_MEMORY.
+    static NTSTATUS attach(const ntke::AttachArgs& args, ob::Ref<Endpoint>& endpoint);
+
+    explicit Endpoint(Mode mode);
+
+    HostSocket& socket() { return m_socket; }
+    SocketState state() const { return m_state.load(std::memory_order_acquire); }
+    bool is_stream() const { return m_type == kTypeStream; }
+    /// Can transfers be tried here, in this state?
+    bool can_transfer() const
+    {
+        const SocketState now = state();
+        return now == SocketState::Connected || now == SocketState::Datagram;
+    }
+    bool can_receive() const { return can_transfer() && !has(ntke::kSocketReceiveShutDown); }
+    bool can_send() const { return can_transfer() && !has(ntke::kSocketSendShutDown); }
+    /// The socket's handle on the host, 0 natively.
+    uint64_t host_handle() const { return m_host_handle; }
+
+    // Transfers. They never wait; results as HostSocket's, with the errors of a dead connection
+    // settled. [recv/12] [send/7]
+
+    NTSTATUS receive(const ntke::Buffer* buffers, uint32_t count, uint32_t flags, Address* from,
+        size_t* received) EXCLUDES(m_lock);
+    NTSTATUS send(const ntke::Buffer* buffers, uint32_t count, uint32_t flags, const Address* to,
+        size_t* sent) EXCLUDES(m_lock);
+
+    // Conditions.
+
+    /// The poll conditions that hold, given what poll(2) says now. A level: nothing is recorded.
+    uint32_t conditions_from_ready(uint32_t ready) const;
+    /// The bits poll(2) must be asked for these conditions.
+    static uint32_t ready_from_conditions(uint32_t conditions);
+
+    // The record.
+
+    /// Selects events. `event` is null together with mask 0. Returns through `replaced` the event
+    /// of before. Errors: STATUS_INSUFFICIENT_RESOURCES (cannot be watched); the selection is then
+    /// as it was.
+    NTSTATUS select(ob::Ref<ke::Event> event, uint32_t mask, ob::Ref<ke::Event>& replaced)
+        EXCLUDES(m_lock);
+    /// Tells and reports what is pending and selected. `to_reset` (may be null) is an event of ours
+    /// that is nonsignaled afterwards: a step with the taking. [WSAEnumNetworkEvents]
+    void take_events(GetEventsResult& result, ke::Event* to_reset = nullptr) EXCLUDES(m_lock);
+    /// Stops recording, for the host goes on with it.
+    struct Selection {
+        ob::Ref<ke::Event> event;
+        uint32_t mask = 0;
+        uint32_t pending = 0;
+        uint32_t reported = 0;
+    };
+    Selection hand_over() EXCLUDES(m_lock);
+    /// Gives a new endpoint the event and the mask of its listener. [WSAEventSelect/69]
+    void inherit_selection(Endpoint& listener) EXCLUDES(m_lock);
+
+    // What happens to the socket elsewhere.
+
+    /// The host has changed the socket's state. `accepted` connections have left a listener's
+    /// queue.
+    void set_state(SocketState state, uint32_t flags, NTSTATUS status, uint32_t accepted)
+        EXCLUDES(m_lock);
+    /// Lets go of the descriptor. No other call may be running; returns the event of the selection.
+    ob::Ref<ke::Event> close_socket() EXCLUDES(m_lock);
+    /// The pump saw something happen.
+    virtual void on_ready(uint32_t ready) EXCLUDES(m_lock);
+
+    /// Where the host makes the connections, it also knows how they end: called by the pump, with
+    /// the endpoint's lock held, when there is something to ask. Null: the socket itself is asked.
+    static void (*settle_with_host)(Endpoint& endpoint);
+
+protected:
+    friend class Pump;
+
+    NTSTATUS dispatch(io::Irp& irp, ULONG_PTR& information) override;
+
+    // What a kind of endpoint with pending requests (socket_file.h) adds.
+
+    /// Conditions that pending requests use up before anybody is told of them.
+    virtual uint32_t claimed_conditions() const { return 0; }
+    /// Must the pump go on telling, whether or not events are selected?
+    virtual bool is_busy() const REQUIRES(m_lock) { return false; }
+
+    /// Transfers without a look at the record; note_receive makes up for it.
+    NTSTATUS receive_unrecorded(const ntke::Buffer* buffers, uint32_t count, uint32_t flags,
+        Address* from, size_t* received);
+    NTSTATUS send_unrecorded(const ntke::Buffer* buffers, uint32_t count, uint32_t flags,
+        const Address* to, size_t* sent);
+    /// A receive of `asked` bytes has moved `received`: its condition may be told again.
+    void note_receive(uint32_t flags, size_t asked, size_t received, NTSTATUS status)
+        EXCLUDES(m_lock);
+    /// A send would have had to wait. [WSAEventSelect/38]
+    void note_full() EXCLUDES(m_lock);
+
+    static constexpr int kTypeStream = 1;
+
+    bool has(uint32_t flag) const { return m_flags.load(std::memory_order_relaxed) & flag; }
+    void note(uint32_t condition, NTSTATUS status, Signal& signal) REQUIRES(m_lock);
+    /// Brings the record up to date with the socket.
+    void refresh(Signal& signal) REQUIRES(m_lock);
+    void refresh_data(uint32_t conditions, uint32_t ready, Signal& signal) REQUIRES(m_lock);
+    void re_enable(uint32_t conditions, bool look, Signal& signal) REQUIRES(m_lock);
+    void settle_connect(uint32_t ready, Signal& signal) REQUIRES(m_lock);
+    void enter_state(SocketState state, NTSTATUS status, uint32_t re_enabled, Signal& signal)
+        REQUIRES(m_lock);
+    /// Has the pump tell what happens. Errors: STATUS_INSUFFICIENT_RESOURCES.
+    NTSTATUS watch() REQUIRES(m_lock);
+    void mute() REQUIRES(m_lock);
+
+    HostSocket m_socket;
+    int m_family = 0;
+    int m_type = 0;
+    int m_protocol = 0;
+    uint64_t m_host_handle = 0;
+    std::atomic<SocketState> m_state { SocketState::Unconnected };
+    std::atomic<uint32_t> m_flags { 0 }; // ntke::SocketFlags
+
+    ke::Lock m_lock;
+    EventRecord m_record GUARDED_BY(m_lock);
+    ob::Ref<ke::Event> m_event GUARDED_BY(m_lock);
+    bool m_is_watched GUARDED_BY(m_lock) = false;
+    bool m_is_muted GUARDED_BY(m_lock) = false; // watched, but only for errors
+    bool m_is_closed GUARDED_BY(m_lock) = false;
+    NTSTATUS m_connect_status GUARDED_BY(m_lock) = 0; // of the last connect that has ended here
+    /// Whether transfers must look at the record. Written under m_lock.
+    std::atomic<bool> m_is_recording { false };
+
+    // What had arrived when the record was last brought up to date: only more than that is new.
+    uint64_t m_bytes_seen GUARDED_BY(m_lock) = 0; // stream: received ever
+    uint32_t m_memory_seen GUARDED_BY(m_lock) = 0; // datagrams: memory of the queue
+    uint64_t m_connections_seen GUARDED_BY(m_lock) = 0; // listener: accepted and queued
+    uint64_t m_connections_accepted GUARDED_BY(m_lock) = 0;
+    uint32_t m_mark_seen GUARDED_BY(m_lock) = 0; // bytes before the urgent one
+
+    Endpoint* m_next_unwatched = nullptr; // the pump's list
+};
+
+} // namespace afd

@@ -1,0 +1,471 @@
+#include "afd/host_socket.h"
+
+#include <atomic>
+#include <cerrno>
+#include <cstring>
+#include <fcntl.h>
+#include <linux/sock_diag.h>
+#include <linux/sockios.h>
+#include <linux/tcp.h>
+#include <netinet/in.h>
+#include <poll.h>
+#include <sys/ioctl.h>
+#include <sys/socket.h>
+#include <sys/uio.h>
+#include <unistd.h>
+
+namespace afd {
+
+namespace {
+
+// Winsock's numbers.
+constexpr uint32_t kMsgOob = 1;
+constexpr uint32_t kMsgPeek = 2;
+
+static_assert(sizeof(ntke::Buffer) == sizeof(iovec));
+static_assert(offsetof(ntke::Buffer, length) == offsetof(iovec, iov_len));
+
+/// Injected faults, one word a kind: 0 none, else 1 + errno (1: a short transfer).
+std::atomic<int> g_faults[static_cast<size_t>(HostSocket::FaultyCall::kCount)];
+
+/// Does a test want this call to fail? Then errno is set.
+bool is_to_fail(HostSocket::FaultyCall call, bool* is_short = nullptr)
+{
+    std::atomic<int>& fault = g_faults[static_cast<size_t>(call)];
+    if (!fault.load(std::memory_order_relaxed)) [[likely]]
+        return false;
+    const int value = fault.exchange(0);
+    if (value == 1 && is_short)
+        *is_short = true;
+    if (value <= 1)
+        return false;
+    errno = value - 1;
+    return true;
+}
+
+/// Repeats a call that a signal has interrupted.
+template <typename Call> auto restarted(Call call)
+{
+    for (;;) {
+        const auto result = call();
+        if (result >= 0 || errno != EINTR)
+            return result;
+    }
+}
+
+struct ErrorRow {
+    int error;
+    NTSTATUS status;
+};
+
+constexpr ErrorRow kErrors[] = {
+    { EAGAIN, STATUS_DEVICE_NOT_READY },
+    { EINPROGRESS, STATUS_PENDING },
+    { EFAULT, STATUS_ACCESS_VIOLATION },
+    { EBADF, STATUS_INVALID_HANDLE },
+    { EINVAL, STATUS_INVALID_PARAMETER },
+    { ENOPROTOOPT, STATUS_INVALID_PARAMETER },
+    { ENOMEM, STATUS_NO_MEMORY },
+    { ENOBUFS, STATUS_NO_MEMORY },
+    { EACCES, STATUS_ACCESS_DENIED },
+    { EPERM, STATUS_ACCESS_DENIED },
+    { EMFILE, STATUS_TOO_MANY_OPENED_FILES },
+    { ENFILE, STATUS_TOO_MANY_OPENED_FILES },
+    { EADDRINUSE, STATUS_SHARING_VIOLATION },
+    { EADDRNOTAVAIL, STATUS_INVALID_ADDRESS_COMPONENT },
+    { EAFNOSUPPORT, STATUS_NOT_SUPPORTED },
+    { EOPNOTSUPP, STATUS_NOT_SUPPORTED },
+    { ENETDOWN, STATUS_NETWORK_BUSY },
+    { EALREADY, STATUS_NETWORK_BUSY },
+    { ENOTCONN, STATUS_INVALID_CONNECTION },
+    { EDESTADDRREQ, STATUS_INVALID_CONNECTION },
+    { EISCONN, STATUS_CONNECTION_ACTIVE },
+    { ECONNRESET, STATUS_CONNECTION_RESET },
+    { EPIPE, STATUS_CONNECTION_RESET },
+    { ECONNREFUSED, STATUS_CONNECTION_REFUSED },
+    { ECONNABORTED, STATUS_CONNECTION_ABORTED },
+    { ENETUNREACH, STATUS_NETWORK_UNREACHABLE },
+    { EHOSTUNREACH, STATUS_HOST_UNREACHABLE },
+    { ETIMEDOUT, STATUS_IO_TIMEOUT },
+    { EMSGSIZE, STATUS_BUFFER_OVERFLOW },
+};
+
+struct ReadyRow {
+    uint32_t ready;
+    short events;
+};
+
+constexpr ReadyRow kReadyRows[] = {
+    { kReadyIn, POLLIN },
+    { kReadyUrgent, POLLPRI },
+    { kReadyOut, POLLOUT },
+    { kReadyPeerEnd, POLLRDHUP },
+    { kReadyHangUp, POLLHUP },
+    { kReadyError, POLLERR },
+};
+
+void set_family(Address& address, uint16_t family)
+{
+    address.bytes[0] = static_cast<uint8_t>(family);
+    address.bytes[1] = static_cast<uint8_t>(family >> 8);
+}
+
+/// Linux' form of an address.
+Address to_linux(const Address& address)
+{
+    Address result = address;
+    if (result.family() == kFamilyInet6)
+        set_family(result, AF_INET6);
+    return result;
+}
+
+void from_linux(Address& address, socklen_t length)
+{
+    address.length = length;
+    if (length >= 2 && address.family() == AF_INET6)
+        set_family(address, kFamilyInet6);
+}
+
+int message_flags(uint32_t flags)
+{
+    return MSG_DONTWAIT | MSG_NOSIGNAL | (flags & kMsgOob ? MSG_OOB : 0)
+        | (flags & kMsgPeek ? MSG_PEEK : 0);
+}
+
+NTSTATUS status_of(int result)
+{
+    return result < 0 ? status_from_errno(errno) : STATUS_SUCCESS;
+}
+
+} // namespace
+
+NTSTATUS status_from_errno(int error)
+{
+    for (const ErrorRow& row : kErrors) {
+        if (row.error == error)
+            return row.status;
+    }
+    return STATUS_UNSUCCESSFUL;
+}
+
+void HostSocket::fail_next(FaultyCall call, int error)
+{
+    g_faults[static_cast<size_t>(call)] = error + 1;
+}
+
+NTSTATUS HostSocket::create(int family, int type, int protocol)
+{
+    constexpr uint32_t kWinsockError = 0xC0010000;
+    constexpr uint32_t kProtocolNotSupported = 10043;
+    constexpr uint32_t kTypeNotSupported = 10044;
+    constexpr uint32_t kFamilyNotSupported = 10047;
+    constexpr uint32_t kAccess = 10013;
+    constexpr uint32_t kTooManyFiles = 10024;
+
+    const int linux_family = family == kFamilyInet6 ? AF_INET6 : family;
+    if (family != kFamilyInet && family != kFamilyInet6)
+        return static_cast<NTSTATUS>(kWinsockError | kFamilyNotSupported);
+    if (type != SOCK_STREAM && type != SOCK_DGRAM && type != SOCK_RAW)
+        return static_cast<NTSTATUS>(kWinsockError | kTypeNotSupported);
+    const int fd = is_to_fail(FaultyCall::Socket)
+        ? -1
+        : ::socket(linux_family, type | SOCK_CLOEXEC | SOCK_NONBLOCK, protocol);
+    if (fd < 0) {
+        switch (errno) {
+        case EACCES:
+        case EPERM:
+            return static_cast<NTSTATUS>(kWinsockError | kAccess);
+        case EMFILE:
+        case ENFILE:
+            return static_cast<NTSTATUS>(kWinsockError | kTooManyFiles);
+        case ENOMEM:
+        case ENOBUFS:
+            return STATUS_NO_MEMORY;
+        default:
+            return static_cast<NTSTATUS>(kWinsockError | kProtocolNotSupported);
+        }
+    }
+    close();
+    m_fd = fd;
+    if (family == kFamilyInet6) {
+        const int on = 1; // Windows' default
+        set_option(IPPROTO_IPV6, IPV6_V6ONLY, &on, sizeof(on));
+    }
+    return STATUS_SUCCESS;
+}
+
+NTSTATUS HostSocket::share(const HostSocket& other)
+{
+    const int fd = fcntl(other.m_fd, F_DUPFD_CLOEXEC, 0);
+    if (fd < 0)
+        return status_from_errno(errno);
+    close();
+    m_fd = fd;
+    return STATUS_SUCCESS;
+}
+
+void HostSocket::replace_with(HostSocket& other)
+{
+    restarted([&] { return ::dup3(other.m_fd, m_fd, O_CLOEXEC); });
+    other.close();
+}
+
+void HostSocket::adopt(int fd)
+{
+    close();
+    m_fd = fd;
+    fcntl(fd, F_SETFD, FD_CLOEXEC);
+}
+
+void HostSocket::close()
+{
+    if (m_fd >= 0)
+        ::close(m_fd);
+    m_fd = -1;
+}
+
+NTSTATUS HostSocket::receive(const ntke::Buffer* buffers, uint32_t count, uint32_t flags,
+    Address* from, size_t* received, Control* control)
+{
+    msghdr message {};
+    iovec one_byte;
+    message.msg_iov = reinterpret_cast<iovec*>(const_cast<ntke::Buffer*>(buffers));
+    message.msg_iovlen = count;
+    if (from) {
+        message.msg_name = from->bytes;
+        message.msg_namelen = sizeof(from->bytes);
+    }
+    if (control) {
+        message.msg_control = control->bytes;
+        message.msg_controllen = sizeof(control->bytes);
+    }
+    bool is_short = false;
+    if (is_to_fail(FaultyCall::Receive, &is_short))
+        return status_from_errno(errno);
+    if (is_short && count && message.msg_iov->iov_len) {
+        one_byte = { message.msg_iov->iov_base, 1 };
+        message.msg_iov = &one_byte;
+        message.msg_iovlen = 1;
+    }
+    const ssize_t result
+        = restarted([&] { return ::recvmsg(m_fd, &message, message_flags(flags)); });
+    if (result < 0)
+        return status_from_errno(errno);
+    *received = static_cast<size_t>(result);
+    if (from)
+        from_linux(*from, message.msg_namelen);
+    if (control)
+        control->length = message.msg_controllen;
+    return message.msg_flags & MSG_TRUNC ? STATUS_BUFFER_OVERFLOW : STATUS_SUCCESS;
+}
+
+NTSTATUS HostSocket::send(
+    const ntke::Buffer* buffers, uint32_t count, uint32_t flags, const Address* to, size_t* sent)
+{
+    msghdr message {};
+    iovec one_byte;
+    Address name;
+    message.msg_iov = reinterpret_cast<iovec*>(const_cast<ntke::Buffer*>(buffers));
+    message.msg_iovlen = count;
+    if (to) {
+        name = to_linux(*to);
+        message.msg_name = name.bytes;
+        message.msg_namelen = name.length;
+    }
+    bool is_short = false;
+    if (is_to_fail(FaultyCall::Send, &is_short))
+        return status_from_errno(errno);
+    if (is_short && count && message.msg_iov->iov_len) {
+        one_byte = { message.msg_iov->iov_base, 1 };
+        message.msg_iov = &one_byte;
+        message.msg_iovlen = 1;
+    }
+    const ssize_t result
+        = restarted([&] { return ::sendmsg(m_fd, &message, message_flags(flags & kMsgOob)); });
+    if (result < 0)
+        return status_from_errno(errno);
+    *sent = static_cast<size_t>(result);
+    return STATUS_SUCCESS;
+}
+
+short HostSocket::poll_events_from_ready(uint32_t ready)
+{
+    short events = 0;
+    for (const ReadyRow& row : kReadyRows) {
+        if (ready & row.ready)
+            events = static_cast<short>(events | row.events);
+    }
+    return events;
+}
+
+uint32_t HostSocket::ready_from_poll_events(short events)
+{
+    uint32_t ready = 0;
+    for (const ReadyRow& row : kReadyRows) {
+        if (events & row.events)
+            ready |= row.ready;
+    }
+    return ready;
+}
+
+int HostSocket::poll_many(pollfd* fds, uint32_t count, uint32_t microseconds)
+{
+    if (is_to_fail(FaultyCall::Poll))
+        return 0;
+    const timespec time { static_cast<time_t>(microseconds / 1000000),
+        static_cast<long>(microseconds % 1000000) * 1000 };
+    const int ready = ::ppoll(fds, count, &time, nullptr);
+    return ready < 0 ? 0 : ready;
+}
+
+uint32_t HostSocket::ready_now() const
+{
+    constexpr uint32_t kAll = kReadyIn | kReadyUrgent | kReadyOut | kReadyPeerEnd;
+    return wait_ready(kAll, 0);
+}
+
+uint32_t HostSocket::wait_ready(uint32_t wanted, uint32_t microseconds) const
+{
+    pollfd entry { m_fd, poll_events_from_ready(wanted), 0 };
+    if (poll_many(&entry, 1, microseconds) <= 0)
+        return 0;
+    return ready_from_poll_events(entry.revents);
+}
+
+uint32_t HostSocket::readable_bytes() const
+{
+    int bytes = 0;
+    return ::ioctl(m_fd, SIOCINQ, &bytes) < 0 ? 0 : static_cast<uint32_t>(bytes);
+}
+
+bool HostSocket::is_at_mark() const
+{
+    int at_mark = 0;
+    return ::ioctl(m_fd, SIOCATMARK, &at_mark) == 0 && at_mark;
+}
+
+HostSocket::TcpState HostSocket::tcp_state() const
+{
+    constexpr uint8_t kTcpClose = 7;
+    constexpr uint8_t kTcpCloseWait = 8;
+    tcp_info info {};
+    socklen_t length = sizeof(info);
+    ::getsockopt(m_fd, IPPROTO_TCP, TCP_INFO, &info, &length);
+
+    TcpState state;
+    if (info.tcpi_state == kTcpClose)
+        state.link = LinkState::Dead;
+    else if (info.tcpi_state == kTcpCloseWait)
+        state.link = LinkState::PeerEnded;
+    state.bytes_received = info.tcpi_bytes_received;
+    state.queued_connections = info.tcpi_unacked; // a listener's queue length is told here
+    return state;
+}
+
+uint32_t HostSocket::queued_memory() const
+{
+    uint32_t memory[SK_MEMINFO_VARS] {};
+    socklen_t length = sizeof(memory);
+    ::getsockopt(m_fd, SOL_SOCKET, SO_MEMINFO, memory, &length);
+    return memory[SK_MEMINFO_RMEM_ALLOC];
+}
+
+NTSTATUS HostSocket::take_error()
+{
+    int error = 0;
+    socklen_t length = sizeof(error);
+    if (::getsockopt(m_fd, SOL_SOCKET, SO_ERROR, &error, &length) < 0)
+        return status_from_errno(errno);
+    return error ? status_from_errno(error) : STATUS_SUCCESS;
+}
+
+NTSTATUS HostSocket::bind(const Address& address)
+{
+    if (is_to_fail(FaultyCall::Bind))
+        return status_from_errno(errno);
+    const Address name = to_linux(address);
+    return status_of(::bind(m_fd, reinterpret_cast<const sockaddr*>(name.bytes), name.length));
+}
+
+NTSTATUS HostSocket::listen(int backlog)
+{
+    return status_of(::listen(m_fd, backlog));
+}
+
+NTSTATUS HostSocket::connect(const Address& address)
+{
+    if (is_to_fail(FaultyCall::Connect))
+        return status_from_errno(errno);
+    const Address name = to_linux(address);
+    // Interrupted, it goes on by itself like one that would have to wait.
+    const int result = ::connect(m_fd, reinterpret_cast<const sockaddr*>(name.bytes), name.length);
+    return result < 0 && errno == EINTR ? STATUS_PENDING : status_of(result);
+}
+
+NTSTATUS HostSocket::accept(HostSocket& accepted, Address* peer)
+{
+    Address name;
+    socklen_t length = sizeof(name.bytes);
+    const int fd = is_to_fail(FaultyCall::Accept) ? -1 : restarted([&] {
+        return ::accept4(
+            m_fd, reinterpret_cast<sockaddr*>(name.bytes), &length, SOCK_CLOEXEC | SOCK_NONBLOCK);
+    });
+    if (fd < 0)
+        return status_from_errno(errno);
+    from_linux(name, length);
+    if (peer)
+        *peer = name;
+    accepted.close();
+    accepted.m_fd = fd;
+    return STATUS_SUCCESS;
+}
+
+NTSTATUS HostSocket::local_name(Address& address) const
+{
+    socklen_t length = sizeof(address.bytes);
+    const NTSTATUS status
+        = status_of(::getsockname(m_fd, reinterpret_cast<sockaddr*>(address.bytes), &length));
+    from_linux(address, length);
+    return status;
+}
+
+NTSTATUS HostSocket::peer_name(Address& address) const
+{
+    socklen_t length = sizeof(address.bytes);
+    const NTSTATUS status
+        = status_of(::getpeername(m_fd, reinterpret_cast<sockaddr*>(address.bytes), &length));
+    from_linux(address, length);
+    return status;
+}
+
+NTSTATUS HostSocket::shutdown(int how)
+{
+    return status_of(::shutdown(m_fd, how));
+}
+
+bool HostSocket::closes_with_reset() const
+{
+    linger value {};
+    socklen_t length = sizeof(value);
+    ::getsockopt(m_fd, SOL_SOCKET, SO_LINGER, &value, &length);
+    return value.l_onoff && !value.l_linger;
+}
+
+NTSTATUS HostSocket::get_option(int level, int name, void* value, uint32_t* length) const
+{
+    if (is_to_fail(FaultyCall::Option))
+        return status_from_errno(errno);
+    socklen_t size = *length;
+    const NTSTATUS status = status_of(::getsockopt(m_fd, level, name, value, &size));
+    *length = size;
+    return status;
+}
+
+NTSTATUS HostSocket::set_option(int level, int name, const void* value, uint32_t length)
+{
+    if (is_to_fail(FaultyCall::Option))
+        return status_from_errno(errno);
+    return status_of(::setsockopt(m_fd, level, name, value, length));
+}
+
+} // namespace afd

@@ -1,0 +1,165 @@
+// Sockets of Linux: the only file of ntke that calls them.
+#pragma once
+
+#include <cstddef>
+#include <cstdint>
+
+#include "nt/status.h"
+#include "nt/types.h"
+#include "ntke/calls.h"
+
+struct pollfd;
+
+namespace afd {
+
+/// A socket address as Winsock lays it out. Linux' differs in the number of one family only.
+struct Address {
+    alignas(8) uint8_t bytes[128] {};
+    uint32_t length = 0; // bytes used, 0: none
+
+    uint16_t family() const { return static_cast<uint16_t>(bytes[0] | bytes[1] << 8); }
+};
+
+/// Windows' AF_INET6; Linux has another number.
+constexpr uint16_t kFamilyInet = 2;
+constexpr uint16_t kFamilyInet6 = 23;
+
+/// Bytes in all buffers.
+inline uint64_t total_length(const ntke::Buffer* buffers, uint32_t count)
+{
+    uint64_t total = 0;
+    for (uint32_t i = 0; i < count; ++i)
+        total += buffers[i].length;
+    return total;
+}
+
+/// What poll(2) and epoll say about a socket.
+enum Ready : uint32_t {
+    kReadyIn = 1,
+    kReadyUrgent = 2,
+    kReadyOut = 4,
+    kReadyPeerEnd = 8, // the peer's FIN
+    kReadyHangUp = 0x10,
+    kReadyError = 0x20,
+};
+
+/// A connection's state, as far as it matters after a hang-up.
+enum class LinkState { Open, PeerEnded, Dead };
+
+/// A Linux socket. Owner: the endpoint, which closes it explicitly. No lock: the kernel has its
+/// own; only close() must not run beside other calls. Nothing here ever waits, except wait_ready
+/// and poll_many for as long as they are told.
+///
+/// The descriptor may share its file description with the host kernel (Wine's server): O_NONBLOCK
+/// is always on and stays on.
+class HostSocket {
+public:
+    HostSocket() = default;
+    /// Takes over a descriptor.
+    explicit HostSocket(int fd)
+        : m_fd(fd)
+    {
+    }
+    HostSocket(const HostSocket&) = delete;
+
+    /// Errors: as 0xC001xxxx with the Winsock code in the low half, like the create ioctl.
+    NTSTATUS create(int family, int type, int protocol);
+    /// Takes over a descriptor; it is made close-on-exec, for a child must not keep the connection.
+    void adopt(int fd);
+    /// Becomes another name of the other socket.
+    NTSTATUS share(const HostSocket& other);
+    /// Becomes the other socket, which is closed, without changing the descriptor's number: other
+    /// threads may be using it.
+    void replace_with(HostSocket& other);
+    void close();
+    bool is_open() const { return m_fd >= 0; }
+    int descriptor() const { return m_fd; }
+
+    // Transfers. `buffers` may point to memory that is not there: STATUS_ACCESS_VIOLATION, nothing
+    // moved. STATUS_DEVICE_NOT_READY: it would have to wait.
+
+    /// Control data as Linux tells it.
+    struct Control {
+        alignas(8) uint8_t bytes[512];
+        size_t length = 0;
+    };
+
+    /// `flags`: MSG_OOB (1), MSG_PEEK (2) of Winsock. `from` may be null. STATUS_BUFFER_OVERFLOW:
+    /// the datagram did not fit, `received` bytes of it are there, the rest is gone. STATUS_SUCCESS
+    /// with 0 bytes on a stream: its end.
+    NTSTATUS receive(const ntke::Buffer* buffers, uint32_t count, uint32_t flags, Address* from,
+        size_t* received, Control* control = nullptr);
+    /// `to` may be null. A stream may take less than everything.
+    NTSTATUS send(const ntke::Buffer* buffers, uint32_t count, uint32_t flags, const Address* to,
+        size_t* sent);
+
+    // Readiness.
+
+    /// Ready bits now.
+    uint32_t ready_now() const;
+    /// Waits up to `microseconds` for one of `wanted`. Returns the bits there are. A signal may end
+    /// the wait early.
+    uint32_t wait_ready(uint32_t wanted, uint32_t microseconds) const;
+    static short poll_events_from_ready(uint32_t ready);
+    static uint32_t ready_from_poll_events(short events);
+    /// poll(2) on many sockets; returns how many are ready, 0 also after a signal.
+    static int poll_many(pollfd* fds, uint32_t count, uint32_t microseconds);
+
+    /// Bytes that can be read; of a datagram socket: in the next datagram. Stops at an urgent byte.
+    uint32_t readable_bytes() const;
+    bool is_at_mark() const;
+    /// What TCP keeps of a stream.
+    struct TcpState {
+        LinkState link = LinkState::Open;
+        uint64_t bytes_received = 0; // ever, urgent ones included
+        uint32_t queued_connections = 0; // of a listener
+    };
+    TcpState tcp_state() const;
+    /// Memory that a datagram socket's queue takes, in bytes: grows with each datagram that comes.
+    uint32_t queued_memory() const;
+    /// The pending error, cleared by asking. STATUS_SUCCESS: none.
+    NTSTATUS take_error();
+
+    // Names and state changes.
+
+    NTSTATUS bind(const Address& address);
+    NTSTATUS listen(int backlog);
+    /// STATUS_PENDING: on its way.
+    NTSTATUS connect(const Address& address);
+    /// STATUS_DEVICE_NOT_READY: none queued. The result is open, non-blocking and close-on-exec.
+    NTSTATUS accept(HostSocket& accepted, Address* peer);
+    NTSTATUS local_name(Address& address) const;
+    NTSTATUS peer_name(Address& address) const;
+    /// Has SO_LINGER been set to no time at all?
+    bool closes_with_reset() const;
+    /// `how`: 0 receive, 1 send, 2 both.
+    NTSTATUS shutdown(int how);
+
+    // Options, by Linux' level and name.
+
+    NTSTATUS get_option(int level, int name, void* value, uint32_t* length) const;
+    NTSTATUS set_option(int level, int name, const void* value, uint32_t length);
+
+    /// Faults for tests, 0 in production: bit n of `calls` makes the nth kind of call fail once
+    /// with `error` (an errno), or, where `error` is 0, move one byte only.
+    enum class FaultyCall : uint32_t {
+        Socket,
+        Receive,
+        Send,
+        Poll,
+        Accept,
+        Connect,
+        Bind,
+        Option,
+        kCount
+    };
+    static void fail_next(FaultyCall call, int error);
+
+private:
+    int m_fd = -1;
+};
+
+/// The status for an errno value.
+NTSTATUS status_from_errno(int error);
+
+} // namespace afd

@@ -1,0 +1,182 @@
+#include "afd/pump.h"
+
+#include <pthread.h>
+#include <sched.h>
+#include <sys/epoll.h>
+#include <sys/eventfd.h>
+#include <unistd.h>
+
+#include "afd/endpoint.h"
+#include "afd/timer.h"
+
+namespace afd {
+
+namespace {
+
+// epoll's bits are poll's, with the edge bit above them.
+static_assert(EPOLLIN == 0x001 && EPOLLPRI == 0x002 && EPOLLOUT == 0x004 && EPOLLRDHUP == 0x2000);
+constexpr uint32_t kWatched = EPOLLIN | EPOLLPRI | EPOLLOUT | EPOLLRDHUP | EPOLLET;
+
+/// The pump holds memory of at most this many unwatched endpoints while it sleeps.
+constexpr uint32_t kUnwatchedAtRest = 64;
+constexpr int kEventsPerRound = 64;
+
+void* run_pump(void* argument)
+{
+    for (;;)
+        static_cast<Pump*>(argument)->run(-1);
+    return nullptr;
+}
+
+} // namespace
+
+Pump& Pump::instance()
+{
+    static constinit Pump pump;
+    return pump;
+}
+
+NTSTATUS Pump::open()
+{
+    if (m_epoll.load(std::memory_order_acquire) >= 0)
+        return STATUS_SUCCESS;
+    ke::LockGuard guard(m_lock);
+    if (m_epoll.load(std::memory_order_relaxed) >= 0)
+        return STATUS_SUCCESS;
+    const int wake_fd = eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK);
+    const int epoll = epoll_create1(EPOLL_CLOEXEC);
+    epoll_event event {};
+    event.events = EPOLLIN | EPOLLET;
+    if (wake_fd < 0 || epoll < 0 || epoll_ctl(epoll, EPOLL_CTL_ADD, wake_fd, &event) < 0) {
+        if (wake_fd >= 0)
+            ::close(wake_fd);
+        if (epoll >= 0)
+            ::close(epoll);
+        return STATUS_INSUFFICIENT_RESOURCES;
+    }
+    m_wake_fd.store(wake_fd, std::memory_order_relaxed);
+    m_epoll.store(epoll, std::memory_order_release);
+    return STATUS_SUCCESS;
+}
+
+NTSTATUS Pump::start_thread()
+{
+    if (m_has_thread.load(std::memory_order_acquire) || m_has_thread.exchange(true))
+        return STATUS_SUCCESS;
+    pthread_t thread;
+    if (pthread_create(&thread, nullptr, run_pump, this) != 0) {
+        m_has_thread.store(false);
+        return STATUS_INSUFFICIENT_RESOURCES;
+    }
+    pthread_detach(thread);
+    return STATUS_SUCCESS;
+}
+
+NTSTATUS Pump::watch(Endpoint& endpoint)
+{
+    if (const NTSTATUS status = open(); !NT_SUCCESS(status))
+        return status;
+    if (const NTSTATUS status = start_thread(); !NT_SUCCESS(status))
+        return status;
+    endpoint.reference();
+    if (control(EPOLL_CTL_ADD, endpoint, kWatched) == 0)
+        return STATUS_SUCCESS;
+    endpoint.dereference();
+    return STATUS_INSUFFICIENT_RESOURCES;
+}
+
+int Pump::control(int operation, Endpoint& endpoint, uint32_t events)
+{
+    epoll_event event {};
+    event.events = events;
+    event.data.ptr = &endpoint;
+    return epoll_ctl(
+        m_epoll.load(std::memory_order_relaxed), operation, endpoint.socket().descriptor(), &event);
+}
+
+void Pump::mute(Endpoint& endpoint)
+{
+    control(EPOLL_CTL_MOD, endpoint, EPOLLET);
+}
+
+void Pump::unmute(Endpoint& endpoint)
+{
+    control(EPOLL_CTL_MOD, endpoint, kWatched);
+}
+
+void Pump::watch_again(Endpoint& endpoint)
+{
+    control(EPOLL_CTL_ADD, endpoint, kWatched); // closing the old socket has taken it out
+}
+
+void Pump::unwatch(Endpoint& endpoint)
+{
+    control(EPOLL_CTL_DEL, endpoint, 0);
+    bool is_full;
+    {
+        ke::LockGuard guard(m_lock);
+        endpoint.m_next_unwatched = m_unwatched;
+        m_unwatched = &endpoint;
+        is_full = ++m_unwatched_count % kUnwatchedAtRest == 0;
+    }
+    if (is_full)
+        wake();
+}
+
+/// Called between two rounds: nothing epoll told before is left to be looked at.
+void Pump::release_unwatched()
+{
+    Endpoint* endpoint;
+    {
+        ke::LockGuard guard(m_lock);
+        endpoint = m_unwatched;
+        m_unwatched = nullptr;
+        m_unwatched_count = 0;
+    }
+    while (endpoint) {
+        Endpoint* next = endpoint->m_next_unwatched;
+        endpoint->dereference();
+        endpoint = next;
+    }
+    m_releases.fetch_add(1, std::memory_order_release);
+}
+
+void Pump::drain()
+{
+    if (!m_has_thread.load(std::memory_order_acquire))
+        return;
+    // The release that runs now may have begun too early; the next one has not.
+    const uint64_t enough = m_releases.load(std::memory_order_acquire) + 2;
+    while (m_releases.load(std::memory_order_acquire) < enough) {
+        wake();
+        sched_yield();
+    }
+}
+
+void Pump::run(int milliseconds)
+{
+    if (!NT_SUCCESS(open()))
+        return;
+    release_unwatched();
+    epoll_event events[kEventsPerRound];
+    TimerList& timers = TimerList::instance();
+    const int count = epoll_wait(m_epoll.load(std::memory_order_relaxed), events, kEventsPerRound,
+        timers.limit_sleep(milliseconds));
+    timers.end_expired();
+    if (count > 0)
+        m_wakeups.fetch_add(1, std::memory_order_relaxed);
+    for (int i = 0; i < count; ++i) {
+        if (auto* endpoint = static_cast<Endpoint*>(events[i].data.ptr))
+            endpoint->on_ready(
+                HostSocket::ready_from_poll_events(static_cast<short>(events[i].events & 0xFFFF)));
+    }
+}
+
+void Pump::wake()
+{
+    const uint64_t one = 1;
+    const ssize_t written = write(m_wake_fd.load(std::memory_order_relaxed), &one, sizeof(one));
+    static_cast<void>(written); // a full counter wakes as well
+}
+
+} // namespace afd

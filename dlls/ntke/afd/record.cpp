@@ -1,0 +1,35 @@
+#include "afd/record.h"
+
+namespace afd {
+
+namespace {
+
+constexpr uint32_t kOnce[] = {
+    kPollDisconnect | kPollAbort,
+    kPollConnect | kPollConnectFail,
+};
+
+} // namespace
+
+bool EventRecord::record(uint32_t condition, NTSTATUS status)
+{
+    for (const uint32_t group : kOnce) {
+        if ((condition & group) && !is_open(group))
+            return false;
+    }
+    m_pending |= condition;
+    m_reported &= ~condition;
+    m_status[__builtin_ctz(condition)] = status;
+    return condition & m_mask;
+}
+
+void EventRecord::take(GetEventsResult& result)
+{
+    result.flags = m_pending & m_mask;
+    for (size_t bit = 0; bit < std::size(m_status); ++bit)
+        result.status[bit] = m_status[bit];
+    m_pending &= ~result.flags;
+    m_reported |= result.flags;
+}
+
+} // namespace afd

@@ -1,0 +1,142 @@
+#include "unix/emulated_events.h"
+
+#include "ke/thread.h"
+#include "ke/wait.h"
+#include "unix/host_events.h"
+
+namespace unix_side {
+
+using namespace ntke;
+
+namespace {
+
+HANDLE handle_from(uint64_t value)
+{
+    return reinterpret_cast<HANDLE>(value);
+}
+
+/// Set or reset. An event that has been converted is the caller's to change on the host.
+template <typename Operation> NTSTATUS change_event(EventArgs& args, Operation operation)
+{
+    args.host_event = 0;
+    const HostWork work;
+    {
+        const ob::ReadSection section;
+        ob::Object* object = nullptr;
+        const NTSTATUS status = emulated_events().look(section, handle_from(args.event),
+            &ke::Event::object_type(), EVENT_MODIFY_STATE, &object);
+        if (!NT_SUCCESS(status))
+            return status;
+        auto& event = *static_cast<ke::Event*>(object);
+        if (event.is_host_backed())
+            args.host_event = share(event.host_event());
+        else
+            operation(event);
+    }
+    // Converted in the meantime: the same once more, on the host.
+    if (!args.host_event)
+        args.host_event = work.signal();
+    return STATUS_SUCCESS;
+}
+
+} // namespace
+
+ob::HandleTable& emulated_events()
+{
+    static constinit ob::HandleTable table(kEmulatedEventBase);
+    return table;
+}
+
+NTSTATUS event_create(void* block)
+{
+    auto& args = *static_cast<EventArgs*>(block);
+    ob::Ref<ke::Event> event;
+    const NTSTATUS created
+        = ke::Event::create(static_cast<EventType>(kNotificationEvent), false, event);
+    if (!NT_SUCCESS(created))
+        return created;
+    HANDLE handle = nullptr;
+    const NTSTATUS status = emulated_events().insert(*event, EVENT_ALL_ACCESS, 0, &handle);
+    args.event = reinterpret_cast<uint64_t>(handle);
+    return status;
+}
+
+NTSTATUS event_close(void* block)
+{
+    auto& args = *static_cast<EventArgs*>(block);
+    const HostWork work;
+    const NTSTATUS status = emulated_events().close(handle_from(args.event));
+    args.released = work.released();
+    return status;
+}
+
+NTSTATUS event_set(void* block)
+{
+    return change_event(*static_cast<EventArgs*>(block), [](ke::Event& event) { event.set(); });
+}
+
+NTSTATUS event_reset(void* block)
+{
+    return change_event(*static_cast<EventArgs*>(block), [](ke::Event& event) { event.reset(); });
+}
+
+NTSTATUS event_wait(void* block)
+{
+    const auto& args = *static_cast<EventWaitArgs*>(block);
+    const auto* handles = reinterpret_cast<const uint64_t*>(args.handles);
+    ke::Thread* thread = ke::Thread::current();
+    if (!thread || args.count > MAXIMUM_WAIT_OBJECTS)
+        return STATUS_NO_MEMORY;
+
+    const HostWork work;
+    ob::Ref<ke::Event> events[MAXIMUM_WAIT_OBJECTS];
+    ke::DispatcherObject* objects[MAXIMUM_WAIT_OBJECTS];
+    const auto is_converted = [&] {
+        for (uint32_t i = 0; i < args.count; ++i) {
+            if (events[i]->is_host_backed())
+                return true;
+        }
+        return false;
+    };
+    for (uint32_t i = 0; i < args.count; ++i) {
+        const NTSTATUS status
+            = emulated_events().reference(handle_from(handles[i]), SYNCHRONIZE, events[i]);
+        if (!NT_SUCCESS(status))
+            return status;
+        objects[i] = events[i]->dispatcher();
+    }
+    if (is_converted())
+        return kPassDown;
+    LARGE_INTEGER timeout;
+    timeout.QuadPart = args.timeout;
+    const ke::DueTime due
+        = ke::DueTime::from_timeout(args.timeout == INT64_MAX ? nullptr : &timeout);
+    const NTSTATUS status = ke::wait_for_multiple(
+        *thread, objects, args.count, static_cast<WaitType>(args.type), ke::Alertable::No, due);
+    // A conversion wakes as if it had set the event. Nothing has been taken: these events are
+    // notification events.
+    return is_converted() ? kPassDown : status;
+}
+
+NTSTATUS event_convert(void* block)
+{
+    auto& args = *static_cast<EventArgs*>(block);
+    const HostWork work;
+    ob::Ref<ke::Event> event;
+    const NTSTATUS status
+        = emulated_events().reference(handle_from(args.event), EVENT_MODIFY_STATE, event);
+    if (!NT_SUCCESS(status))
+        return status;
+    bool done = false;
+    if (args.host_event)
+        args.signaled = event->convert(host_signal(), handle_from(args.host_event), done);
+    else if (!event->is_host_backed())
+        return STATUS_NOT_FOUND; // the caller only asked
+    const HANDLE current = event->host_event();
+    if (args.host_event && !done)
+        args.released = args.host_event; // another thread was first: it stays the caller's
+    args.host_event = share(current);
+    return STATUS_SUCCESS;
+}
+
+} // namespace unix_side

@@ -1,0 +1,20 @@
+// Emulated events: handles that only Winsock's functions know.
+#pragma once
+
+#include "nt/status.h"
+#include "ob/handle_table.h"
+
+namespace unix_side {
+
+/// Their handle table. Values begin above all handles of a host.
+ob::HandleTable& emulated_events();
+
+// The calls of the entry table; blocks as in ntke/calls.h.
+NTSTATUS event_create(void* block);
+NTSTATUS event_close(void* block);
+NTSTATUS event_set(void* block);
+NTSTATUS event_reset(void* block);
+NTSTATUS event_wait(void* block);
+NTSTATUS event_convert(void* block);
+
+} // namespace unix_side

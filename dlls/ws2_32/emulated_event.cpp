@@ -1,0 +1,133 @@
+#include "emulated_event.h"
+
+#include <algorithm>
+
+#include "host_event.h"
+#include "kernel.h"
+
+namespace ws2::emulated_event {
+
+namespace {
+
+/// Set or reset; goes on with the host event where there is one.
+NTSTATUS change(ntke::Call code, HANDLE event, NTSTATUS (*on_host)(HANDLE))
+{
+    ntke::EventArgs args {};
+    args.event = reinterpret_cast<uint64_t>(event);
+    NTSTATUS status = emulation::call(code, &args);
+    if (args.host_event) {
+        status = on_host(host_event::handle_of(args.host_event));
+        host_event::release(args.host_event);
+    }
+    return status;
+}
+
+/// 100 ns units as the call takes them.
+int64_t timeout_value(const LARGE_INTEGER* timeout)
+{
+    return timeout ? timeout->QuadPart : INT64_MAX;
+}
+
+NTSTATUS wait_in_process(
+    ULONG count, const HANDLE* handles, WaitType type, int64_t timeout)
+{
+    uint64_t values[MAXIMUM_WAIT_OBJECTS];
+    std::transform(handles, handles + count, values,
+        [](HANDLE handle) { return reinterpret_cast<uint64_t>(handle) & ~uint64_t { 3 }; });
+    ntke::EventWaitArgs args { .handles = reinterpret_cast<uint64_t>(values),
+        .count = count,
+        .type = type,
+        .timeout = timeout };
+    return emulation::call(ntke::kCallEventWait, &args);
+}
+
+} // namespace
+
+bool is_wanted()
+{
+    static const bool wanted = [] {
+        wchar_t value[16];
+        const DWORD length = GetEnvironmentVariableW(L"WS2_32_EVENTS", value, ARRAYSIZE(value));
+        return length && length < ARRAYSIZE(value) && !lstrcmpW(value, L"emulated");
+    }();
+    return wanted && emulation::is_on();
+}
+
+NTSTATUS create(HANDLE* event)
+{
+    ntke::EventArgs args {};
+    const NTSTATUS status = emulation::call(ntke::kCallEventCreate, &args);
+    *event = reinterpret_cast<HANDLE>(args.event);
+    return status;
+}
+
+NTSTATUS close(HANDLE event)
+{
+    ntke::EventArgs args {};
+    args.event = reinterpret_cast<uint64_t>(event);
+    const NTSTATUS status = emulation::call(ntke::kCallEventClose, &args);
+    host_event::release(args.released);
+    return status;
+}
+
+NTSTATUS set(HANDLE event)
+{
+    return change(ntke::kCallEventSet, event, kernel::set_event);
+}
+
+NTSTATUS reset(HANDLE event)
+{
+    return change(ntke::kCallEventReset, event, kernel::reset_event);
+}
+
+NTSTATUS wait(
+    ULONG count, HANDLE* handles, WaitType type, bool alertable, const LARGE_INTEGER* timeout)
+{
+    const bool is_pure = std::all_of(handles, handles + count, is_emulated);
+    if (is_pure) {
+        // An alertable wait is the host's to make, but one that is satisfied at once runs no APC.
+        const NTSTATUS status
+            = wait_in_process(count, handles, type, alertable ? 0 : timeout_value(timeout));
+        if (status != ntke::kPassDown && !(alertable && status == STATUS_TIMEOUT))
+            return status;
+    }
+    for (ULONG i = 0; i < count; ++i) {
+        if (!is_emulated(handles[i]))
+            continue;
+        handles[i] = host_handle(handles[i]);
+        if (!handles[i])
+            return STATUS_INVALID_HANDLE;
+    }
+    return kernel::wait_multiple(count, handles, type, alertable, timeout);
+}
+
+HANDLE host_handle(HANDLE event)
+{
+    ntke::EventArgs args {};
+    args.event = reinterpret_cast<uint64_t>(event) & ~uint64_t { 3 };
+    // It may have been converted before.
+    NTSTATUS status = emulation::call(ntke::kCallEventConvert, &args);
+    if (status == STATUS_NOT_FOUND) {
+        HANDLE made;
+        if (!NT_SUCCESS(kernel::create_event(&made, kNotificationEvent)))
+            return nullptr;
+        ntke::HostEvent* host = host_event::adopt(made);
+        if (!host) {
+            kernel::close(made);
+            return nullptr;
+        }
+        args.host_event = host_event::pointer_to(host);
+        status = emulation::call(ntke::kCallEventConvert, &args);
+        if (!NT_SUCCESS(status) || args.released)
+            host_event::release(host_event::pointer_to(host));
+    }
+    if (!NT_SUCCESS(status))
+        return nullptr;
+    const HANDLE handle = host_event::handle_of(args.host_event);
+    if (args.signaled)
+        kernel::set_event(handle);
+    host_event::release(args.host_event); // the emulated event keeps it
+    return handle;
+}
+
+} // namespace ws2::emulated_event

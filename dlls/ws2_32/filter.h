@@ -1,0 +1,116 @@
+// What the emulation does for a socket before the host is asked. Counterpart: a filter driver above
+// the AFD device.
+//
+// A socket is attached to an endpoint of ntke with its first request that the emulation could
+// complete. From then on transfers, readiness and the record of network events are the endpoint's,
+// as long as it is in a state where Linux alone has the answer; everything else goes down to the
+// host, which keeps the state of the socket. Each function returns false when the host must be asked.
+#pragma once
+
+#include <atomic>
+
+#include "afd/ioctl.h"
+#include "afd/params.h"
+#include "emulation.h"
+#include "lock.h"
+#include "sdk.h"
+
+namespace ws2 {
+
+class Socket;
+
+/// The filter's share of a Socket. Owner: the Socket. `lock` serialises attaching, selecting and
+/// handing over; the rest is read without it.
+struct FilterState {
+    SrwLock lock;
+    std::atomic<ntke::EndpointId> endpoint { 0 }; // set once
+    std::atomic<bool> is_host { false }; // for good: the host has the socket alone
+    std::atomic<bool> host_reads { false }; // an overlapped receive has been left to the host
+    std::atomic<bool> host_writes { false }; // an overlapped send has been
+    std::atomic<bool> message_selected { false }; // WSAAsyncSelect: the host's record needs to see all
+    std::atomic<ULONG> mask { 0 }; // conditions selected, since has_record on either side
+    std::atomic<bool> has_record { false }; // a selection has been made here
+    std::atomic<uint32_t> told_state { 0 }; // what the endpoint was last told
+    std::atomic<bool> host_nonblocking { false }; // the host knows of the non-blocking mode
+    WSAEVENT emulated_event = nullptr; // of the selection; guarded by lock
+    // After the selection has been handed to the host: what was pending and the host does not know of,
+    // and what was told already and the host would tell once more. Guarded by lock.
+    afd::GetEventsResult carried {};
+    ULONG withheld = 0;
+};
+
+namespace filter {
+
+/// Tells the endpoint what has become of the socket, if it does not know yet. After every request
+/// that changes a socket's state.
+void tell_state(Socket& socket);
+
+// Transfers.
+
+/// A receive that need not end at once. `params` as for the ioctl.
+bool receive(Socket& socket, const afd::RecvMsgParams& params, NTSTATUS& status,
+    ULONG_PTR& received);
+
+/// What is left of a blocking send that could be sent in part only.
+struct SendRest {
+    static constexpr DWORD kMostBuffers = 16;
+    afd::SendMsgParams params;
+    WSABUF buffers[kMostBuffers];
+    ULONG_PTR sent = 0; // bytes that are on their way already
+};
+/// A send. False with `rest.sent`: the host must send `rest`.
+bool send(Socket& socket, const afd::SendMsgParams& params, NTSTATUS& status, ULONG_PTR& sent,
+    SendRest& rest);
+
+/// FIONREAD.
+bool readable_bytes(Socket& socket, ULONG& bytes);
+
+/// An overlapped request is about to be issued on the host / was left pending there.
+void before_overlapped(Socket& socket, ULONG code);
+void after_overlapped_pended(Socket& socket, ULONG code);
+
+// Readiness.
+
+/// A poll of `count` entries, in and out as the ioctl's. `timeout` too; what was spent of it is
+/// taken off when the host has to go on.
+bool poll(afd::PollEntry* entries, size_t& count, int64_t& timeout);
+/// The host has polled: what it found tells how connects have ended.
+void note_polled(const afd::PollEntry* entries, size_t count);
+
+// The record. filter_event.cpp
+
+/// WSAEventSelect. `event` is the program's handle, checked here.
+bool select(Socket& socket, WSAEVENT event, ULONG mask, NTSTATUS& status);
+/// Is the record of the socket kept here?
+bool keeps_record(Socket& socket);
+/// Takes the record; only where keeps_record.
+void take_events(Socket& socket, afd::GetEventsResult& result);
+/// Makes a record of the host what it would be if the host had kept it from the start.
+void continue_record(Socket& socket, afd::GetEventsResult& result);
+/// A request on the host has re-enabled conditions there: what was carried or withheld of them does not
+/// count any more.
+void note_re_enabled(Socket& socket, ULONG conditions);
+/// WSAAsyncSelect is about to be told to the host.
+void before_message_select(Socket& socket, bool cancels);
+/// Gives the socket to the host, with its selection. `why` is for the trace.
+void hand_over(Socket& socket, const char* why);
+/// A connection has been accepted on the host.
+void note_accepted(Socket& listener, Socket& accepted);
+/// A connection was put back in the listener's queue, where only the host sees it.
+void note_deferred(Socket& listener);
+/// A connect was being made; the pump found that it has ended.
+void settle_connect(const ntke::Settle& settle);
+
+// The end.
+
+/// The handle is about to be closed, no request runs.
+void close(Socket& socket);
+/// The Socket's memory goes.
+void release(Socket& socket);
+
+/// The endpoint to use for a request, 0 when it is the host's. For the filter's own files.
+ntke::EndpointId usable_endpoint(Socket& socket);
+
+} // namespace filter
+
+} // namespace ws2

@@ -1,0 +1,235 @@
+// The filter's share of WSAEventSelect and WSAEnumNetworkEvents: where the record is, and how it
+// changes hands.
+#include "afd_call.h"
+#include "emulated_event.h"
+#include "filter.h"
+#include "host_event.h"
+#include "poll_request.h"
+#include "pump.h"
+#include "socket.h"
+#include "statistics.h"
+#include "trace.h"
+
+namespace ws2::filter {
+
+namespace {
+
+/// Ends a message selection of the host; as a side effect the socket is non-blocking there.
+void end_message_select(Socket& socket)
+{
+    const afd::EventSelectParams none {};
+    afd_call(socket.handle, afd::kIoctlEventSelect, &none, sizeof(none), nullptr, 0);
+    socket.filter.message_selected = false;
+    socket.filter.host_nonblocking = true;
+}
+
+} // namespace
+
+bool keeps_record(Socket& socket)
+{
+    return socket.filter.has_record && !socket.filter.is_host && !socket.shared;
+}
+
+bool select(Socket& socket, WSAEVENT event, ULONG mask, NTSTATUS& status)
+{
+    FilterState& state = socket.filter;
+    // An overlapped receive may be on its way on the host.
+    if (!emulation::is_on() || state.host_reads)
+        return false;
+    const ntke::EndpointId endpoint = usable_endpoint(socket);
+    if (!endpoint)
+        return false;
+    if (mask && !pump::start())
+        return false;
+
+    ntke::SelectArgs args { .endpoint = endpoint,
+        .event = 0,
+        .emulated_event = 0,
+        .mask = mask,
+        .padding = 0,
+        .released = 0,
+        .signal = 0 };
+    ntke::HostEvent* host = nullptr;
+    if (mask && emulated_event::is_emulated(event)) {
+        args.emulated_event = reinterpret_cast<uint64_t>(event);
+    } else if (mask) {
+        status = host_event::create(event, host);
+        if (!NT_SUCCESS(status))
+            return true; // the program's mistake; the association stays [WSAEventSelect/4]
+        args.event = host_event::pointer_to(host);
+    }
+    if (state.message_selected)
+        end_message_select(socket); // [WSAEventSelect/11]
+    {
+        ExclusiveGuard guard(state.lock);
+        if (state.is_host) {
+            host_event::release(args.event);
+            return false;
+        }
+        status = emulation::call(ntke::kCallSelect, &args);
+        if (NT_SUCCESS(status)) {
+            state.mask = mask;
+            state.has_record = true;
+            state.emulated_event = args.emulated_event ? event : nullptr;
+            socket.nonblocking = true; // [WSAEventSelect/7]
+        }
+    }
+    host_event::set(args.signal);
+    host_event::release(args.released);
+    WS2_TRACE(event, "%p: event %p, conditions %lx -> %08lx", socket.handle, event, mask, status);
+    if (!NT_SUCCESS(status)) {
+        // It cannot be watched here: no descriptor is left, say.
+        if (args.event && args.event != args.released)
+            host_event::release(args.event);
+        hand_over(socket, "it cannot be watched");
+        return false;
+    }
+    return statistics::completed(statistics::kSelections);
+}
+
+void take_events(Socket& socket, afd::GetEventsResult& result)
+{
+    ntke::GetEventsArgs args { .endpoint = usable_endpoint(socket), .result = {} };
+    emulation::call(ntke::kCallGetEvents, &args);
+    result = args.result;
+    statistics::completed(statistics::kEnumerations);
+    WS2_TRACE(event, "%p: conditions %x told", socket.handle, result.flags);
+}
+
+void continue_record(Socket& socket, afd::GetEventsResult& result)
+{
+    FilterState& state = socket.filter;
+    if (!state.is_host || !state.has_record)
+        return;
+    ExclusiveGuard guard(state.lock);
+    result.flags &= ~state.withheld;
+    const ULONG carried = state.carried.flags & state.mask;
+    for (size_t bit = 0; bit < ARRAYSIZE(result.status); ++bit) {
+        if ((carried & ~result.flags) & (1u << bit))
+            result.status[bit] = state.carried.status[bit];
+    }
+    result.flags |= carried;
+    state.carried.flags &= ~carried;
+}
+
+void note_re_enabled(Socket& socket, ULONG conditions)
+{
+    FilterState& state = socket.filter;
+    if (!state.is_host || !state.has_record)
+        return;
+    ExclusiveGuard guard(state.lock);
+    state.withheld &= ~conditions;
+    state.carried.flags &= ~conditions;
+}
+
+void before_message_select(Socket& socket, bool cancels)
+{
+    FilterState& state = socket.filter;
+    if (!emulation::is_on())
+        return;
+    state.message_selected = !cancels;
+    state.host_nonblocking = true;
+    const ntke::EndpointId endpoint = state.endpoint;
+    if (!endpoint || !state.has_record)
+        return;
+    ntke::SelectArgs args {};
+    args.endpoint = endpoint;
+    {
+        ExclusiveGuard guard(state.lock);
+        emulation::call(ntke::kCallSelect, &args);
+        state.mask = 0;
+        state.emulated_event = nullptr;
+    }
+    host_event::release(args.released);
+}
+
+/// Makes the host go on with a selection. What it records anew although it was told already is
+/// dropped, what was pending is carried.
+static void continue_on_host(FilterState& state, HANDLE socket, HANDLE event,
+    const ntke::HandOverArgs& selection)
+{
+    const bool was_set = kernel::wait(event, false, &kernel::kNoWait) == STATUS_WAIT_0;
+    const afd::EventSelectParams params { .event = reinterpret_cast<ULONG_PTR>(event),
+        .mask = static_cast<int32_t>(selection.mask) };
+    afd_call(socket, afd::kIoctlEventSelect, &params, sizeof(params), nullptr, 0);
+    // The host looks at the socket between two requests; two rounds see what it records at once.
+    ULONG recorded = 0;
+    for (int round = 0; round < 2; ++round) {
+        afd::GetEventsResult found {};
+        afd_call(socket, afd::kIoctlGetEvents, nullptr, 0, &found, sizeof(found));
+        recorded |= found.flags;
+    }
+    state.withheld = selection.reported
+        & (afd::kPollSend | afd::kPollConnect | afd::kPollConnectFail | afd::kPollDisconnect
+            | afd::kPollAbort);
+    state.carried.flags = selection.pending | (recorded & ~selection.reported);
+    // The host has set the event for what is dropped, too.
+    if (state.carried.flags & selection.mask)
+        kernel::set_event(event);
+    else if (!was_set)
+        kernel::reset_event(event);
+}
+
+void hand_over(Socket& socket, const char* why)
+{
+    FilterState& state = socket.filter;
+    ExclusiveGuard guard(state.lock);
+    if (state.is_host)
+        return;
+    state.is_host = true;
+    WS2_TRACE(kernel, "%p: goes to the host: %s", socket.handle, why);
+    statistics::handed_over(why);
+    if (!state.endpoint || !state.has_record)
+        return;
+    ntke::HandOverArgs args {};
+    args.endpoint = state.endpoint;
+    emulation::call(ntke::kCallHandOver, &args);
+    HANDLE event = args.event ? host_event::handle_of(args.event) : nullptr;
+    if (state.emulated_event)
+        event = emulated_event::host_handle(state.emulated_event);
+    if (args.mask && event)
+        continue_on_host(state, socket.handle, event, args);
+    state.host_nonblocking = true;
+    host_event::release(args.event);
+    host_event::release(args.released);
+}
+
+void note_deferred(Socket& listener)
+{
+    if (emulation::is_on() && !listener.filter.is_host)
+        hand_over(listener, "a connection was deferred");
+}
+
+void settle_connect(const ntke::Settle& settle)
+{
+    SocketRef socket = find_known_socket(static_cast<SOCKET>(settle.handle));
+    if (socket && socket->filter.endpoint == settle.endpoint) {
+        // The host hears of the outcome in the same moment; this waits for it to have done so.
+        constexpr int64_t kOneSecond = -10'000'000;
+        PollRequest request(1);
+        request.add(static_cast<SOCKET>(settle.handle), afd::kPollConnect | afd::kPollConnectFail);
+        const NTSTATUS status = request.issue_on_host(kOneSecond);
+        FilterState& state = socket->filter;
+        if (NT_SUCCESS(status) && !request.is_empty()
+            && (request.begin()->flags & afd::kPollConnectFail)) {
+            socket->connect_failed = true;
+            ntke::StateArgs args {};
+            {
+                ExclusiveGuard guard(state.lock);
+                args.endpoint = state.endpoint;
+                args.state = static_cast<uint32_t>(ntke::SocketState::ConnectFailed);
+                args.flags = state.told_state & 0xFFFF;
+                args.status = request.begin()->status;
+                emulation::call(ntke::kCallSetState, &args);
+            }
+            host_event::set(args.signal);
+        } else if (socket->connected) {
+            tell_state(*socket); // note_polled has made it so
+        }
+    }
+    ntke::EndpointArgs args { .endpoint = settle.endpoint, .released = 0 };
+    emulation::call(ntke::kCallRelease, &args);
+    host_event::release(args.released);
+}
+
+} // namespace ws2::filter

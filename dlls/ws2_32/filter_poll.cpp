@@ -1,0 +1,127 @@
+// The filter's answer to polls: select, WSAPoll and the questions the DLL asks for itself.
+#include <algorithm>
+
+#include "filter.h"
+#include "heap.h"
+#include "socket.h"
+#include "statistics.h"
+
+namespace ws2::filter {
+
+namespace {
+
+/// A poll waits this long in Linux before it waits on the host, where APCs and closesocket reach it.
+constexpr int64_t kPatience = 2000; // microseconds
+constexpr int64_t kTicksPerMicrosecond = 10; // of the host's time-outs
+
+/// The sockets of a poll, referenced so that their handles stay open meanwhile.
+class PolledSockets {
+public:
+    explicit PolledSockets(size_t capacity)
+    {
+        if (capacity <= kInline)
+            return;
+        m_refs = static_cast<SocketRef*>(heap_allocate(capacity * sizeof(SocketRef)));
+        m_items = static_cast<ntke::PollItem*>(heap_allocate(capacity * sizeof(ntke::PollItem)));
+    }
+    ~PolledSockets()
+    {
+        for (size_t i = 0; i < m_count; ++i)
+            m_refs[i].~SocketRef();
+        if (m_refs != reinterpret_cast<SocketRef*>(m_inline_refs))
+            heap_free(m_refs);
+        if (m_items != m_inline_items)
+            heap_free(m_items);
+    }
+    PolledSockets(const PolledSockets&) = delete;
+
+    bool is_valid() const { return m_refs && m_items; }
+    ntke::PollItem* items() { return m_items; }
+
+    /// False: the host must be asked about this one.
+    bool add(const afd::PollEntry& entry)
+    {
+        auto* ref = new (&m_refs[m_count]) SocketRef(find_known_socket(entry.socket));
+        ++m_count;
+        if (!*ref)
+            return false;
+        Socket& socket = **ref;
+        // A stream that is being connected changes its state on the host only.
+        if (socket.is_stream() && !socket.listening && !socket.connected)
+            return false;
+        const ntke::EndpointId endpoint = usable_endpoint(socket);
+        m_items[m_count - 1] = { .endpoint = endpoint,
+            .conditions = static_cast<uint32_t>(entry.flags),
+            .found = 0 };
+        return endpoint;
+    }
+
+private:
+    static constexpr size_t kInline = 64;
+    alignas(SocketRef) char m_inline_refs[kInline * sizeof(SocketRef)];
+    ntke::PollItem m_inline_items[kInline];
+    SocketRef* m_refs = reinterpret_cast<SocketRef*>(m_inline_refs);
+    ntke::PollItem* m_items = m_inline_items;
+    size_t m_count = 0;
+};
+
+} // namespace
+
+bool poll(afd::PollEntry* entries, size_t& count, int64_t& timeout)
+{
+    if (!emulation::is_on())
+        return false;
+    PolledSockets sockets(count);
+    if (!sockets.is_valid())
+        return false;
+    for (size_t i = 0; i < count; ++i) {
+        if (!sockets.add(entries[i]))
+            return statistics::passed_down(statistics::kPolls);
+    }
+    // Relative time-outs are negative; nobody here uses absolute ones.
+    const bool is_endless = timeout == afd::kPollForever;
+    const int64_t asked = is_endless ? INT64_MAX : -timeout / kTicksPerMicrosecond;
+    const int64_t patience = std::min(asked, kPatience);
+    ntke::PollArgs args { .items = reinterpret_cast<uint64_t>(sockets.items()),
+        .count = static_cast<uint32_t>(count),
+        .patience = static_cast<uint32_t>(patience),
+        .ready = 0,
+        .padding = 0 };
+    if (emulation::call(ntke::kCallPoll, &args) != STATUS_SUCCESS)
+        return statistics::passed_down(statistics::kPolls);
+    if (!args.ready && asked > patience) {
+        if (!is_endless)
+            timeout += patience * kTicksPerMicrosecond;
+        return statistics::passed_down(statistics::kPolls);
+    }
+    // The ready entries, in their order. [select/4]
+    size_t ready = 0;
+    for (size_t i = 0; i < count; ++i) {
+        if (!sockets.items()[i].found)
+            continue;
+        entries[ready++] = { .socket = entries[i].socket,
+            .flags = static_cast<int32_t>(sockets.items()[i].found),
+            .status = 0 };
+    }
+    count = ready;
+    return statistics::completed(statistics::kPolls);
+}
+
+void note_polled(const afd::PollEntry* entries, size_t count)
+{
+    if (!emulation::is_on())
+        return;
+    for (size_t i = 0; i < count; ++i) {
+        if (!(entries[i].flags & (afd::kPollSend | afd::kPollConnect)))
+            continue;
+        SocketRef socket = find_known_socket(entries[i].socket);
+        // The host's word: it has seen the connection made.
+        if (socket && socket->is_stream() && socket->connect_pending) {
+            socket->connected = true;
+            socket->connect_pending = false;
+            tell_state(*socket);
+        }
+    }
+}
+
+} // namespace ws2::filter

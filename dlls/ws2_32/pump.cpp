@@ -1,0 +1,99 @@
+#include "pump.h"
+
+#include <atomic>
+#include <utility>
+
+#include "close_watch.h"
+#include "filter.h"
+#include "heap.h"
+#include "host_event.h"
+#include "kernel.h"
+#include "trace.h"
+
+namespace ws2::pump {
+
+namespace {
+
+SrwLock lock;
+bool is_running = false; // guarded by lock
+HeapArray<HANDLE> to_close; // guarded by lock
+
+void close_handles()
+{
+    HANDLE handles[64];
+    for (;;) {
+        size_t count = 0;
+        {
+            ExclusiveGuard guard(lock);
+            while (count < ARRAYSIZE(handles) && to_close.count()) {
+                handles[count++] = to_close[to_close.count() - 1];
+                to_close.truncate(to_close.count() - 1);
+            }
+        }
+        if (!count)
+            return;
+        for (size_t i = 0; i < count; ++i)
+            kernel::close(handles[i]);
+    }
+}
+
+DWORD WINAPI run(void*)
+{
+    static ntke::PumpArgs args; // one pump a process; too large for a frame
+    for (;;) {
+        close_handles();
+        close_watch::run();
+        args.patience = close_watch::patience();
+        emulation::call(ntke::kCallPump, &args);
+        for (uint32_t i = 0; i < args.signal_count; ++i)
+            host_event::set(args.signals[i]);
+        for (uint32_t i = 0; i < args.released_count; ++i)
+            host_event::release(args.released[i]);
+        for (uint32_t i = 0; i < args.settle_count; ++i)
+            filter::settle_connect(args.settles[i]);
+    }
+    return 0;
+}
+
+} // namespace
+
+bool start()
+{
+    ExclusiveGuard guard(lock);
+    if (is_running)
+        return true;
+    // The thread runs this module's code to the end of the process.
+    HMODULE module;
+    if (!GetModuleHandleExW(
+            GET_MODULE_HANDLE_EX_FLAG_FROM_ADDRESS | GET_MODULE_HANDLE_EX_FLAG_PIN,
+            reinterpret_cast<const wchar_t*>(run), &module))
+        return false;
+    HANDLE thread = CreateThread(nullptr, 0, run, nullptr, 0, nullptr);
+    if (!thread)
+        return false;
+    kernel::close(thread);
+    is_running = true;
+    WS2_TRACE(kernel, "the pump runs");
+    return true;
+}
+
+void close_later(HANDLE handle)
+{
+    {
+        ExclusiveGuard guard(lock);
+        if (is_running && to_close.append(handle)) {
+            handle = nullptr;
+        }
+    }
+    if (handle)
+        kernel::close(handle);
+    else
+        wake();
+}
+
+void wake()
+{
+    emulation::call(ntke::kCallWakePump, nullptr);
+}
+
+} // namespace ws2::pump
