@@ -48,7 +48,7 @@ static NTSTATUS take_record(Socket& socket, WSAEVENT event, afd::GetEventsResult
     status = afd_call(socket.handle, afd::kIoctlGetEvents, is_emulated ? nullptr : event, 0, &record,
         sizeof(record));
     if (NT_SUCCESS(status))
-        filter::add_carried(socket, record);
+        filter::continue_record(socket, record);
     return status;
 }
 
@@ -81,6 +81,7 @@ int WSAAPI WSAEventSelect(SOCKET s, WSAEVENT event, long events)
     if (NT_SUCCESS(status)) {
         socket->nonblocking = true;
         socket->filter.host_nonblocking = true;
+        socket->filter.mask = params.mask;
     }
     return result_from_status(status);
 }

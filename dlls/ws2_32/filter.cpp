@@ -3,6 +3,7 @@
 #include <algorithm>
 
 #include "afd_call.h"
+#include "close_watch.h"
 #include "guard.h"
 #include "host_event.h"
 #include "socket.h"
@@ -114,6 +115,7 @@ static ntke::EndpointId attach(Socket& socket, ntke::EndpointId listener)
     state.told_state = word;
     state.endpoint = args.endpoint;
     host_event::set(args.signal);
+    close_watch::add(socket.handle, args.endpoint);
     return args.endpoint;
 }
 
@@ -155,11 +157,13 @@ ntke::EndpointId usable_endpoint(Socket& socket)
 
 // --- Transfers
 
-/// Copies the program's buffers. False: too many, or they are not there; the host answers.
+/// Copies the program's buffers. False: too many, too long or not there; the host answers. [recv/13]
 static bool read_buffers(afd::Ptr64 given, DWORD count, WSABUF* buffers)
 {
     return count <= SendRest::kMostBuffers
-        && guard::copy(buffers, reinterpret_cast<const void*>(given), count * sizeof(WSABUF));
+        && guard::copy(buffers, reinterpret_cast<const void*>(given), count * sizeof(WSABUF))
+        && std::all_of(buffers, buffers + count,
+            [](const WSABUF& buffer) { return buffer.len <= 0x7FFFFFFF; });
 }
 
 static void to_linux_buffers(const WSABUF* buffers, DWORD count, ntke::Buffer* result)
@@ -191,12 +195,17 @@ bool receive(
     ntke::Buffer buffers[SendRest::kMostBuffers];
     to_linux_buffers(given, params.count, buffers);
 
+    int room = 0;
+    auto* const name_length = reinterpret_cast<int*>(params.address_length);
+    if (params.address && !guard::read(name_length, room))
+        return false;
+
     ntke::TransferArgs args { .endpoint = endpoint,
         .buffers = reinterpret_cast<uint64_t>(buffers),
         .count = params.count,
         .flags = *reinterpret_cast<const DWORD*>(params.flags),
         .patience = socket.nonblocking ? 0 : kPatience,
-        .address_length = params.address ? static_cast<uint32_t>(sizeof(SOCKADDR_STORAGE)) : 0,
+        .address_length = static_cast<uint32_t>(room),
         .address = params.address,
         .transferred = 0,
         .signal = 0 };
@@ -209,6 +218,8 @@ bool receive(
     if (status == STATUS_DEVICE_NOT_READY && (!socket.nonblocking || host_knows_more))
         return statistics::passed_down(statistics::kReceives);
     received = args.transferred;
+    if (params.address && NT_SUCCESS(status))
+        guard::write(name_length, static_cast<int>(args.address_length));
     return statistics::completed(statistics::kReceives);
 }
 

@@ -28,14 +28,15 @@ struct FilterState {
     std::atomic<bool> host_reads { false }; // an overlapped receive has been left to the host
     std::atomic<bool> host_writes { false }; // an overlapped send has been
     std::atomic<bool> message_selected { false }; // WSAAsyncSelect: the host's record needs to see all
-    std::atomic<ULONG> mask { 0 }; // conditions selected here
+    std::atomic<ULONG> mask { 0 }; // conditions selected, since has_record on either side
     std::atomic<bool> has_record { false }; // a selection has been made here
     std::atomic<uint32_t> told_state { 0 }; // what the endpoint was last told
     std::atomic<bool> host_nonblocking { false }; // the host knows of the non-blocking mode
     WSAEVENT emulated_event = nullptr; // of the selection; guarded by lock
-    // Pending events that the host does not know of since it was handed the selection. Guarded by
-    // lock.
+    // After the selection has been handed to the host: what was pending and the host does not know of,
+    // and what was told already and the host would tell once more. Guarded by lock.
     afd::GetEventsResult carried {};
+    ULONG withheld = 0;
 };
 
 namespace filter {
@@ -84,8 +85,11 @@ bool select(Socket& socket, WSAEVENT event, ULONG mask, NTSTATUS& status);
 bool keeps_record(Socket& socket);
 /// Takes the record; only where keeps_record.
 void take_events(Socket& socket, afd::GetEventsResult& result);
-/// Adds to a record of the host what was pending when it took over.
-void add_carried(Socket& socket, afd::GetEventsResult& result);
+/// Makes a record of the host what it would be if the host had kept it from the start.
+void continue_record(Socket& socket, afd::GetEventsResult& result);
+/// A request on the host has re-enabled conditions there: what was carried or withheld of them does not
+/// count any more.
+void note_re_enabled(Socket& socket, ULONG conditions);
 /// WSAAsyncSelect is about to be told to the host.
 void before_message_select(Socket& socket, bool cancels);
 /// Gives the socket to the host, with its selection. `why` is for the trace.

@@ -96,18 +96,30 @@ void take_events(Socket& socket, afd::GetEventsResult& result)
     WS2_TRACE(event, "%p: conditions %x told", socket.handle, result.flags);
 }
 
-void add_carried(Socket& socket, afd::GetEventsResult& result)
+void continue_record(Socket& socket, afd::GetEventsResult& result)
 {
     FilterState& state = socket.filter;
     if (!state.is_host || !state.has_record)
         return;
     ExclusiveGuard guard(state.lock);
+    result.flags &= ~state.withheld;
+    const ULONG carried = state.carried.flags & state.mask;
     for (size_t bit = 0; bit < ARRAYSIZE(result.status); ++bit) {
-        if ((state.carried.flags & ~result.flags) & (1u << bit))
+        if ((carried & ~result.flags) & (1u << bit))
             result.status[bit] = state.carried.status[bit];
     }
-    result.flags |= state.carried.flags;
-    state.carried.flags = 0;
+    result.flags |= carried;
+    state.carried.flags &= ~carried;
+}
+
+void note_re_enabled(Socket& socket, ULONG conditions)
+{
+    FilterState& state = socket.filter;
+    if (!state.is_host || !state.has_record)
+        return;
+    ExclusiveGuard guard(state.lock);
+    state.withheld &= ~conditions;
+    state.carried.flags &= ~conditions;
 }
 
 void before_message_select(Socket& socket, bool cancels)
@@ -131,24 +143,31 @@ void before_message_select(Socket& socket, bool cancels)
     host_event::release(args.released);
 }
 
-/// Makes the host go on with a selection. What it records at once although it was told already is
+/// Makes the host go on with a selection. What it records anew although it was told already is
 /// dropped, what was pending is carried.
-static void continue_on_host(
-    Socket& socket, HANDLE event, const ntke::HandOverArgs& selection, afd::GetEventsResult& carried)
+static void continue_on_host(FilterState& state, HANDLE socket, HANDLE event,
+    const ntke::HandOverArgs& selection)
 {
     const bool was_set = kernel::wait(event, false, &kernel::kNoWait) == STATUS_WAIT_0;
     const afd::EventSelectParams params { .event = reinterpret_cast<ULONG_PTR>(event),
         .mask = static_cast<int32_t>(selection.mask) };
-    afd_call(socket.handle, afd::kIoctlEventSelect, &params, sizeof(params), nullptr, 0);
-    afd::GetEventsResult found {};
-    afd_call(socket.handle, afd::kIoctlGetEvents, nullptr, 0, &found, sizeof(found));
-    carried = found;
-    carried.flags = (found.flags & ~selection.reported) | selection.pending;
+    afd_call(socket, afd::kIoctlEventSelect, &params, sizeof(params), nullptr, 0);
+    // The host looks at the socket between two requests; two rounds see what it records at once.
+    ULONG recorded = 0;
+    for (int round = 0; round < 2; ++round) {
+        afd::GetEventsResult found {};
+        afd_call(socket, afd::kIoctlGetEvents, nullptr, 0, &found, sizeof(found));
+        recorded |= found.flags;
+    }
+    state.withheld = selection.reported
+        & (afd::kPollSend | afd::kPollConnect | afd::kPollConnectFail | afd::kPollDisconnect
+            | afd::kPollAbort);
+    state.carried.flags = selection.pending | (recorded & ~selection.reported);
     // The host has set the event for what is dropped, too.
-    if (!was_set && !(carried.flags & selection.mask))
-        kernel::reset_event(event);
-    else if (carried.flags & selection.mask)
+    if (state.carried.flags & selection.mask)
         kernel::set_event(event);
+    else if (!was_set)
+        kernel::reset_event(event);
 }
 
 void hand_over(Socket& socket, const char* why)
@@ -169,8 +188,7 @@ void hand_over(Socket& socket, const char* why)
     if (state.emulated_event)
         event = emulated_event::host_handle(state.emulated_event);
     if (args.mask && event)
-        continue_on_host(socket, event, args, state.carried);
-    state.mask = 0;
+        continue_on_host(state, socket.handle, event, args);
     state.host_nonblocking = true;
     host_event::release(args.event);
     host_event::release(args.released);

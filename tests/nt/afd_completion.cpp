@@ -217,10 +217,14 @@ void a_request_can_be_completed_by_hand(void**) // [afd/102]
     }
 }
 
+void NTAPI never_called(PVOID, IO_STATUS_BLOCK*, ULONG)
+{
+}
+
 void apc_and_port_exclude_each_other(void**) // [NtFile/6]
 {
     Request* request = new_port_request(new_pair_with_port().server, 8);
-    request->apc = [](PVOID, IO_STATUS_BLOCK*, ULONG) {};
+    request->apc = never_called;
     issue_receive(request);
     assert_status(request->issued, STATUS_INVALID_PARAMETER);
 }

@@ -2,6 +2,7 @@
 #include "sockets.h"
 
 #include <atomic>
+#include <cstring>
 
 #include <pthread.h>
 #include <sched.h>
@@ -35,6 +36,39 @@ struct Thread {
     Thread(void* (*run)(void*), void* argument) { pthread_create(&thread, nullptr, run, argument); }
     ~Thread() { pthread_join(thread, nullptr); }
 };
+
+// --- Buffers
+
+/// More empty buffers than Linux takes in one call, in front of the one that counts.
+void empty_buffers_add_nothing(void**)
+{
+    const Pair pair = new_pair();
+    constexpr uint32_t kCount = 3000;
+    static Buffer buffers[kCount];
+    char data[] = "data";
+    for (const ULONG code : { afd::kIoctlSendMsg, afd::kIoctlRecvMsg }) {
+        uint32_t flags = 0;
+        afd::SendMsgParams send {};
+        afd::RecvMsgParams receive {};
+        receive.flags = afd::ptr64(&flags);
+        buffers[kCount - 1] = { 4, data };
+        send.count = receive.count = kCount;
+        send.buffers = receive.buffers = afd::ptr64(buffers);
+        ULONG_PTR moved = 0;
+        if (code == afd::kIoctlSendMsg)
+            assert_status(control(pair.client, code, &send, sizeof(send), nullptr, 0, &moved),
+                STATUS_SUCCESS);
+        else
+            assert_status(control(pair.server, code, &receive, sizeof(receive), nullptr, 0, &moved),
+                STATUS_SUCCESS);
+        assert_int_equal(moved, 4);
+        if (code == afd::kIoctlSendMsg)
+            memset(data, 0, sizeof(data));
+    }
+    assert_memory_equal(data, "data", 4);
+    NtClose(pair.client);
+    NtClose(pair.server);
+}
 
 // --- Receives that are cancelled while their data comes
 
@@ -388,6 +422,7 @@ int main()
 {
     cmocka_set_message_output(CM_OUTPUT_TAP);
     const CMUnitTest cases[] = {
+        CASE(empty_buffers_add_nothing),
         CASE(a_cancelled_receive_takes_nothing),
         CASE(everything_ends_when_the_socket_is_closed),
         CASE(an_accept_ends_with_its_socket),

@@ -55,10 +55,14 @@ def run_suite(report: Report, prefix: Prefix, suite: Suite, gaps: "Gaps") -> Non
 
 def expected_files(version: str, arch: str, dll: str, emulated: bool = False) -> list[Path]:
     """A side's gaps: those of the DLL, those it has on this Wine or this architecture only, and those
-    of the emulator in whose place a processor would do better."""
+    of the emulator in whose place a processor would do better. Emulated events have the gaps of ntke
+    and more."""
     folder = paths.ROOT / "tests" / "expected"
-    names = [f"{dll}.txt", f"{dll}-{version}.txt", f"{dll}-{arch}.txt", f"{dll}-{version}-{arch}.txt",
-             *(["emulated.txt"] if emulated else [])]
+    names = []
+    for kind in ["ntke", "emulated"] if dll == "emulated" else [dll]:
+        names += [f"{kind}.txt", f"{kind}-{version}.txt", f"{kind}-{arch}.txt", f"{kind}-{version}-{arch}.txt"]
+    if emulated:
+        names.append("qemu.txt")
     return [folder / name for name in names if (folder / name).is_file()]
 
 

@@ -76,6 +76,9 @@ NTSTATUS Endpoint::send_unrecorded(
     const ntke::Buffer* buffers, uint32_t count, uint32_t flags, const Address* to, size_t* sent)
 {
     *sent = 0;
+    // A stream that is to send nothing is asked whether there is room. [WSAEventSelect/39]
+    if (is_stream() && !total_length(buffers, count))
+        return m_socket.ready_now() & kReadyOut ? STATUS_SUCCESS : STATUS_DEVICE_NOT_READY;
     const NTSTATUS status = m_socket.send(buffers, count, flags, to, sent);
     // The port of an earlier datagram was unreachable. That is for the next receive to tell; this
     // datagram has not been sent yet. [sendto/6]

@@ -24,6 +24,15 @@ struct Address {
 constexpr uint16_t kFamilyInet = 2;
 constexpr uint16_t kFamilyInet6 = 23;
 
+/// Bytes in all buffers.
+inline uint64_t total_length(const ntke::Buffer* buffers, uint32_t count)
+{
+    uint64_t total = 0;
+    for (uint32_t i = 0; i < count; ++i)
+        total += buffers[i].length;
+    return total;
+}
+
 /// What poll(2) and epoll say about a socket.
 enum Ready : uint32_t {
     kReadyIn = 1,

@@ -35,11 +35,13 @@ NTSTATUS SocketFile::try_receive(Transfer& transfer, ULONG_PTR& information)
     if (!transfer.total) {
         status = try_receive_nothing(transfer);
     } else if (transfer.control && !is_stream()) {
-        status = m_socket.receive(transfer.buffers, std::min(transfer.count, kBuffersPerCall),
-            transfer.flags, &from, &received, &control);
+        status = m_socket.receive(transfer.remaining(),
+            std::min(transfer.remaining_count(), kBuffersPerCall), transfer.flags, &from, &received,
+            &control);
     } else {
-        status = receive_unrecorded(transfer.buffers, std::min(transfer.count, kBuffersPerCall),
-            transfer.flags, transfer.address ? &from : nullptr, &received);
+        status = receive_unrecorded(transfer.remaining(),
+            std::min(transfer.remaining_count(), kBuffersPerCall), transfer.flags,
+            transfer.address ? &from : nullptr, &received);
     }
     if (status == STATUS_CONNECTION_REFUSED && !is_stream())
         return STATUS_PORT_UNREACHABLE; // [recvfrom/10]

@@ -11,9 +11,6 @@ namespace afd {
 NTSTATUS SocketFile::try_send(Transfer& transfer, ULONG_PTR& information)
 {
     const Address* to = transfer.to.length ? &transfer.to : nullptr;
-    // Linux takes nothing also when there is no room for more.
-    if (!transfer.total && is_stream() && !(m_socket.ready_now() & ~(kReadyIn | kReadyUrgent)))
-        return STATUS_DEVICE_NOT_READY;
     for (;;) {
         size_t sent;
         const NTSTATUS status = send_unrecorded(transfer.remaining(),

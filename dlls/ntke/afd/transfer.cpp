@@ -39,6 +39,7 @@ NTSTATUS Transfer::capture(const WsaBuf* array, uint32_t array_count)
         buffers[i] = { reinterpret_cast<uintptr_t>(buffer.data), buffer.length };
         total += buffer.length;
     }
+    skip_empty();
     return STATUS_SUCCESS;
 }
 
@@ -80,9 +81,15 @@ void Transfer::advance(size_t bytes)
         buffer.data += step;
         buffer.length -= step;
         bytes -= step;
-        if (!buffer.length && first_left + 1 < count)
-            ++first_left;
+        skip_empty();
     }
+}
+
+/// Or a call could be given empty buffers only, and move nothing.
+void Transfer::skip_empty()
+{
+    while (first_left + 1 < count && !buffers[first_left].length)
+        ++first_left;
 }
 
 Transfer* Transfer::with_copy_of(const Transfer& left)

@@ -53,6 +53,7 @@ struct Transfer : Request {
     const ntke::Buffer* remaining() const { return buffers + first_left; }
     uint32_t remaining_count() const { return count - first_left; }
     void advance(size_t bytes);
+    void skip_empty();
 
     const Direction direction;
     bool is_forced = false; // asynchronous whatever the socket's mode
