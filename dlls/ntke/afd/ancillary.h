@@ -6,8 +6,8 @@
 
 namespace afd {
 
-/// Writes the control data of a datagram to the caller's buffer and sets its length to what is used.
-/// False: it did not fit, the length is 0.
+/// Writes the control data of a datagram to the caller's buffer and sets its length to what is
+/// used. False: it did not fit, the length is 0.
 bool write_control(const HostSocket::Control& control, WsaBuf& buffer);
 
 } // namespace afd

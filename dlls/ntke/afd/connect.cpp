@@ -30,8 +30,8 @@ NTSTATUS SocketFile::connect(io::Irp& irp, ULONG_PTR&)
     const auto length = static_cast<size_t>(params.address_length);
     Address address;
     const NTSTATUS status = capture_address(bytes, length, address);
-    const bool is_dissolving = !is_stream() && length >= sizeof(uint16_t)
-        && address.family() == kFamilyUnspecified;
+    const bool is_dissolving
+        = !is_stream() && length >= sizeof(uint16_t) && address.family() == kFamilyUnspecified;
     if (is_dissolving)
         address.length = address_size(kFamilyInet);
     else if (!NT_SUCCESS(status))

@@ -100,7 +100,7 @@ public:
     NTSTATUS select(ob::Ref<ke::Event> event, uint32_t mask, ob::Ref<ke::Event>& replaced,
         SelectMode mode = SelectMode::Event) EXCLUDES(m_lock);
     /// Tells and reports what is pending and selected. `to_reset` (may be null) is an event of ours
-    /// that is nonsignaled afterwards: a step with the taking. [WSAEnumNetworkEvents]
+    /// that is nonsignaled afterwards: a step with the taking. [WSAEnumNetworkEvents/6]
     void take_events(GetEventsResult& result, ke::Event* to_reset = nullptr) EXCLUDES(m_lock);
     /// Stops recording, for the host goes on with it.
     struct Selection {

@@ -20,7 +20,7 @@ NTSTATUS SocketFile::shut_down(io::Irp& irp, ULONG_PTR&)
 
     Completions done;
     ke::LockGuard guard(m_lock);
-    // Pending receives go on; new ones are refused. [shutdown]
+    // Pending receives go on; new ones are refused. [shutdown/12]
     if (direction != kSend)
         add_flags(ntke::kSocketReceiveShutDown);
     if (direction != kReceive && !has(ntke::kSocketSendShutDown)) {
