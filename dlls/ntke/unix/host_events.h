@@ -9,7 +9,8 @@
 namespace unix_side {
 
 /// What one call has found to do for its caller on the PE side. Owner: the call's stack frame;
-/// while it exists, the thread's signals go into it.
+/// while it exists, the thread's signals go into it. What it let go of and
+/// did not tell is left to the pump.
 class HostWork {
 public:
     /// Room for what a call on one endpoint can find.
