@@ -204,8 +204,8 @@ void HostSocket::close()
     m_fd = -1;
 }
 
-NTSTATUS HostSocket::receive(
-    const ntke::Buffer* buffers, uint32_t count, uint32_t flags, Address* from, size_t* received)
+NTSTATUS HostSocket::receive(const ntke::Buffer* buffers, uint32_t count, uint32_t flags,
+    Address* from, size_t* received) const
 {
     msghdr message {};
     iovec one_byte;

@@ -68,7 +68,7 @@ public:
     /// the datagram did not fit, `received` bytes of it are there, the rest is gone. STATUS_SUCCESS
     /// with 0 bytes on a stream: its end.
     NTSTATUS receive(const ntke::Buffer* buffers, uint32_t count, uint32_t flags, Address* from,
-        size_t* received);
+        size_t* received) const;
     /// `to` may be null. A stream may take less than everything.
     NTSTATUS send(const ntke::Buffer* buffers, uint32_t count, uint32_t flags, const Address* to,
         size_t* sent);
