@@ -67,5 +67,40 @@ class Artifacts(unittest.TestCase):
             self.assertNotIn(".debug", sections)
 
 
+class Ntke(unittest.TestCase):
+    """The two halves beside it."""
+
+    def setUp(self):
+        self.dll, self.so = (paths.ntke() / name for name in paths.NTKE_FILES)
+        for path in (self.dll, self.so):
+            if not path.is_file():
+                self.skipTest(f"{path} is not built")
+
+    @staticmethod
+    def output(*command) -> str:
+        return subprocess.run(command, check=True, text=True, capture_output=True).stdout
+
+    def test_the_windows_half_is_marked_and_imports_no_runtime(self):
+        self.assertEqual(self.dll.read_bytes()[0x40:0x51], b"Wine builtin DLL\0")
+        headers = self.output(f"{paths.ARCHES['x86_64']}-objdump", "-p", self.dll)
+        self.assertLessEqual({name.lower() for name in re.findall(r"DLL Name: (\S+)", headers)},
+                             {"ntdll.dll", "kernel32.dll"})
+        self.assertIn("ntke_interface", headers)
+
+    def test_our_dll_is_not_marked(self):
+        self.assertNotEqual(paths.dll("x86_64").read_bytes()[0x40:0x51], b"Wine builtin DLL\0")
+
+    def test_the_linux_half_needs_the_c_library_only(self):
+        needed = re.findall(r"\(NEEDED\)\s+Shared library: \[(.*)\]", self.output("readelf", "-dW", self.so))
+        self.assertEqual(needed, ["libc.so.6"])
+
+    def test_the_linux_half_shows_its_table_and_nothing_else(self):
+        symbols = self.output("nm", "-D", "--defined-only", self.so)
+        self.assertEqual([line.split()[-1] for line in symbols.splitlines()], ["__wine_unix_call_funcs"])
+
+    def test_stripped(self):
+        self.assertNotIn(".debug", self.output("readelf", "-SW", self.so))
+
+
 if __name__ == "__main__":
     unittest.main()

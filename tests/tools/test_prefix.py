@@ -2,6 +2,7 @@
 
 import hashlib
 import os
+import platform
 import shutil
 import subprocess
 import sys
@@ -17,6 +18,7 @@ from ws2lib.ui import Failure  # noqa: E402
 
 SYSTEM32 = "drive_c/windows/system32/ws2_32.dll"
 SYSWOW64 = "drive_c/windows/syswow64/ws2_32.dll"
+NTKE = "drive_c/windows/system32/ntke.dll"
 USER_REG = (b"WINE REGISTRY Version 2\n;; All keys relative to REGISTRY\\\\User\\\\S-1-5-21-0-0-0-1000\n\n"
             b"#arch=win64\n\n[Control Panel\\\\Colors] 1795475654\n#time=1dd7ba05b55a284\n\"A\"=\"0 0 0\"\n\n"
             b"[Software\\\\Wine\\\\DllOverrides] 1795475654\n#time=1dd7ba05b5a0a5e\n%s\n"
@@ -39,7 +41,7 @@ def snapshot(folder: Path) -> dict:
 
 
 class PrefixCase(unittest.TestCase):
-    """A made-up prefix with both architectures, and made-up DLLs of ours."""
+    """A made-up prefix with both architectures, and made-up DLLs of ours, on a machine for ntke."""
 
     def setUp(self):
         self.scratch = Path(tempfile.mkdtemp(prefix="ws2-test-"))
@@ -47,7 +49,14 @@ class PrefixCase(unittest.TestCase):
         for arch in paths.ARCHES:
             (self.scratch / "dist" / arch).mkdir(parents=True)
             (self.scratch / "dist" / arch / "ws2_32.dll").write_bytes(f"ours for {arch}".encode() * 5000)
+        for name, data in zip(paths.NTKE_FILES, (b"the PE half" * 1000, b"the Linux half" * 3000)):
+            place = self.scratch / "dist" / "x86_64" / "ntke" / name
+            place.parent.mkdir(parents=True)
+            place.write_bytes(data)
         patch = mock.patch.object(paths, "DIST", self.scratch / "dist")
+        patch.start()
+        self.addCleanup(patch.stop)
+        patch = mock.patch.object(platform, "machine", return_value="x86_64")
         patch.start()
         self.addCleanup(patch.stop)
         self.folder = self.make_prefix(self.scratch / "prefix")
@@ -89,7 +98,7 @@ class Install(PrefixCase):
         changed = {name for name in before if before[name] != after[name]}
         self.assertEqual(changed, {SYSTEM32, SYSWOW64, "user.reg"})
         added = {name for name in after if name not in before and not name.startswith(".ws2_32")}
-        self.assertEqual(added, set())
+        self.assertEqual(added, {NTKE})
 
     def test_twice_is_the_same_as_once(self):
         prefix.install(self.folder)
@@ -102,11 +111,14 @@ class Install(PrefixCase):
         (self.folder / "drive_c/windows/syswow64").mkdir()
         prefix.install(self.folder)
         self.assertEqual(list((self.folder / "drive_c/windows/syswow64").iterdir()), [])
+        self.assertTrue((self.folder / NTKE).is_file())
 
     def test_a_32_bit_prefix_gets_the_32_bit_dll(self):
         (self.folder / "system.reg").write_bytes(b"WINE REGISTRY Version 2\n\n#arch=win32\n")
         prefix.install(self.folder)
         self.assertEqual((self.folder / SYSTEM32).read_bytes(), paths.dll("i386").read_bytes())
+        self.assertFalse((self.folder / NTKE).exists())
+        self.assertIsNone(prefix.ntke_path(self.folder))
 
     def test_a_newer_build_replaces_the_older(self):
         before = snapshot(self.folder)
@@ -191,7 +203,7 @@ class Refusal(PrefixCase):
                     self.assertIn("No space left", str(failure))
             self.assertEqual(snapshot(self.folder), before)
             failing += 1
-        self.assertGreaterEqual(failing, 4)  # two DLLs, the registry, the manifest
+        self.assertGreaterEqual(failing, 7)  # two DLLs, three files of ntke, the registry, the manifest
 
     @unittest.skipIf(os.geteuid() != 0, "only root can mount a small file system")
     def test_on_a_disk_that_is_really_full(self):
@@ -217,6 +229,108 @@ class Refusal(PrefixCase):
                 self.assertEqual(snapshot(folder), before)
         self.assertGreater(refused, 5)
         self.assertTrue(prefix.status(folder)[0], "there was room at last")
+
+
+class Ntke(PrefixCase):
+    """The second module and its pair."""
+
+    def pair(self) -> list[bytes | None]:
+        place = prefix.ntke_path(self.folder)
+        return [(place / name).read_bytes() for name in paths.NTKE_FILES] if place else []
+
+    def built(self) -> list[bytes]:
+        return [(paths.ntke() / name).read_bytes() for name in paths.NTKE_FILES]
+
+    def test_is_put_where_wine_looks(self):
+        prefix.install(self.folder)
+        self.assertEqual((self.folder / NTKE).read_bytes(), self.built()[0])
+        self.assertEqual(prefix.ntke_path(self.folder), self.folder / ".ws2_32/lib")
+        self.assertEqual(self.pair(), self.built())
+
+    def test_status_tells_what_to_set(self):
+        prefix.install(self.folder)
+        whole, lines = prefix.status(self.folder)
+        self.assertTrue(whole)
+        self.assertIn(f"WINEDLLPATH={self.folder}/.ws2_32/lib", "\n".join(lines))
+
+    def test_can_be_left_out_and_added_later(self):
+        before = snapshot(self.folder)
+        prefix.install(self.folder, ntke=False)
+        whole, lines = prefix.status(self.folder)
+        self.assertTrue(whole)
+        self.assertIn("ntke: not there", "\n".join(lines))
+        self.assertFalse((self.folder / NTKE).exists())
+        prefix.install(self.folder)
+        self.assertEqual(self.pair(), self.built())
+        prefix.remove(self.folder)
+        self.assertEqual(snapshot(self.folder), before)
+
+    def test_a_newer_build_replaces_both_halves(self):
+        before = snapshot(self.folder)
+        prefix.install(self.folder)
+        for name in paths.NTKE_FILES:
+            (paths.ntke() / name).write_bytes(b"a newer " + name.encode())
+        prefix.install(self.folder)
+        self.assertEqual(self.pair(), self.built())
+        self.assertEqual((self.folder / NTKE).read_bytes(), self.built()[0])
+        prefix.remove(self.folder)
+        self.assertEqual(snapshot(self.folder), before)
+
+    def test_brings_back_what_had_its_name(self):
+        (self.folder / NTKE).write_bytes(b"somebody else's")
+        os.utime(self.folder / NTKE, (1_500_000_000, 1_500_000_000))
+        before = snapshot(self.folder)
+        prefix.install(self.folder)
+        self.assertEqual((self.folder / NTKE).read_bytes(), self.built()[0])
+        prefix.remove(self.folder)
+        self.assertEqual(snapshot(self.folder), before)
+
+    def test_a_lost_half_shows_and_is_mended(self):
+        before = snapshot(self.folder)
+        for name in paths.NTKE_FILES:
+            prefix.install(self.folder)
+            (self.folder / ".ws2_32/lib" / name).unlink()
+            whole, lines = prefix.status(self.folder)
+            self.assertFalse(whole)
+            self.assertIn(name, "\n".join(lines))
+            prefix.install(self.folder)
+            self.assertTrue(prefix.status(self.folder)[0])
+        prefix.remove(self.folder)
+        self.assertEqual(snapshot(self.folder), before)
+
+    def test_a_half_that_is_not_built_refuses_the_install(self):
+        for name in paths.NTKE_FILES:
+            (paths.ntke() / name).rename(paths.ntke() / "away")
+            self.assertIn("is not built", self.assert_refused_unchanged(prefix.install))
+            (paths.ntke() / "away").rename(paths.ntke() / name)
+
+    def test_adding_it_to_a_full_disk_changes_nothing(self):
+        prefix.install(self.folder, ntke=False)
+        real, writes = prefix._new_beside, []
+        for failing in range(4):  # its copy, the pair, the manifest
+            writes.clear()
+
+            def full(*words):
+                writes.append(words)
+                if len(writes) == failing + 1:  # pylint: disable=cell-var-from-loop
+                    raise OSError(28, "No space left on device")
+                return real(*words)
+
+            with mock.patch.object(prefix, "_new_beside", full):
+                self.assertIn("No space left", self.assert_refused_unchanged(prefix.install))
+
+    def test_a_file_the_user_keeps_does_not_keep_it(self):
+        prefix.install(self.folder)
+        (self.folder / SYSTEM32).write_bytes(b"the user's own")
+        prefix.remove(self.folder)
+        self.assertEqual(sorted(p.name for p in (self.folder / ".ws2_32-kept").iterdir()), ["saved"])
+        self.assertFalse((self.folder / NTKE).exists())
+
+    def test_is_not_for_another_machine(self):
+        with mock.patch.object(platform, "machine", return_value="aarch64"):
+            prefix.install(self.folder)
+        self.assertFalse((self.folder / NTKE).exists())
+        self.assertTrue(prefix.status(self.folder)[0])
 
 
 class Remove(PrefixCase):
@@ -324,7 +438,8 @@ class Killed(PrefixCase):
     """A child process installs or removes and is killed before each step that changes the disk."""
 
     CODE = """
-import os, sys
+import os, platform, sys
+platform.machine = lambda: "x86_64"
 sys.path.insert(0, sys.argv[1])
 from pathlib import Path
 from ws2lib import paths, prefix

@@ -1,6 +1,8 @@
-// Loads ws2_32.dll the way a program in this prefix does and says which one that was. Ends with 0
-// when the library also starts up.
+// Loads ws2_32.dll the way a program in this prefix does and says which one that was, and which
+// kernel serves it. Ends with 0 when the library also starts up.
 #include <winsock2.h>
+
+#include <cstdio>
 
 #include "module.h"
 
@@ -11,6 +13,8 @@ int main()
     demo::print_library();
     if (error)
         return 1;
+    // Our library loads ntke in WSAStartup and keeps it only when both halves fit.
+    printf("# kernel: %s\n", GetModuleHandleW(L"ntke.dll") ? "ntke" : "host");
     WSACleanup();
     return 0;
 }

@@ -22,16 +22,17 @@ class Configuration:
 
 
 _OURS = paths.dll("x86_64")
-_NTKE = _OURS.with_name("ntke.dll")
-_NTKE_TREE = _OURS.parent / "wine"                  # what WINEDLLPATH names
+_NTKE_TREE = paths.ntke()                           # what WINEDLLPATH names
+_PAIR = tuple(_NTKE_TREE / name for name in paths.NTKE_FILES)
+_NTKE = _PAIR[0]
 
 CONFIGURATIONS = {c.name: c for c in (
     Configuration("builtin", paths.BUILTIN_PRODUCT, "ws2_32=b"),
     Configuration("host", paths.PRODUCT, "ws2_32=n", needs=(_OURS,), system32=(_OURS,),
                   environment={"WS2_32_KERNEL": "host"}),
-    Configuration("ntke", paths.PRODUCT, "ws2_32=n", needs=(_OURS, _NTKE), system32=(_OURS, _NTKE),
+    Configuration("ntke", paths.PRODUCT, "ws2_32=n", needs=(_OURS, *_PAIR), system32=(_OURS, _NTKE),
                   environment={"WINEDLLPATH": str(_NTKE_TREE)}),
-    Configuration("emulated", paths.PRODUCT, "ws2_32=n", needs=(_OURS, _NTKE),
+    Configuration("emulated", paths.PRODUCT, "ws2_32=n", needs=(_OURS, *_PAIR),
                   system32=(_OURS, _NTKE),
                   environment={"WINEDLLPATH": str(_NTKE_TREE), "WS2_32_EVENTS": "emulated"}),
 )}

@@ -33,6 +33,11 @@ def ntke() -> Path:
     return DIST / "x86_64" / "ntke"
 
 
+def probe(arch: str) -> Path:
+    """The program that tells which ws2_32.dll, and which kernel, a program gets."""
+    return DIST / arch / "demo" / "probe.exe"
+
+
 def test_program(arch: str, name: str) -> Path:
     """A Windows test program as `ws2 build` leaves it; `name` without `.exe`."""
     return DIST / arch / "tests" / f"{name}.exe"

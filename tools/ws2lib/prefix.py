@@ -10,6 +10,10 @@ them, so that even their times come back) and a manifest. The manifest is the po
 An install that was interrupted before the manifest has changed nothing; after it, the next install
 finishes the work and a remove undoes it, since both compare each file with what the manifest says of
 it. Everything that needs disk space happens while staging.
+
+A 64-bit prefix also gets ntke: its PE half beside our DLL, and both halves in PREFIX/.ws2_32/lib, which
+the user names in WINEDLLPATH. That folder holds nothing of the user's, so it needs no manifest entry
+but what it should hold.
 """
 
 import contextlib
@@ -18,6 +22,7 @@ import hashlib
 import json
 import os
 import re
+import platform
 import shutil
 import struct
 from dataclasses import dataclass
@@ -31,6 +36,10 @@ Adds our ws2_32.dll to a Wine prefix you already have, and takes it out again. W
 prefix must not be running meanwhile. What is replaced is kept in the prefix and comes back with
 `remove`, byte for byte.
 
+With it comes ntke, which does the work of 64-bit programs inside the process instead of Wine's server.
+Wine finds it only where WINEDLLPATH says so: `install` and `status` tell what to set. Without that the
+DLL works too, on Wine's server.
+
 examples:
   ws2 prefix install ~/.wine    add the DLL (64-bit, and 32-bit where the prefix has it) and switch it on
   ws2 prefix status ~/.wine     is it there, which version, is it switched on
@@ -38,6 +47,7 @@ examples:
 """
 
 STATE = ".ws2_32"
+LIB = "lib"  # below STATE: both halves of ntke
 VALUE = b"native,builtin"
 NEW_SUFFIX = ".ws2_32-new"
 
@@ -56,6 +66,8 @@ def main(args) -> int:
         for line in install(folder):
             say(line)
         say(f"our ws2_32.dll is in {folder}; `ws2 prefix remove {args.folder}` takes it out")
+        if ntke_path(folder):
+            say(f"to run programs on ntke, set WINEDLLPATH={ntke_path(folder)}")
         return 0
     if args.action == "remove":
         for line in remove(folder):
@@ -69,12 +81,10 @@ def main(args) -> int:
 
 @dataclass(frozen=True)
 class Target:
-    """One DLL of a prefix that ours takes the place of."""
+    """One DLL of ours and its place in a prefix, where another one may be now."""
     arch: str
     name: str  # relative to the prefix
-
-    def source(self) -> Path:
-        return paths.dll(self.arch)
+    source: Path
 
 
 def check_prefix(folder: Path) -> None:
@@ -90,30 +100,50 @@ def targets(folder: Path) -> list[Target]:
         arch = re.search(rb"^#arch=(\w+)", file.read(4096), re.MULTILINE)
     windows = "drive_c/windows"
     if arch and arch[1] == b"win32":
-        return [Target("i386", f"{windows}/system32/ws2_32.dll")]
-    both = [Target("x86_64", f"{windows}/system32/ws2_32.dll")]
+        return [Target("i386", f"{windows}/system32/ws2_32.dll", paths.dll("i386"))]
+    found = [Target("x86_64", f"{windows}/system32/ws2_32.dll", paths.dll("x86_64"))]
     if (folder / windows / "syswow64" / "kernel32.dll").exists():
-        both.append(Target("i386", f"{windows}/syswow64/ws2_32.dll"))
-    return both
+        found.append(Target("i386", f"{windows}/syswow64/ws2_32.dll", paths.dll("i386")))
+    return found
 
 
-def install(folder: Path) -> list[str]:
-    """Puts the built DLLs and the override into a prefix. Returns what there is to tell; raises
-    Failure with the prefix unchanged."""
+def ntke_target() -> Target:
+    """The copy of ntke.dll that Wine has to find before it looks for the pair."""
+    return Target("x86_64", "drive_c/windows/system32/ntke.dll", paths.ntke() / paths.NTKE_FILES[0])
+
+
+def can_have_ntke(folder: Path) -> bool:
+    """ntke is for 64-bit programs on a 64-bit Linux of the same kind."""
+    return platform.machine() == "x86_64" and targets(folder)[0].arch == "x86_64"
+
+
+def ntke_path(folder: Path) -> Path | None:
+    """What WINEDLLPATH has to name for the programs of this prefix; None: it has no ntke."""
+    manifest = _manifest(folder)
+    return folder / STATE / LIB if manifest and manifest.get("ntke") else None
+
+
+def install(folder: Path, ntke: bool = True) -> list[str]:
+    """Puts the built DLLs and the override into a prefix; without `ntke` only our DLL. Returns what
+    there is to tell; raises Failure with the prefix unchanged."""
     check_prefix(folder)
     wanted = targets(folder)
-    for target in wanted:
-        if not target.source().is_file():
-            raise Failure(f"{target.source()} is not built: run `ws2 build`")
+    pair = []
+    if ntke and can_have_ntke(folder):
+        wanted.append(ntke_target())
+        pair = [paths.ntke() / name for name in paths.NTKE_FILES]
+    for source in [target.source for target in wanted] + pair:
+        if not source.is_file():
+            raise Failure(f"{source} is not built: run `ws2 build`")
     with _locked(folder):
         refuse_if_in_use(folder)
         old = _manifest(folder)
         if old is None:
             shutil.rmtree(folder / STATE, ignore_errors=True)  # left by an install that never began
-        return _install_over(folder, wanted, old)
+        return _install_over(folder, wanted, bool(pair), old)
 
 
-def _install_over(folder: Path, wanted: list[Target], old: dict | None) -> list[str]:
+def _install_over(folder: Path, wanted: list[Target], ntke: bool, old: dict | None) -> list[str]:
     manifest = old or {"files": {}, "registry": None}
     staged: dict[Path, Path] = {}  # new file -> its target
     state = folder / STATE
@@ -122,6 +152,8 @@ def _install_over(folder: Path, wanted: list[Target], old: dict | None) -> list[
         _give_to_owner(folder, state, state / "saved")
         for number, target in enumerate(wanted):
             _stage_file(folder, target, number, manifest, staged)
+        if ntke:
+            _stage_ntke(folder, manifest, staged)
         _stage_registry(folder, manifest, staged)
         if not staged:
             return ["it was installed already; nothing to do"]
@@ -132,6 +164,8 @@ def _install_over(folder: Path, wanted: list[Target], old: dict | None) -> list[
             new.unlink(missing_ok=True)
         if old is None:
             shutil.rmtree(state, ignore_errors=True)
+        else:
+            _remove_empty_folders(state / LIB)
         if isinstance(error, OSError):
             raise Failure(f"cannot install: {error}. Nothing was changed") from error
         raise
@@ -150,7 +184,7 @@ def _install_over(folder: Path, wanted: list[Target], old: dict | None) -> list[
 
 def _stage_file(folder: Path, target: Target, number: int, manifest: dict, staged: dict) -> None:
     path = folder / target.name
-    new_hash = _hash(target.source())
+    new_hash = _hash(target.source)
     entry = manifest["files"].get(target.name)
     current = _hash(path)
     if entry is None:
@@ -165,7 +199,19 @@ def _stage_file(folder: Path, target: Target, number: int, manifest: dict, stage
     if new_hash not in entry["ours"]:
         entry["ours"].append(new_hash)
     if current != new_hash:
-        staged[_new_beside(path, target.source().read_bytes(), folder)] = path
+        staged[_new_beside(path, target.source.read_bytes(), folder)] = path
+
+
+def _stage_ntke(folder: Path, manifest: dict, staged: dict) -> None:
+    """The pair that WINEDLLPATH names. Nothing of the user's can be in its place."""
+    manifest["ntke"] = {}
+    for name in paths.NTKE_FILES:
+        path, source = folder / STATE / LIB / name, paths.ntke() / name
+        path.parent.mkdir(parents=True, exist_ok=True)
+        _give_to_owner(folder, path.parent.parent, path.parent)
+        manifest["ntke"][name] = _hash(source)
+        if _hash(path) != _hash(source):
+            staged[_new_beside(path, source.read_bytes(), folder)] = path
 
 
 def _stage_registry(folder: Path, manifest: dict, staged: dict) -> None:
@@ -230,6 +276,7 @@ def remove_files(folder: Path) -> list[str]:
             kept = True
     told += _restore_registry(folder, manifest["registry"])
     _remove_staged(folder)
+    shutil.rmtree(folder / STATE / LIB, ignore_errors=True)
     if kept:
         (folder / STATE / "manifest.json").unlink()
         os.rename(folder / STATE, _free_name(folder / (STATE + "-kept")))
@@ -273,13 +320,14 @@ def status(folder: Path) -> tuple[bool, list[str]]:
         path = folder / name
         current = _hash(path)
         if current in entry["ours"]:
-            version = pe.version_string(path, "FileVersion") or "unknown"
-            lines.append(f"  {name}: ours, {pe.machine(path)}, version {version}")
+            version = pe.version_string(path, "FileVersion")
+            lines.append(f"  {name}: ours, {pe.machine(path)}" + (f", version {version}" if version else ""))
         else:
             whole = False
             what = "is not replaced yet (an install was interrupted: install again, or remove)" \
                 if current == entry["original"] else "was changed since, it is not ours"
             lines.append(f"  {name}: {what}")
+    whole = _ntke_status(folder, manifest, lines) and whole
     value = registry.get((folder / "user.reg").read_bytes(), b"ws2_32")
     on = value is not None and value.startswith(b"native")
     whole = whole and on
@@ -289,6 +337,22 @@ def status(folder: Path) -> tuple[bool, list[str]]:
     if server:
         lines.append(f"  in use by wineserver, process {server}")
     return whole, lines
+
+
+def _ntke_status(folder: Path, manifest: dict, lines: list[str]) -> bool:
+    """Adds what there is to tell of ntke; false when something of it is broken."""
+    pair = manifest.get("ntke")
+    if not pair:
+        why = "install again to add it" if can_have_ntke(folder) else "it is for 64-bit prefixes"
+        lines.append(f"  ntke: not there ({why}); programs run on Wine's server")
+        return True
+    broken = [name for name, expected in pair.items() if _hash(folder / STATE / LIB / name) != expected]
+    if broken:
+        lines.append(f"  ntke: {', '.join(broken)} in {folder / STATE / LIB} is not what was installed: "
+                     "install again, or remove")
+        return False
+    lines.append(f"  ntke: there; programs run on it where WINEDLLPATH={folder / STATE / LIB} is set")
+    return True
 
 
 # --- A prefix in use
@@ -399,8 +463,14 @@ def _put_back(saved: Path, path: Path) -> None:
 
 
 def _remove_staged(folder: Path) -> None:
-    for path in [folder / target.name for target in targets(folder)] + [folder / "user.reg"]:
-        path.with_name(path.name + NEW_SUFFIX).unlink(missing_ok=True)
+    for name in [target.name for target in [*targets(folder), ntke_target()]] + ["user.reg"]:
+        (folder / (name + NEW_SUFFIX)).unlink(missing_ok=True)
+
+
+def _remove_empty_folders(folder: Path) -> None:
+    for path in sorted([folder, *folder.rglob("*")], reverse=True):
+        with contextlib.suppress(OSError):
+            path.rmdir()
 
 
 def _manifest(folder: Path) -> dict | None:

@@ -7,7 +7,7 @@ from pathlib import Path
 
 from . import build, matrix, paths, pe, prefix
 from .ui import Failure, say
-from .wine import Prefix, Wine, copy_prefix, prefixes_folder, proof_of_library, template
+from .wine import Prefix, Wine, copy_prefix, prefixes_folder, proof_of_kernel, proof_of_library, template
 
 HELP = """\
 Runs a Windows program under Wine on our ws2_32.dll, in a prefix of its own (never your ~/.wine unless
@@ -18,6 +18,7 @@ Wine's own messages are off unless WINEDEBUG is set.
 examples:
   ws2 run                                 the demo
   ws2 run --kernel builtin                the demo on Wine's own DLL, to compare
+  ws2 run --kernel host program.exe       our DLL without ntke, on Wine's server alone
   ws2 run program.exe --port 80           a program of yours
   ws2 run --prefix ~/.wine program.exe    in a prefix that has our DLL (`ws2 prefix install ~/.wine`)
   ws2 run --wine 10.0 program.exe         with the Wine of `ws2 matrix`
@@ -25,8 +26,10 @@ examples:
 
 
 def add_arguments(parser) -> None:
-    parser.add_argument("--kernel", choices=["host", "builtin"], default="host",
-                        help="host: our DLL on Wine's kernel services (default); builtin: Wine's own DLL")
+    parser.add_argument("--kernel", choices=["ntke", "host", "builtin"],
+                        help="ntke: our DLL, which does the work in the program's process (default where "
+                        "it can be had: 64-bit programs); host: our DLL on Wine's server; builtin: Wine's "
+                        "own DLL")
     parser.add_argument("--prefix", type=Path, metavar="DIR", help="run in this prefix")
     parser.add_argument("--wine", metavar="VERSION", help=f"{matrix.VERSION}: the Wine of `ws2 matrix`")
     parser.add_argument("words", nargs="...", metavar="[--] PROGRAM [ARGS]", help="the demo if left out")
@@ -37,13 +40,21 @@ def main(args) -> int:
     wine = _wine(args.wine)
     program, arch = _program(words, wine)
     ours = args.kernel != "builtin"
+    if args.kernel == "ntke" and arch != "x86_64":
+        raise Failure(f"{program} is a 32-bit program, and ntke is for 64-bit ones; leave --kernel out")
     if not words or ours or args.prefix is None:
         build.build(*([arch] if arch == "x86_64" else ["x86_64", arch]))
     chosen = _prefix(wine, args.prefix, ours)
-    env = _environment(chosen, args.kernel)
-    _prove(chosen, env, ours, arch, program)
+    kernel = args.kernel or _default_kernel(chosen, arch)
+    env = _environment(chosen, kernel)
+    _prove(chosen, env, kernel, arch, program)
     done = subprocess.run(chosen.command(program, *words[1:], cwd=Path.cwd()), env=env, check=False)
     return done.returncode
+
+
+def _default_kernel(chosen: Prefix, arch: str) -> str:
+    switched_off = os.environ.get("WS2_32_KERNEL", "").lower() == "host"
+    return "ntke" if chosen.dll_path and arch == "x86_64" and not switched_off else "host"
 
 
 def _wine(version: str | None) -> Wine:
@@ -85,7 +96,7 @@ def _prefix(wine: Wine, folder: Path | None, ours: bool) -> Prefix:
         if ours and prefix.wineserver_of(private) is None:
             _build_for(private)
             prefix.install(private)
-        return Prefix(wine, private)
+        return Prefix(wine, private, prefix.ntke_path(private))
     folder = folder.expanduser().absolute()
     if not folder.exists():
         copy_prefix(template(wine), folder)
@@ -96,7 +107,7 @@ def _prefix(wine: Wine, folder: Path | None, ours: bool) -> Prefix:
     if ours and not prefix.status(folder)[0]:
         raise Failure(f"our DLL is not in {folder}. `ws2 prefix install {folder}` puts it there, and "
                       "`ws2 prefix remove` takes it out again, losing nothing")
-    return Prefix(wine, folder)
+    return Prefix(wine, folder, prefix.ntke_path(folder))
 
 
 def _build_for(folder: Path) -> None:
@@ -111,12 +122,20 @@ def _environment(chosen: Prefix, kernel: str) -> dict[str, str]:
     if kernel == "builtin":
         overrides += ";ws2_32=builtin"
     env["WINEDLLOVERRIDES"] = overrides
+    if kernel == "host":
+        env["WS2_32_KERNEL"] = "host"
+    elif kernel == "ntke":
+        env.pop("WS2_32_KERNEL", None)
+        if chosen.dll_path:
+            theirs = env.get("WINEDLLPATH")
+            env["WINEDLLPATH"] = str(chosen.dll_path) + (f":{theirs}" if theirs else "")
     return env
 
 
-def _prove(chosen: Prefix, env: dict[str, str], ours: bool, arch: str, program: str) -> None:
-    """Loads the DLL in the same prefix and the same environment and says which one that was."""
-    probe = paths.DIST / arch / "demo" / "probe.exe"
+def _prove(chosen: Prefix, env: dict[str, str], kernel: str, arch: str, program: str) -> None:
+    """Loads the DLL in the same prefix and the same environment and says which one that was, and which
+    kernel serves it."""
+    probe = paths.probe(arch)
     if not probe.is_file():
         build.build(arch)
     done = subprocess.run(chosen.command(probe, cwd=Path.cwd()), env=env, check=False, text=True,
@@ -124,7 +143,14 @@ def _prove(chosen: Prefix, env: dict[str, str], ours: bool, arch: str, program: 
                           stderr=subprocess.PIPE, timeout=300)
     if not done.stdout.strip():
         raise Failure(f"Wine cannot load ws2_32.dll (exit code {done.returncode}):\n{done.stderr.strip()}")
-    line = proof_of_library(done.stdout.replace("\r", ""), ours)
+    output = done.stdout.replace("\r", "")
+    line = proof_of_library(output, kernel != "builtin")
+    if kernel != "builtin":
+        found = proof_of_kernel(output)
+        if found != kernel:
+            raise Failure(f"our DLL runs on the kernel {found} there, and {kernel} was meant; "
+                          f"`ws2 prefix status {chosen.folder}` tells what is installed")
+        line += f", kernel {found}"
     say(f"Wine {chosen.wine.version}, " + line.removeprefix("# "))
     beside = Path(program).parent / "ws2_32.dll"
     if Path(program).is_absolute() and beside.is_file() and probe.parent != beside.parent:

@@ -1,8 +1,9 @@
 """Runs Windows programs: which Wine, in which prefix, with which ws2_32.dll.
 
 A `Wine` is one installation: the machine's own, or one in a root of `ws2 matrix`. A `Prefix` is a
-prefix of it. `fresh_prefix(wine, dll)` gives a throw-away one, with our DLL in it (`dll="host"`) or
-without (`dll="builtin"`). Everything is bounded: a program that hangs is ended, and said to hang.
+prefix of it. `fresh_prefix(wine, dll)` gives a throw-away one, with our DLL in it on ntke
+(`dll="ntke"`) or on Wine's server (`dll="host"`), or without (`dll="builtin"`). Everything is bounded:
+a program that hangs is ended, and said to hang.
 """
 
 import contextlib
@@ -136,15 +137,18 @@ class Outcome:
 class Prefix:
     """A Wine prefix. Its folder must not move while a program runs in it."""
 
-    def __init__(self, wine: Wine, folder: Path):
+    def __init__(self, wine: Wine, folder: Path, dll_path: Path | None = None):
         self.wine = wine
         self.folder = folder
+        self.dll_path = dll_path  # WINEDLLPATH of its programs
 
     def environment(self, extra: dict[str, str] | None = None) -> dict[str, str]:
-        """For tests: no display, no debug output, nothing of the caller's Wine settings."""
+        """For tests: no display, no debug output, nothing of the caller's Wine settings or ours."""
         env = {key: value for key, value in os.environ.items()
-               if not key.startswith("WINE") and key not in ("DISPLAY", "WAYLAND_DISPLAY")}
+               if not key.startswith(("WINE", "WS2_32_")) and key not in ("DISPLAY", "WAYLAND_DISPLAY")}
         env.update(WINEPREFIX=str(self.folder), WINEDEBUG="-all", WINEDLLOVERRIDES=QUIET_OVERRIDES)
+        if self.dll_path:
+            env["WINEDLLPATH"] = str(self.dll_path)
         env.update(extra or {})
         return env
 
@@ -221,6 +225,14 @@ def proof_of_library(output: str, ours: bool) -> str:
     return match[0]
 
 
+def proof_of_kernel(output: str) -> str:
+    """The kernel the probe found at work under our DLL: "ntke" or "host"."""
+    match = re.search(r"^# kernel: (ntke|host)$", output, re.MULTILINE)
+    if not match:
+        raise Failure("the probe did not say which kernel serves it; it wrote:\n" + output[-2000:])
+    return match[1]
+
+
 def prefixes_folder() -> Path:
     folder = paths.cache() / "prefixes"
     folder.mkdir(parents=True, exist_ok=True)
@@ -258,8 +270,8 @@ def copy_prefix(source: Path, destination: Path) -> None:
 
 @contextlib.contextmanager
 def fresh_prefix(wine: Wine, dll: str = "builtin", serve: bool = True):
-    """A prefix of its own for one piece of work, gone with it. `dll` is "builtin" or "host"; without
-    `serve` the caller sees to the server itself."""
+    """A prefix of its own for one piece of work, gone with it. `dll` is "ntke", "host" or "builtin", and
+    the first two are proved by a probe; without `serve` the caller sees to the server itself."""
     _remove_abandoned()
     holder = Path(tempfile.mkdtemp(prefix=f"fresh-{os.getpid()}-", dir=prefixes_folder()))
     prefix = Prefix(wine, holder / "prefix")
@@ -267,13 +279,24 @@ def fresh_prefix(wine: Wine, dll: str = "builtin", serve: bool = True):
         copy_prefix(template(wine), prefix.folder)
         if dll != "builtin":
             from . import prefix as installer  # pylint: disable=import-outside-toplevel
-            installer.install(prefix.folder)
+            installer.install(prefix.folder, ntke=dll == "ntke")
+            prefix.dll_path = installer.ntke_path(prefix.folder)
         if serve:
             prefix.serve()
+            if dll != "builtin":
+                _prove(prefix, dll)
         yield prefix
     finally:
         prefix.stop()
         shutil.rmtree(holder, ignore_errors=True)
+
+
+def _prove(prefix: Prefix, kernel: str) -> None:
+    """Every later program of this prefix runs in the same environment as the probe."""
+    outcome = prefix.run(paths.probe("x86_64"), timeout=600, ours=True)
+    found = proof_of_kernel(outcome.output)
+    if found != kernel:
+        raise Failure(f"our DLL runs on the kernel {found} in a prefix made for {kernel}")
 
 
 def _remove_abandoned() -> None:

@@ -1,0 +1,127 @@
+"""Which kernel a program runs on: what `ws2 run` and `ws2 test` choose, and that they would notice."""
+
+import contextlib
+import io
+import os
+import sys
+import types
+import unittest
+from pathlib import Path
+from unittest import mock
+
+sys.path.insert(0, str(Path(__file__).resolve().parents[2] / "tools"))
+
+from ws2lib import build, conformance, paths, run, testing, wine  # noqa: E402
+from ws2lib.ui import Failure  # noqa: E402
+
+WITH = wine.Prefix(mock.Mock(version="8.0"), Path("/p"), Path("/p/.ws2_32/lib"))
+WITHOUT = wine.Prefix(mock.Mock(version="8.0"), Path("/p"))
+
+
+class Environment(unittest.TestCase):
+    def setUp(self):
+        patch = mock.patch.dict(os.environ, {"WINEDLLPATH": "/theirs", "WS2_32_KERNEL": "host"})
+        patch.start()
+        self.addCleanup(patch.stop)
+
+    def test_of_ntke_names_the_pair_first_and_keeps_the_users(self):
+        env = run._environment(WITH, "ntke")
+        self.assertEqual(env["WINEDLLPATH"], "/p/.ws2_32/lib:/theirs")
+        self.assertNotIn("WS2_32_KERNEL", env)
+
+    def test_of_host_switches_ntke_off(self):
+        env = run._environment(WITH, "host")
+        self.assertEqual((env["WS2_32_KERNEL"], env["WINEDLLPATH"]), ("host", "/theirs"))
+
+    def test_of_builtin_asks_for_wines_own(self):
+        self.assertIn("ws2_32=builtin", run._environment(WITH, "builtin")["WINEDLLOVERRIDES"])
+
+    def test_of_a_test_is_not_the_callers(self):
+        env = WITHOUT.environment()
+        self.assertNotIn("WINEDLLPATH", env)
+        self.assertNotIn("WS2_32_KERNEL", env)
+        self.assertEqual(WITH.environment()["WINEDLLPATH"], "/p/.ws2_32/lib")
+
+
+class Choice(unittest.TestCase):
+    def test_is_ntke_where_it_can_be_had(self):
+        with mock.patch.dict(os.environ):
+            os.environ.pop("WS2_32_KERNEL", None)
+            self.assertEqual(run._default_kernel(WITH, "x86_64"), "ntke")
+            self.assertEqual(run._default_kernel(WITH, "i386"), "host")
+            self.assertEqual(run._default_kernel(WITHOUT, "x86_64"), "host")
+
+    def test_is_host_where_the_user_says_so(self):
+        with mock.patch.dict(os.environ, {"WS2_32_KERNEL": "Host"}):
+            self.assertEqual(run._default_kernel(WITH, "x86_64"), "host")
+
+
+class Proof(unittest.TestCase):
+    PROBE = f"# ws2_32: C:\\windows\\system32\\ws2_32.dll, {paths.PRODUCT}, 0.1.0\n# kernel: %s\n"
+
+    def prove(self, found: str, kernel: str) -> str:
+        done = types.SimpleNamespace(stdout=self.PROBE % found, stderr="", returncode=0)
+        with mock.patch.object(run.subprocess, "run", return_value=done), \
+                mock.patch.object(Path, "is_file", return_value=True), \
+                contextlib.redirect_stderr(io.StringIO()) as told:
+            run._prove(WITH, {}, kernel, "x86_64", "notepad")
+        return told.getvalue()
+
+    def test_tells_the_kernel(self):
+        self.assertIn(", kernel ntke\n", self.prove("ntke", "ntke"))
+        self.assertIn(", kernel host\n", self.prove("host", "host"))
+
+    def test_refuses_the_wrong_kernel(self):
+        for found, kernel in (("host", "ntke"), ("ntke", "host"), ("?", "ntke")):
+            with self.assertRaises(Failure):
+                self.prove(found, kernel)
+
+    def test_a_prefix_for_tests_refuses_it_too(self):
+        outcome = wine.Outcome(0, self.PROBE % "host", 0)
+        with mock.patch.object(wine.Prefix, "run", return_value=outcome):
+            wine._prove(WITH, "host")
+            with self.assertRaises(Failure):
+                wine._prove(WITH, "ntke")
+
+
+class Sides(unittest.TestCase):
+    def chosen(self, *sides: str) -> list[str]:
+        with mock.patch.object(testing, "run_sides") as run_sides:
+            testing.main(types.SimpleNamespace(list=False, side=list(sides), long=False))
+        return run_sides.call_args[0][0]
+
+    def test_all_but_those_on_demand_run_by_default(self):
+        self.assertEqual(set(testing.SIDES) - set(self.chosen()), set(testing.ON_DEMAND))
+        self.assertLessEqual({"ntke", "host", "builtin", "demo", "stress-ntke", "clients-ntke"},
+                             set(self.chosen()))
+
+    def test_one_on_demand_runs_when_named(self):
+        self.assertEqual(self.chosen("stress-host"), ["stress-host"])
+        self.assertEqual(self.chosen("stress-*e"), ["stress-ntke"])
+
+    def test_ntke_has_gaps_of_its_own(self):
+        names = [path.name for path in conformance.expected_files("8.0", "x86_64", "ntke")]
+        self.assertEqual(names[0], "ntke.txt")
+        self.assertTrue(all(name.startswith("ntke") for name in names))
+
+
+class Build(unittest.TestCase):
+    def built(self, *names: str, machine: str = "x86_64") -> list[str]:
+        with mock.patch.object(build, "_build_one") as build_one, \
+                mock.patch.object(build.packages, "ensure"), \
+                mock.patch.object(build, "fill_package_cache"), \
+                mock.patch.object(build, "exclusive", return_value=contextlib.nullcontext()), \
+                mock.patch.object(build.platform, "machine", return_value=machine):
+            build.build(*names)
+        return [call[0][0] for call in build_one.call_args_list]
+
+    def test_the_linux_half_comes_with_the_64_bit_dll(self):
+        self.assertEqual(self.built("x86_64"), ["unix", "x86_64"])
+        self.assertEqual(self.built("i386", "native"), ["i386", "native"])
+
+    def test_another_machine_makes_no_linux_half(self):
+        self.assertEqual(self.built("x86_64", machine="aarch64"), ["x86_64"])
+
+
+if __name__ == "__main__":
+    unittest.main()
