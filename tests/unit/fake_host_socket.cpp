@@ -485,7 +485,16 @@ int HostSocket::poll_many(pollfd*, uint32_t, uint32_t)
     return 0;
 }
 
-void HostSocket::fail_next(FaultyCall, int)
+void HostSocket::fail_next(FaultyCall, int, uint32_t)
+{
+}
+
+bool HostSocket::is_fault_pending(FaultyCall)
+{
+    return false;
+}
+
+void HostSocket::clear_faults()
 {
 }
 

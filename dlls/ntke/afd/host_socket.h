@@ -118,8 +118,9 @@ public:
     NTSTATUS get_option(int level, int name, void* value, uint32_t* length) const;
     NTSTATUS set_option(int level, int name, const void* value, uint32_t length);
 
-    /// Faults for tests, 0 in production: bit n of `calls` makes the nth kind of call fail once
-    /// with `error` (an errno), or, where `error` is 0, move one byte only.
+    /// Faults for tests, none in production: the nth call of a kind, n being `successes` + 1, fails
+    /// with `error` (an errno) or, where `error` is 0, moves one byte only. Then things go on as
+    /// usual.
     enum class FaultyCall : uint32_t {
         Socket,
         Receive,
@@ -128,10 +129,13 @@ public:
         Accept,
         Connect,
         Bind,
+        Listen,
         Option,
         kCount
     };
-    static void fail_next(FaultyCall call, int error);
+    static void fail_next(FaultyCall call, int error, uint32_t successes = 0);
+    static bool is_fault_pending(FaultyCall call);
+    static void clear_faults();
 
 private:
     int m_fd = -1;
