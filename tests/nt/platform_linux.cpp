@@ -5,6 +5,7 @@
 #include <pthread.h>
 #include <sched.h>
 
+#include "afd/pump.h"
 #include "ke/thread.h"
 #include "ob/object.h"
 #include "ob/read_section.h"
@@ -66,6 +67,7 @@ const char* describe_system()
 int64_t leaked_objects()
 {
     ke::Thread::detach(); // the test thread's own object
+    afd::Pump::instance().drain();
     ob::reclaim_now();
     int64_t objects = 0;
     for (const ob::Type* type :

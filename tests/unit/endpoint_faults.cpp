@@ -22,7 +22,7 @@ using unit::Side;
 
 /// What there is of everything; a test ends with as much as it began with.
 struct Inventory {
-    int64_t objects = unit::object_count();
+    int64_t objects = unit::object_count_with_pumps();
     int64_t blocks = ke::pool_blocks_in_use();
     int64_t descriptors = unit::descriptor_count();
 
@@ -30,12 +30,12 @@ struct Inventory {
     {
         // A pump in a thread of its own takes its time.
         const int64_t deadline = unit::milliseconds_now() + kPatience;
-        while (unit::g_has_pump_thread && unit::object_count() != objects
+        while (unit::g_has_pump_thread && unit::object_count_with_pumps() != objects
             && unit::milliseconds_now() < deadline) {
             afd::Pump::instance().wake();
             usleep(100);
         }
-        assert_int_equal(unit::object_count(), objects);
+        assert_int_equal(unit::object_count_with_pumps(), objects);
         assert_int_equal(ke::pool_blocks_in_use(), blocks);
         assert_int_equal(unit::descriptor_count(), descriptors);
     }

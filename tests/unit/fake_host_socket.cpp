@@ -425,6 +425,20 @@ NTSTATUS HostSocket::create(int, int, int)
     return STATUS_NOT_SUPPORTED;
 }
 
+NTSTATUS HostSocket::share(const HostSocket&)
+{
+    return STATUS_NOT_SUPPORTED;
+}
+
+void HostSocket::replace_with(HostSocket&)
+{
+}
+
+bool HostSocket::closes_with_reset() const
+{
+    return false;
+}
+
 NTSTATUS HostSocket::bind(const Address&)
 {
     return STATUS_NOT_SUPPORTED;
@@ -530,6 +544,14 @@ void Pump::unmute(Endpoint& endpoint)
     fake::Socket& socket = at(endpoint.socket().descriptor());
     socket.is_muted = false;
     socket.is_on_ready_list |= (socket.ready() & socket.wanted()) != 0;
+}
+
+void Pump::watch_again(Endpoint&)
+{
+}
+
+void Pump::drain()
+{
 }
 
 void Pump::unwatch(Endpoint& endpoint)

@@ -15,6 +15,14 @@ constexpr uint32_t bits_if(bool condition, uint32_t bits)
     return condition ? bits : 0;
 }
 
+size_t total_length(const ntke::Buffer* buffers, uint32_t count)
+{
+    size_t total = 0;
+    for (uint32_t i = 0; i < count; ++i)
+        total += buffers[i].length;
+    return total;
+}
+
 } // namespace
 
 Endpoint::Endpoint(Mode mode)
@@ -55,19 +63,10 @@ ob::Ref<ke::Event> Endpoint::close_socket()
 
 // --- Transfers
 
-NTSTATUS Endpoint::receive(
+NTSTATUS Endpoint::receive_unrecorded(
     const ntke::Buffer* buffers, uint32_t count, uint32_t flags, Address* from, size_t* received)
 {
     *received = 0;
-    if ((flags & kMsgOob) && m_is_recording.load(std::memory_order_acquire)) {
-        // Once taken, an urgent byte that was not seen would pass for data.
-        Signal signal;
-        ke::LockGuard guard(m_lock);
-        refresh(signal);
-    }
-    size_t asked = 0;
-    for (uint32_t i = 0; i < count; ++i)
-        asked += buffers[i].length;
     NTSTATUS status = m_socket.receive(buffers, count, flags, from, received);
     // Linux does not tell urgent data that is not there from a request that makes no sense.
     // [recv/15]
@@ -75,50 +74,85 @@ NTSTATUS Endpoint::receive(
         status = STATUS_DEVICE_NOT_READY;
     // The end of a stream, or a reset of which the error has been read by somebody else: a
     // connection that is gone although we have not ended it was reset.
-    if (status == STATUS_SUCCESS && !*received && asked && is_stream()
+    if (status == STATUS_SUCCESS && !*received && is_stream() && total_length(buffers, count)
         && (!has(ntke::kSocketSendShutDown) || m_has_told_reset.load(std::memory_order_relaxed))
         && m_socket.tcp_state().link == LinkState::Dead)
         status = STATUS_CONNECTION_RESET;
     if (status == STATUS_CONNECTION_RESET && is_stream())
         m_has_told_reset.store(true, std::memory_order_relaxed); // Linux tells it once
+    return status;
+}
+
+NTSTATUS Endpoint::send_unrecorded(
+    const ntke::Buffer* buffers, uint32_t count, uint32_t flags, const Address* to, size_t* sent)
+{
+    *sent = 0;
+    const NTSTATUS status = m_socket.send(buffers, count, flags, to, sent);
+    // The port of an earlier datagram was unreachable. That is for the next receive to tell; this
+    // datagram has not been sent yet. [sendto/6]
+    if (status == STATUS_CONNECTION_REFUSED && !is_stream())
+        return m_socket.send(buffers, count, flags, to, sent);
+    if (status == STATUS_CONNECTION_RESET && !has(ntke::kSocketSendShutDown))
+        m_has_told_reset.store(true, std::memory_order_relaxed); // Linux tells it once
+    return status;
+}
+
+void Endpoint::note_receive(uint32_t flags, size_t asked, size_t received, NTSTATUS status)
+{
     if (!m_is_recording.load(std::memory_order_acquire))
-        return status;
+        return;
     // A receive that could not begin re-enables nothing. [WSAEventSelect/49] But a datagram is
     // gone.
     if (status == STATUS_ACCESS_VIOLATION && (is_stream() || (flags & kMsgPeek)))
-        return status;
-
+        return;
     Signal signal;
     ke::LockGuard guard(m_lock);
     m_has_had_urgent |= (flags & kMsgOob) != 0;
     if (m_mark_seen != kNoMark && !(flags & (kMsgOob | kMsgPeek)))
-        m_mark_seen = *received <= m_mark_seen // more: it has moved on, or is gone
-            ? m_mark_seen - static_cast<uint32_t>(*received)
+        m_mark_seen = received <= m_mark_seen // more: it has moved on, or is gone
+            ? m_mark_seen - static_cast<uint32_t>(received)
             : kNoMark;
     // A stream that gave less than was asked for is empty, unless it stopped at an urgent byte;
     // what comes now is told by the pump.
     const bool is_drained = is_stream() && !m_has_had_urgent && !(flags & (kMsgOob | kMsgPeek))
-        && (*received < asked || status != 0);
+        && (received < asked || status != 0);
     re_enable(flags & kMsgOob ? kPollReceiveExpedited : kPollReceive, !is_drained, signal);
+}
+
+void Endpoint::note_full()
+{
+    if (!m_is_recording.load(std::memory_order_acquire))
+        return;
+    Signal signal;
+    ke::LockGuard guard(m_lock);
+    re_enable(kPollSend, true, signal);
+}
+
+void Endpoint::look_before_urgent_receive(uint32_t flags)
+{
+    if (!(flags & kMsgOob) || !m_is_recording.load(std::memory_order_acquire))
+        return;
+    Signal signal;
+    ke::LockGuard guard(m_lock);
+    refresh(signal);
+}
+
+NTSTATUS Endpoint::receive(
+    const ntke::Buffer* buffers, uint32_t count, uint32_t flags, Address* from, size_t* received)
+{
+    look_before_urgent_receive(flags);
+    const NTSTATUS status = receive_unrecorded(buffers, count, flags, from, received);
+    if (m_is_recording.load(std::memory_order_acquire))
+        note_receive(flags, total_length(buffers, count), *received, status);
     return status;
 }
 
 NTSTATUS Endpoint::send(
     const ntke::Buffer* buffers, uint32_t count, uint32_t flags, const Address* to, size_t* sent)
 {
-    *sent = 0;
-    NTSTATUS status = m_socket.send(buffers, count, flags, to, sent);
-    // The port of an earlier datagram was unreachable. That is for the next receive to tell; this
-    // datagram has not been sent yet. [sendto/6]
-    if (status == STATUS_CONNECTION_REFUSED && !is_stream())
-        status = m_socket.send(buffers, count, flags, to, sent);
-    if (status == STATUS_CONNECTION_RESET && !has(ntke::kSocketSendShutDown))
-        m_has_told_reset.store(true, std::memory_order_relaxed); // Linux tells it once
-    if (status == STATUS_DEVICE_NOT_READY && m_is_recording.load(std::memory_order_acquire)) {
-        Signal signal;
-        ke::LockGuard guard(m_lock);
-        re_enable(kPollSend, true, signal); // [WSAEventSelect/38]
-    }
+    const NTSTATUS status = send_unrecorded(buffers, count, flags, to, sent);
+    if (status == STATUS_DEVICE_NOT_READY)
+        note_full();
     return status;
 }
 
@@ -266,6 +300,7 @@ void Endpoint::refresh(Signal& signal)
     // What came before a reset is recorded, and still there.
     if (conditions & kPollAbort)
         conditions |= data_from_ready(ready);
+    conditions &= ~claimed_conditions();
     if (now == SocketState::Listening) {
         const uint64_t arrived = m_connections_accepted + m_socket.tcp_state().queued_connections;
         const bool is_new = arrived > m_connections_seen;
@@ -310,11 +345,20 @@ void Endpoint::on_ready(uint32_t ready)
 
 NTSTATUS Endpoint::watch()
 {
-    if (m_is_watched)
-        return STATUS_SUCCESS;
-    const NTSTATUS status = Pump::instance().watch(*this);
-    m_is_watched = NT_SUCCESS(status);
-    return status;
+    if (!m_is_watched) {
+        const NTSTATUS status = Pump::instance().watch(*this);
+        m_is_watched = NT_SUCCESS(status);
+        return status;
+    }
+    if (std::exchange(m_is_muted, false))
+        Pump::instance().unmute(*this);
+    return STATUS_SUCCESS;
+}
+
+void Endpoint::mute()
+{
+    if (m_is_watched && !std::exchange(m_is_muted, true))
+        Pump::instance().mute(*this);
 }
 
 NTSTATUS Endpoint::select(ob::Ref<ke::Event> event, uint32_t mask, ob::Ref<ke::Event>& replaced)
@@ -324,14 +368,11 @@ NTSTATUS Endpoint::select(ob::Ref<ke::Event> event, uint32_t mask, ob::Ref<ke::E
     if (m_is_closed)
         return STATUS_INVALID_HANDLE;
     if (mask) {
-        const bool was_muted = m_is_watched && !m_record.mask();
         if (const NTSTATUS status = watch(); !NT_SUCCESS(status))
             return status;
-        if (was_muted)
-            Pump::instance().unmute(*this);
         m_is_recording.store(true, std::memory_order_release);
-    } else if (m_record.mask()) {
-        Pump::instance().mute(*this); // what arrives meanwhile shows at the next selection
+    } else if (m_record.mask() && !is_busy()) {
+        mute(); // what arrives meanwhile shows at the next selection
     }
     replaced = std::exchange(m_event, std::move(event));
     if (m_record.select(mask))
@@ -341,29 +382,31 @@ NTSTATUS Endpoint::select(ob::Ref<ke::Event> event, uint32_t mask, ob::Ref<ke::E
     return STATUS_SUCCESS;
 }
 
-void Endpoint::take_events(GetEventsResult& result)
+void Endpoint::take_events(GetEventsResult& result, ke::Event* to_reset)
 {
     Signal signal;
+    signal.mute(); // what is found just now is told just now
     ke::LockGuard guard(m_lock);
+    if (to_reset)
+        to_reset->reset();
     if (m_record.mask())
         refresh(signal);
     m_record.take(result);
-    signal.drop(); // what was found just now is told just now
 }
 
 Endpoint::Selection Endpoint::hand_over()
 {
     Signal signal;
     ke::LockGuard guard(m_lock);
+    signal.mute();
     if (m_is_recording.load(std::memory_order_relaxed))
         refresh(signal); // what is new by now would be old for the host
-    signal.drop();
     Selection selection { std::move(m_event), m_record.mask(), m_record.pending(),
         m_record.reported() };
     m_record = EventRecord();
     m_is_recording.store(false, std::memory_order_release);
-    if (m_is_watched && selection.mask)
-        Pump::instance().mute(*this);
+    if (selection.mask)
+        mute();
     return selection;
 }
 
@@ -412,6 +455,7 @@ void Endpoint::enter_state(SocketState state, NTSTATUS status, uint32_t re_enabl
     if (before != state && state == SocketState::Connecting) {
         m_record.re_enable(kPollConnect | kPollConnectFail | kPollSend); // [WSAEventSelect/34]
         // The outcome may have been there before the state was: have it told once more.
+        m_is_muted = false;
         if (m_is_watched)
             Pump::instance().unmute(*this);
         return;

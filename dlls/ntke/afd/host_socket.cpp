@@ -219,7 +219,27 @@ NTSTATUS HostSocket::create(int family, int type, int protocol)
     }
     close();
     m_fd = fd;
+    if (family == kFamilyInet6) {
+        const int on = 1; // Windows' default
+        set_option(IPPROTO_IPV6, IPV6_V6ONLY, &on, sizeof(on));
+    }
     return STATUS_SUCCESS;
+}
+
+NTSTATUS HostSocket::share(const HostSocket& other)
+{
+    const int fd = fcntl(other.m_fd, F_DUPFD_CLOEXEC, 0);
+    if (fd < 0)
+        return status_from_errno(errno);
+    close();
+    m_fd = fd;
+    return STATUS_SUCCESS;
+}
+
+void HostSocket::replace_with(HostSocket& other)
+{
+    restarted([&] { return ::dup3(other.m_fd, m_fd, O_CLOEXEC); });
+    other.close();
 }
 
 void HostSocket::adopt(int fd)
@@ -447,6 +467,14 @@ NTSTATUS HostSocket::peer_name(Address& address) const
 NTSTATUS HostSocket::shutdown(int how)
 {
     return status_of(::shutdown(m_fd, how));
+}
+
+bool HostSocket::closes_with_reset() const
+{
+    linger value {};
+    socklen_t length = sizeof(value);
+    ::getsockopt(m_fd, SOL_SOCKET, SO_LINGER, &value, &length);
+    return value.l_onoff && !value.l_linger;
 }
 
 NTSTATUS HostSocket::get_option(int level, int name, void* value, uint32_t* length) const

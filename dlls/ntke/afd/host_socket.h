@@ -57,6 +57,11 @@ public:
     NTSTATUS create(int family, int type, int protocol);
     /// Takes over a descriptor; it is made close-on-exec, for a child must not keep the connection.
     void adopt(int fd);
+    /// Becomes another name of the other socket.
+    NTSTATUS share(const HostSocket& other);
+    /// Becomes the other socket, which is closed, without changing the descriptor's number: other
+    /// threads may be using it.
+    void replace_with(HostSocket& other);
     void close();
     bool is_open() const { return m_fd >= 0; }
     int descriptor() const { return m_fd; }
@@ -110,6 +115,8 @@ public:
     NTSTATUS accept(HostSocket& accepted, Address* peer);
     NTSTATUS local_name(Address& address) const;
     NTSTATUS peer_name(Address& address) const;
+    /// Has SO_LINGER been set to no time at all?
+    bool closes_with_reset() const;
     /// `how`: 0 receive, 1 send, 2 both.
     NTSTATUS shutdown(int how);
 
