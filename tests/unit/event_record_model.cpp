@@ -255,7 +255,7 @@ void what_is_new_is_handed_over_as_pending(void**)
 void random_schedules_agree_with_the_model(void**)
 {
     const uint64_t first = unit::setting("NTKE_SEED", 1);
-    const uint64_t rounds = unit::setting("NTKE_ROUNDS", 400'000);
+    const uint64_t rounds = unit::setting("NTKE_ROUNDS", 200'000);
     print_message("# seeds %llu to %llu, %u operations each\n",
         static_cast<unsigned long long>(first), static_cast<unsigned long long>(first + rounds - 1),
         kOperations);
