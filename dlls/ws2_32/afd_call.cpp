@@ -113,6 +113,10 @@ NTSTATUS afd_call_and_wait(SocketRef& socket, ULONG code, const void* input, ULO
     }
     if (is_send)
         socket->blocking_sends.fetch_sub(1);
+    if (is_send && status == STATUS_DEVICE_NOT_READY)
+        filter::note_re_enabled(*socket, afd::kPollSend);
+    if (code == afd::kIoctlRecvMsg)
+        filter::note_re_enabled(*socket, afd::kPollReceive);
     if (information)
         *information = rest.sent + iosb.Information;
     return status;
@@ -159,6 +163,8 @@ NTSTATUS afd_call_overlapped(Socket& socket, const kernel::Completion& completio
     const void* input, ULONG input_length, void* output, ULONG output_length)
 {
     filter::before_overlapped(socket, code);
+    if (code == afd::kIoctlRecvMsg)
+        filter::note_re_enabled(socket, afd::kPollReceive);
     const NTSTATUS status = kernel::device_io_control(
         socket.handle, completion, code, input, input_length, output, output_length);
     if (status == STATUS_PENDING) {

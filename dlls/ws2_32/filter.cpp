@@ -1,8 +1,10 @@
 #include "filter.h"
 
 #include <algorithm>
+#include <utility>
 
 #include "afd_call.h"
+#include "close_watch.h"
 #include "guard.h"
 #include "host_event.h"
 #include "socket.h"
@@ -114,6 +116,7 @@ static ntke::EndpointId attach(Socket& socket, ntke::EndpointId listener)
     state.told_state = word;
     state.endpoint = args.endpoint;
     host_event::set(args.signal);
+    close_watch::add(socket.handle, args.endpoint);
     return args.endpoint;
 }
 
@@ -155,7 +158,7 @@ ntke::EndpointId usable_endpoint(Socket& socket)
 
 // --- Transfers
 
-/// Copies the program's buffers. False: too many, or they are not there; the host answers.
+/// Copies the program's buffers. False: too many or not there; the host answers.
 static bool read_buffers(afd::Ptr64 given, DWORD count, WSABUF* buffers)
 {
     return count <= SendRest::kMostBuffers
@@ -191,12 +194,17 @@ bool receive(
     ntke::Buffer buffers[SendRest::kMostBuffers];
     to_linux_buffers(given, params.count, buffers);
 
+    int room = 0;
+    auto* const name_length = reinterpret_cast<int*>(params.address_length);
+    if (params.address && !guard::read(name_length, room))
+        return false;
+
     ntke::TransferArgs args { .endpoint = endpoint,
         .buffers = reinterpret_cast<uint64_t>(buffers),
         .count = params.count,
         .flags = *reinterpret_cast<const DWORD*>(params.flags),
         .patience = socket.nonblocking ? 0 : kPatience,
-        .address_length = params.address ? static_cast<uint32_t>(sizeof(SOCKADDR_STORAGE)) : 0,
+        .address_length = static_cast<uint32_t>(room),
         .address = params.address,
         .transferred = 0,
         .signal = 0 };
@@ -209,6 +217,8 @@ bool receive(
     if (status == STATUS_DEVICE_NOT_READY && (!socket.nonblocking || host_knows_more))
         return statistics::passed_down(statistics::kReceives);
     received = args.transferred;
+    if (params.address && NT_SUCCESS(status))
+        guard::write(name_length, static_cast<int>(args.address_length));
     return statistics::completed(statistics::kReceives);
 }
 
@@ -331,6 +341,9 @@ void close(Socket& socket)
     ntke::EndpointArgs args { .endpoint = endpoint, .released = 0 };
     emulation::call(ntke::kCallClose, &args);
     host_event::release(args.released);
+    FilterState& state = socket.filter;
+    ExclusiveGuard guard(state.lock);
+    host_event::release(std::exchange(state.host_event, 0));
 }
 
 void release(Socket& socket)
@@ -368,6 +381,11 @@ void note_accepted(Socket& listener, Socket& accepted)
     host_event::set(args.signal);
     if (!state.mask)
         return;
+    if (state.posts_messages) {
+        SharedGuard guard(state.lock);
+        select_messages(accepted, state.window, state.message, state.mask); // [WSAAsyncSelect/8]
+        return;
+    }
     if (attach(accepted, state.endpoint)) {
         accepted.filter.has_record = true;
         accepted.filter.mask = state.mask.load();

@@ -3,6 +3,7 @@
 #include <atomic>
 #include <utility>
 
+#include "close_watch.h"
 #include "filter.h"
 #include "heap.h"
 #include "host_event.h"
@@ -41,7 +42,8 @@ DWORD WINAPI run(void*)
     static ntke::PumpArgs args; // one pump a process; too large for a frame
     for (;;) {
         close_handles();
-        args.patience = -1;
+        close_watch::run();
+        args.patience = close_watch::patience();
         emulation::call(ntke::kCallPump, &args);
         for (uint32_t i = 0; i < args.signal_count; ++i)
             host_event::set(args.signals[i]);
@@ -62,8 +64,7 @@ bool start()
         return true;
     // The thread runs this module's code to the end of the process.
     HMODULE module;
-    if (!GetModuleHandleExW(
-            GET_MODULE_HANDLE_EX_FLAG_FROM_ADDRESS | GET_MODULE_HANDLE_EX_FLAG_PIN,
+    if (!GetModuleHandleExW(GET_MODULE_HANDLE_EX_FLAG_FROM_ADDRESS | GET_MODULE_HANDLE_EX_FLAG_PIN,
             reinterpret_cast<const wchar_t*>(run), &module))
         return false;
     HANDLE thread = CreateThread(nullptr, 0, run, nullptr, 0, nullptr);
@@ -86,7 +87,12 @@ void close_later(HANDLE handle)
     if (handle)
         kernel::close(handle);
     else
-        emulation::call(ntke::kCallWakePump, nullptr);
+        wake();
+}
+
+void wake()
+{
+    emulation::call(ntke::kCallWakePump, nullptr);
 }
 
 } // namespace ws2::pump

@@ -8,6 +8,9 @@ namespace ws2::pump {
 /// Starts it if it does not run yet; with the first selection of events. False: no thread.
 bool start();
 
+/// Has it look again at what there is to do.
+void wake();
+
 /// Closes a handle soon, on the pump's thread: closing costs a request to the host's server that no
 /// caller should wait for. Closes it at once where there is no pump.
 void close_later(HANDLE handle);

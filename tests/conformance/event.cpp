@@ -6,6 +6,12 @@ using namespace conformance;
 
 namespace {
 
+/// Waits as long as it takes, to be run in the background. The values of results are kernel32's too.
+DWORD wait_for(HANDLE event)
+{
+    return WSAWaitForMultipleEvents(1, &event, FALSE, kHangLimit, FALSE);
+}
+
 // --- WSACreateEvent
 
 void a_new_event_is_not_signaled(void**) // [WSACreateEvent/1]
@@ -57,8 +63,8 @@ void a_new_event_grants_every_access_right(void**) // [WSACreateEvent/4]
 void set_releases_every_waiter(void**) // [WSASetEvent/1]
 {
     const WSAEVENT event = new_event();
-    Background* first = run_in_background([=] { return WaitForSingleObject(event, kHangLimit); });
-    Background* second = run_in_background([=] { return WaitForSingleObject(event, kHangLimit); });
+    Background* first = run_in_background([=] { return wait_for(event); });
+    Background* second = run_in_background([=] { return wait_for(event); });
 
     assert_true(WSASetEvent(event));
     assert_int_equal(join(first).value, WAIT_OBJECT_0);
@@ -90,7 +96,7 @@ void set_of_an_auto_reset_event_releases_one_waiter(void**) // [WSASetEvent/3]
     const HANDLE event = new_auto_event();
     Background* waiters[2];
     for (Background*& waiter : waiters)
-        waiter = run_in_background([=] { return WaitForSingleObject(event, kHangLimit); });
+        waiter = run_in_background([=] { return wait_for(event); });
 
     assert_true(WSASetEvent(event));
     const HANDLE threads[] = { background_thread(waiters[0]), background_thread(waiters[1]) };

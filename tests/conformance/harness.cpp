@@ -68,7 +68,7 @@ void close_everything()
     }
     backgrounds.clear();
     for (HANDLE handle : owned_handles)
-        CloseHandle(handle);
+        WSACloseEvent(handle); // it closes whatever kernel object it is given
     owned_handles.clear();
 }
 
@@ -179,8 +179,8 @@ void close_owned(SOCKET socket, Where where)
 void close_owned(HANDLE handle, Where where)
 {
     disown(handle);
-    if (!CloseHandle(handle))
-        fail_at(where, "CloseHandle failed with %lu", GetLastError());
+    if (!WSACloseEvent(handle))
+        fail_at(where, "closing the handle failed with %lu", GetLastError());
 }
 
 void* lasting_memory(size_t size)
@@ -207,12 +207,13 @@ HANDLE new_auto_event(Where where)
 
 bool is_signaled(HANDLE handle)
 {
-    return WaitForSingleObject(handle, 0) == WAIT_OBJECT_0;
+    // Winsock's wait, which knows every event Winsock makes.
+    return WSAWaitForMultipleEvents(1, &handle, FALSE, 0, FALSE) == WSA_WAIT_EVENT_0;
 }
 
 void assert_becomes_signaled(HANDLE handle, Where where)
 {
-    const DWORD result = WaitForSingleObject(handle, kHangLimit);
+    const DWORD result = WSAWaitForMultipleEvents(1, &handle, FALSE, kHangLimit, FALSE);
     if (result != WAIT_OBJECT_0)
         fail_at(where, "the object was not signaled: the wait returned %#lx", result);
 }

@@ -424,7 +424,7 @@ void a_blocked_receive_runs_routines_and_goes_on(void**) // [overlapped/18]
     Background* peer = run_in_background([=]() -> long long {
         send(first.client, "x", 1, 0);
         // The blocked receive must outlive the routine, so its data comes after it.
-        const DWORD waited = WaitForSingleObject(release, kHangLimit);
+        const DWORD waited = WSAWaitForMultipleEvents(1, &release, FALSE, kHangLimit, FALSE);
         send(second.client, "y", 1, 0);
         return waited;
     });

@@ -59,6 +59,12 @@ uint64_t milliseconds()
         + static_cast<uint64_t>(now.tv_nsec) / 1'000'000;
 }
 
+NTSTATUS set_file_information(HANDLE file, ULONG info_class, void* info, ULONG length)
+{
+    IO_STATUS_BLOCK iosb {};
+    return NtSetInformationFile(file, &iosb, info, length, info_class);
+}
+
 const char* describe_system()
 {
     return "ntke, native";

@@ -322,8 +322,8 @@ void HostSocket::close()
     m_fd = -1;
 }
 
-NTSTATUS HostSocket::receive(
-    const ntke::Buffer* buffers, uint32_t count, uint32_t flags, Address*, size_t* received) const
+NTSTATUS HostSocket::receive(const ntke::Buffer* buffers, uint32_t count, uint32_t flags, Address*,
+    size_t* received, Control*) const
 {
     uint64_t length = 0;
     bool is_bad = false;

@@ -139,9 +139,8 @@ bool accept_into_a_socket()
     const HANDLE client = unit::new_socket();
     bool is_complete = listener && acceptor && client && unit::listen_at(listener, name);
     if (is_complete) {
-        afd::AcceptIntoParams params {
-            static_cast<uint32_t>(reinterpret_cast<uintptr_t>(acceptor)), 4, 32
-        };
+        afd::AcceptIntoParams params { static_cast<uint32_t>(reinterpret_cast<uintptr_t>(acceptor)),
+            4, 32 };
         char output[4 + 2 * 32];
         Running accepting;
         if (accepting.event)
@@ -169,8 +168,8 @@ bool transfer_and_poll()
     unit::Name name;
     const HANDLE listener = unit::new_socket();
     const HANDLE client = unit::new_socket();
-    bool is_complete = listener && client && unit::listen_at(listener, name)
-        && unit::connect_to(client, name);
+    bool is_complete
+        = listener && client && unit::listen_at(listener, name) && unit::connect_to(client, name);
     const HANDLE server = is_complete ? unit::accept_from(listener) : nullptr;
     is_complete &= server != nullptr;
     if (is_complete) {
@@ -186,8 +185,8 @@ bool transfer_and_poll()
             polling.issued = NtDeviceIoControlFile(server, polling.event, nullptr, nullptr,
                 &polling.iosb, afd::kIoctlPoll, &block, sizeof(block), &block, sizeof(block));
         if (receiving.event)
-            receiving.issued = unit::begin_receive(
-                server, receiving.event, &receiving.iosb, data, sizeof(data));
+            receiving.issued
+                = unit::begin_receive(server, receiving.event, &receiving.iosb, data, sizeof(data));
         is_complete &= succeeded(polling.issued) && succeeded(receiving.issued)
             && succeeded(unit::send_all(client, "data and more", 13));
         if (!is_complete) {

@@ -2,6 +2,7 @@
 #include "sockets.h"
 
 #include <atomic>
+#include <cstring>
 
 #include <pthread.h>
 #include <sched.h>
@@ -35,6 +36,39 @@ struct Thread {
     Thread(void* (*run)(void*), void* argument) { pthread_create(&thread, nullptr, run, argument); }
     ~Thread() { pthread_join(thread, nullptr); }
 };
+
+// --- Buffers
+
+/// More empty buffers than Linux takes in one call, in front of the one that counts.
+void empty_buffers_add_nothing(void**)
+{
+    const Pair pair = new_pair();
+    constexpr uint32_t kCount = 3000;
+    static Buffer buffers[kCount];
+    char data[] = "data";
+    for (const ULONG code : { afd::kIoctlSendMsg, afd::kIoctlRecvMsg }) {
+        uint32_t flags = 0;
+        afd::SendMsgParams send {};
+        afd::RecvMsgParams receive {};
+        receive.flags = afd::ptr64(&flags);
+        buffers[kCount - 1] = { 4, data };
+        send.count = receive.count = kCount;
+        send.buffers = receive.buffers = afd::ptr64(buffers);
+        ULONG_PTR moved = 0;
+        if (code == afd::kIoctlSendMsg)
+            assert_status(control(pair.client, code, &send, sizeof(send), nullptr, 0, &moved),
+                STATUS_SUCCESS);
+        else
+            assert_status(control(pair.server, code, &receive, sizeof(receive), nullptr, 0, &moved),
+                STATUS_SUCCESS);
+        assert_int_equal(moved, 4);
+        if (code == afd::kIoctlSendMsg)
+            memset(data, 0, sizeof(data));
+    }
+    assert_memory_equal(data, "data", 4);
+    NtClose(pair.client);
+    NtClose(pair.server);
+}
 
 // --- Receives that are cancelled while their data comes
 
@@ -139,8 +173,8 @@ void* take_events_until_closed(void* argument)
         afd::kPollReceive | afd::kPollSend | afd::kPollDisconnect | afd::kPollAbort };
     afd::GetEventsResult result;
     while (NT_SUCCESS(control(stream.socket, afd::kIoctlEventSelect, &params, sizeof(params)))
-        && NT_SUCCESS(control(
-            stream.socket, afd::kIoctlGetEvents, event, 0, &result, sizeof(result)))) { }
+        && NT_SUCCESS(
+            control(stream.socket, afd::kIoctlGetEvents, event, 0, &result, sizeof(result)))) { }
     NtClose(event);
     return nullptr;
 }
@@ -205,10 +239,9 @@ void an_accept_ends_with_its_socket(void**)
         for (uint64_t round = 0; round < rounds; ++round) {
             ++knocking.wanted;
             const HANDLE acceptor = new_socket();
-            const afd::AcceptIntoParams params {
-                static_cast<uint32_t>(reinterpret_cast<uintptr_t>(acceptor)), round % 2 ? 8u : 0u,
-                kBlock
-            };
+            const afd::AcceptIntoParams params { static_cast<uint32_t>(
+                                                     reinterpret_cast<uintptr_t>(acceptor)),
+                round % 2 ? 8u : 0u, kBlock };
             char output[8 + 2 * kBlock];
             IO_STATUS_BLOCK iosb;
             iosb.Status = STATUS_PENDING;
@@ -235,6 +268,107 @@ void an_accept_ends_with_its_socket(void**)
     NtClose(event);
     assert_true(is_ended);
     assert_true(served > 0);
+}
+
+/// Too little room for an address: the request ends when somebody comes, who waits on for another.
+void an_accept_without_room_leaves_the_connection(void**)
+{
+    Name name;
+    const HANDLE listener = new_socket();
+    assert_true(listen_at(listener, name));
+    const HANDLE acceptor = new_socket();
+    const HANDLE client = new_socket();
+    const HANDLE event = new_event();
+    constexpr ULONG kTooShort = sizeof(Name) + 4;
+    const auto handle = static_cast<uint32_t>(reinterpret_cast<uintptr_t>(acceptor));
+    for (const afd::AcceptIntoParams params : {
+             afd::AcceptIntoParams { handle, 0, kTooShort },
+             afd::AcceptIntoParams { handle, 0, kBlock },
+         }) {
+        char output[2 * kBlock];
+        IO_STATUS_BLOCK iosb;
+        assert_status(NtDeviceIoControlFile(listener, event, nullptr, nullptr, &iosb,
+                          afd::kIoctlAcceptInto, const_cast<afd::AcceptIntoParams*>(&params),
+                          sizeof(params), output, params.local_length + kBlock),
+            STATUS_PENDING);
+        if (params.local_length == kTooShort)
+            assert_true(connect_to(client, name));
+        NtWaitForSingleObject(event, FALSE, nullptr);
+        const bool has_room = params.local_length != kTooShort;
+        assert_status(iosb.Status,
+            has_room ? STATUS_SUCCESS : static_cast<NTSTATUS>(STATUS_BUFFER_TOO_SMALL));
+    }
+    for (HANDLE object : { event, client, acceptor, listener })
+        NtClose(object);
+}
+
+// --- Datagrams
+
+/// A datagram from itself, with room for `room` bytes of control data. Returns what was used.
+NTSTATUS receive_with_control(
+    HANDLE socket, void* control, ULONG room, ULONG* used, uint32_t* flags)
+{
+    send_all(socket, "x", 1);
+    char data;
+    Buffer buffer { 1, &data };
+    Buffer control_buffer { room, control };
+    *flags = 0;
+    afd::RecvMsgParams params {};
+    params.control = afd::ptr64(&control_buffer);
+    params.flags = afd::ptr64(flags);
+    params.count = 1;
+    params.buffers = afd::ptr64(&buffer);
+    const NTSTATUS status = unit::control(socket, afd::kIoctlRecvMsg, &params, sizeof(params));
+    *used = control_buffer.length;
+    return status;
+}
+
+void control_data_has_winsocks_form(void**)
+{
+    const HANDLE socket = new_socket(kDatagram);
+    struct {
+        afd::BindParams params;
+        Name name;
+    } bind {};
+    struct {
+        afd::ConnectParams params;
+        Name name;
+    } connect { { sizeof(Name), 1 }, {} };
+    assert_status(unit::control(socket, afd::kIoctlBind, &bind, sizeof(bind), &connect.name,
+                      sizeof(connect.name)),
+        STATUS_SUCCESS);
+    assert_status(
+        unit::control(socket, afd::kIoctlConnect, &connect, sizeof(connect)), STATUS_SUCCESS);
+    const int32_t on = 1;
+    for (ULONG code : { afd::kIoctlSetIpPktInfo, afd::kIoctlSetIpRecvTtl })
+        assert_status(unit::control(socket, code, &on, sizeof(on)), STATUS_SUCCESS);
+
+    struct Entry {
+        uint64_t length;
+        int32_t level;
+        int32_t type;
+        uint8_t data[8];
+    } entries[2] {};
+    ULONG used = 0;
+    uint32_t flags = 0;
+    assert_status(
+        receive_with_control(socket, entries, sizeof(entries), &used, &flags), STATUS_SUCCESS);
+    assert_int_equal(used, sizeof(entries));
+    bool has_address = false;
+    bool has_ttl = false;
+    for (const Entry& entry : entries) {
+        assert_int_equal(entry.level, 0);
+        has_address |= entry.type == 19 && entry.length == 24 && entry.data[0] == 127;
+        has_ttl |= entry.type == 4 && entry.length == 20 && entry.data[0] > 0;
+    }
+    assert_true(has_address);
+    assert_true(has_ttl);
+
+    assert_status(receive_with_control(socket, entries, sizeof(Entry), &used, &flags),
+        STATUS_BUFFER_OVERFLOW);
+    assert_int_equal(used, 0);
+    assert_int_equal(flags, 0x200); // MSG_CTRUNC
+    NtClose(socket);
 }
 
 // --- Time
@@ -265,8 +399,8 @@ void a_poll_ends_once(void**)
             NtWaitForSingleObject(event, FALSE, nullptr);
             status = iosb.Status;
         }
-        is_known &= status == STATUS_SUCCESS || status == STATUS_TIMEOUT
-            || status == STATUS_CANCELLED;
+        is_known
+            &= status == STATUS_SUCCESS || status == STATUS_TIMEOUT || status == STATUS_CANCELLED;
         if (round % 4 == 1) {
             char data;
             IO_STATUS_BLOCK received;
@@ -288,9 +422,12 @@ int main()
 {
     cmocka_set_message_output(CM_OUTPUT_TAP);
     const CMUnitTest cases[] = {
+        CASE(empty_buffers_add_nothing),
         CASE(a_cancelled_receive_takes_nothing),
         CASE(everything_ends_when_the_socket_is_closed),
         CASE(an_accept_ends_with_its_socket),
+        CASE(an_accept_without_room_leaves_the_connection),
+        CASE(control_data_has_winsocks_form),
         CASE(a_poll_ends_once),
     };
     return cmocka_run_group_tests(cases, nullptr, nullptr);

@@ -9,7 +9,7 @@ namespace unit {
 
 constexpr int32_t kInet = 2;
 constexpr int32_t kStream = 1;
-constexpr int32_t kTcp = 6;
+constexpr int32_t kDatagram = 2;
 
 struct Name {
     uint16_t family = kInet;
@@ -50,7 +50,7 @@ inline NTSTATUS control(HANDLE file, ULONG code, const void* input, ULONG input_
     return status;
 }
 
-inline HANDLE new_socket()
+inline HANDLE new_socket(int32_t type = kStream)
 {
     static char16_t path[] = u"\\Device\\Afd";
     UNICODE_STRING name { sizeof(path) - sizeof(char16_t), sizeof(path), path };
@@ -60,7 +60,7 @@ inline HANDLE new_socket()
     if (!NT_SUCCESS(NtCreateFile(&socket, GENERIC_READ | GENERIC_WRITE | SYNCHRONIZE, &attributes,
             &iosb, nullptr, 0, 0, FILE_OPEN_IF, 0, nullptr, 0)))
         return nullptr;
-    const afd::CreateParams params { kInet, kStream, kTcp, 0 };
+    const afd::CreateParams params { kInet, type, 0, 0 };
     if (NT_SUCCESS(control(socket, afd::kIoctlCreate, &params, sizeof(params))))
         return socket;
     NtClose(socket);

@@ -141,6 +141,7 @@ class Prefix:
         self.wine = wine
         self.folder = folder
         self.dll_path = dll_path  # WINEDLLPATH of its programs
+        self.settings: dict[str, str] = {}  # of our DLL, for its programs
 
     def environment(self, extra: dict[str, str] | None = None) -> dict[str, str]:
         """For tests: no display, no debug output, nothing of the caller's Wine settings or ours."""
@@ -149,6 +150,7 @@ class Prefix:
         env.update(WINEPREFIX=str(self.folder), WINEDEBUG="-all", WINEDLLOVERRIDES=QUIET_OVERRIDES)
         if self.dll_path:
             env["WINEDLLPATH"] = str(self.dll_path)
+        env.update(self.settings)
         env.update(extra or {})
         return env
 
@@ -233,6 +235,13 @@ def proof_of_kernel(output: str) -> str:
     return match[1]
 
 
+def proof_of_system(output: str, wine: Wine) -> None:
+    """Failure unless the NT-level suite says that it met the ntdll of this Wine."""
+    if f"# system: ntdll of Wine {wine.version}" not in output.splitlines():
+        raise Failure(f"the program did not meet the ntdll of Wine {wine.version}; it wrote:\n"
+                      + output[-2000:])
+
+
 def prefixes_folder() -> Path:
     folder = paths.cache() / "prefixes"
     folder.mkdir(parents=True, exist_ok=True)
@@ -270,8 +279,9 @@ def copy_prefix(source: Path, destination: Path) -> None:
 
 @contextlib.contextmanager
 def fresh_prefix(wine: Wine, dll: str = "builtin", serve: bool = True):
-    """A prefix of its own for one piece of work, gone with it. `dll` is "ntke", "host" or "builtin", and
-    the first two are proved by a probe; without `serve` the caller sees to the server itself."""
+    """A prefix of its own for one piece of work, gone with it. `dll` is "ntke", "emulated" (ntke, with
+    emulated events), "host" or "builtin", and ours are proved by a probe; without `serve` the caller sees
+    to the server itself."""
     _remove_abandoned()
     holder = Path(tempfile.mkdtemp(prefix=f"fresh-{os.getpid()}-", dir=prefixes_folder()))
     prefix = Prefix(wine, holder / "prefix")
@@ -279,12 +289,15 @@ def fresh_prefix(wine: Wine, dll: str = "builtin", serve: bool = True):
         copy_prefix(template(wine), prefix.folder)
         if dll != "builtin":
             from . import prefix as installer  # pylint: disable=import-outside-toplevel
-            installer.install(prefix.folder, ntke=dll == "ntke")
+            kernel = "ntke" if dll == "emulated" else dll
+            installer.install(prefix.folder, ntke=kernel == "ntke")
             prefix.dll_path = installer.ntke_path(prefix.folder)
+            if dll == "emulated":
+                prefix.settings["WS2_32_EVENTS"] = "emulated"
         if serve:
             prefix.serve()
             if dll != "builtin":
-                _prove(prefix, dll)
+                _prove(prefix, kernel)
         yield prefix
     finally:
         prefix.stop()

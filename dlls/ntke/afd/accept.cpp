@@ -1,17 +1,12 @@
-// Accepting connections.
+// The requests that accept connections.
 #include "afd/accept.h"
 
-#include "afd/pump.h"
-#include "ke/time.h"
-#include "nt/probe.h"
 #include "ob/handle_table.h"
 
 namespace afd {
 
 namespace {
 
-constexpr int kLevelSocket = 1; // Linux: SOL_SOCKET
-constexpr int kReuseAddress = 2; // Linux: SO_REUSEADDR
 constexpr ACCESS_MASK kAccess = GENERIC_READ | GENERIC_WRITE | SYNCHRONIZE;
 
 /// Room an address block must have besides the address: as little as Windows is content with; the
@@ -29,92 +24,14 @@ void write_block(uint8_t* block, uint32_t room, const Address& address)
 
 } // namespace
 
-/// A connection that was accepted and pushed back.
-struct SocketFile::Deferred {
-    HostSocket connection;
-    Deferred* next = nullptr;
-};
-
 bool Accept::has_room(int family) const
 {
     if (!is_into)
         return true;
     const uint32_t needed = address_size(static_cast<uint16_t>(family)) + kBlockOverhead;
-    // No local address wanted is fine; too little room for one is not. [AcceptEx]
+    // No local address wanted is fine; too little room for one is not. [AcceptEx/13]
     return (!local_length || local_length >= needed) && remote_length >= needed;
 }
-
-// --- Connections
-
-bool SocketFile::has_connection() const
-{
-    return m_first_deferred || (m_socket.ready_now() & kReadyIn);
-}
-
-NTSTATUS SocketFile::take_connection(HostSocket& connection)
-{
-    if (Deferred* deferred = m_first_deferred) {
-        m_first_deferred = deferred->next;
-        connection.adopt(deferred->connection.descriptor());
-        ke::pool_delete(deferred);
-        return STATUS_SUCCESS;
-    }
-    const NTSTATUS status = m_socket.accept(connection, nullptr);
-    if (NT_SUCCESS(status)) {
-        ++m_connections_accepted;
-        m_record.re_enable(kPollAccept); // the caller looks for the next one [WSAEventSelect/24]
-    }
-    return status;
-}
-
-NTSTATUS SocketFile::become_connection(HostSocket& connection, Completions& done)
-{
-    if (m_is_closing) {
-        connection.close();
-        return STATUS_CANCELLED;
-    }
-    const int on = 1; // see bind_stream
-    connection.set_option(kLevelSocket, kReuseAddress, &on, sizeof(on));
-    if (m_socket.is_open()) {
-        m_socket.replace_with(connection);
-        if (m_is_watched) {
-            m_is_muted = false;
-            Pump::instance().watch_again(*this);
-        }
-    } else {
-        m_socket.adopt(connection.descriptor());
-    }
-    m_socket.peer_name(m_peer);
-    m_connect_time = ke::interrupt_time();
-    set_bound();
-    Signal signal;
-    enter_state(SocketState::Connected, STATUS_SUCCESS, 0, signal);
-    serve_polls(done);
-    return STATUS_SUCCESS;
-}
-
-NTSTATUS SocketFile::new_connection_file(ob::Ref<SocketFile>& file)
-{
-    file = ob::Ref<SocketFile>::adopt(ke::pool_new<SocketFile>(mode()));
-    if (!file)
-        return STATUS_NO_MEMORY;
-    file->m_family = m_family;
-    file->m_type = m_type;
-    file->m_protocol = m_protocol;
-    file->m_is_nonblocking = m_is_nonblocking.load();
-    file->m_is_created = true;
-    file->add_flags(m_flags.load(std::memory_order_relaxed) & ntke::kSocketOobInline);
-    Options options;
-    {
-        ke::LockGuard guard(m_lock);
-        options = m_options;
-    }
-    ke::LockGuard guard(file->m_lock);
-    file->m_options = options;
-    return STATUS_SUCCESS;
-}
-
-// --- The requests
 
 NTSTATUS SocketFile::accept(io::Irp& irp, ULONG_PTR& information)
 {
@@ -188,7 +105,7 @@ NTSTATUS SocketFile::accept_into(io::Irp& irp, ULONG_PTR&)
         !NT_SUCCESS(status))
         return status;
     if (state() != SocketState::Listening)
-        return STATUS_INVALID_PARAMETER; // [AcceptEx]
+        return STATUS_INVALID_PARAMETER; // [AcceptEx/2]
 
     Completions done;
     Signal signal;
@@ -202,14 +119,23 @@ NTSTATUS SocketFile::accept_into(io::Irp& irp, ULONG_PTR&)
             && !socket.has(ntke::kSocketBound) && !socket.m_accept_irp && !socket.m_is_closing
             && socket.m_family == m_family;
         if (!is_fresh)
-            return STATUS_INVALID_PARAMETER; // [AcceptEx]
+            return STATUS_INVALID_PARAMETER; // [AcceptEx/7]
         socket.m_accept_irp = &irp;
     }
     const NTSTATUS status = pend(irp, m_accepts, done);
-    if (!NT_SUCCESS(status)) {
+    bool is_gone;
+    {
         ke::LockGuard socket_guard(socket.m_lock);
-        socket.m_accept_irp = nullptr;
+        is_gone = socket.m_is_closing;
+        if (!NT_SUCCESS(status))
+            socket.m_accept_irp = nullptr;
+    }
+    if (!NT_SUCCESS(status))
         return status;
+    // Closed before there was a request to cancel.
+    if (is_gone && irp.claim()) {
+        m_accepts.remove(irp);
+        done.add(irp, STATUS_CANCELLED, 0);
     }
     serve_accepts(done);
     refresh_if_recording(signal);
@@ -225,8 +151,8 @@ void SocketFile::serve_accepts(Completions& done)
             continue; // a canceller has it and will take it off
         auto& request = static_cast<Accept&>(Request::of(*irp));
         // The connection stays for one who has room.
-        NTSTATUS status = request.has_room(m_family) ? accept_now(request, done)
-                                                     : STATUS_BUFFER_TOO_SMALL;
+        NTSTATUS status
+            = request.has_room(m_family) ? accept_now(request, done) : STATUS_BUFFER_TOO_SMALL;
         if (status == STATUS_DEVICE_NOT_READY) {
             if (irp->unclaim())
                 return;
@@ -296,45 +222,6 @@ NTSTATUS SocketFile::publish_connection(SocketFile& listener, io::Irp& irp)
     const auto value = static_cast<ULONG>(reinterpret_cast<uintptr_t>(handle));
     memcpy(irp.parameters().output, &value, sizeof(value));
     return STATUS_SUCCESS;
-}
-
-NTSTATUS SocketFile::defer(io::Irp& irp, ULONG_PTR&)
-{
-    if (state() != SocketState::Listening)
-        return STATUS_INVALID_PARAMETER;
-    const HANDLE handle = reinterpret_cast<HANDLE>(uintptr_t { input_of<ULONG>(irp) });
-    ob::Ref<SocketFile> accepted;
-    if (const NTSTATUS status = reference(handle, accepted); !NT_SUCCESS(status))
-        return status;
-    const SocketUse use(*accepted);
-    if (!use.is_valid() || accepted->state() != SocketState::Connected)
-        return STATUS_INVALID_PARAMETER;
-    auto* deferred = ke::pool_new<Deferred>();
-    if (!deferred)
-        return STATUS_NO_MEMORY;
-    if (const NTSTATUS status = deferred->connection.share(accepted->socket());
-        !NT_SUCCESS(status)) {
-        ke::pool_delete(deferred);
-        return status;
-    }
-    Completions done;
-    ke::LockGuard guard(m_lock);
-    Deferred** last = &m_first_deferred;
-    while (*last)
-        last = &(*last)->next;
-    *last = deferred;
-    serve_accepts(done);
-    serve_polls(done);
-    return STATUS_SUCCESS;
-}
-
-void SocketFile::drop_deferred()
-{
-    while (Deferred* deferred = m_first_deferred) {
-        m_first_deferred = deferred->next;
-        deferred->connection.close();
-        ke::pool_delete(deferred);
-    }
 }
 
 } // namespace afd

@@ -30,8 +30,8 @@ NTSTATUS SocketFile::connect(io::Irp& irp, ULONG_PTR&)
     const auto length = static_cast<size_t>(params.address_length);
     Address address;
     const NTSTATUS status = capture_address(bytes, length, address);
-    const bool is_dissolving = !is_stream() && length >= sizeof(uint16_t)
-        && address.family() == kFamilyUnspecified;
+    const bool is_dissolving
+        = !is_stream() && length >= sizeof(uint16_t) && address.family() == kFamilyUnspecified;
     if (is_dissolving)
         address.length = address_size(kFamilyInet);
     else if (!NT_SUCCESS(status))
@@ -50,18 +50,20 @@ NTSTATUS SocketFile::connect(io::Irp& irp, ULONG_PTR&)
 
 NTSTATUS SocketFile::connect_datagrams(const Address& address, bool is_dissolving)
 {
-    uint32_t flags;
-    {
-        ke::LockGuard guard(m_lock);
-        const NTSTATUS status = m_socket.connect(address);
-        if (!NT_SUCCESS(status))
-            return status;
-        flags = m_flags.load(std::memory_order_relaxed);
-        flags = is_dissolving ? flags & ~uint32_t { ntke::kSocketHasPeer }
-                              : flags | ntke::kSocketHasPeer | ntke::kSocketBound;
-        m_peer = address;
+    Signal signal;
+    ke::LockGuard guard(m_lock);
+    const NTSTATUS status = m_socket.connect(address);
+    if (!NT_SUCCESS(status))
+        return status;
+    if (is_dissolving) {
+        m_flags.fetch_and(~uint32_t { ntke::kSocketHasPeer }, std::memory_order_relaxed);
+        return STATUS_SUCCESS;
     }
-    set_state(SocketState::Datagram, flags, STATUS_SUCCESS, 0);
+    m_peer = address;
+    const bool had_peer = has(ntke::kSocketHasPeer);
+    add_flags(ntke::kSocketHasPeer | ntke::kSocketBound);
+    enter_state(SocketState::Datagram, STATUS_SUCCESS, had_peer ? 0u : kPollConnect | kPollSend,
+        signal); // [WSAEventSelect/66]
     return STATUS_SUCCESS;
 }
 

@@ -23,7 +23,7 @@ NTSTATUS SocketFile::set_nonblocking(io::Irp& irp, ULONG_PTR&)
     const bool is_nonblocking = input_of<int32_t>(irp) != 0;
     ke::LockGuard guard(m_lock);
     if (!is_nonblocking && m_record.mask())
-        return STATUS_INVALID_PARAMETER; // as long as events are selected [ioctlsocket]
+        return STATUS_INVALID_PARAMETER; // as long as events are selected [ioctlsocket/4]
     m_is_nonblocking.store(is_nonblocking, std::memory_order_relaxed);
     return STATUS_SUCCESS;
 }

@@ -82,22 +82,6 @@ SocketFile::SocketFile(Mode mode)
 {
 }
 
-bool SocketFile::begin_use()
-{
-    uint32_t uses = m_uses.load(std::memory_order_relaxed);
-    while (uses) {
-        if (m_uses.compare_exchange_weak(uses, uses + 1, std::memory_order_acquire))
-            return true;
-    }
-    return false;
-}
-
-void SocketFile::end_use()
-{
-    if (m_uses.fetch_sub(1, std::memory_order_acq_rel) == 1)
-        close_socket();
-}
-
 NTSTATUS SocketFile::dispatch(io::Irp& irp, ULONG_PTR& information)
 {
     const SocketUse use(*this);

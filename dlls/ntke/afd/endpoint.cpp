@@ -15,14 +15,6 @@ constexpr uint32_t bits_if(bool condition, uint32_t bits)
     return condition ? bits : 0;
 }
 
-size_t total_length(const ntke::Buffer* buffers, uint32_t count)
-{
-    size_t total = 0;
-    for (uint32_t i = 0; i < count; ++i)
-        total += buffers[i].length;
-    return total;
-}
-
 } // namespace
 
 Endpoint::Endpoint(Mode mode)
@@ -87,6 +79,9 @@ NTSTATUS Endpoint::send_unrecorded(
     const ntke::Buffer* buffers, uint32_t count, uint32_t flags, const Address* to, size_t* sent)
 {
     *sent = 0;
+    // A stream that is to send nothing is asked whether there is room. [WSAEventSelect/39]
+    if (is_stream() && !total_length(buffers, count))
+        return m_socket.ready_now() & kReadyOut ? STATUS_SUCCESS : STATUS_DEVICE_NOT_READY;
     const NTSTATUS status = m_socket.send(buffers, count, flags, to, sent);
     // The port of an earlier datagram was unreachable. That is for the next receive to tell; this
     // datagram has not been sent yet. [sendto/6]
@@ -101,10 +96,9 @@ void Endpoint::note_receive(uint32_t flags, size_t asked, size_t received, NTSTA
 {
     if (!m_is_recording.load(std::memory_order_acquire))
         return;
-    // A receive that could not begin re-enables nothing. [WSAEventSelect/49] But a datagram is
-    // gone.
-    if (status == STATUS_ACCESS_VIOLATION && (is_stream() || (flags & kMsgPeek)))
-        return;
+    // A datagram is gone, wherever it went to.
+    const bool could_not_begin
+        = status == STATUS_ACCESS_VIOLATION && (is_stream() || (flags & kMsgPeek));
     Signal signal;
     ke::LockGuard guard(m_lock);
     m_has_had_urgent |= (flags & kMsgOob) != 0;
@@ -116,7 +110,12 @@ void Endpoint::note_receive(uint32_t flags, size_t asked, size_t received, NTSTA
     // what comes now is told by the pump.
     const bool is_drained = is_stream() && !m_has_had_urgent && !(flags & (kMsgOob | kMsgPeek))
         && (received < asked || status != 0);
-    re_enable(flags & kMsgOob ? kPollReceiveExpedited : kPollReceive, !is_drained, signal);
+    // A receive that could not begin re-enables an event's condition not, a message's it does.
+    // [WSAEventSelect/49] [WSAAsyncSelect/11]
+    if (could_not_begin && !posts_messages())
+        return;
+    re_enable(flags & kMsgOob ? kPollReceiveExpedited : kPollReceive,
+        !is_drained || could_not_begin, signal);
 }
 
 void Endpoint::note_full()
@@ -269,6 +268,8 @@ uint64_t Endpoint::take_arrivals(uint32_t conditions)
 void Endpoint::refresh_data(uint32_t conditions, uint32_t ready, Signal& signal)
 {
     uint64_t arrivals = take_arrivals(conditions);
+    if (posts_messages())
+        arrivals = 0; // only what is re-enabled is told again
     if (ready & kReadyUrgent)
         m_has_had_urgent = true;
     const uint32_t mark_before = std::exchange(m_mark_seen, kNoMark);
@@ -293,7 +294,7 @@ void Endpoint::refresh(Signal& signal)
         return;
     const SocketState now = state();
     if (now == SocketState::Unconnected || now == SocketState::Connecting
-        || (now == SocketState::Datagram && !has(ntke::kSocketBound)))
+        || (now == SocketState::Datagram && !has(ntke::kSocketBound) && !posts_messages()))
         return; // [WSAEventSelect/19] [WSAEventSelect/65]
     const uint32_t ready = m_socket.ready_now();
     uint32_t conditions = conditions_from_ready(ready);
@@ -303,7 +304,7 @@ void Endpoint::refresh(Signal& signal)
     conditions &= ~claimed_conditions();
     if (now == SocketState::Listening) {
         const uint64_t arrived = m_connections_accepted + m_socket.tcp_state().queued_connections;
-        const bool is_new = arrived > m_connections_seen;
+        const bool is_new = arrived > m_connections_seen && !posts_messages();
         m_connections_seen = arrived;
         if ((conditions & kPollAccept) && (is_new || m_record.is_open(kPollAccept)))
             note(kPollAccept, STATUS_SUCCESS, signal);
@@ -361,7 +362,18 @@ void Endpoint::mute()
         Pump::instance().mute(*this);
 }
 
-NTSTATUS Endpoint::select(ob::Ref<ke::Event> event, uint32_t mask, ob::Ref<ke::Event>& replaced)
+/// Everything that is true is posted again, but a connection only if it is made from now on.
+/// [WSAAsyncSelect/5]
+void Endpoint::begin_message_select()
+{
+    const SocketState now = state();
+    m_record.re_enable(~uint32_t { kPollConnect | kPollConnectFail });
+    if (now == SocketState::Connected || now == SocketState::Datagram)
+        m_record.suppress(kPollConnect);
+}
+
+NTSTATUS Endpoint::select(
+    ob::Ref<ke::Event> event, uint32_t mask, ob::Ref<ke::Event>& replaced, SelectMode mode)
 {
     Signal signal;
     ke::LockGuard guard(m_lock);
@@ -375,6 +387,9 @@ NTSTATUS Endpoint::select(ob::Ref<ke::Event> event, uint32_t mask, ob::Ref<ke::E
         mute(); // what arrives meanwhile shows at the next selection
     }
     replaced = std::exchange(m_event, std::move(event));
+    m_mode = mode;
+    if (mode == SelectMode::Message)
+        begin_message_select();
     if (m_record.select(mask))
         signal.raise(m_event);
     if (mask)
@@ -436,7 +451,7 @@ void Endpoint::set_state(SocketState state, uint32_t flags, NTSTATUS status, uin
         refresh(signal);
     const uint32_t flags_before = m_flags.exchange(flags, std::memory_order_relaxed);
     m_connections_accepted += accepted;
-    const bool has_new_peer = (flags & ~flags_before) & ntke::kSocketHasPeer;
+    const bool has_new_peer = ((flags & ~flags_before) & ntke::kSocketHasPeer) && !posts_messages();
     uint32_t re_enabled = 0;
     if (accepted)
         re_enabled |= kPollAccept; // [WSAEventSelect/24]

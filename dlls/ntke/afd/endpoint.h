@@ -78,7 +78,7 @@ public:
     uint64_t host_handle() const { return m_host_handle; }
 
     // Transfers. They never wait; results as HostSocket's, with the errors of a dead connection
-    // settled. [recv/12] [send/7]
+    // settled. [recv/3]
 
     NTSTATUS receive(const ntke::Buffer* buffers, uint32_t count, uint32_t flags, Address* from,
         size_t* received) EXCLUDES(m_lock);
@@ -97,10 +97,10 @@ public:
     /// Selects events. `event` is null together with mask 0. Returns through `replaced` the event
     /// of before. Errors: STATUS_INSUFFICIENT_RESOURCES (cannot be watched); the selection is then
     /// as it was.
-    NTSTATUS select(ob::Ref<ke::Event> event, uint32_t mask, ob::Ref<ke::Event>& replaced)
-        EXCLUDES(m_lock);
+    NTSTATUS select(ob::Ref<ke::Event> event, uint32_t mask, ob::Ref<ke::Event>& replaced,
+        SelectMode mode = SelectMode::Event) EXCLUDES(m_lock);
     /// Tells and reports what is pending and selected. `to_reset` (may be null) is an event of ours
-    /// that is nonsignaled afterwards: a step with the taking. [WSAEnumNetworkEvents]
+    /// that is nonsignaled afterwards: a step with the taking. [WSAEnumNetworkEvents/6]
     void take_events(GetEventsResult& result, ke::Event* to_reset = nullptr) EXCLUDES(m_lock);
     /// Stops recording, for the host goes on with it. The caller sets the event if something is
     /// pending and selected.
@@ -174,6 +174,8 @@ protected:
         REQUIRES(m_lock);
     /// Has the pump tell what happens. Errors: STATUS_INSUFFICIENT_RESOURCES.
     NTSTATUS watch() REQUIRES(m_lock);
+    bool posts_messages() const REQUIRES(m_lock) { return m_mode == SelectMode::Message; }
+    void begin_message_select() REQUIRES(m_lock);
     void mute() REQUIRES(m_lock);
 
     HostSocket m_socket;
@@ -189,6 +191,7 @@ protected:
     ke::Lock m_lock;
     EventRecord m_record GUARDED_BY(m_lock);
     ob::Ref<ke::Event> m_event GUARDED_BY(m_lock);
+    SelectMode m_mode GUARDED_BY(m_lock) = SelectMode::Event;
     bool m_is_watched GUARDED_BY(m_lock) = false;
     bool m_is_muted GUARDED_BY(m_lock) = false; // watched, but only for errors
     bool m_is_closed GUARDED_BY(m_lock) = false;

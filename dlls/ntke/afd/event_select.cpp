@@ -15,7 +15,7 @@ NTSTATUS SocketFile::event_select(io::Irp& irp, ULONG_PTR&)
         if (!NT_SUCCESS(status))
             return STATUS_INVALID_PARAMETER;
     }
-    m_is_nonblocking.store(true, std::memory_order_relaxed); // and stays so [WSAEventSelect]
+    m_is_nonblocking.store(true, std::memory_order_relaxed); // and stays so [WSAEventSelect/7]
     ob::Ref<ke::Event> replaced;
     return select(std::move(event), mask, replaced);
 }

@@ -257,8 +257,11 @@ void HostSocket::close()
 }
 
 NTSTATUS HostSocket::receive(const ntke::Buffer* buffers, uint32_t count, uint32_t flags,
-    Address* from, size_t* received) const
+    Address* from, size_t* received, Control* control) const
 {
+    // A length that no buffer can have: Linux would take the part that is there. [recv/9]
+    if (total_length(buffers, count) > INT32_MAX)
+        return STATUS_ACCESS_VIOLATION;
     msghdr message {};
     iovec one_byte;
     message.msg_iov = reinterpret_cast<iovec*>(const_cast<ntke::Buffer*>(buffers));
@@ -266,6 +269,10 @@ NTSTATUS HostSocket::receive(const ntke::Buffer* buffers, uint32_t count, uint32
     if (from) {
         message.msg_name = from->bytes;
         message.msg_namelen = sizeof(from->bytes);
+    }
+    if (control) {
+        message.msg_control = control->bytes;
+        message.msg_controllen = sizeof(control->bytes);
     }
     const ssize_t result = restarted([&]() -> ssize_t {
         bool is_short = false;
@@ -280,6 +287,8 @@ NTSTATUS HostSocket::receive(const ntke::Buffer* buffers, uint32_t count, uint32
     *received = static_cast<size_t>(result);
     if (from)
         from_linux(*from, message.msg_namelen);
+    if (control)
+        control->length = message.msg_controllen;
     return message.msg_flags & MSG_TRUNC ? STATUS_BUFFER_OVERFLOW : STATUS_SUCCESS;
 }
 

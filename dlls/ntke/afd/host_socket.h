@@ -24,6 +24,15 @@ struct Address {
 constexpr uint16_t kFamilyInet = 2;
 constexpr uint16_t kFamilyInet6 = 23;
 
+/// Bytes in all buffers.
+inline uint64_t total_length(const ntke::Buffer* buffers, uint32_t count)
+{
+    uint64_t total = 0;
+    for (uint32_t i = 0; i < count; ++i)
+        total += buffers[i].length;
+    return total;
+}
+
 /// What poll(2) and epoll say about a socket.
 enum Ready : uint32_t {
     kReadyIn = 1,
@@ -69,11 +78,17 @@ public:
     // Transfers. `buffers` may point to memory that is not there: STATUS_ACCESS_VIOLATION, nothing
     // moved. STATUS_DEVICE_NOT_READY: it would have to wait.
 
+    /// Control data as Linux tells it.
+    struct Control {
+        alignas(8) uint8_t bytes[512];
+        size_t length = 0;
+    };
+
     /// `flags`: MSG_OOB (1), MSG_PEEK (2) of Winsock. `from` may be null. STATUS_BUFFER_OVERFLOW:
     /// the datagram did not fit, `received` bytes of it are there, the rest is gone. STATUS_SUCCESS
     /// with 0 bytes on a stream: its end.
     NTSTATUS receive(const ntke::Buffer* buffers, uint32_t count, uint32_t flags, Address* from,
-        size_t* received) const;
+        size_t* received, Control* control = nullptr) const;
     /// `to` may be null. A stream may take less than everything.
     NTSTATUS send(const ntke::Buffer* buffers, uint32_t count, uint32_t flags, const Address* to,
         size_t* sent);

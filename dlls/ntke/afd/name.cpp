@@ -11,10 +11,10 @@ constexpr uint16_t kFamilyUnspecified = 0;
 constexpr int kLevelSocket = 1; // Linux: SOL_SOCKET
 constexpr int kReuseAddress = 2; // Linux: SO_REUSEADDR
 
-/// Windows lets a stream have an address that only ended connections still use, and refuses one that
-/// another socket is bound to. Linux has one switch for both: off, ended connections are in the
-/// way; on, bound sockets are not. A bound socket keeps it off and is in the way of every other; the
-/// ends of connections have it on.
+/// Windows lets a stream have an address that only ended connections still use, and refuses one
+/// that another socket is bound to. Linux has one switch for both: off, ended connections are in
+/// the way; on, bound sockets are not. A bound socket keeps it off and is in the way of every
+/// other; the ends of connections have it on.
 NTSTATUS bind_stream(HostSocket& socket, const Address& address)
 {
     NTSTATUS status = socket.bind(address);

@@ -245,14 +245,14 @@ NTSTATUS SocketFile::set_option(const OptionRow& row, const io::Parameters& para
             add_flags(ntke::kSocketOobInline);
         else
             m_flags.fetch_and(~uint32_t { ntke::kSocketOobInline }, std::memory_order_relaxed);
-        refresh_if_recording(signal); // an urgent byte that waits is data now [WSAEventSelect]
+        refresh_if_recording(signal); // an urgent byte that waits is data now [WSAEventSelect/54]
         return STATUS_SUCCESS;
     }
     default:
         if (row.level == IPPROTO_IPV6 && row.name == IPV6_V6ONLY && m_family != kFamilyInet6)
             return STATUS_SUCCESS; // means nothing
-        return m_socket.set_option(row.level, row.name, parameters.input,
-            row.size ? row.size : parameters.input_length);
+        return m_socket.set_option(
+            row.level, row.name, parameters.input, row.size ? row.size : parameters.input_length);
     }
 }
 

@@ -103,8 +103,8 @@ NTSTATUS SocketFile::poll(io::Irp& irp, ULONG_PTR& information)
     }
     LARGE_INTEGER timeout;
     timeout.QuadPart = header.timeout;
-    return poll->pend(
-        header.timeout == kPollForever ? ke::DueTime::never() : ke::DueTime::from_timeout(&timeout));
+    return poll->pend(header.timeout == kPollForever ? ke::DueTime::never()
+                                                     : ke::DueTime::from_timeout(&timeout));
 }
 
 // --- A poll's side

@@ -22,7 +22,7 @@ NTSTATUS SocketFile::shut_down(io::Irp& irp, ULONG_PTR&)
     Signal signal;
     ke::LockGuard guard(m_lock);
     refresh_if_recording(signal); // what came before is recorded, although it could not be after
-    // Pending receives go on; new ones are refused. [shutdown]
+    // Pending receives go on; new ones are refused. [shutdown/12]
     if (direction != kSend)
         add_flags(ntke::kSocketReceiveShutDown);
     if (direction != kReceive && !has(ntke::kSocketSendShutDown)) {

@@ -23,8 +23,8 @@ struct Transfer;
 /// pump, told of every change of the socket, serves the queues before the record: data that a
 /// pending receive takes and connections that a pending accept takes are told to nobody else.
 ///
-/// The handlers are spread over the folder: name.cpp, connect.cpp, accept.cpp, transfer.cpp,
-/// poll.cpp, event_select.cpp, option.cpp, close.cpp; the table of them is in device.cpp.
+/// device.cpp has the table of the handlers; they are spread over the folder by topic. pending.cpp
+/// is the way of a request that waits, close.cpp the end of a socket.
 ///
 /// Lock: Endpoint's m_lock guards the queues too. Of a listener and a socket that it accepts into,
 /// the listener's is taken first. Requests complete with no lock held.
@@ -194,7 +194,7 @@ private:
     RequestQueue m_accepts;
     RequestQueue m_connects; // one at most
     /// What non-blocking sends have been told is sent: the socket takes more than Linux does at
-    /// once, as Windows' does. Older than the pending sends. [send]
+    /// once, as Windows' does. Older than the pending sends. [afd/46]
     std::atomic<Transfer*> m_backlog { nullptr };
 
     bool m_is_ending GUARDED_BY(m_lock) = false; // shut down, with sends on their way

@@ -6,12 +6,21 @@
 #include <iterator>
 
 #include "afd/host_socket.h"
+#include "afd/params.h"
 #include "afd/request_queue.h"
 
 namespace afd {
 
 constexpr uint32_t kMsgOob = 1; // MSG_OOB of Winsock
 constexpr uint32_t kMsgPeek = 2; // MSG_PEEK
+
+/// Linux takes no more buffers in one call.
+constexpr uint32_t kBuffersPerCall = 1024;
+
+template <typename T> T* pointer_from(Ptr64 value)
+{
+    return reinterpret_cast<T*>(static_cast<uintptr_t>(value));
+}
 
 /// A buffer as callers pass it. Counterpart: WSABUF.
 struct WsaBuf {
@@ -44,6 +53,7 @@ struct Transfer : Request {
     const ntke::Buffer* remaining() const { return buffers + first_left; }
     uint32_t remaining_count() const { return count - first_left; }
     void advance(size_t bytes);
+    void skip_empty();
 
     const Direction direction;
     bool is_forced = false; // asynchronous whatever the socket's mode

@@ -95,21 +95,13 @@ NTSTATUS set_state(void* block)
 
 // --- Transfers
 
-uint64_t total_length(const Buffer* buffers, uint32_t count)
-{
-    uint64_t total = 0;
-    for (uint32_t i = 0; i < count; ++i)
-        total += buffers[i].length;
-    return total;
-}
-
 NTSTATUS receive(void* block)
 {
     auto& args = *static_cast<TransferArgs*>(block);
     afd::Endpoint& endpoint = endpoint_from(args.endpoint);
     const auto* buffers = reinterpret_cast<const Buffer*>(args.buffers);
     // Reading nothing waits for data and leaves it: the host's business.
-    if (!endpoint.can_receive() || !total_length(buffers, args.count))
+    if (!endpoint.can_receive() || !afd::total_length(buffers, args.count))
         return kPassDown;
     const HostWork work;
     afd::Address from;
@@ -136,9 +128,7 @@ NTSTATUS send(void* block)
     auto& args = *static_cast<TransferArgs*>(block);
     afd::Endpoint& endpoint = endpoint_from(args.endpoint);
     const auto* buffers = reinterpret_cast<const Buffer*>(args.buffers);
-    const uint64_t total = total_length(buffers, args.count);
-    // Sending nothing on a stream asks whether there is room: the host's business.
-    if (!endpoint.can_send() || (!total && endpoint.is_stream()))
+    if (!endpoint.can_send())
         return kPassDown;
     const HostWork work;
     afd::Address to;
@@ -233,7 +223,9 @@ NTSTATUS select(void* block)
     }
     ob::Ref<ke::Event> replaced;
     const NTSTATUS status
-        = endpoint_from(args.endpoint).select(std::move(event), args.mask, replaced);
+        = endpoint_from(args.endpoint)
+              .select(std::move(event), args.mask, replaced,
+                  args.posts_messages ? afd::SelectMode::Message : afd::SelectMode::Event);
     replaced.reset();
     args.signal = work.signal();
     args.released = work.released();

@@ -2,10 +2,12 @@
 picks, and end with the `with` block that made them."""
 
 import http.server
+import random
 import socket
 import socketserver
 import struct
 import threading
+from pathlib import Path
 
 from .payload import payload
 
@@ -152,7 +154,19 @@ class DnsServer(_Threaded, socketserver.UDPServer):
 
 
 def closed_port() -> int:
-    """A port nobody listens on: one the system just gave out and took back."""
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        return probe.getsockname()[1]
+    """A port nobody listens on. It is none of those the system gives to whoever asks for any, so nobody
+    gets it by chance before the case has made use of it."""
+    for _ in range(1000):
+        port = random.randrange(10000, _first_given_port())
+        with socket.socket() as probe:
+            try:
+                probe.bind(("127.0.0.1", port))
+                return port
+            except OSError:
+                continue
+    raise RuntimeError("no port is free")
+
+
+def _first_given_port() -> int:
+    lowest = int(Path("/proc/sys/net/ipv4/ip_local_port_range").read_text().split()[0])
+    return lowest if lowest > 11000 else 65536

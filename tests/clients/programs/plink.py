@@ -22,6 +22,8 @@ from .javascript import exchange
 SOURCE = DebianSource("putty", "0.78", "putty_0.78.orig.tar.gz",
                       "274e01bcac6bd155dfd647b2f18f791b4b17ff313753aa919fcae2e32d34614f")
 
+SHELL = Path(__file__).parents[1] / "scripts" / "server_shell"
+
 CASES = [
     "raw_echo_of_binary_data",
     "raw_over_ipv6",
@@ -52,13 +54,15 @@ class _Suite:
         self.psftp = windows / "psftp.exe"
         self.uppity = native / "uppity"
         self.puttygen = native / "puttygen"
+        # Their own settings, which are nobody's.
+        self.native_env = dict(os.environ, PUTTYDIR=str(wine.scratch / "putty"))
         self.host_key = self._new_key("host")
         self.user_key = self._new_key("user")
         self.fingerprint = self._puttygen("-l", self.host_key).split()[2]
 
     def _puttygen(self, *args) -> str:
         return subprocess.run([self.puttygen, *args], stdin=subprocess.DEVNULL, check=True,
-                              capture_output=True, text=True).stdout
+                              capture_output=True, text=True, env=self.native_env).stdout
 
     def _new_key(self, name: str) -> Path:
         key = self.wine.scratch / f"{name}.ppk"
@@ -74,8 +78,8 @@ class _Suite:
         server = subprocess.Popen(
             [self.uppity, "--listen", str(port), "--hostkey", self.host_key, "--userkey", public,
              "--sessiondir", self.wine.scratch, "--deny-auth", "kbdint"],
-            # The server runs commands with the shell of its environment, and there may be none.
-            env=dict(os.environ, SHELL="/bin/sh"),
+            # The server runs commands with the shell of its environment.
+            env=dict(self.native_env, SHELL=str(SHELL)),
             stdin=subprocess.DEVNULL, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
         try:
             _wait_until_listening(port)

@@ -1,0 +1,152 @@
+#include "close_watch.h"
+
+#include "afd/ioctl.h"
+#include "afd/params.h"
+#include "heap.h"
+#include "kernel.h"
+#include "message_select.h"
+#include "pump.h"
+#include "socket.h"
+#include "trace.h"
+
+namespace ws2::close_watch {
+
+namespace {
+
+/// A socket that lives shorter than this is not watched. Milliseconds.
+constexpr int kMoment = 500;
+
+struct Attached {
+    HANDLE socket;
+    ntke::EndpointId endpoint;
+};
+
+/// A poll in flight. Owner: the pump; the host writes to it until `iosb` has a status.
+struct Watch {
+    IO_STATUS_BLOCK iosb;
+    afd::PollHeader header;
+    afd::PollEntry entry;
+    Attached attached;
+};
+
+SrwLock lock;
+HeapArray<Attached> fresh; // guarded by lock: not watched yet
+ULONGLONG fresh_since = 0; // guarded by lock: when the oldest of them came, GetTickCount64
+// The pump's alone.
+HeapArray<Watch*> watches;
+HANDLE device = nullptr;
+
+/// Lets go of a socket whose handle is closed, if nobody did yet.
+void let_go(const Attached& attached)
+{
+    SocketRef socket = find_known_socket(reinterpret_cast<SOCKET>(attached.socket));
+    if (!socket || socket->filter.endpoint != attached.endpoint || socket->closing)
+        return;
+    const FilterState& filter = socket->filter;
+    if (filter.posts_messages && (filter.mask & afd::kPollDisconnect)) // [WSAAsyncSelect/13]
+        message_select::post(
+            filter.window, filter.message, socket_from_handle(attached.socket), FD_CLOSE, 0);
+    WS2_TRACE(kernel, "%p: its handle was closed behind our back", attached.socket);
+    forget_stale_socket(*socket);
+}
+
+bool is_alive(const Attached& attached)
+{
+    SocketRef socket = find_known_socket(reinterpret_cast<SOCKET>(attached.socket));
+    return socket && socket->filter.endpoint == attached.endpoint;
+}
+
+void watch(const Attached& attached)
+{
+    if (!is_alive(attached) || !watches.reserve(1))
+        return;
+    auto* watch = static_cast<Watch*>(heap_allocate(sizeof(Watch)));
+    if (!watch)
+        return;
+    watch->iosb = {};
+    watch->iosb.Status = STATUS_PENDING;
+    watch->header = { .timeout = afd::kPollForever, .count = 1, .exclusive = 0, .padding = {} };
+    watch->entry = { .socket = reinterpret_cast<ULONG_PTR>(attached.socket),
+        .flags = afd::kPollLocalClose,
+        .status = 0 };
+    watch->attached = attached;
+    constexpr ULONG kLength = sizeof(watch->header) + sizeof(watch->entry);
+    const NTSTATUS status = kernel::device_io_control(device, { .iosb = &watch->iosb },
+        afd::kIoctlPoll, &watch->header, kLength, &watch->header, kLength);
+    if (status == STATUS_PENDING) {
+        watches.append(watch);
+        return;
+    }
+    heap_free(watch);
+    // Closed already, or there is nothing to be told.
+    if (status == STATUS_INVALID_HANDLE || status == STATUS_OBJECT_TYPE_MISMATCH)
+        let_go(attached);
+}
+
+void watch_fresh()
+{
+    if (!device && !NT_SUCCESS(kernel::open_afd(&device, 0, 0)))
+        return;
+    for (;;) {
+        Attached next;
+        {
+            ExclusiveGuard guard(lock);
+            if (!fresh.count())
+                return;
+            next = fresh[fresh.count() - 1];
+            fresh.truncate(fresh.count() - 1);
+        }
+        watch(next);
+    }
+}
+
+void reap_ended()
+{
+    size_t kept = 0;
+    for (Watch* watch : watches) {
+        if (__atomic_load_n(&watch->iosb.Status, __ATOMIC_ACQUIRE) == STATUS_PENDING) {
+            watches[kept++] = watch;
+            continue;
+        }
+        let_go(watch->attached);
+        heap_free(watch);
+    }
+    watches.truncate(kept);
+}
+
+} // namespace
+
+void add(HANDLE socket, ntke::EndpointId endpoint)
+{
+    if (!pump::start())
+        return;
+    bool is_first;
+    {
+        ExclusiveGuard guard(lock);
+        is_first = !fresh.count();
+        if (!fresh.append({ socket, endpoint }))
+            return;
+        if (is_first)
+            fresh_since = GetTickCount64();
+    }
+    if (is_first)
+        pump::wake(); // it must not sleep for ever now
+}
+
+int patience()
+{
+    SharedGuard guard(lock);
+    if (!fresh.count())
+        return -1;
+    const ULONGLONG age = GetTickCount64() - fresh_since;
+    return age >= kMoment ? 0 : static_cast<int>(kMoment - age);
+}
+
+void run()
+{
+    reap_ended();
+    if (patience() == 0)
+        watch_fresh();
+}
+
+} // namespace ws2::close_watch
