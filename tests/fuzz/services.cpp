@@ -7,6 +7,7 @@
 #include <cstdio>
 #include <cstdlib>
 
+#include "input.h"
 #include "ke/pool.h"
 #include "ke/thread.h"
 #include "nt/api.h"
@@ -16,28 +17,9 @@
 
 namespace {
 
+using fuzz::Input;
+
 constexpr uint32_t kSlots = 16;
-
-class Input {
-public:
-    Input(const uint8_t* data, size_t size)
-        : m_data(data)
-        , m_size(size)
-    {
-    }
-    bool is_empty() const { return m_size == 0; }
-    uint8_t byte()
-    {
-        if (m_size == 0)
-            return 0;
-        --m_size;
-        return *m_data++;
-    }
-
-private:
-    const uint8_t* m_data;
-    size_t m_size;
-};
 
 class Player {
 public:

@@ -66,9 +66,12 @@ NTSTATUS Endpoint::receive_unrecorded(
         status = STATUS_DEVICE_NOT_READY;
     // The end of a stream, or a reset of which the error has been read by somebody else: a
     // connection that is gone although we have not ended it was reset.
-    if (status == STATUS_SUCCESS && !*received && is_stream() && !has(ntke::kSocketSendShutDown)
+    if (status == STATUS_SUCCESS && !*received && is_stream() && total_length(buffers, count)
+        && (!has(ntke::kSocketSendShutDown) || m_has_told_reset.load(std::memory_order_relaxed))
         && m_socket.tcp_state().link == LinkState::Dead)
-        return STATUS_CONNECTION_RESET;
+        status = STATUS_CONNECTION_RESET;
+    if (status == STATUS_CONNECTION_RESET && is_stream())
+        m_has_told_reset.store(true, std::memory_order_relaxed); // Linux tells it once
     return status;
 }
 
@@ -84,6 +87,8 @@ NTSTATUS Endpoint::send_unrecorded(
     // datagram has not been sent yet. [sendto/6]
     if (status == STATUS_CONNECTION_REFUSED && !is_stream())
         return m_socket.send(buffers, count, flags, to, sent);
+    if (status == STATUS_CONNECTION_RESET && !has(ntke::kSocketSendShutDown))
+        m_has_told_reset.store(true, std::memory_order_relaxed); // Linux tells it once
     return status;
 }
 
@@ -91,14 +96,22 @@ void Endpoint::note_receive(uint32_t flags, size_t asked, size_t received, NTSTA
 {
     if (!m_is_recording.load(std::memory_order_acquire))
         return;
-    // A stream that gave less than was asked for is empty; what comes now is told by the pump.
-    const bool is_drained
-        = is_stream() && !(flags & (kMsgOob | kMsgPeek)) && (received < asked || status != 0);
+    // A datagram is gone, wherever it went to.
+    const bool could_not_begin
+        = status == STATUS_ACCESS_VIOLATION && (is_stream() || (flags & kMsgPeek));
     Signal signal;
     ke::LockGuard guard(m_lock);
+    m_has_had_urgent |= (flags & kMsgOob) != 0;
+    if (m_mark_seen != kNoMark && !(flags & (kMsgOob | kMsgPeek)))
+        m_mark_seen = received <= m_mark_seen // more: it has moved on, or is gone
+            ? m_mark_seen - static_cast<uint32_t>(received)
+            : kNoMark;
+    // A stream that gave less than was asked for is empty, unless it stopped at an urgent byte;
+    // what comes now is told by the pump.
+    const bool is_drained = is_stream() && !m_has_had_urgent && !(flags & (kMsgOob | kMsgPeek))
+        && (received < asked || status != 0);
     // A receive that could not begin re-enables an event's condition not, a message's it does.
     // [WSAEventSelect/49] [WSAAsyncSelect/11]
-    const bool could_not_begin = status == STATUS_ACCESS_VIOLATION;
     if (could_not_begin && !posts_messages())
         return;
     re_enable(flags & kMsgOob ? kPollReceiveExpedited : kPollReceive,
@@ -114,13 +127,22 @@ void Endpoint::note_full()
     re_enable(kPollSend, true, signal);
 }
 
+void Endpoint::look_before_urgent_receive(uint32_t flags)
+{
+    if (!(flags & kMsgOob) || !m_is_recording.load(std::memory_order_acquire))
+        return;
+    Signal signal;
+    ke::LockGuard guard(m_lock);
+    refresh(signal);
+}
+
 NTSTATUS Endpoint::receive(
     const ntke::Buffer* buffers, uint32_t count, uint32_t flags, Address* from, size_t* received)
 {
+    look_before_urgent_receive(flags);
     const NTSTATUS status = receive_unrecorded(buffers, count, flags, from, received);
-    if (!m_is_recording.load(std::memory_order_acquire))
-        return status;
-    note_receive(flags, total_length(buffers, count), *received, status);
+    if (m_is_recording.load(std::memory_order_acquire))
+        note_receive(flags, total_length(buffers, count), *received, status);
     return status;
 }
 
@@ -170,17 +192,48 @@ uint32_t Endpoint::conditions_from_ready(uint32_t ready) const
     if (ready & kReadyOut)
         conditions |= kPollSend;
     const bool has_ended = ready & (kReadyHangUp | kReadyError | kReadyPeerEnd);
-    if ((ready & (kReadyHangUp | kReadyError)) && !has(ntke::kSocketSendShutDown)
-        && m_socket.tcp_state().link == LinkState::Dead)
+    if (was_reset(ready))
         return conditions | kPollAbort; // hides data and end [WSAEventSelect/59]
-    if (ready & kReadyUrgent)
-        conditions |= has(ntke::kSocketOobInline) ? kPollReceive : kPollReceiveExpedited;
-    // At its end a stream is always readable for Linux.
-    if ((ready & kReadyIn) && (!has_ended || m_socket.readable_bytes()))
-        conditions |= kPollReceive;
+    conditions |= data_from_ready(ready);
     if (has_ended)
         conditions |= kPollDisconnect;
     return conditions;
+}
+
+uint32_t Endpoint::data_from_ready(uint32_t ready) const
+{
+    uint32_t conditions = 0;
+    if (ready & kReadyUrgent)
+        conditions |= has(ntke::kSocketOobInline) ? kPollReceive : kPollReceiveExpedited;
+    // At its end a stream is always readable for Linux.
+    const bool has_ended = ready & (kReadyHangUp | kReadyError | kReadyPeerEnd);
+    if ((ready & kReadyIn) && (!has_ended || has_unread_data()))
+        conditions |= kPollReceive;
+    return conditions;
+}
+
+bool Endpoint::has_unread_data() const
+{
+    if (m_socket.readable_bytes())
+        return true;
+    if (!m_socket.is_at_mark())
+        return false;
+    // What is behind an urgent byte is not counted.
+    uint8_t byte;
+    const ntke::Buffer buffer { reinterpret_cast<uintptr_t>(&byte), 1 };
+    size_t received = 0;
+    if (m_socket.receive(&buffer, 1, kMsgPeek, nullptr, &received) == STATUS_CONNECTION_RESET)
+        m_has_told_reset.store(true, std::memory_order_relaxed);
+    return received != 0;
+}
+
+bool Endpoint::was_reset(uint32_t ready) const
+{
+    if (!(ready & (kReadyHangUp | kReadyError)) || m_socket.tcp_state().link != LinkState::Dead)
+        return false;
+    // A connection that both sides have ended is dead too, without an error.
+    return (ready & kReadyError) || m_has_told_reset.load(std::memory_order_relaxed)
+        || !has(ntke::kSocketSendShutDown);
 }
 
 // --- The record
@@ -198,30 +251,40 @@ void Endpoint::re_enable(uint32_t conditions, bool look, Signal& signal)
         refresh(signal);
 }
 
+uint64_t Endpoint::take_arrivals(uint32_t conditions)
+{
+    if (!is_stream()) {
+        const uint32_t memory = m_socket.queued_memory();
+        const uint32_t before = std::exchange(m_memory_seen, memory);
+        return memory > before ? memory - before : 0;
+    }
+    // The peer's FIN counts as a byte; what a reset brings does not.
+    m_has_seen_end |= (conditions & kPollDisconnect) != 0;
+    const uint64_t arrived = m_socket.tcp_state().bytes_received - (m_has_seen_end ? 1 : 0);
+    const uint64_t before = std::exchange(m_bytes_seen, arrived);
+    return arrived > before ? arrived - before : 0;
+}
+
 void Endpoint::refresh_data(uint32_t conditions, uint32_t ready, Signal& signal)
 {
-    bool is_new;
-    if (is_stream()) {
-        // The peer's FIN counts as a byte.
-        const uint64_t arrived
-            = m_socket.tcp_state().bytes_received - (ready & kReadyPeerEnd ? 1 : 0);
-        is_new = arrived > m_bytes_seen && !posts_messages();
-        m_bytes_seen = arrived;
-    } else {
-        const uint32_t memory = m_socket.queued_memory();
-        is_new = memory > m_memory_seen && !posts_messages();
-        m_memory_seen = memory;
-    }
+    uint64_t arrivals = take_arrivals(conditions);
+    if (posts_messages())
+        arrivals = 0; // only what is re-enabled is told again
+    if (ready & kReadyUrgent)
+        m_has_had_urgent = true;
+    const uint32_t mark_before = std::exchange(m_mark_seen, kNoMark);
     if (conditions & kPollReceiveExpedited) {
         // More data behind an urgent byte leaves the mark where it is.
-        const uint32_t mark = m_socket.readable_bytes();
-        const bool has_moved = is_new && (mark != m_mark_seen || !(ready & kReadyIn));
-        m_mark_seen = mark;
-        if (has_moved || m_record.is_open(kPollReceiveExpedited))
+        m_mark_seen = m_socket.readable_bytes();
+        const bool is_open = m_record.is_open(kPollReceiveExpedited);
+        const bool is_new
+            = arrivals && (is_open || m_mark_seen != mark_before || !(conditions & kPollReceive));
+        if (is_new)
+            --arrivals; // it is no news of data
+        if (is_new || is_open)
             note(kPollReceiveExpedited, STATUS_SUCCESS, signal);
     }
-    if ((conditions & kPollReceive) && (is_new || m_record.is_open(kPollReceive))
-        && !has(ntke::kSocketReceiveShutDown))
+    if ((conditions & kPollReceive) && (arrivals || m_record.is_open(kPollReceive)))
         note(kPollReceive, STATUS_SUCCESS, signal);
 }
 
@@ -234,7 +297,11 @@ void Endpoint::refresh(Signal& signal)
         || (now == SocketState::Datagram && !has(ntke::kSocketBound) && !posts_messages()))
         return; // [WSAEventSelect/19] [WSAEventSelect/65]
     const uint32_t ready = m_socket.ready_now();
-    const uint32_t conditions = conditions_from_ready(ready) & ~claimed_conditions();
+    uint32_t conditions = conditions_from_ready(ready);
+    // What came before a reset is recorded, and still there.
+    if (conditions & kPollAbort)
+        conditions |= data_from_ready(ready);
+    conditions &= ~claimed_conditions();
     if (now == SocketState::Listening) {
         const uint64_t arrived = m_connections_accepted + m_socket.tcp_state().queued_connections;
         const bool is_new = arrived > m_connections_seen && !posts_messages();
@@ -243,12 +310,22 @@ void Endpoint::refresh(Signal& signal)
             note(kPollAccept, STATUS_SUCCESS, signal);
         return;
     }
+    if (now == SocketState::ConnectFailed) {
+        note(kPollConnectFail, m_connect_status, signal); // once [WSAEventSelect/14]
+        return;
+    }
     if (has(ntke::kSocketConnected | ntke::kSocketHasPeer) && m_record.is_open(kPollConnect))
         note(kPollConnect, STATUS_SUCCESS, signal);
-    if ((conditions & kPollSend) && !(conditions & kPollAbort) && m_record.is_open(kPollSend))
+    // Linux calls a socket writable that can send no more. [WSAEventSelect/57]
+    if ((conditions & kPollSend) && !(conditions & kPollAbort) && !has(ntke::kSocketSendShutDown)
+        && m_record.is_open(kPollSend))
         note(kPollSend, STATUS_SUCCESS, signal);
-    if (conditions & (kPollReceive | kPollReceiveExpedited))
-        refresh_data(conditions, ready, signal);
+    if (conditions & (kPollReceive | kPollReceiveExpedited)) {
+        if (!has(ntke::kSocketReceiveShutDown))
+            refresh_data(conditions, ready, signal);
+    } else {
+        m_mark_seen = kNoMark;
+    }
     for (const uint32_t end : { kPollAbort, kPollDisconnect }) {
         if (conditions & end)
             note(end, STATUS_SUCCESS, signal);
@@ -263,7 +340,7 @@ void Endpoint::on_ready(uint32_t ready)
         return;
     if (state() == SocketState::Connecting)
         settle_connect(ready, signal);
-    else
+    else if (m_is_recording.load(std::memory_order_relaxed))
         refresh(signal);
 }
 
@@ -334,7 +411,11 @@ void Endpoint::take_events(GetEventsResult& result, ke::Event* to_reset)
 
 Endpoint::Selection Endpoint::hand_over()
 {
+    Signal signal;
     ke::LockGuard guard(m_lock);
+    signal.mute();
+    if (m_is_recording.load(std::memory_order_relaxed))
+        refresh(signal); // what is new by now would be old for the host
     Selection selection { std::move(m_event), m_record.mask(), m_record.pending(),
         m_record.reported() };
     m_record = EventRecord();
@@ -364,6 +445,10 @@ void Endpoint::set_state(SocketState state, uint32_t flags, NTSTATUS status, uin
 {
     Signal signal;
     ke::LockGuard guard(m_lock);
+    constexpr uint32_t kShutDown = ntke::kSocketReceiveShutDown | ntke::kSocketSendShutDown;
+    // What came before a shutdown is recorded, although it could not be after it.
+    if ((flags & kShutDown) && m_is_recording.load(std::memory_order_relaxed))
+        refresh(signal);
     const uint32_t flags_before = m_flags.exchange(flags, std::memory_order_relaxed);
     m_connections_accepted += accepted;
     const bool has_new_peer = ((flags & ~flags_before) & ntke::kSocketHasPeer) && !posts_messages();
@@ -378,6 +463,8 @@ void Endpoint::set_state(SocketState state, uint32_t flags, NTSTATUS status, uin
 void Endpoint::enter_state(SocketState state, NTSTATUS status, uint32_t re_enabled, Signal& signal)
 {
     const SocketState before = m_state.exchange(state, std::memory_order_acq_rel);
+    if (state == SocketState::ConnectFailed && before != state)
+        m_connect_status = status;
     if (!m_is_recording.load(std::memory_order_relaxed))
         return;
     if (before != state && state == SocketState::Connecting) {
@@ -386,11 +473,6 @@ void Endpoint::enter_state(SocketState state, NTSTATUS status, uint32_t re_enabl
         m_is_muted = false;
         if (m_is_watched)
             Pump::instance().unmute(*this);
-        return;
-    }
-    if (state == SocketState::ConnectFailed) {
-        if (before != state)
-            note(kPollConnectFail, status, signal);
         return;
     }
     re_enable(re_enabled, true, signal);
@@ -406,8 +488,15 @@ void Endpoint::settle_connect(uint32_t ready, Signal& signal)
         settle_with_host(*this);
         return;
     }
-    const NTSTATUS status = m_socket.take_error();
-    m_connect_status = status;
+    // What the pump tells may be about the time before the connect.
+    if (!(m_socket.ready_now() & (kReadyOut | kReadyError | kReadyHangUp)))
+        return;
+    NTSTATUS status = m_socket.take_error();
+    // A connection that was made and is gone already. A refusal is another error.
+    if (status == STATUS_CONNECTION_RESET) {
+        m_has_told_reset.store(true, std::memory_order_relaxed);
+        status = STATUS_SUCCESS;
+    }
     if (NT_SUCCESS(status))
         m_flags.fetch_or(ntke::kSocketConnected, std::memory_order_relaxed);
     enter_state(NT_SUCCESS(status) ? SocketState::Connected : SocketState::ConnectFailed, status, 0,

@@ -102,7 +102,8 @@ public:
     /// Tells and reports what is pending and selected. `to_reset` (may be null) is an event of ours
     /// that is nonsignaled afterwards: a step with the taking. [WSAEnumNetworkEvents/6]
     void take_events(GetEventsResult& result, ke::Event* to_reset = nullptr) EXCLUDES(m_lock);
-    /// Stops recording, for the host goes on with it.
+    /// Stops recording, for the host goes on with it. The caller sets the event if something is
+    /// pending and selected.
     struct Selection {
         ob::Ref<ke::Event> event;
         uint32_t mask = 0;
@@ -148,15 +149,24 @@ protected:
     /// A receive of `asked` bytes has moved `received`: its condition may be told again.
     void note_receive(uint32_t flags, size_t asked, size_t received, NTSTATUS status)
         EXCLUDES(m_lock);
+    /// Once taken, an urgent byte that was not seen would pass for data.
+    void look_before_urgent_receive(uint32_t flags) EXCLUDES(m_lock);
     /// A send would have had to wait. [WSAEventSelect/38]
     void note_full() EXCLUDES(m_lock);
 
     static constexpr int kTypeStream = 1;
 
+    /// Those of a connected stream that are about data.
+    uint32_t data_from_ready(uint32_t ready) const;
+    bool has_unread_data() const;
+    /// Did the connection end with a reset, given what poll(2) says now?
+    bool was_reset(uint32_t ready) const;
     bool has(uint32_t flag) const { return m_flags.load(std::memory_order_relaxed) & flag; }
     void note(uint32_t condition, NTSTATUS status, Signal& signal) REQUIRES(m_lock);
     /// Brings the record up to date with the socket.
     void refresh(Signal& signal) REQUIRES(m_lock);
+    /// How much has arrived since the last look: bytes, or memory of datagrams.
+    uint64_t take_arrivals(uint32_t conditions) REQUIRES(m_lock);
     void refresh_data(uint32_t conditions, uint32_t ready, Signal& signal) REQUIRES(m_lock);
     void re_enable(uint32_t conditions, bool look, Signal& signal) REQUIRES(m_lock);
     void settle_connect(uint32_t ready, Signal& signal) REQUIRES(m_lock);
@@ -175,6 +185,8 @@ protected:
     uint64_t m_host_handle = 0;
     std::atomic<SocketState> m_state { SocketState::Unconnected };
     std::atomic<uint32_t> m_flags { 0 }; // ntke::SocketFlags
+    /// Linux has told of the reset, which it does once.
+    mutable std::atomic<bool> m_has_told_reset { false };
 
     ke::Lock m_lock;
     EventRecord m_record GUARDED_BY(m_lock);
@@ -183,7 +195,7 @@ protected:
     bool m_is_watched GUARDED_BY(m_lock) = false;
     bool m_is_muted GUARDED_BY(m_lock) = false; // watched, but only for errors
     bool m_is_closed GUARDED_BY(m_lock) = false;
-    NTSTATUS m_connect_status GUARDED_BY(m_lock) = 0; // of the last connect that has ended here
+    NTSTATUS m_connect_status GUARDED_BY(m_lock) = STATUS_SUCCESS; // why it failed
     /// Whether transfers must look at the record. Written under m_lock.
     std::atomic<bool> m_is_recording { false };
 
@@ -192,7 +204,10 @@ protected:
     uint32_t m_memory_seen GUARDED_BY(m_lock) = 0; // datagrams: memory of the queue
     uint64_t m_connections_seen GUARDED_BY(m_lock) = 0; // listener: accepted and queued
     uint64_t m_connections_accepted GUARDED_BY(m_lock) = 0;
-    uint32_t m_mark_seen GUARDED_BY(m_lock) = 0; // bytes before the urgent one
+    bool m_has_seen_end GUARDED_BY(m_lock) = false; // the peer's FIN
+    static constexpr uint32_t kNoMark = ~0u;
+    uint32_t m_mark_seen GUARDED_BY(m_lock) = kNoMark; // bytes before the urgent one
+    bool m_has_had_urgent GUARDED_BY(m_lock) = false; // Linux stops receives at an urgent byte
 
     Endpoint* m_next_unwatched = nullptr; // the pump's list
 };

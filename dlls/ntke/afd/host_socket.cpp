@@ -25,21 +25,31 @@ constexpr uint32_t kMsgPeek = 2;
 static_assert(sizeof(ntke::Buffer) == sizeof(iovec));
 static_assert(offsetof(ntke::Buffer, length) == offsetof(iovec, iov_len));
 
-/// Injected faults, one word a kind: 0 none, else 1 + errno (1: a short transfer).
-std::atomic<int> g_faults[static_cast<size_t>(HostSocket::FaultyCall::kCount)];
+/// Injected faults, one word a kind: 0 none, else 1 + errno (1: a short transfer) and, above that,
+/// how many calls go well before.
+std::atomic<uint32_t> g_faults[static_cast<size_t>(HostSocket::FaultyCall::kCount)];
+constexpr unsigned kCallsShift = 16;
 
 /// Does a test want this call to fail? Then errno is set.
 bool is_to_fail(HostSocket::FaultyCall call, bool* is_short = nullptr)
 {
-    std::atomic<int>& fault = g_faults[static_cast<size_t>(call)];
-    if (!fault.load(std::memory_order_relaxed)) [[likely]]
+    std::atomic<uint32_t>& fault = g_faults[static_cast<size_t>(call)];
+    uint32_t value = fault.load(std::memory_order_relaxed);
+    if (!value) [[likely]]
         return false;
-    const int value = fault.exchange(0);
+    uint32_t next;
+    do {
+        if (!value)
+            return false;
+        next = value >> kCallsShift ? value - (1u << kCallsShift) : 0;
+    } while (!fault.compare_exchange_weak(value, next));
+    if (next)
+        return false;
     if (value == 1 && is_short)
         *is_short = true;
     if (value <= 1)
         return false;
-    errno = value - 1;
+    errno = static_cast<int>(value - 1);
     return true;
 }
 
@@ -132,6 +142,16 @@ int message_flags(uint32_t flags)
         | (flags & kMsgPeek ? MSG_PEEK : 0);
 }
 
+/// Makes a transfer one of a single byte.
+void shorten(msghdr& message, iovec& one_byte)
+{
+    if (!message.msg_iovlen || !message.msg_iov->iov_len)
+        return;
+    one_byte = { message.msg_iov->iov_base, 1 };
+    message.msg_iov = &one_byte;
+    message.msg_iovlen = 1;
+}
+
 NTSTATUS status_of(int result)
 {
     return result < 0 ? status_from_errno(errno) : STATUS_SUCCESS;
@@ -148,9 +168,21 @@ NTSTATUS status_from_errno(int error)
     return STATUS_UNSUCCESSFUL;
 }
 
-void HostSocket::fail_next(FaultyCall call, int error)
+void HostSocket::fail_next(FaultyCall call, int error, uint32_t successes)
 {
-    g_faults[static_cast<size_t>(call)] = error + 1;
+    g_faults[static_cast<size_t>(call)]
+        = (static_cast<uint32_t>(error) + 1) | successes << kCallsShift;
+}
+
+bool HostSocket::is_fault_pending(FaultyCall call)
+{
+    return g_faults[static_cast<size_t>(call)] != 0;
+}
+
+void HostSocket::clear_faults()
+{
+    for (std::atomic<uint32_t>& fault : g_faults)
+        fault = 0;
 }
 
 NTSTATUS HostSocket::create(int family, int type, int protocol)
@@ -225,7 +257,7 @@ void HostSocket::close()
 }
 
 NTSTATUS HostSocket::receive(const ntke::Buffer* buffers, uint32_t count, uint32_t flags,
-    Address* from, size_t* received, Control* control)
+    Address* from, size_t* received, Control* control) const
 {
     // A length that no buffer can have: Linux would take the part that is there. [recv/9]
     if (total_length(buffers, count) > INT32_MAX)
@@ -242,16 +274,14 @@ NTSTATUS HostSocket::receive(const ntke::Buffer* buffers, uint32_t count, uint32
         message.msg_control = control->bytes;
         message.msg_controllen = sizeof(control->bytes);
     }
-    bool is_short = false;
-    if (is_to_fail(FaultyCall::Receive, &is_short))
-        return status_from_errno(errno);
-    if (is_short && count && message.msg_iov->iov_len) {
-        one_byte = { message.msg_iov->iov_base, 1 };
-        message.msg_iov = &one_byte;
-        message.msg_iovlen = 1;
-    }
-    const ssize_t result
-        = restarted([&] { return ::recvmsg(m_fd, &message, message_flags(flags)); });
+    const ssize_t result = restarted([&]() -> ssize_t {
+        bool is_short = false;
+        if (is_to_fail(FaultyCall::Receive, &is_short))
+            return -1;
+        if (is_short)
+            shorten(message, one_byte);
+        return ::recvmsg(m_fd, &message, message_flags(flags));
+    });
     if (result < 0)
         return status_from_errno(errno);
     *received = static_cast<size_t>(result);
@@ -275,16 +305,14 @@ NTSTATUS HostSocket::send(
         message.msg_name = name.bytes;
         message.msg_namelen = name.length;
     }
-    bool is_short = false;
-    if (is_to_fail(FaultyCall::Send, &is_short))
-        return status_from_errno(errno);
-    if (is_short && count && message.msg_iov->iov_len) {
-        one_byte = { message.msg_iov->iov_base, 1 };
-        message.msg_iov = &one_byte;
-        message.msg_iovlen = 1;
-    }
-    const ssize_t result
-        = restarted([&] { return ::sendmsg(m_fd, &message, message_flags(flags & kMsgOob)); });
+    const ssize_t result = restarted([&]() -> ssize_t {
+        bool is_short = false;
+        if (is_to_fail(FaultyCall::Send, &is_short))
+            return -1;
+        if (is_short)
+            shorten(message, one_byte);
+        return ::sendmsg(m_fd, &message, message_flags(flags & kMsgOob));
+    });
     if (result < 0)
         return status_from_errno(errno);
     *sent = static_cast<size_t>(result);
@@ -392,6 +420,8 @@ NTSTATUS HostSocket::bind(const Address& address)
 
 NTSTATUS HostSocket::listen(int backlog)
 {
+    if (is_to_fail(FaultyCall::Listen))
+        return status_from_errno(errno);
     return status_of(::listen(m_fd, backlog));
 }
 
@@ -409,7 +439,9 @@ NTSTATUS HostSocket::accept(HostSocket& accepted, Address* peer)
 {
     Address name;
     socklen_t length = sizeof(name.bytes);
-    const int fd = is_to_fail(FaultyCall::Accept) ? -1 : restarted([&] {
+    const int fd = restarted([&] {
+        if (is_to_fail(FaultyCall::Accept))
+            return -1;
         return ::accept4(
             m_fd, reinterpret_cast<sockaddr*>(name.bytes), &length, SOCK_CLOEXEC | SOCK_NONBLOCK);
     });

@@ -88,7 +88,7 @@ public:
     /// the datagram did not fit, `received` bytes of it are there, the rest is gone. STATUS_SUCCESS
     /// with 0 bytes on a stream: its end.
     NTSTATUS receive(const ntke::Buffer* buffers, uint32_t count, uint32_t flags, Address* from,
-        size_t* received, Control* control = nullptr);
+        size_t* received, Control* control = nullptr) const;
     /// `to` may be null. A stream may take less than everything.
     NTSTATUS send(const ntke::Buffer* buffers, uint32_t count, uint32_t flags, const Address* to,
         size_t* sent);
@@ -140,8 +140,9 @@ public:
     NTSTATUS get_option(int level, int name, void* value, uint32_t* length) const;
     NTSTATUS set_option(int level, int name, const void* value, uint32_t length);
 
-    /// Faults for tests, 0 in production: bit n of `calls` makes the nth kind of call fail once
-    /// with `error` (an errno), or, where `error` is 0, move one byte only.
+    /// Faults for tests, none in production: the nth call of a kind, n being `successes` + 1, fails
+    /// with `error` (an errno) or, where `error` is 0, moves one byte only. Then things go on as
+    /// usual.
     enum class FaultyCall : uint32_t {
         Socket,
         Receive,
@@ -150,10 +151,13 @@ public:
         Accept,
         Connect,
         Bind,
+        Listen,
         Option,
         kCount
     };
-    static void fail_next(FaultyCall call, int error);
+    static void fail_next(FaultyCall call, int error, uint32_t successes = 0);
+    static bool is_fault_pending(FaultyCall call);
+    static void clear_faults();
 
 private:
     int m_fd = -1;

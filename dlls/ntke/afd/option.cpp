@@ -208,7 +208,8 @@ NTSTATUS SocketFile::get_option(
     }
     if (!NT_SUCCESS(status))
         return status;
-    memcpy(parameters.output, value, length);
+    if (length) // else there may be no output
+        memcpy(parameters.output, value, length);
     size = length;
     return STATUS_SUCCESS;
 }
@@ -218,7 +219,8 @@ NTSTATUS SocketFile::set_option(const OptionRow& row, const io::Parameters& para
     if (parameters.input_length < row.size)
         return STATUS_INVALID_PARAMETER;
     uint32_t number = 0;
-    memcpy(&number, parameters.input, std::min<size_t>(sizeof(number), row.size));
+    if (row.size) // else there may be no input
+        memcpy(&number, parameters.input, std::min<size_t>(sizeof(number), row.size));
     switch (row.kind) {
     case OptionKind::Own:
         return set_own_option(row.set, number);

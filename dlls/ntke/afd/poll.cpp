@@ -89,6 +89,7 @@ NTSTATUS SocketFile::poll(io::Irp& irp, ULONG_PTR& information)
     Poll* poll = Poll::create(irp, header.count);
     if (!poll)
         return STATUS_NO_MEMORY;
+    poll->header = header;
     poll->is_exclusive = header.exclusive != 0;
     const auto* entries = static_cast<const uint8_t*>(parameters.input) + sizeof(header);
     if (const NTSTATUS status = poll->capture_entries(entries); !NT_SUCCESS(status))
@@ -168,8 +169,8 @@ void Poll::collect()
 ULONG_PTR Poll::write_result() const
 {
     auto* output = static_cast<uint8_t*>(irp->parameters().output);
-    PollHeader header = input_of<PollHeader>(*irp);
-    header.count = 0;
+    PollHeader result = header;
+    result.count = 0;
     uint8_t* position = output + sizeof(header);
     for (uint32_t i = 0; i < count; ++i) {
         if (!links[i].found)
@@ -178,9 +179,9 @@ ULONG_PTR Poll::write_result() const
             links[i].status };
         memcpy(position, &entry, sizeof(entry));
         position += sizeof(entry);
-        ++header.count;
+        ++result.count;
     }
-    memcpy(output, &header, sizeof(header));
+    memcpy(output, &result, sizeof(result));
     return static_cast<ULONG_PTR>(position - output);
 }
 

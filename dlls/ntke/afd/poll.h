@@ -41,6 +41,7 @@ struct Poll : Request {
     io::Irp* irp = nullptr;
     PollLink* links = nullptr;
     uint32_t count = 0;
+    PollHeader header {}; // as the caller gave it; its block may be gone while the poll pends
     bool is_exclusive = false;
     bool is_superseded = false; // by another exclusive poll: it tells nothing
 

@@ -77,6 +77,7 @@ NTSTATUS SocketFile::receive(io::Irp& irp, Transfer& transfer, ULONG_PTR& inform
 {
     if (const NTSTATUS status = check_receive(transfer); !NT_SUCCESS(status))
         return status;
+    look_before_urgent_receive(transfer.flags);
     RequestQueue& queue = transfer.flags & kMsgOob ? m_urgent_receives : m_receives;
     NTSTATUS status = STATUS_DEVICE_NOT_READY;
     if (queue.is_empty())

@@ -112,11 +112,9 @@ NTSTATUS SocketFile::send_message(io::Irp& irp, ULONG_PTR& information)
     Transfer transfer(Transfer::Direction::Send);
     if (params.address && !is_stream()) {
         const auto* bytes = pointer_from<uint8_t>(params.address);
-        for (const NTSTATUS status : { nt::probe(bytes, params.address_length, 1),
-                 capture_address(bytes, params.address_length, transfer.to) }) {
-            if (!NT_SUCCESS(status))
-                return STATUS_ACCESS_VIOLATION;
-        }
+        if (!NT_SUCCESS(nt::probe(bytes, params.address_length, 1))
+            || !NT_SUCCESS(capture_address(bytes, params.address_length, transfer.to)))
+            return STATUS_ACCESS_VIOLATION;
     }
     transfer.flags = params.flags & kMsgOob;
     transfer.is_forced = params.force_async != 0;

@@ -19,7 +19,9 @@ NTSTATUS SocketFile::shut_down(io::Irp& irp, ULONG_PTR&)
         return STATUS_INVALID_PARAMETER;
 
     Completions done;
+    Signal signal;
     ke::LockGuard guard(m_lock);
+    refresh_if_recording(signal); // what came before is recorded, although it could not be after
     // Pending receives go on; new ones are refused. [shutdown/12]
     if (direction != kSend)
         add_flags(ntke::kSocketReceiveShutDown);
