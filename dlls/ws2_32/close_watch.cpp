@@ -4,6 +4,7 @@
 #include "afd/params.h"
 #include "heap.h"
 #include "kernel.h"
+#include "message_select.h"
 #include "pump.h"
 #include "socket.h"
 #include "trace.h"
@@ -41,6 +42,10 @@ void let_go(const Attached& attached)
     SocketRef socket = find_known_socket(reinterpret_cast<SOCKET>(attached.socket));
     if (!socket || socket->filter.endpoint != attached.endpoint || socket->closing)
         return;
+    const FilterState& filter = socket->filter;
+    if (filter.posts_messages && (filter.mask & afd::kPollDisconnect)) // [WSAAsyncSelect/13]
+        message_select::post(
+            filter.window, filter.message, socket_from_handle(attached.socket), FD_CLOSE, 0);
     WS2_TRACE(kernel, "%p: its handle was closed behind our back", attached.socket);
     forget_stale_socket(*socket);
 }

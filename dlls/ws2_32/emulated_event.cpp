@@ -28,8 +28,7 @@ int64_t timeout_value(const LARGE_INTEGER* timeout)
     return timeout ? timeout->QuadPart : INT64_MAX;
 }
 
-NTSTATUS wait_in_process(
-    ULONG count, const HANDLE* handles, WaitType type, int64_t timeout)
+NTSTATUS wait_in_process(ULONG count, const HANDLE* handles, WaitType type, int64_t timeout)
 {
     uint64_t values[MAXIMUM_WAIT_OBJECTS];
     std::transform(handles, handles + count, values,

@@ -31,11 +31,11 @@ NTSTATUS set(HANDLE event);
 NTSTATUS reset(HANDLE event);
 
 /// A wait of which at least one handle is emulated. `handles` is changed.
-NTSTATUS wait(ULONG count, HANDLE* handles, WaitType type, bool alertable,
-    const LARGE_INTEGER* timeout);
+NTSTATUS wait(
+    ULONG count, HANDLE* handles, WaitType type, bool alertable, const LARGE_INTEGER* timeout);
 
-/// The host event that has taken this one's place, converting it if need be. Not the caller's. Null:
-/// no such event, or no memory.
+/// The host event that has taken this one's place, converting it if need be. Not the caller's.
+/// Null: no such event, or no memory.
 HANDLE host_handle(HANDLE event);
 
 } // namespace ws2::emulated_event

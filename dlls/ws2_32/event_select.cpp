@@ -3,13 +3,12 @@
 #include "emulated_event.h"
 #include "error.h"
 #include "guard.h"
-#include "late_library.h"
+#include "message_select.h"
 #include "network_event.h"
 
 namespace ws2 {
 
-/// The error code of an event that the kernel's record contains.
-static int error_of_event(const NetworkEventRow& row, const afd::GetEventsResult& record)
+int error_of_event(const NetworkEventRow& row, const afd::GetEventsResult& record)
 {
     switch (row.event) {
     case FD_CONNECT:
@@ -51,9 +50,6 @@ static NTSTATUS take_record(Socket& socket, WSAEVENT event, afd::GetEventsResult
         filter::continue_record(socket, record);
     return status;
 }
-
-/// user32 is loaded with the first window only; without it there is none.
-static LateFunction<BOOL(WINAPI*)(HWND)> is_window(L"user32.dll", "IsWindow");
 
 } // namespace ws2
 
@@ -122,12 +118,15 @@ int WSAAPI WSAAsyncSelect(SOCKET s, HWND window, u_int message, long events)
     SocketRef socket = find_socket(s);
     if (!socket)
         return SOCKET_ERROR;
-    if (events && !(is_window.get() && is_window.get()(window)))
+    if (events && !message_select::is_window(window))
         return fail(WSAEINVAL);
+    const ULONG conditions = poll_flags_from_network_events(events);
+    if (filter::select_messages(*socket, window, message, conditions))
+        return succeed();
     const afd::MessageSelectParams params { .socket = HandleToULong(socket->handle),
         .window = events ? HandleToULong(window) : 0,
         .message = events ? message : 0,
-        .mask = static_cast<int32_t>(poll_flags_from_network_events(events)) };
+        .mask = static_cast<int32_t>(conditions) };
     filter::before_message_select(*socket, events == 0);
     const NTSTATUS status
         = afd_call(*socket, afd::kIoctlMessageSelect, &params, sizeof(params), nullptr, 0);

@@ -1,6 +1,7 @@
 #include "filter.h"
 
 #include <algorithm>
+#include <utility>
 
 #include "afd_call.h"
 #include "close_watch.h"
@@ -157,13 +158,11 @@ ntke::EndpointId usable_endpoint(Socket& socket)
 
 // --- Transfers
 
-/// Copies the program's buffers. False: too many, too long or not there; the host answers. [recv/13]
+/// Copies the program's buffers. False: too many or not there; the host answers.
 static bool read_buffers(afd::Ptr64 given, DWORD count, WSABUF* buffers)
 {
     return count <= SendRest::kMostBuffers
-        && guard::copy(buffers, reinterpret_cast<const void*>(given), count * sizeof(WSABUF))
-        && std::all_of(buffers, buffers + count,
-            [](const WSABUF& buffer) { return buffer.len <= 0x7FFFFFFF; });
+        && guard::copy(buffers, reinterpret_cast<const void*>(given), count * sizeof(WSABUF));
 }
 
 static void to_linux_buffers(const WSABUF* buffers, DWORD count, ntke::Buffer* result)
@@ -342,6 +341,9 @@ void close(Socket& socket)
     ntke::EndpointArgs args { .endpoint = endpoint, .released = 0 };
     emulation::call(ntke::kCallClose, &args);
     host_event::release(args.released);
+    FilterState& state = socket.filter;
+    ExclusiveGuard guard(state.lock);
+    host_event::release(std::exchange(state.host_event, 0));
 }
 
 void release(Socket& socket)
@@ -379,6 +381,11 @@ void note_accepted(Socket& listener, Socket& accepted)
     host_event::set(args.signal);
     if (!state.mask)
         return;
+    if (state.posts_messages) {
+        SharedGuard guard(state.lock);
+        select_messages(accepted, state.window, state.message, state.mask); // [WSAAsyncSelect/8]
+        return;
+    }
     if (attach(accepted, state.endpoint)) {
         accepted.filter.has_record = true;
         accepted.filter.mask = state.mask.load();

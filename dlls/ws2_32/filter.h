@@ -4,7 +4,8 @@
 // A socket is attached to an endpoint of ntke with its first request that the emulation could
 // complete. From then on transfers, readiness and the record of network events are the endpoint's,
 // as long as it is in a state where Linux alone has the answer; everything else goes down to the
-// host, which keeps the state of the socket. Each function returns false when the host must be asked.
+// host, which keeps the state of the socket. Each function returns false when the host must be
+// asked.
 #pragma once
 
 #include <atomic>
@@ -27,14 +28,21 @@ struct FilterState {
     std::atomic<bool> is_host { false }; // for good: the host has the socket alone
     std::atomic<bool> host_reads { false }; // an overlapped receive has been left to the host
     std::atomic<bool> host_writes { false }; // an overlapped send has been
-    std::atomic<bool> message_selected { false }; // WSAAsyncSelect: the host's record needs to see all
+    std::atomic<bool> message_selected {
+        false
+    }; // WSAAsyncSelect: the host's record needs to see all
     std::atomic<ULONG> mask { 0 }; // conditions selected, since has_record on either side
     std::atomic<bool> has_record { false }; // a selection has been made here
     std::atomic<uint32_t> told_state { 0 }; // what the endpoint was last told
     std::atomic<bool> host_nonblocking { false }; // the host knows of the non-blocking mode
     WSAEVENT emulated_event = nullptr; // of the selection; guarded by lock
-    // After the selection has been handed to the host: what was pending and the host does not know of,
-    // and what was told already and the host would tell once more. Guarded by lock.
+    ntke::HostEventPtr host_event = 0; // of the selection, with a reference; guarded by lock
+    // Where messages go while posts_messages is on; guarded by lock.
+    std::atomic<bool> posts_messages { false };
+    HWND window = nullptr;
+    UINT message = 0;
+    // After the selection has been handed to the host: what was pending and the host does not know
+    // of, and what was told already and the host would tell once more. Guarded by lock.
     afd::GetEventsResult carried {};
     ULONG withheld = 0;
 };
@@ -48,8 +56,8 @@ void tell_state(Socket& socket);
 // Transfers.
 
 /// A receive that need not end at once. `params` as for the ioctl.
-bool receive(Socket& socket, const afd::RecvMsgParams& params, NTSTATUS& status,
-    ULONG_PTR& received);
+bool receive(
+    Socket& socket, const afd::RecvMsgParams& params, NTSTATUS& status, ULONG_PTR& received);
 
 /// What is left of a blocking send that could be sent in part only.
 struct SendRest {
@@ -81,14 +89,16 @@ void note_polled(const afd::PollEntry* entries, size_t count);
 
 /// WSAEventSelect. `event` is the program's handle, checked here.
 bool select(Socket& socket, WSAEVENT event, ULONG mask, NTSTATUS& status);
+/// WSAAsyncSelect, with a mask of conditions. Its arguments have been checked.
+bool select_messages(Socket& socket, HWND window, UINT message, ULONG mask);
 /// Is the record of the socket kept here?
 bool keeps_record(Socket& socket);
 /// Takes the record; only where keeps_record.
 void take_events(Socket& socket, afd::GetEventsResult& result);
 /// Makes a record of the host what it would be if the host had kept it from the start.
 void continue_record(Socket& socket, afd::GetEventsResult& result);
-/// A request on the host has re-enabled conditions there: what was carried or withheld of them does not
-/// count any more.
+/// A request on the host has re-enabled conditions there: what was carried or withheld of them does
+/// not count any more.
 void note_re_enabled(Socket& socket, ULONG conditions);
 /// WSAAsyncSelect is about to be told to the host.
 void before_message_select(Socket& socket, bool cancels);

@@ -1,9 +1,12 @@
 // The filter's share of WSAEventSelect and WSAEnumNetworkEvents: where the record is, and how it
 // changes hands.
+#include <utility>
+
 #include "afd_call.h"
 #include "emulated_event.h"
 #include "filter.h"
 #include "host_event.h"
+#include "message_select.h"
 #include "poll_request.h"
 #include "pump.h"
 #include "socket.h"
@@ -46,36 +49,47 @@ bool select(Socket& socket, WSAEVENT event, ULONG mask, NTSTATUS& status)
         .event = 0,
         .emulated_event = 0,
         .mask = mask,
-        .padding = 0,
+        .posts_messages = 0,
         .released = 0,
         .signal = 0 };
     ntke::HostEvent* host = nullptr;
     if (mask && emulated_event::is_emulated(event)) {
         args.emulated_event = reinterpret_cast<uint64_t>(event);
     } else if (mask) {
-        status = host_event::create(event, host);
+        ntke::HostEventPtr known;
+        {
+            SharedGuard guard(state.lock);
+            known = host_event::share(state.host_event);
+        }
+        status = host_event::create_or_share(event, known, host);
+        host_event::release(known);
         if (!NT_SUCCESS(status))
             return true; // the program's mistake; the association stays [WSAEventSelect/4]
         args.event = host_event::pointer_to(host);
     }
     if (state.message_selected)
         end_message_select(socket); // [WSAEventSelect/11]
+    ntke::HostEventPtr forgotten = 0;
     {
         ExclusiveGuard guard(state.lock);
         if (state.is_host) {
             host_event::release(args.event);
             return false;
         }
+        forgotten = host_event::share(args.event); // before the record can let go of it
         status = emulation::call(ntke::kCallSelect, &args);
         if (NT_SUCCESS(status)) {
             state.mask = mask;
             state.has_record = true;
+            state.posts_messages = false;
             state.emulated_event = args.emulated_event ? event : nullptr;
+            std::swap(state.host_event, forgotten);
             socket.nonblocking = true; // [WSAEventSelect/7]
         }
     }
     host_event::set(args.signal);
     host_event::release(args.released);
+    host_event::release(forgotten);
     WS2_TRACE(event, "%p: event %p, conditions %lx -> %08lx", socket.handle, event, mask, status);
     if (!NT_SUCCESS(status)) {
         // It cannot be watched here: no descriptor is left, say.
@@ -85,6 +99,55 @@ bool select(Socket& socket, WSAEVENT event, ULONG mask, NTSTATUS& status)
         return false;
     }
     return statistics::completed(statistics::kSelections);
+}
+
+bool select_messages(Socket& socket, HWND window, UINT message, ULONG mask)
+{
+    FilterState& state = socket.filter;
+    if (!emulation::is_on() || state.host_reads || state.message_selected)
+        return false;
+    const ntke::EndpointId endpoint = usable_endpoint(socket);
+    if (!endpoint || (mask && !pump::start()))
+        return false;
+    message_select::Target* target = nullptr;
+    if (mask) {
+        target
+            = message_select::create(socket_from_handle(socket.handle), endpoint, window, message);
+        if (!target)
+            return false;
+    }
+    ntke::SelectArgs args { .endpoint = endpoint,
+        .event = mask ? host_event::pointer_to(&target->event) : 0,
+        .emulated_event = 0,
+        .mask = mask,
+        .posts_messages = mask != 0,
+        .released = 0,
+        .signal = 0 };
+    NTSTATUS status = STATUS_INVALID_HANDLE;
+    ntke::HostEventPtr forgotten = 0;
+    {
+        ExclusiveGuard guard(state.lock);
+        if (!state.is_host)
+            status = emulation::call(ntke::kCallSelect, &args);
+        if (NT_SUCCESS(status)) {
+            state.mask = mask;
+            state.has_record = true;
+            state.posts_messages = mask != 0;
+            state.window = window;
+            state.message = message;
+            state.emulated_event = nullptr;
+            std::swap(state.host_event, forgotten);
+            socket.nonblocking = true; // [WSAAsyncSelect/3]
+        }
+    }
+    host_event::set(args.signal);
+    host_event::release(args.released);
+    host_event::release(forgotten);
+    if (NT_SUCCESS(status))
+        return statistics::completed(statistics::kSelections);
+    if (args.event && args.event != args.released)
+        host_event::release(args.event);
+    return false;
 }
 
 void take_events(Socket& socket, afd::GetEventsResult& result)
@@ -145,8 +208,8 @@ void before_message_select(Socket& socket, bool cancels)
 
 /// Makes the host go on with a selection. What it records anew although it was told already is
 /// dropped, what was pending is carried.
-static void continue_on_host(FilterState& state, HANDLE socket, HANDLE event,
-    const ntke::HandOverArgs& selection)
+static void continue_on_host(
+    FilterState& state, HANDLE socket, HANDLE event, const ntke::HandOverArgs& selection)
 {
     const bool was_set = kernel::wait(event, false, &kernel::kNoWait) == STATUS_WAIT_0;
     const afd::EventSelectParams params { .event = reinterpret_cast<ULONG_PTR>(event),
@@ -187,8 +250,16 @@ void hand_over(Socket& socket, const char* why)
     HANDLE event = args.event ? host_event::handle_of(args.event) : nullptr;
     if (state.emulated_event)
         event = emulated_event::host_handle(state.emulated_event);
-    if (args.mask && event)
+    if (args.mask && state.posts_messages) {
+        const afd::MessageSelectParams params { .socket = HandleToULong(socket.handle),
+            .window = HandleToULong(state.window),
+            .message = state.message,
+            .mask = static_cast<int32_t>(args.mask) };
+        afd_call(socket.handle, afd::kIoctlMessageSelect, &params, sizeof(params), nullptr, 0);
+        state.message_selected = true;
+    } else if (args.mask && event) {
         continue_on_host(state, socket.handle, event, args);
+    }
     state.host_nonblocking = true;
     host_event::release(args.event);
     host_event::release(args.released);

@@ -10,7 +10,8 @@ namespace ws2::filter {
 
 namespace {
 
-/// A poll waits this long in Linux before it waits on the host, where APCs and closesocket reach it.
+/// A poll waits this long in Linux before it waits on the host, where APCs and closesocket reach
+/// it.
 constexpr int64_t kPatience = 2000; // microseconds
 constexpr int64_t kTicksPerMicrosecond = 10; // of the host's time-outs
 
@@ -50,9 +51,9 @@ public:
         if (socket.is_stream() && !socket.listening && !socket.connected)
             return false;
         const ntke::EndpointId endpoint = usable_endpoint(socket);
-        m_items[m_count - 1] = { .endpoint = endpoint,
-            .conditions = static_cast<uint32_t>(entry.flags),
-            .found = 0 };
+        m_items[m_count - 1] = {
+            .endpoint = endpoint, .conditions = static_cast<uint32_t>(entry.flags), .found = 0
+        };
         return endpoint;
     }
 

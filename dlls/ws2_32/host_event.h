@@ -11,6 +11,8 @@ namespace ws2::host_event {
 /// Errors: STATUS_INVALID_HANDLE, STATUS_OBJECT_TYPE_MISMATCH (no event), STATUS_ACCESS_DENIED,
 /// STATUS_NO_MEMORY.
 NTSTATUS create(HANDLE event, ntke::HostEvent*& created);
+/// The same, but gives another reference to `known` (0 for none) if that is the same event.
+NTSTATUS create_or_share(HANDLE event, ntke::HostEventPtr known, ntke::HostEvent*& created);
 /// The same for a handle that becomes ours.
 ntke::HostEvent* adopt(HANDLE event);
 
@@ -18,6 +20,9 @@ ntke::HostEvent* adopt(HANDLE event);
 void set(ntke::HostEventPtr event);
 /// Gives up a reference. The handle is closed with the last one, by the pump if there is one.
 void release(ntke::HostEventPtr event);
+
+/// Adds a reference. 0 is allowed.
+ntke::HostEventPtr share(ntke::HostEventPtr event);
 
 inline HANDLE handle_of(ntke::HostEventPtr event)
 {

@@ -2,6 +2,7 @@
 #pragma once
 
 #include "afd/ioctl.h"
+#include "afd/params.h"
 #include "sdk.h"
 
 namespace ws2 {
@@ -32,6 +33,9 @@ constexpr ULONG poll_flags_from_network_events(long events)
     }
     return flags;
 }
+
+/// The error code of an event that a record contains.
+int error_of_event(const NetworkEventRow& row, const afd::GetEventsResult& record);
 
 static_assert(poll_flags_from_network_events(FD_READ | FD_QOS) == afd::kPollReceive);
 

@@ -64,8 +64,7 @@ bool start()
         return true;
     // The thread runs this module's code to the end of the process.
     HMODULE module;
-    if (!GetModuleHandleExW(
-            GET_MODULE_HANDLE_EX_FLAG_FROM_ADDRESS | GET_MODULE_HANDLE_EX_FLAG_PIN,
+    if (!GetModuleHandleExW(GET_MODULE_HANDLE_EX_FLAG_FROM_ADDRESS | GET_MODULE_HANDLE_EX_FLAG_PIN,
             reinterpret_cast<const wchar_t*>(run), &module))
         return false;
     HANDLE thread = CreateThread(nullptr, 0, run, nullptr, 0, nullptr);

@@ -77,8 +77,9 @@ void print()
     write_line("ws2_32: %I64u endpoints, %I64u rounds of the pump, %I64u events set by it\n",
         args.endpoints, args.pump_wakeups, args.signals);
     // What the same calls cost on Wine's own DLL, in requests to its server.
-    const uint64_t avoided = 2 * (g_counts[kReceives].completed + g_counts[kSends].completed
-        + g_counts[kPolls].completed + g_counts[kEnumerations].completed);
+    const uint64_t avoided = 2
+        * (g_counts[kReceives].completed + g_counts[kSends].completed + g_counts[kPolls].completed
+            + g_counts[kEnumerations].completed);
     write_line("ws2_32: about %I64u requests to the server avoided\n", avoided);
 }
 

@@ -21,7 +21,7 @@ constexpr uint32_t kInterfaceVersion = 1;
 constexpr int32_t kPassDown = static_cast<int32_t>(0xC0000016);
 
 enum Call : uint32_t {
-    kCallOpen, // OpenArgs
+    kCallOpen, // OpenArgs; may be made more than once, by several threads at a time
     kCallAttach, // AttachArgs
     kCallClose, // EndpointArgs
     kCallRelease, // EndpointArgs
@@ -159,7 +159,7 @@ struct SelectArgs {
     HostEventPtr event; // the Linux side's from the call on if it succeeds; 0: see emulated_event
     uint64_t emulated_event; // handle of an emulated event; both 0 with mask 0
     uint32_t mask; // afd::PollFlags
-    uint32_t padding;
+    uint32_t posts_messages; // 1: the record follows the rules of WSAAsyncSelect
     HostEventPtr released; // out: no longer needed
     HostEventPtr signal; // out: to set
 };

@@ -109,7 +109,7 @@ void cancel_ex_reaches_operations_of_other_threads(void**) // [overlapped/44]
     Background* starter = run_in_background([=]() -> long long {
         const int result = WSARecv(pair.server, &receive->buffer, 1, nullptr, &receive->flags,
             &receive->overlapped, nullptr);
-        SetEvent(started);
+        WSASetEvent(started);
         WSAWaitForMultipleEvents(1, &leave, FALSE, kHangLimit, FALSE); // Its end would cancel the operation too.
         return result;
     });

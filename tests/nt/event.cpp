@@ -46,7 +46,7 @@ void create_rejects_attributes_of_the_wrong_length(void**) // [NtEvent/3]
         STATUS_INVALID_PARAMETER);
 }
 
-void create_takes_attributes_without_a_name(void**)
+void create_takes_attributes_without_a_name(void**) // [NtEvent/3]
 {
     OBJECT_ATTRIBUTES attributes {};
     attributes.Length = sizeof(attributes);
@@ -88,7 +88,7 @@ void reset_tells_the_previous_state(void**) // [NtEvent/5]
     }
 }
 
-void clear_makes_nonsignaled(void**)
+void clear_makes_nonsignaled(void**) // [NtEvent/5]
 {
     const HANDLE event = new_event(kNotificationEvent, true);
     assert_status(NtClearEvent(event), STATUS_SUCCESS);
@@ -134,14 +134,14 @@ void sets_are_not_counted(void**) // [NtEvent/7]
     assert_status(poll(event), STATUS_TIMEOUT);
 }
 
-void a_notification_event_stays_signaled(void**)
+void a_notification_event_stays_signaled(void**) // [NtWait/2]
 {
     const HANDLE event = new_event(kNotificationEvent, true);
     assert_status(poll(event), STATUS_WAIT_0);
     assert_status(poll(event), STATUS_WAIT_0);
 }
 
-void a_synchronization_event_gives_once(void**)
+void a_synchronization_event_gives_once(void**) // [NtWait/2]
 {
     const HANDLE event = new_event(kSynchronizationEvent, true);
     assert_status(poll(event), STATUS_WAIT_0);

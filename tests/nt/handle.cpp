@@ -39,7 +39,7 @@ void values_are_multiples_of_four(void**) // [NtHandle/1]
     }
 }
 
-void values_of_open_handles_differ(void**)
+void values_of_open_handles_differ(void**) // [NtHandle/1]
 {
     HANDLE handles[64];
     for (HANDLE& handle : handles)
@@ -182,7 +182,7 @@ void a_protected_handle_does_not_close(void**) // [NtHandle/9]
     close_owned(event);
 }
 
-void an_event_handle_is_not_a_port(void**)
+void an_event_handle_is_not_a_port(void**) // [NtIoCompletion/8]
 {
     const HANDLE event = new_event(kNotificationEvent);
     assert_status(NtSetIoCompletion(event, 0, 0, 0, 0), STATUS_OBJECT_TYPE_MISMATCH);

@@ -15,6 +15,8 @@ bool join_thread(void* thread);
 void pause_briefly();
 /// Milliseconds of a clock that never goes back.
 uint64_t milliseconds();
+/// NtSetInformationFile; its class is an enumeration of the SDK or a number.
+NTSTATUS set_file_information(HANDLE file, ULONG info_class, void* info, ULONG length);
 /// A line about the system under test, for the head of the output.
 const char* describe_system();
 

@@ -5,6 +5,7 @@
 #include <pthread.h>
 #include <sched.h>
 
+#include "afd/pump.h"
 #include "ke/thread.h"
 #include "ob/object.h"
 #include "ob/read_section.h"
@@ -58,6 +59,12 @@ uint64_t milliseconds()
         + static_cast<uint64_t>(now.tv_nsec) / 1'000'000;
 }
 
+NTSTATUS set_file_information(HANDLE file, ULONG info_class, void* info, ULONG length)
+{
+    IO_STATUS_BLOCK iosb {};
+    return NtSetInformationFile(file, &iosb, info, length, info_class);
+}
+
 const char* describe_system()
 {
     return "ntke, native";
@@ -66,6 +73,7 @@ const char* describe_system()
 int64_t leaked_objects()
 {
     ke::Thread::detach(); // the test thread's own object
+    afd::Pump::instance().drain();
     ob::reclaim_now();
     int64_t objects = 0;
     for (const ob::Type* type :

@@ -43,6 +43,13 @@ uint64_t milliseconds()
     return GetTickCount64();
 }
 
+NTSTATUS set_file_information(HANDLE file, ULONG info_class, void* info, ULONG length)
+{
+    IO_STATUS_BLOCK iosb {};
+    return NtSetInformationFile(
+        file, &iosb, info, length, static_cast<FILE_INFORMATION_CLASS>(info_class));
+}
+
 const char* describe_system()
 {
     static char description[128];

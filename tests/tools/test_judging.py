@@ -125,6 +125,29 @@ class Judging(unittest.TestCase):
             with self.assertRaises(Failure):
                 self.judge([("one", "ok")], proof=proof)
 
+    def judge_nt(self, system: str, gaps: str = "") -> Report:
+        fake = FakePrefix({"event": [("one", "ok"), ("two", "fail")]}, f"# system: {system}\n")
+        report = Report()
+        with tempfile.TemporaryDirectory() as folder, contextlib.redirect_stdout(io.StringIO()):
+            listed = Path(folder) / "nt-8.0.txt"
+            listed.write_text(gaps)
+            with mock.patch.object(conformance, "expected_files", return_value=[listed]), \
+                    mock.patch.object(conformance, "fresh_prefix",
+                                      return_value=contextlib.nullcontext(fake)):
+                conformance.run_nt(report, mock.Mock(version="8.0"), "x86_64")
+        return report
+
+    def test_the_nt_suite_is_judged_by_its_gaps(self):
+        report = self.judge_nt("ntdll of Wine 8.0", "event.two  # Wine's server\n")
+        self.assertEqual((report.passed, report.failed, report.skipped), (1, 0, 1))
+        report = self.judge_nt("ntdll of Wine 8.0")
+        self.assertEqual((report.passed, report.failed, report.skipped), (1, 1, 0))
+
+    def test_the_wrong_ntdll_is_refused(self):
+        for system in ("ntdll of Wine 8.0.1", "ntdll of Wine 10.0", "ntdll of Windows", "ntke, native"):
+            with self.assertRaises(Failure):
+                self.judge_nt(system)
+
     def test_nothing_run_is_no_success(self):
         with contextlib.redirect_stdout(io.StringIO()) as output:
             self.assertEqual(Report().close(), 1)

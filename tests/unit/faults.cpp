@@ -5,8 +5,8 @@
 #include <pthread.h>
 
 #include "ob/handle_table.h"
+#include "sockets.h"
 #include "test_file.h"
-#include "unit.h"
 
 namespace {
 
@@ -110,6 +110,112 @@ bool request_and_cancel()
     return is_complete;
 }
 
+/// A request on its way, ended by the scope at the latest.
+struct Running {
+    HANDLE event = unit::new_event();
+    IO_STATUS_BLOCK iosb {};
+    NTSTATUS issued = STATUS_NO_MEMORY;
+
+    /// The status it ends with.
+    NTSTATUS end()
+    {
+        if (issued != STATUS_PENDING)
+            return issued;
+        NtWaitForSingleObject(event, FALSE, nullptr);
+        return iosb.Status;
+    }
+    ~Running()
+    {
+        if (event)
+            NtClose(event);
+    }
+};
+
+bool accept_into_a_socket()
+{
+    unit::Name name;
+    const HANDLE listener = unit::new_socket();
+    const HANDLE acceptor = unit::new_socket();
+    const HANDLE client = unit::new_socket();
+    bool is_complete = listener && acceptor && client && unit::listen_at(listener, name);
+    if (is_complete) {
+        afd::AcceptIntoParams params { static_cast<uint32_t>(reinterpret_cast<uintptr_t>(acceptor)),
+            4, 32 };
+        char output[4 + 2 * 32];
+        Running accepting;
+        if (accepting.event)
+            accepting.issued = NtDeviceIoControlFile(listener, accepting.event, nullptr, nullptr,
+                &accepting.iosb, afd::kIoctlAcceptInto, &params, sizeof(params), output,
+                sizeof(output));
+        is_complete = succeeded(accepting.issued) && unit::connect_to(client, name)
+            && succeeded(unit::send_all(client, "data", 4));
+        if (!is_complete) {
+            IO_STATUS_BLOCK ignored;
+            NtCancelIoFileEx(listener, nullptr, &ignored);
+        }
+        const NTSTATUS status = accepting.end();
+        is_complete &= status == STATUS_SUCCESS;
+    }
+    for (HANDLE socket : { client, acceptor, listener }) {
+        if (socket)
+            NtClose(socket);
+    }
+    return is_complete;
+}
+
+bool transfer_and_poll()
+{
+    unit::Name name;
+    const HANDLE listener = unit::new_socket();
+    const HANDLE client = unit::new_socket();
+    bool is_complete
+        = listener && client && unit::listen_at(listener, name) && unit::connect_to(client, name);
+    const HANDLE server = is_complete ? unit::accept_from(listener) : nullptr;
+    is_complete &= server != nullptr;
+    if (is_complete) {
+        struct {
+            afd::PollHeader header;
+            afd::PollEntry entry;
+        } block { { afd::kPollForever, 1, 0, {} },
+            { reinterpret_cast<ULONG_PTR>(server), afd::kPollReceive, 0 } };
+        char data[4];
+        Running polling;
+        Running receiving;
+        if (polling.event)
+            polling.issued = NtDeviceIoControlFile(server, polling.event, nullptr, nullptr,
+                &polling.iosb, afd::kIoctlPoll, &block, sizeof(block), &block, sizeof(block));
+        if (receiving.event)
+            receiving.issued
+                = unit::begin_receive(server, receiving.event, &receiving.iosb, data, sizeof(data));
+        is_complete &= succeeded(polling.issued) && succeeded(receiving.issued)
+            && succeeded(unit::send_all(client, "data and more", 13));
+        if (!is_complete) {
+            IO_STATUS_BLOCK ignored;
+            NtCancelIoFileEx(server, nullptr, &ignored);
+        }
+        is_complete &= NT_SUCCESS(receiving.end());
+        is_complete &= NT_SUCCESS(polling.end());
+        // More than Linux takes at once, on a socket that does not wait.
+        static char much[8 << 20];
+        unit::Buffer buffer { sizeof(much), much };
+        afd::SendMsgParams params {};
+        params.count = 1;
+        params.buffers = afd::ptr64(&buffer);
+        const int32_t on = 1;
+        ULONG_PTR sent = 0;
+        is_complete = is_complete
+            && succeeded(unit::control(client, afd::kIoctlFionbio, &on, sizeof(on)))
+            && succeeded(unit::control(
+                client, afd::kIoctlSendMsg, &params, sizeof(params), nullptr, 0, &sent))
+            && sent == sizeof(much);
+    }
+    for (HANDLE socket : { server, client, listener }) {
+        if (socket)
+            NtClose(socket);
+    }
+    return is_complete;
+}
+
 /// A thread's first call makes its thread object, which may fail as well.
 template <Scenario scenario> void* run_on_new_thread(void* is_complete)
 {
@@ -162,6 +268,9 @@ int main()
             nullptr },
         { "request_and_cancel", walk<on_new_thread<request_and_cancel>>, nullptr, nullptr,
             nullptr },
+        { "accept_into_a_socket", walk<on_new_thread<accept_into_a_socket>>, nullptr, nullptr,
+            nullptr },
+        { "transfer_and_poll", walk<on_new_thread<transfer_and_poll>>, nullptr, nullptr, nullptr },
     };
     return cmocka_run_group_tests(cases, nullptr, nullptr);
 }

@@ -11,6 +11,7 @@ extern "C" {
 #include <cmocka.h>
 }
 
+#include "afd/pump.h"
 #include "ke/thread.h"
 #include "nt/api.h"
 #include "ob/object.h"
@@ -31,6 +32,7 @@ namespace unit {
 /// Objects of all types that exist, dead ones awaiting their batch excluded.
 inline int64_t object_count()
 {
+    afd::Pump::instance().drain();
     ob::reclaim_now();
     int64_t count = 0;
     for (const ob::Type* type :

@@ -1,29 +1,54 @@
-"""Runs conformance.exe on one side (a Wine, an architecture, our DLL or the builtin) and judges it by
-the side's known gaps. One process per group; after a crash or a hang, one per case that is left."""
+"""Runs conformance.exe on one side (a Wine, an architecture, our DLL or the builtin), or nt.exe on a
+Wine's ntdll, and judges it by the side's known gaps. One process per group; after a crash or a hang, one
+per case that is left."""
 
+from collections.abc import Callable
+from dataclasses import dataclass
 from pathlib import Path
 
 from . import paths, tap
 from .report import Report
 from .ui import Failure
-from .wine import Prefix, Wine, fresh_prefix, proof_of_library
+from .wine import Prefix, Wine, fresh_prefix, proof_of_library, proof_of_system
 
 GROUP_LIMIT = 900  # seconds; only there to end a hang, which the program itself sees much sooner
 CASE_LIMIT = 300
 
 
+@dataclass(frozen=True)
+class Suite:
+    """A program with groups of cases, as it is run on one side."""
+    program: Path
+    words: list[str]  # the arguments of every run
+    check: Callable[[str], object]  # raises Failure for the output of a program that met something else
+
+
 def run(report: Report, wine: Wine, arch: str, dll: str) -> None:
-    program = paths.test_program(arch, "conformance")
+    ours = dll != "builtin"
+    suite = Suite(paths.test_program(arch, "conformance"),
+                  ["--expect-product", paths.PRODUCT if ours else paths.BUILTIN_PRODUCT],
+                  lambda output: proof_of_library(output, ours))
     gaps = Gaps(expected_files(wine.version, arch, dll, arch == "i386" and wine.emulates_32bit))
     with fresh_prefix(wine, dll) as prefix:
-        listing = prefix.run(program, "--list", timeout=CASE_LIMIT)
-        groups = _names(listing.output)
-        if listing.exit_code != 0 or not groups:
-            report.fail("conformance --list", f"exit code {listing.exit_code}",
-                        listing.output.splitlines())
-            return
-        for group in groups:
-            _run_group(report, prefix, program, dll, group, gaps)
+        run_suite(report, prefix, suite, gaps)
+
+
+def run_nt(report: Report, wine: Wine, arch: str) -> None:
+    """The NT-level suite, which loads no ws2_32.dll: what it meets is this Wine's ntdll."""
+    suite = Suite(paths.test_program(arch, "nt"), [], lambda output: proof_of_system(output, wine))
+    with fresh_prefix(wine, "builtin") as prefix:
+        run_suite(report, prefix, suite, Gaps(expected_files(wine.version, arch, "nt")))
+
+
+def run_suite(report: Report, prefix: Prefix, suite: Suite, gaps: "Gaps") -> None:
+    listing = prefix.run(suite.program, "--list", timeout=CASE_LIMIT)
+    groups = _names(listing.output)
+    if listing.exit_code != 0 or not groups:
+        report.fail(f"{suite.program.stem} --list", f"exit code {listing.exit_code}",
+                    listing.output.splitlines())
+        return
+    for group in groups:
+        _run_group(report, prefix, suite, group, gaps)
     for name in gaps.unused():
         report.fail(name, f"is listed in {gaps.files[name].name}, but there is no such case")
 
@@ -85,27 +110,26 @@ def _names(listing: str) -> list[str]:
     return [line.strip() for line in listing.splitlines() if line.strip().isidentifier()]
 
 
-def _run_group(report: Report, prefix: Prefix, program: Path, dll: str, group: str, gaps: Gaps) -> None:
-    done = _run_cases(report, prefix, program, dll, group, None, gaps)
+def _run_group(report: Report, prefix: Prefix, suite: Suite, group: str, gaps: Gaps) -> None:
+    done = _run_cases(report, prefix, suite, group, None, gaps)
     if done is None:
         return
-    listing = _names(prefix.run(program, "--list", group, timeout=CASE_LIMIT).output)
+    listing = _names(prefix.run(suite.program, "--list", group, timeout=CASE_LIMIT).output)
     if not listing:
         report.fail(group, "ended early, and its cases cannot be listed")
     for case in listing:
         if case not in done:
-            _run_cases(report, prefix, program, dll, group, case, gaps)
+            _run_cases(report, prefix, suite, group, case, gaps)
 
 
-def _run_cases(report: Report, prefix: Prefix, program: Path, dll: str, group: str, only: str | None,
+def _run_cases(report: Report, prefix: Prefix, suite: Suite, group: str, only: str | None,
                gaps: Gaps) -> set[str] | None:
     """Runs a group, or one case of it. Returns None when that was complete, else the cases that have
     their verdict; a single case always gets one."""
-    product = paths.PRODUCT if dll != "builtin" else paths.BUILTIN_PRODUCT
-    words = ["--expect-product", product, *(["--filter", only] if only else []), group]
-    outcome = prefix.run(program, *words, timeout=CASE_LIMIT if only else GROUP_LIMIT)
+    words = [*suite.words, *(["--filter", only] if only else []), group]
+    outcome = prefix.run(suite.program, *words, timeout=CASE_LIMIT if only else GROUP_LIMIT)
     if outcome.exit_code is not None:
-        proof_of_library(outcome.output, dll != "builtin")
+        suite.check(outcome.output)
     result = tap.parse(outcome.output)
     for case in result.cases:
         gaps.judge(report, f"{group}.{case.name}", case)

@@ -42,7 +42,7 @@ def parse(text: str) -> Result:
             planned = (planned or 0) + int(match[1])
         elif match := re.match(r"Bail out!\s*(.*)", line):
             bail_out = match[1]
-        elif line.strip() and not re.match(r"# (ws2_32:|group:|ok - |not ok - )", line):
+        elif line.strip() and not re.match(r"# (ws2_32:|system:|group:|ok - |not ok - )", line):
             if cases and line.startswith("#") and not cases[-1].ok:
                 cases[-1].details.append(line)
             else:

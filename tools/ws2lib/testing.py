@@ -20,6 +20,7 @@ Builds everything and runs every test. A side is one thing that is tested:
   emulated                 the conformance suite on ntke with events that live in the process
   ntke, host, builtin      the conformance suite with the machine's Wine: our DLL on ntke, our DLL on
                            Wine's server, Wine's own DLL
+  nt                       the NT-level suite on the ntdll of the machine's Wine
   demo                     the demo of `ws2 run`, on both kernels, and how our DLL chooses between them
   stress-ntke              the stress programs on our DLL, bounded (longer with --long)
   clients-ntke             real programs on our DLL
@@ -162,6 +163,14 @@ def _conformance(dll: str):
     return run
 
 
+def _nt(report: Report, _long: bool) -> None:
+    wine = Wine()
+    if conformance.expected_files(wine.version, "x86_64", "nt"):
+        conformance.run_nt(report, wine, "x86_64")
+    else:
+        report.skip("nt", f"nobody has listed what Wine {wine.version}'s ntdll does differently")
+
+
 def _stress(dll: str, wine: Wine | None = None, arch: str = "x86_64"):
     return lambda report, long: _run_stress(report, long, dll, wine or Wine(), arch)
 
@@ -245,6 +254,8 @@ def _matrix(dll: str, arch: str):
             say("32-bit programs run emulated here, since the kernel runs none: this takes longer")
         if dll.startswith("stress-"):
             _stress(dll.removeprefix("stress-"), wine, arch)(report, long)
+        elif dll == "nt":
+            conformance.run_nt(report, wine, arch)
         else:
             conformance.run(report, wine, arch, dll)
     return run
@@ -257,13 +268,14 @@ SIDES = {
     "emulated": _conformance("emulated"),
     "host": _conformance("host"),
     "builtin": _conformance("builtin"),
+    "nt": _nt,
     "demo": _demo,
     "stress-ntke": _stress("ntke"),
     "stress-host": _stress("host"),
     "clients-ntke": _clients("ntke"),
     "clients-host": _clients("host"),
     **{f"{dll}-{matrix.VERSION}-x86_64": _matrix(dll, "x86_64")
-       for dll in ("ntke", "host", "builtin", "stress-ntke", "stress-host")},
+       for dll in ("ntke", "host", "builtin", "nt", "stress-ntke", "stress-host")},
     **{f"{dll}-{matrix.VERSION}-i386": _matrix(dll, "i386")
        for dll in ("host", "builtin", "stress-host")},
 }

@@ -235,6 +235,13 @@ def proof_of_kernel(output: str) -> str:
     return match[1]
 
 
+def proof_of_system(output: str, wine: Wine) -> None:
+    """Failure unless the NT-level suite says that it met the ntdll of this Wine."""
+    if f"# system: ntdll of Wine {wine.version}" not in output.splitlines():
+        raise Failure(f"the program did not meet the ntdll of Wine {wine.version}; it wrote:\n"
+                      + output[-2000:])
+
+
 def prefixes_folder() -> Path:
     folder = paths.cache() / "prefixes"
     folder.mkdir(parents=True, exist_ok=True)

@@ -55,7 +55,7 @@ ob::Ref<ke::Event> Endpoint::close_socket()
 
 // --- Transfers
 
-NTSTATUS Endpoint::receive(
+NTSTATUS Endpoint::receive_unrecorded(
     const ntke::Buffer* buffers, uint32_t count, uint32_t flags, Address* from, size_t* received)
 {
     *received = 0;
@@ -68,41 +68,68 @@ NTSTATUS Endpoint::receive(
     // connection that is gone although we have not ended it was reset.
     if (status == STATUS_SUCCESS && !*received && is_stream() && !has(ntke::kSocketSendShutDown)
         && m_socket.tcp_state().link == LinkState::Dead)
-        status = STATUS_CONNECTION_RESET;
-    // A receive that could not begin re-enables nothing. [WSAEventSelect/49]
-    if (!m_is_recording.load(std::memory_order_acquire) || status == STATUS_ACCESS_VIOLATION)
-        return status;
+        return STATUS_CONNECTION_RESET;
+    return status;
+}
 
-    const uint64_t asked = total_length(buffers, count);
+NTSTATUS Endpoint::send_unrecorded(
+    const ntke::Buffer* buffers, uint32_t count, uint32_t flags, const Address* to, size_t* sent)
+{
+    *sent = 0;
+    // A stream that is to send nothing is asked whether there is room. [WSAEventSelect/39]
+    if (is_stream() && !total_length(buffers, count))
+        return m_socket.ready_now() & kReadyOut ? STATUS_SUCCESS : STATUS_DEVICE_NOT_READY;
+    const NTSTATUS status = m_socket.send(buffers, count, flags, to, sent);
+    // The port of an earlier datagram was unreachable. That is for the next receive to tell; this
+    // datagram has not been sent yet. [sendto/6]
+    if (status == STATUS_CONNECTION_REFUSED && !is_stream())
+        return m_socket.send(buffers, count, flags, to, sent);
+    return status;
+}
+
+void Endpoint::note_receive(uint32_t flags, size_t asked, size_t received, NTSTATUS status)
+{
+    if (!m_is_recording.load(std::memory_order_acquire))
+        return;
     // A stream that gave less than was asked for is empty; what comes now is told by the pump.
     const bool is_drained
-        = is_stream() && !(flags & (kMsgOob | kMsgPeek)) && (*received < asked || status != 0);
+        = is_stream() && !(flags & (kMsgOob | kMsgPeek)) && (received < asked || status != 0);
     Signal signal;
     ke::LockGuard guard(m_lock);
-    re_enable(flags & kMsgOob ? kPollReceiveExpedited : kPollReceive, !is_drained, signal);
+    // A receive that could not begin re-enables an event's condition not, a message's it does.
+    // [WSAEventSelect/49] [WSAAsyncSelect/11]
+    const bool could_not_begin = status == STATUS_ACCESS_VIOLATION;
+    if (could_not_begin && !posts_messages())
+        return;
+    re_enable(flags & kMsgOob ? kPollReceiveExpedited : kPollReceive,
+        !is_drained || could_not_begin, signal);
+}
+
+void Endpoint::note_full()
+{
+    if (!m_is_recording.load(std::memory_order_acquire))
+        return;
+    Signal signal;
+    ke::LockGuard guard(m_lock);
+    re_enable(kPollSend, true, signal);
+}
+
+NTSTATUS Endpoint::receive(
+    const ntke::Buffer* buffers, uint32_t count, uint32_t flags, Address* from, size_t* received)
+{
+    const NTSTATUS status = receive_unrecorded(buffers, count, flags, from, received);
+    if (!m_is_recording.load(std::memory_order_acquire))
+        return status;
+    note_receive(flags, total_length(buffers, count), *received, status);
     return status;
 }
 
 NTSTATUS Endpoint::send(
     const ntke::Buffer* buffers, uint32_t count, uint32_t flags, const Address* to, size_t* sent)
 {
-    *sent = 0;
-    NTSTATUS status;
-    if (is_stream() && !total_length(buffers, count)) {
-        // Asks whether there is room. [WSAEventSelect/39]
-        status = m_socket.ready_now() & kReadyOut ? STATUS_SUCCESS : STATUS_DEVICE_NOT_READY;
-    } else {
-        status = m_socket.send(buffers, count, flags, to, sent);
-    }
-    // The port of an earlier datagram was unreachable. That is for the next receive to tell; this
-    // datagram has not been sent yet. [sendto/6]
-    if (status == STATUS_CONNECTION_REFUSED && !is_stream())
-        status = m_socket.send(buffers, count, flags, to, sent);
-    if (status == STATUS_DEVICE_NOT_READY && m_is_recording.load(std::memory_order_acquire)) {
-        Signal signal;
-        ke::LockGuard guard(m_lock);
-        re_enable(kPollSend, true, signal); // [WSAEventSelect/38]
-    }
+    const NTSTATUS status = send_unrecorded(buffers, count, flags, to, sent);
+    if (status == STATUS_DEVICE_NOT_READY)
+        note_full();
     return status;
 }
 
@@ -178,11 +205,11 @@ void Endpoint::refresh_data(uint32_t conditions, uint32_t ready, Signal& signal)
         // The peer's FIN counts as a byte.
         const uint64_t arrived
             = m_socket.tcp_state().bytes_received - (ready & kReadyPeerEnd ? 1 : 0);
-        is_new = arrived > m_bytes_seen;
+        is_new = arrived > m_bytes_seen && !posts_messages();
         m_bytes_seen = arrived;
     } else {
         const uint32_t memory = m_socket.queued_memory();
-        is_new = memory > m_memory_seen;
+        is_new = memory > m_memory_seen && !posts_messages();
         m_memory_seen = memory;
     }
     if (conditions & kPollReceiveExpedited) {
@@ -204,13 +231,13 @@ void Endpoint::refresh(Signal& signal)
         return;
     const SocketState now = state();
     if (now == SocketState::Unconnected || now == SocketState::Connecting
-        || (now == SocketState::Datagram && !has(ntke::kSocketBound)))
+        || (now == SocketState::Datagram && !has(ntke::kSocketBound) && !posts_messages()))
         return; // [WSAEventSelect/19] [WSAEventSelect/65]
     const uint32_t ready = m_socket.ready_now();
-    const uint32_t conditions = conditions_from_ready(ready);
+    const uint32_t conditions = conditions_from_ready(ready) & ~claimed_conditions();
     if (now == SocketState::Listening) {
         const uint64_t arrived = m_connections_accepted + m_socket.tcp_state().queued_connections;
-        const bool is_new = arrived > m_connections_seen;
+        const bool is_new = arrived > m_connections_seen && !posts_messages();
         m_connections_seen = arrived;
         if ((conditions & kPollAccept) && (is_new || m_record.is_open(kPollAccept)))
             note(kPollAccept, STATUS_SUCCESS, signal);
@@ -242,30 +269,50 @@ void Endpoint::on_ready(uint32_t ready)
 
 NTSTATUS Endpoint::watch()
 {
-    if (m_is_watched)
-        return STATUS_SUCCESS;
-    const NTSTATUS status = Pump::instance().watch(*this);
-    m_is_watched = NT_SUCCESS(status);
-    return status;
+    if (!m_is_watched) {
+        const NTSTATUS status = Pump::instance().watch(*this);
+        m_is_watched = NT_SUCCESS(status);
+        return status;
+    }
+    if (std::exchange(m_is_muted, false))
+        Pump::instance().unmute(*this);
+    return STATUS_SUCCESS;
 }
 
-NTSTATUS Endpoint::select(ob::Ref<ke::Event> event, uint32_t mask, ob::Ref<ke::Event>& replaced)
+void Endpoint::mute()
+{
+    if (m_is_watched && !std::exchange(m_is_muted, true))
+        Pump::instance().mute(*this);
+}
+
+/// Everything that is true is posted again, but a connection only if it is made from now on.
+/// [WSAAsyncSelect/5]
+void Endpoint::begin_message_select()
+{
+    const SocketState now = state();
+    m_record.re_enable(~uint32_t { kPollConnect | kPollConnectFail });
+    if (now == SocketState::Connected || now == SocketState::Datagram)
+        m_record.suppress(kPollConnect);
+}
+
+NTSTATUS Endpoint::select(
+    ob::Ref<ke::Event> event, uint32_t mask, ob::Ref<ke::Event>& replaced, SelectMode mode)
 {
     Signal signal;
     ke::LockGuard guard(m_lock);
     if (m_is_closed)
         return STATUS_INVALID_HANDLE;
     if (mask) {
-        const bool was_muted = m_is_watched && !m_record.mask();
         if (const NTSTATUS status = watch(); !NT_SUCCESS(status))
             return status;
-        if (was_muted)
-            Pump::instance().unmute(*this);
         m_is_recording.store(true, std::memory_order_release);
-    } else if (m_record.mask()) {
-        Pump::instance().mute(*this); // what arrives meanwhile shows at the next selection
+    } else if (m_record.mask() && !is_busy()) {
+        mute(); // what arrives meanwhile shows at the next selection
     }
     replaced = std::exchange(m_event, std::move(event));
+    m_mode = mode;
+    if (mode == SelectMode::Message)
+        begin_message_select();
     if (m_record.select(mask))
         signal.raise(m_event);
     if (mask)
@@ -273,14 +320,16 @@ NTSTATUS Endpoint::select(ob::Ref<ke::Event> event, uint32_t mask, ob::Ref<ke::E
     return STATUS_SUCCESS;
 }
 
-void Endpoint::take_events(GetEventsResult& result)
+void Endpoint::take_events(GetEventsResult& result, ke::Event* to_reset)
 {
     Signal signal;
+    signal.mute(); // what is found just now is told just now
     ke::LockGuard guard(m_lock);
+    if (to_reset)
+        to_reset->reset();
     if (m_record.mask())
         refresh(signal);
     m_record.take(result);
-    signal.drop(); // what was found just now is told just now
 }
 
 Endpoint::Selection Endpoint::hand_over()
@@ -290,8 +339,8 @@ Endpoint::Selection Endpoint::hand_over()
         m_record.reported() };
     m_record = EventRecord();
     m_is_recording.store(false, std::memory_order_release);
-    if (m_is_watched && selection.mask)
-        Pump::instance().mute(*this);
+    if (selection.mask)
+        mute();
     return selection;
 }
 
@@ -317,7 +366,7 @@ void Endpoint::set_state(SocketState state, uint32_t flags, NTSTATUS status, uin
     ke::LockGuard guard(m_lock);
     const uint32_t flags_before = m_flags.exchange(flags, std::memory_order_relaxed);
     m_connections_accepted += accepted;
-    const bool has_new_peer = (flags & ~flags_before) & ntke::kSocketHasPeer;
+    const bool has_new_peer = ((flags & ~flags_before) & ntke::kSocketHasPeer) && !posts_messages();
     uint32_t re_enabled = 0;
     if (accepted)
         re_enabled |= kPollAccept; // [WSAEventSelect/24]
@@ -334,6 +383,7 @@ void Endpoint::enter_state(SocketState state, NTSTATUS status, uint32_t re_enabl
     if (before != state && state == SocketState::Connecting) {
         m_record.re_enable(kPollConnect | kPollConnectFail | kPollSend); // [WSAEventSelect/34]
         // The outcome may have been there before the state was: have it told once more.
+        m_is_muted = false;
         if (m_is_watched)
             Pump::instance().unmute(*this);
         return;
@@ -357,6 +407,7 @@ void Endpoint::settle_connect(uint32_t ready, Signal& signal)
         return;
     }
     const NTSTATUS status = m_socket.take_error();
+    m_connect_status = status;
     if (NT_SUCCESS(status))
         m_flags.fetch_or(ntke::kSocketConnected, std::memory_order_relaxed);
     enter_state(NT_SUCCESS(status) ? SocketState::Connected : SocketState::ConnectFailed, status, 0,

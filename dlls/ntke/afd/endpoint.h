@@ -15,8 +15,8 @@ namespace afd {
 
 using ntke::SocketState;
 
-/// An event to set once no lock is held. Owner: a stack frame; declared before the lock's guard, so
-/// that it goes after it.
+/// An event to set; a host's event once no lock is held. Owner: a stack frame; declared before the
+/// lock's guard, so that it goes after it.
 class Signal {
 public:
     Signal() = default;
@@ -26,12 +26,23 @@ public:
         if (m_event)
             m_event->set();
     }
-    void raise(const ob::Ref<ke::Event>& event) { m_event = event; }
-    /// Nobody needs to be woken for what was found.
-    void drop() { m_event.reset(); }
+    /// An event of our own is set here and now, so that whoever takes the record under the lock can
+    /// reset it for good; a host's event waits until the lock is free.
+    void raise(const ob::Ref<ke::Event>& event)
+    {
+        if (m_is_muted)
+            return;
+        if (event->is_host_backed())
+            m_event = event;
+        else
+            event->set();
+    }
+    /// From here on nobody needs to be woken for what is found.
+    void mute() { m_is_muted = true; }
 
 private:
     ob::Ref<ke::Event> m_event;
+    bool m_is_muted = false;
 };
 
 /// A socket: its state, its data, its record of network events. Counterpart: AFD_ENDPOINT.
@@ -44,7 +55,7 @@ private:
 /// record and event. It may be held while the kernel is asked about the socket, never while an
 /// event is set. Transfers take it only while events are selected; the kernel orders the data
 /// itself.
-class Endpoint final : public io::File {
+class Endpoint : public io::File {
 public:
     /// Makes an endpoint for a descriptor of the host. It owns the descriptor, also on failure.
     /// Errors: STATUS_NO_MEMORY.
@@ -67,7 +78,7 @@ public:
     uint64_t host_handle() const { return m_host_handle; }
 
     // Transfers. They never wait; results as HostSocket's, with the errors of a dead connection
-    // settled. [recv/12] [send/7]
+    // settled. [recv/3]
 
     NTSTATUS receive(const ntke::Buffer* buffers, uint32_t count, uint32_t flags, Address* from,
         size_t* received) EXCLUDES(m_lock);
@@ -86,10 +97,11 @@ public:
     /// Selects events. `event` is null together with mask 0. Returns through `replaced` the event
     /// of before. Errors: STATUS_INSUFFICIENT_RESOURCES (cannot be watched); the selection is then
     /// as it was.
-    NTSTATUS select(ob::Ref<ke::Event> event, uint32_t mask, ob::Ref<ke::Event>& replaced)
-        EXCLUDES(m_lock);
-    /// Tells and reports what is pending and selected.
-    void take_events(GetEventsResult& result) EXCLUDES(m_lock);
+    NTSTATUS select(ob::Ref<ke::Event> event, uint32_t mask, ob::Ref<ke::Event>& replaced,
+        SelectMode mode = SelectMode::Event) EXCLUDES(m_lock);
+    /// Tells and reports what is pending and selected. `to_reset` (may be null) is an event of ours
+    /// that is nonsignaled afterwards: a step with the taking. [WSAEnumNetworkEvents/6]
+    void take_events(GetEventsResult& result, ke::Event* to_reset = nullptr) EXCLUDES(m_lock);
     /// Stops recording, for the host goes on with it.
     struct Selection {
         ob::Ref<ke::Event> event;
@@ -110,16 +122,34 @@ public:
     /// Lets go of the descriptor. No other call may be running; returns the event of the selection.
     ob::Ref<ke::Event> close_socket() EXCLUDES(m_lock);
     /// The pump saw something happen.
-    void on_ready(uint32_t ready) EXCLUDES(m_lock);
+    virtual void on_ready(uint32_t ready) EXCLUDES(m_lock);
 
     /// Where the host makes the connections, it also knows how they end: called by the pump, with
     /// the endpoint's lock held, when there is something to ask. Null: the socket itself is asked.
     static void (*settle_with_host)(Endpoint& endpoint);
 
-private:
+protected:
     friend class Pump;
 
     NTSTATUS dispatch(io::Irp& irp, ULONG_PTR& information) override;
+
+    // What a kind of endpoint with pending requests (socket_file.h) adds.
+
+    /// Conditions that pending requests use up before anybody is told of them.
+    virtual uint32_t claimed_conditions() const { return 0; }
+    /// Must the pump go on telling, whether or not events are selected?
+    virtual bool is_busy() const REQUIRES(m_lock) { return false; }
+
+    /// Transfers without a look at the record; note_receive makes up for it.
+    NTSTATUS receive_unrecorded(const ntke::Buffer* buffers, uint32_t count, uint32_t flags,
+        Address* from, size_t* received);
+    NTSTATUS send_unrecorded(const ntke::Buffer* buffers, uint32_t count, uint32_t flags,
+        const Address* to, size_t* sent);
+    /// A receive of `asked` bytes has moved `received`: its condition may be told again.
+    void note_receive(uint32_t flags, size_t asked, size_t received, NTSTATUS status)
+        EXCLUDES(m_lock);
+    /// A send would have had to wait. [WSAEventSelect/38]
+    void note_full() EXCLUDES(m_lock);
 
     static constexpr int kTypeStream = 1;
 
@@ -132,7 +162,11 @@ private:
     void settle_connect(uint32_t ready, Signal& signal) REQUIRES(m_lock);
     void enter_state(SocketState state, NTSTATUS status, uint32_t re_enabled, Signal& signal)
         REQUIRES(m_lock);
+    /// Has the pump tell what happens. Errors: STATUS_INSUFFICIENT_RESOURCES.
     NTSTATUS watch() REQUIRES(m_lock);
+    bool posts_messages() const REQUIRES(m_lock) { return m_mode == SelectMode::Message; }
+    void begin_message_select() REQUIRES(m_lock);
+    void mute() REQUIRES(m_lock);
 
     HostSocket m_socket;
     int m_family = 0;
@@ -145,8 +179,11 @@ private:
     ke::Lock m_lock;
     EventRecord m_record GUARDED_BY(m_lock);
     ob::Ref<ke::Event> m_event GUARDED_BY(m_lock);
+    SelectMode m_mode GUARDED_BY(m_lock) = SelectMode::Event;
     bool m_is_watched GUARDED_BY(m_lock) = false;
+    bool m_is_muted GUARDED_BY(m_lock) = false; // watched, but only for errors
     bool m_is_closed GUARDED_BY(m_lock) = false;
+    NTSTATUS m_connect_status GUARDED_BY(m_lock) = 0; // of the last connect that has ended here
     /// Whether transfers must look at the record. Written under m_lock.
     std::atomic<bool> m_is_recording { false };
 

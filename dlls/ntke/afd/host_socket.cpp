@@ -187,7 +187,27 @@ NTSTATUS HostSocket::create(int family, int type, int protocol)
     }
     close();
     m_fd = fd;
+    if (family == kFamilyInet6) {
+        const int on = 1; // Windows' default
+        set_option(IPPROTO_IPV6, IPV6_V6ONLY, &on, sizeof(on));
+    }
     return STATUS_SUCCESS;
+}
+
+NTSTATUS HostSocket::share(const HostSocket& other)
+{
+    const int fd = fcntl(other.m_fd, F_DUPFD_CLOEXEC, 0);
+    if (fd < 0)
+        return status_from_errno(errno);
+    close();
+    m_fd = fd;
+    return STATUS_SUCCESS;
+}
+
+void HostSocket::replace_with(HostSocket& other)
+{
+    restarted([&] { return ::dup3(other.m_fd, m_fd, O_CLOEXEC); });
+    other.close();
 }
 
 void HostSocket::adopt(int fd)
@@ -204,9 +224,12 @@ void HostSocket::close()
     m_fd = -1;
 }
 
-NTSTATUS HostSocket::receive(
-    const ntke::Buffer* buffers, uint32_t count, uint32_t flags, Address* from, size_t* received)
+NTSTATUS HostSocket::receive(const ntke::Buffer* buffers, uint32_t count, uint32_t flags,
+    Address* from, size_t* received, Control* control)
 {
+    // A length that no buffer can have: Linux would take the part that is there. [recv/9]
+    if (total_length(buffers, count) > INT32_MAX)
+        return STATUS_ACCESS_VIOLATION;
     msghdr message {};
     iovec one_byte;
     message.msg_iov = reinterpret_cast<iovec*>(const_cast<ntke::Buffer*>(buffers));
@@ -214,6 +237,10 @@ NTSTATUS HostSocket::receive(
     if (from) {
         message.msg_name = from->bytes;
         message.msg_namelen = sizeof(from->bytes);
+    }
+    if (control) {
+        message.msg_control = control->bytes;
+        message.msg_controllen = sizeof(control->bytes);
     }
     bool is_short = false;
     if (is_to_fail(FaultyCall::Receive, &is_short))
@@ -230,6 +257,8 @@ NTSTATUS HostSocket::receive(
     *received = static_cast<size_t>(result);
     if (from)
         from_linux(*from, message.msg_namelen);
+    if (control)
+        control->length = message.msg_controllen;
     return message.msg_flags & MSG_TRUNC ? STATUS_BUFFER_OVERFLOW : STATUS_SUCCESS;
 }
 
@@ -415,6 +444,14 @@ NTSTATUS HostSocket::peer_name(Address& address) const
 NTSTATUS HostSocket::shutdown(int how)
 {
     return status_of(::shutdown(m_fd, how));
+}
+
+bool HostSocket::closes_with_reset() const
+{
+    linger value {};
+    socklen_t length = sizeof(value);
+    ::getsockopt(m_fd, SOL_SOCKET, SO_LINGER, &value, &length);
+    return value.l_onoff && !value.l_linger;
 }
 
 NTSTATUS HostSocket::get_option(int level, int name, void* value, uint32_t* length) const

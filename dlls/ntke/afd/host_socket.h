@@ -66,6 +66,11 @@ public:
     NTSTATUS create(int family, int type, int protocol);
     /// Takes over a descriptor; it is made close-on-exec, for a child must not keep the connection.
     void adopt(int fd);
+    /// Becomes another name of the other socket.
+    NTSTATUS share(const HostSocket& other);
+    /// Becomes the other socket, which is closed, without changing the descriptor's number: other
+    /// threads may be using it.
+    void replace_with(HostSocket& other);
     void close();
     bool is_open() const { return m_fd >= 0; }
     int descriptor() const { return m_fd; }
@@ -73,11 +78,17 @@ public:
     // Transfers. `buffers` may point to memory that is not there: STATUS_ACCESS_VIOLATION, nothing
     // moved. STATUS_DEVICE_NOT_READY: it would have to wait.
 
+    /// Control data as Linux tells it.
+    struct Control {
+        alignas(8) uint8_t bytes[512];
+        size_t length = 0;
+    };
+
     /// `flags`: MSG_OOB (1), MSG_PEEK (2) of Winsock. `from` may be null. STATUS_BUFFER_OVERFLOW:
     /// the datagram did not fit, `received` bytes of it are there, the rest is gone. STATUS_SUCCESS
     /// with 0 bytes on a stream: its end.
     NTSTATUS receive(const ntke::Buffer* buffers, uint32_t count, uint32_t flags, Address* from,
-        size_t* received);
+        size_t* received, Control* control = nullptr);
     /// `to` may be null. A stream may take less than everything.
     NTSTATUS send(const ntke::Buffer* buffers, uint32_t count, uint32_t flags, const Address* to,
         size_t* sent);
@@ -119,6 +130,8 @@ public:
     NTSTATUS accept(HostSocket& accepted, Address* peer);
     NTSTATUS local_name(Address& address) const;
     NTSTATUS peer_name(Address& address) const;
+    /// Has SO_LINGER been set to no time at all?
+    bool closes_with_reset() const;
     /// `how`: 0 receive, 1 send, 2 both.
     NTSTATUS shutdown(int how);
 

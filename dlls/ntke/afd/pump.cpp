@@ -1,11 +1,13 @@
 #include "afd/pump.h"
 
 #include <pthread.h>
+#include <sched.h>
 #include <sys/epoll.h>
 #include <sys/eventfd.h>
 #include <unistd.h>
 
 #include "afd/endpoint.h"
+#include "afd/timer.h"
 
 namespace afd {
 
@@ -102,6 +104,11 @@ void Pump::unmute(Endpoint& endpoint)
     control(EPOLL_CTL_MOD, endpoint, kWatched);
 }
 
+void Pump::watch_again(Endpoint& endpoint)
+{
+    control(EPOLL_CTL_ADD, endpoint, kWatched); // closing the old socket has taken it out
+}
+
 void Pump::unwatch(Endpoint& endpoint)
 {
     control(EPOLL_CTL_DEL, endpoint, 0);
@@ -131,6 +138,19 @@ void Pump::release_unwatched()
         endpoint->dereference();
         endpoint = next;
     }
+    m_releases.fetch_add(1, std::memory_order_release);
+}
+
+void Pump::drain()
+{
+    if (!m_has_thread.load(std::memory_order_acquire))
+        return;
+    // The release that runs now may have begun too early; the next one has not.
+    const uint64_t enough = m_releases.load(std::memory_order_acquire) + 2;
+    while (m_releases.load(std::memory_order_acquire) < enough) {
+        wake();
+        sched_yield();
+    }
 }
 
 void Pump::run(int milliseconds)
@@ -139,8 +159,10 @@ void Pump::run(int milliseconds)
         return;
     release_unwatched();
     epoll_event events[kEventsPerRound];
-    const int count = epoll_wait(
-        m_epoll.load(std::memory_order_relaxed), events, kEventsPerRound, milliseconds);
+    TimerList& timers = TimerList::instance();
+    const int count = epoll_wait(m_epoll.load(std::memory_order_relaxed), events, kEventsPerRound,
+        timers.limit_sleep(milliseconds));
+    timers.end_expired();
     if (count > 0)
         m_wakeups.fetch_add(1, std::memory_order_relaxed);
     for (int i = 0; i < count; ++i) {

@@ -34,6 +34,8 @@ public:
     /// are told anew after that.
     void mute(Endpoint& endpoint);
     void unmute(Endpoint& endpoint);
+    /// The descriptor of a watched endpoint has become another socket.
+    void watch_again(Endpoint& endpoint);
     /// Ends the watch for good; once for each endpoint, before its descriptor is closed.
     void unwatch(Endpoint& endpoint) EXCLUDES(m_lock);
 
@@ -41,6 +43,10 @@ public:
     /// wake() or a signal ends the wait.
     void run(int milliseconds) EXCLUDES(m_lock);
     void wake();
+
+    /// Waits until what has been unwatched before is released. For tests that count objects; the
+    /// pump has a thread of its own.
+    void drain() EXCLUDES(m_lock);
 
     /// Rounds that had something to tell.
     uint64_t wakeups() const { return m_wakeups.load(std::memory_order_relaxed); }
@@ -57,6 +63,7 @@ private:
     std::atomic<int> m_wake_fd { -1 };
     std::atomic<bool> m_has_thread { false };
     std::atomic<uint64_t> m_wakeups { 0 };
+    std::atomic<uint64_t> m_releases { 0 };
     ke::Lock m_lock;
     Endpoint* m_unwatched GUARDED_BY(m_lock) = nullptr; // chained by Endpoint::m_next_unwatched
     uint32_t m_unwatched_count GUARDED_BY(m_lock) = 0;

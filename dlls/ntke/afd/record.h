@@ -10,6 +10,11 @@
 
 namespace afd {
 
+/// How what is recorded is told. Messages are posted once until the re-enabling call, whatever
+/// comes meanwhile, and every selection looks at everything anew. [WSAAsyncSelect/5]
+/// [WSAAsyncSelect/7]
+enum class SelectMode : bool { Event, Message };
+
 /// What an endpoint has to tell through its selected event: which conditions have come true since
 /// they were last told. Counterpart: the EventsActive, EventsEnabled and EventStatus members of
 /// AFD's endpoint.
@@ -38,6 +43,13 @@ public:
     {
         m_pending &= ~conditions;
         m_reported &= ~conditions;
+    }
+
+    /// The condition counts as told.
+    void suppress(uint32_t condition)
+    {
+        m_pending &= ~condition;
+        m_reported |= condition;
     }
 
     /// Replaces the mask. The record stays. Returns whether the event must be set at once, for a

@@ -1,11 +1,13 @@
 #include "io/device.h"
 
+#include "afd/socket_file.h"
+
 namespace io {
 
 namespace {
 
-constexpr Device kDevices[] = {
-    { nullptr, nullptr },
+constexpr const Device* kDevices[] = {
+    &afd::SocketFile::g_device,
 };
 
 char16_t lower(char16_t c)
@@ -29,9 +31,9 @@ bool is_below(const char16_t* path, size_t length, const char16_t* name, bool ig
 
 const Device* find_device(const char16_t* path, size_t length, bool ignore_case)
 {
-    for (const Device& device : kDevices) {
-        if (device.name && is_below(path, length, device.name, ignore_case))
-            return &device;
+    for (const Device* device : kDevices) {
+        if (is_below(path, length, device->name, ignore_case))
+            return device;
     }
     return nullptr;
 }

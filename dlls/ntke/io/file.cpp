@@ -46,7 +46,7 @@ uint32_t File::cancel(const IO_STATUS_BLOCK* iosb, const ke::Thread* thread)
                     continue;
                 if (thread && irp->m_thread.get() != thread)
                     continue;
-                if (irp->claim()) { // else it is completing: too late, and no loss
+                if (irp->claim_to_cancel()) { // else it is completing: too late, and no loss
                     irp->hold();
                     victim = irp;
                 }

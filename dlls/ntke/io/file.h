@@ -12,6 +12,8 @@
 
 namespace io {
 
+struct Device;
+
 /// FILE_SKIP_* of SetFileCompletionNotificationModes.
 enum CompletionModes : uint32_t {
     kSkipCompletionPortOnSuccess = 1,
@@ -34,6 +36,8 @@ public:
     enum class Mode : uint8_t { Asynchronous, Synchronous, SynchronousAlertable };
 
     Mode mode() const { return m_mode; }
+    /// The device it belongs to, null for files of tests. Counterpart: FILE_OBJECT.DeviceObject.
+    virtual const Device* device() const { return nullptr; }
 
     /// Binds the file to a port for good. Counterpart: FileCompletionInformation.
     /// Errors: STATUS_INVALID_PARAMETER (has one already, or the file is synchronous).

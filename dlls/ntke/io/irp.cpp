@@ -61,6 +61,37 @@ bool Irp::claim()
     return m_state.compare_exchange_strong(expected, kClaimed, std::memory_order_acq_rel);
 }
 
+bool Irp::unclaim()
+{
+    uint32_t expected = kClaimed;
+    return m_state.compare_exchange_strong(expected, kPending, std::memory_order_acq_rel);
+}
+
+bool Irp::claim_to_cancel()
+{
+    uint32_t expected = kPending;
+    for (;;) {
+        if (expected == kPending) {
+            if (m_state.compare_exchange_strong(expected, kClaimed, std::memory_order_acq_rel))
+                return true;
+        } else if (expected == kClaimed) {
+            if (m_state.compare_exchange_strong(
+                    expected, kClaimedButUnwanted, std::memory_order_acq_rel))
+                return false;
+        } else {
+            return false;
+        }
+    }
+}
+
+bool Irp::cancel()
+{
+    if (!claim_to_cancel())
+        return false;
+    cancel_claimed();
+    return true;
+}
+
 void Irp::complete(NTSTATUS status, ULONG_PTR information)
 {
     unlink();
@@ -168,8 +199,7 @@ NTSTATUS Irp::wait_until_completed()
     if (status == STATUS_WAIT_0)
         return m_status;
 
-    if (claim())
-        cancel_claimed();
+    cancel();
     ke::wait_for_single(*m_thread, m_done, ke::Alertable::No, ke::DueTime::never());
     return m_status == STATUS_CANCELLED ? status : m_status;
 }
@@ -197,7 +227,7 @@ NTSTATUS issue(File& file, const Parameters& parameters, Delivery delivery)
     if (status == STATUS_PENDING) {
         if (file.mode() != File::Mode::Asynchronous)
             status = irp->wait_until_completed();
-    } else if (!is_error(status)) {
+    } else if (!is_error(status) || irp->m_tells_errors) {
         irp->deliver(status, information);
     }
     irp->release();
@@ -212,7 +242,7 @@ void cancel_all_of_exiting_thread(ke::Thread& thread)
             ke::LockGuard guard(thread.irp_lock());
             for (Irp* irp = thread.first_irp(); irp && !victim; irp = irp->m_thread_next) {
                 const bool survives = irp->wants_packet() && !irp->m_delivery.event;
-                if (!survives && irp->claim()) {
+                if (!survives && irp->claim_to_cancel()) {
                     irp->hold();
                     victim = irp;
                 }

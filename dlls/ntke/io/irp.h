@@ -2,7 +2,8 @@
 //
 //   issued ──dispatch──> completed at once                       the service completes it
 //      └──── pend() ──> pending ──claim()──> claimed ──complete()──> completed
-//                              driver or canceller, whoever claims first
+//                          ^   driver or canceller, whoever claims first
+//                          └──────unclaim()──────┘
 #pragma once
 
 #include <atomic>
@@ -73,11 +74,21 @@ public:
     /// is not cancelled by the close.
     void pend(CancelRoutine cancel);
 
+    /// For a request that ends at once: its end is told like that of a pended one, error or not.
+    void tell_also_errors() { m_tells_errors = true; }
+
     // For drivers, later.
 
     /// Takes the right and the duty to complete a pending request. Exactly one caller gets it; for
     /// the others the request is as good as gone (the winner takes it off the driver's queue).
     bool claim();
+    /// Gives the right back: the request cannot be served yet after all and stays pending. False: a
+    /// canceller has asked for it meanwhile; the caller keeps the right and completes the request
+    /// as cancelled.
+    [[nodiscard]] bool unclaim();
+    /// Cancels the request as the service does. The caller holds it, and no driver lock. False: it
+    /// is completing already.
+    bool cancel();
     /// Ends a claimed request. No driver lock held: events, APCs and packets are delivered.
     void complete(NTSTATUS status, ULONG_PTR information);
 
@@ -104,8 +115,16 @@ private:
     friend NTSTATUS issue(File& file, const Parameters& parameters, Delivery delivery);
     friend void cancel_all_of_exiting_thread(ke::Thread& thread);
 
-    enum State : uint32_t { kIssued, kPending, kClaimed, kCompleted };
+    enum State : uint32_t {
+        kIssued,
+        kPending,
+        kClaimed,
+        kClaimedButUnwanted, // a canceller came too late
+        kCompleted,
+    };
 
+    /// claim() for cancellers. When it is refused, unclaim() will be refused too.
+    bool claim_to_cancel();
     /// Cancels a request the caller has claimed and holds.
     void cancel_claimed();
     void link();
@@ -137,6 +156,7 @@ private:
     // For synchronous files: the issuing thread waits for it.
     ke::DispatcherObject m_done { ke::DispatcherObject::Kind::Notification, false };
     NTSTATUS m_status = 0; // written before m_done is set
+    bool m_tells_errors = false;
 };
 
 /// Sends a request to the file and waits for its end if the handle is synchronous. Returns what the

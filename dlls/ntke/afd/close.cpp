@@ -1,0 +1,65 @@
+// The end of a socket.
+#include "afd/socket_file.h"
+#include "afd/transfer.h"
+
+namespace afd {
+
+bool SocketFile::begin_use()
+{
+    uint32_t uses = m_uses.load(std::memory_order_relaxed);
+    while (uses) {
+        if (m_uses.compare_exchange_weak(uses, uses + 1, std::memory_order_acquire))
+            return true;
+    }
+    return false;
+}
+
+void SocketFile::end_use()
+{
+    if (m_uses.fetch_sub(1, std::memory_order_acq_rel) == 1)
+        close_socket();
+}
+
+void SocketFile::on_last_handle_closed()
+{
+    io::Irp* accepting = nullptr;
+    {
+        Completions done;
+        ke::LockGuard guard(m_lock);
+        m_is_closing = true;
+        drop_deferred();
+        serve_polls(done);
+        accepting = m_accept_irp;
+        if (accepting)
+            accepting->hold(); // it is there as long as m_accept_irp says so
+    }
+    if (accepting) {
+        accepting->cancel();
+        accepting->release();
+    }
+    File::on_last_handle_closed();
+    if (!must_linger())
+        end_use();
+}
+
+/// What was told to be sent goes out after the last handle, too, unless the program wants a reset.
+bool SocketFile::must_linger()
+{
+    ob::Ref<ke::Event> event;
+    ke::LockGuard guard(m_lock);
+    m_is_lingering = has_backlog() && !m_socket.closes_with_reset();
+    if (m_is_lingering) { // and nobody is told any more
+        m_record = EventRecord();
+        m_is_recording.store(false, std::memory_order_relaxed);
+        event = std::move(m_event);
+    }
+    return m_is_lingering;
+}
+
+void SocketFile::on_last_reference_dropped()
+{
+    ke::pool_delete(m_backlog.load(std::memory_order_relaxed));
+    close_socket(); // for one that never had a handle
+}
+
+} // namespace afd

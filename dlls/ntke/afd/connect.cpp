@@ -1,0 +1,159 @@
+// Connecting.
+#include "afd/socket_file.h"
+#include "afd/transfer.h"
+#include "ke/time.h"
+
+namespace afd {
+
+namespace {
+
+constexpr uint16_t kFamilyUnspecified = 0;
+
+/// A pending connect. ConnectEx' first data is a copy: the caller gets its buffer back at once.
+Transfer* new_connect(const uint8_t* data, size_t length)
+{
+    Transfer first(Transfer::Direction::Send);
+    if (length)
+        first.set_buffer(const_cast<uint8_t*>(data), length);
+    return Transfer::with_copy_of(first);
+}
+
+} // namespace
+
+NTSTATUS SocketFile::connect(io::Irp& irp, ULONG_PTR&)
+{
+    const auto params = input_of<ConnectParams>(irp);
+    const auto* bytes = static_cast<const uint8_t*>(irp.parameters().input) + sizeof(params);
+    const size_t rest = irp.parameters().input_length - sizeof(params);
+    if (params.address_length < 0 || rest < static_cast<size_t>(params.address_length))
+        return STATUS_BUFFER_TOO_SMALL;
+    const auto length = static_cast<size_t>(params.address_length);
+    Address address;
+    const NTSTATUS status = capture_address(bytes, length, address);
+    const bool is_dissolving
+        = !is_stream() && length >= sizeof(uint16_t) && address.family() == kFamilyUnspecified;
+    if (is_dissolving)
+        address.length = address_size(kFamilyInet);
+    else if (!NT_SUCCESS(status))
+        return status;
+    if (!is_stream())
+        return connect_datagrams(address, is_dissolving);
+    if (address.family() != m_family)
+        return STATUS_INVALID_ADDRESS;
+
+    Transfer* request = new_connect(bytes + length, params.synchronous ? 0 : rest - length);
+    if (!request)
+        return STATUS_NO_MEMORY;
+    Request::give(irp, request);
+    return connect_stream(irp, address, params.synchronous != 0);
+}
+
+NTSTATUS SocketFile::connect_datagrams(const Address& address, bool is_dissolving)
+{
+    Signal signal;
+    ke::LockGuard guard(m_lock);
+    const NTSTATUS status = m_socket.connect(address);
+    if (!NT_SUCCESS(status))
+        return status;
+    if (is_dissolving) {
+        m_flags.fetch_and(~uint32_t { ntke::kSocketHasPeer }, std::memory_order_relaxed);
+        return STATUS_SUCCESS;
+    }
+    m_peer = address;
+    const bool had_peer = has(ntke::kSocketHasPeer);
+    add_flags(ntke::kSocketHasPeer | ntke::kSocketBound);
+    enter_state(SocketState::Datagram, STATUS_SUCCESS, had_peer ? 0u : kPollConnect | kPollSend,
+        signal); // [WSAEventSelect/66]
+    return STATUS_SUCCESS;
+}
+
+NTSTATUS SocketFile::check_connect(bool is_synchronous) const
+{
+    switch (state()) {
+    case SocketState::Connected:
+        return STATUS_CONNECTION_ACTIVE;
+    case SocketState::Connecting:
+        return is_synchronous && m_connects.is_empty() ? STATUS_ADDRESS_ALREADY_ASSOCIATED
+                                                       : STATUS_INVALID_PARAMETER;
+    case SocketState::Listening:
+        return STATUS_INVALID_PARAMETER;
+    default:
+        break;
+    }
+    if (m_accept_irp || (!is_synchronous && !has(ntke::kSocketBound)))
+        return STATUS_INVALID_PARAMETER;
+    return STATUS_SUCCESS;
+}
+
+NTSTATUS SocketFile::connect_stream(io::Irp& irp, const Address& address, bool is_synchronous)
+{
+    Completions done;
+    Signal signal;
+    ke::LockGuard guard(m_lock);
+    settle(done, signal);
+    if (const NTSTATUS status = check_connect(is_synchronous); !NT_SUCCESS(status))
+        return status;
+    if (const NTSTATUS status = watch(); !NT_SUCCESS(status))
+        return status;
+    NTSTATUS status = m_socket.connect(address);
+    // After a failure Linux answers the next one with the failure, too.
+    if (!NT_SUCCESS(status) && state() == SocketState::ConnectFailed)
+        status = m_socket.connect(address);
+    if (!NT_SUCCESS(status))
+        return status;
+    m_peer = address;
+    set_bound();
+    enter_state(SocketState::Connecting, STATUS_SUCCESS, 0, signal);
+    if (is_synchronous && m_is_nonblocking.load(std::memory_order_relaxed))
+        return STATUS_DEVICE_NOT_READY;
+    status = pend(irp, m_connects, done);
+    settle(done, signal); // on the same machine it has ended already
+    return status;
+}
+
+void SocketFile::settle(Completions& done, Signal& signal)
+{
+    if (!is_connecting())
+        return;
+    settle_connect(m_socket.ready_now(), signal);
+    if (is_connecting())
+        return;
+    if (state() == SocketState::Connected)
+        m_connect_time = ke::interrupt_time();
+    serve_connect(done);
+}
+
+void SocketFile::settle_now()
+{
+    if (!is_connecting())
+        return;
+    Completions done;
+    Signal signal;
+    ke::LockGuard guard(m_lock);
+    settle(done, signal);
+    serve_polls(done);
+}
+
+void SocketFile::serve_connect(Completions& done)
+{
+    io::Irp* irp = m_connects.first();
+    if (!irp || !irp->claim())
+        return; // nobody waits, or a canceller has it
+    auto& request = static_cast<Transfer&>(Request::of(*irp));
+    m_connects.remove(*irp);
+    if (state() != SocketState::Connected || !request.total) {
+        done.add(*irp, state() == SocketState::Connected ? STATUS_SUCCESS : m_connect_status, 0);
+        return;
+    }
+    // From here on it is a send.
+    m_sends.push(*irp);
+    request.queue = &m_sends;
+    if (!irp->unclaim()) {
+        m_sends.remove(*irp);
+        done.add(*irp, STATUS_CANCELLED, 0);
+        return;
+    }
+    serve_sends(done);
+}
+
+} // namespace afd

@@ -1,0 +1,121 @@
+// Requests that wait: how they come, are served, and go without having been served.
+#include "afd/socket_file.h"
+#include "afd/transfer.h"
+#include "ke/time.h"
+
+namespace afd {
+
+uint32_t SocketFile::claimed_conditions() const
+{
+    return (m_receives.is_empty() ? 0u : kPollReceive)
+        | (m_urgent_receives.is_empty() ? 0u : kPollReceiveExpedited)
+        | (m_accepts.is_empty() ? 0u : kPollAccept) | (has_backlog() ? kPollSend : 0u);
+}
+
+bool SocketFile::is_busy() const
+{
+    return is_connecting() || m_first_poll || !m_receives.is_empty()
+        || !m_urgent_receives.is_empty() || !m_accepts.is_empty() || has_older_sends();
+}
+
+void SocketFile::on_ready(uint32_t)
+{
+    if (look_around())
+        end_use();
+}
+
+/// Returns whether the socket has nothing left to live for.
+bool SocketFile::look_around()
+{
+    Completions done;
+    Signal signal;
+    ke::LockGuard guard(m_lock);
+    if (m_is_closed)
+        return false;
+    const bool was_busy = is_busy();
+    settle(done, signal);
+    if (state() == SocketState::Listening) {
+        serve_accepts(done);
+    } else {
+        serve_transfers(m_urgent_receives, done);
+        serve_transfers(m_receives, done);
+        serve_sends(done);
+    }
+    refresh_if_recording(signal);
+    serve_polls(done);
+    // Nobody has been waiting for this: the next one need not be told.
+    if (!was_busy && !is_busy() && !m_record.mask())
+        mute();
+    return m_is_lingering && !has_backlog() && std::exchange(m_is_lingering, false);
+}
+
+void SocketFile::refresh_if_recording(Signal& signal)
+{
+    if (m_is_recording.load(std::memory_order_relaxed))
+        refresh(signal);
+}
+
+NTSTATUS SocketFile::pend(io::Irp& irp, RequestQueue& queue, Completions&)
+{
+    if (m_is_closing)
+        return STATUS_CANCELLED;
+    if (const NTSTATUS status = watch(); !NT_SUCCESS(status))
+        return status;
+    Request& request = Request::of(irp);
+    request.owner = this;
+    request.queue = &queue;
+    request.timer.irp = &irp;
+    request.timer.expired = expire_queued;
+    queue.push(irp);
+    irp.pend(cancel_queued);
+    if (request.timeout) {
+        LARGE_INTEGER time;
+        time.QuadPart = -int64_t { request.timeout } * 10'000;
+        TimerList::instance().start(request.timer, ke::DueTime::from_timeout(&time));
+    }
+    return STATUS_PENDING;
+}
+
+/// A receive of a connection that its owner closes was aborted; everything else, cancelled.
+NTSTATUS SocketFile::status_of_unserved(const io::Irp& irp) const
+{
+    const RequestQueue* queue = Request::of(irp).queue;
+    const bool is_receive = queue == &m_receives || queue == &m_urgent_receives;
+    const bool is_aborted
+        = m_is_closing && is_receive && &irp.file() == this && state() == SocketState::Connected;
+    return is_aborted ? STATUS_CONNECTION_ABORTED : STATUS_CANCELLED;
+}
+
+NTSTATUS SocketFile::dequeue(io::Irp& irp, ULONG_PTR& information)
+{
+    Request& request = Request::of(irp);
+    for (;;) {
+        SocketFile& owner = *request.owner.load(std::memory_order_acquire);
+        ke::LockGuard guard(owner.m_lock);
+        if (request.owner.load(std::memory_order_relaxed) != &owner)
+            continue; // An accept has gone on to wait for data.
+        request.queue->remove(irp);
+        information = static_cast<Transfer&>(request).done;
+        return owner.status_of_unserved(irp);
+    }
+}
+
+NTSTATUS SocketFile::cancel_queued(io::Irp& irp, ULONG_PTR& information)
+{
+    Request& request = Request::of(irp);
+    request.status = dequeue(irp, request.information);
+    TimerList::instance().stop(request.timer);
+    if (request.finish)
+        request.finish(irp, request);
+    information = request.information;
+    return request.status;
+}
+
+void SocketFile::expire_queued(io::Irp& irp)
+{
+    ULONG_PTR information = 0;
+    dequeue(irp, information);
+    complete_request(irp, STATUS_IO_TIMEOUT, information);
+}
+
+} // namespace afd

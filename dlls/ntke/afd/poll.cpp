@@ -1,0 +1,244 @@
+#include "afd/poll.h"
+
+#include "ke/pool.h"
+
+namespace afd {
+
+// --- A socket's side
+
+uint32_t SocketFile::conditions()
+{
+    if (m_is_closing)
+        return kPollLocalClose;
+    const uint32_t now = conditions_from_ready(m_socket.ready_now()) & ~claimed_conditions();
+    return m_first_deferred ? now | kPollAccept : now;
+}
+
+uint32_t SocketFile::look(uint32_t asked, NTSTATUS* status)
+{
+    settle_now();
+    ke::LockGuard guard(m_lock);
+    const uint32_t now = conditions();
+    *status = now & kPollConnectFail ? m_connect_status : STATUS_SUCCESS;
+    return now & (asked | kPollLocalClose);
+}
+
+void SocketFile::serve_polls(Completions& done)
+{
+    if (!m_first_poll)
+        return;
+    const uint32_t now = conditions();
+    for (PollLink* link = m_first_poll; link; link = link->next) {
+        const uint32_t found = now & (link->asked | kPollLocalClose);
+        // Who cannot be claimed is ending already, or not pending yet and will look itself.
+        if (found && link->poll->irp->claim()) {
+            link->found |= found;
+            done.add(*link->poll->irp, STATUS_SUCCESS, 0);
+        }
+    }
+}
+
+/// A new exclusive poll ends the earlier one of the same socket.
+void SocketFile::supersede_polls(Completions& done)
+{
+    for (PollLink* link = m_first_poll; link; link = link->next) {
+        if (link->poll->is_exclusive && link->poll->irp->claim()) {
+            link->poll->is_superseded = true;
+            done.add(*link->poll->irp, STATUS_SUCCESS, 0);
+        }
+    }
+}
+
+NTSTATUS SocketFile::link_poll(PollLink& link)
+{
+    Completions done;
+    ke::LockGuard guard(m_lock);
+    if (!m_is_closing) {
+        if (const NTSTATUS status = watch(); !NT_SUCCESS(status))
+            return status;
+    }
+    if (link.poll->is_exclusive)
+        supersede_polls(done);
+    link.next = m_first_poll;
+    if (m_first_poll)
+        m_first_poll->previous = &link;
+    m_first_poll = &link;
+    link.is_linked = true;
+    return STATUS_SUCCESS;
+}
+
+void SocketFile::unlink_poll(PollLink& link)
+{
+    ke::LockGuard guard(m_lock);
+    if (!link.is_linked)
+        return;
+    (link.previous ? link.previous->next : m_first_poll) = link.next;
+    if (link.next)
+        link.next->previous = link.previous;
+    link.is_linked = false;
+}
+
+NTSTATUS SocketFile::poll(io::Irp& irp, ULONG_PTR& information)
+{
+    const auto header = input_of<PollHeader>(irp);
+    const io::Parameters& parameters = irp.parameters();
+    const uint64_t needed = sizeof(header) + uint64_t { header.count } * sizeof(PollEntry);
+    if (!header.count || parameters.input_length < needed
+        || parameters.output_length < parameters.input_length)
+        return STATUS_INVALID_PARAMETER;
+    Poll* poll = Poll::create(irp, header.count);
+    if (!poll)
+        return STATUS_NO_MEMORY;
+    poll->is_exclusive = header.exclusive != 0;
+    const auto* entries = static_cast<const uint8_t*>(parameters.input) + sizeof(header);
+    if (const NTSTATUS status = poll->capture_entries(entries); !NT_SUCCESS(status))
+        return status;
+
+    uint32_t found;
+    if (!header.timeout || poll->find_ready(&found)) {
+        poll->collect();
+        information = poll->write_result();
+        return STATUS_SUCCESS;
+    }
+    LARGE_INTEGER timeout;
+    timeout.QuadPart = header.timeout;
+    return poll->pend(header.timeout == kPollForever ? ke::DueTime::never()
+                                                     : ke::DueTime::from_timeout(&timeout));
+}
+
+// --- A poll's side
+
+Poll* Poll::create(io::Irp& irp, uint32_t count)
+{
+    auto* poll = ke::pool_new<Poll>();
+    if (!poll)
+        return nullptr;
+    Request::give(irp, poll);
+    void* memory = ke::pool_allocate(size_t { count } * sizeof(PollLink));
+    if (!memory)
+        return nullptr;
+    poll->links = static_cast<PollLink*>(memory);
+    poll->irp = &irp;
+    for (; poll->count < count; ++poll->count)
+        (new (&poll->links[poll->count]) PollLink)->poll = poll;
+    return poll;
+}
+
+Poll::~Poll()
+{
+    for (uint32_t i = 0; i < count; ++i)
+        links[i].~PollLink();
+    ke::pool_free(links);
+}
+
+NTSTATUS Poll::capture_entries(const uint8_t* bytes)
+{
+    for (uint32_t i = 0; i < count; ++i) {
+        PollEntry entry;
+        memcpy(&entry, bytes + i * sizeof(entry), sizeof(entry));
+        links[i].handle = entry.socket;
+        links[i].asked = static_cast<uint32_t>(entry.flags);
+        const NTSTATUS status
+            = SocketFile::reference(reinterpret_cast<HANDLE>(entry.socket), links[i].socket);
+        if (!NT_SUCCESS(status))
+            return status;
+    }
+    return STATUS_SUCCESS;
+}
+
+PollLink* Poll::find_ready(uint32_t* found) const
+{
+    for (uint32_t i = 0; i < count; ++i) {
+        NTSTATUS status;
+        *found = links[i].socket->look(links[i].asked, &status);
+        if (*found)
+            return &links[i];
+    }
+    return nullptr;
+}
+
+void Poll::collect()
+{
+    for (uint32_t i = 0; i < count; ++i) {
+        PollLink& link = links[i];
+        link.found |= link.socket->look(link.asked, &link.status);
+    }
+}
+
+ULONG_PTR Poll::write_result() const
+{
+    auto* output = static_cast<uint8_t*>(irp->parameters().output);
+    PollHeader header = input_of<PollHeader>(*irp);
+    header.count = 0;
+    uint8_t* position = output + sizeof(header);
+    for (uint32_t i = 0; i < count; ++i) {
+        if (!links[i].found)
+            continue;
+        const PollEntry entry { links[i].handle, static_cast<int32_t>(links[i].found),
+            links[i].status };
+        memcpy(position, &entry, sizeof(entry));
+        position += sizeof(entry);
+        ++header.count;
+    }
+    memcpy(output, &header, sizeof(header));
+    return static_cast<ULONG_PTR>(position - output);
+}
+
+/// The request is claimed by this call while the entries are being linked: what happens to a socket
+/// meanwhile cannot end it, so a last look comes after.
+NTSTATUS Poll::pend(const ke::DueTime& due)
+{
+    finish = finish_poll;
+    timer.irp = irp;
+    timer.expired = expire;
+    irp->pend(cancel);
+    if (!irp->claim())
+        return STATUS_PENDING; // cancelled at once
+    for (uint32_t i = 0; i < count; ++i) {
+        const NTSTATUS status = links[i].socket->link_poll(links[i]);
+        if (!NT_SUCCESS(status)) {
+            complete_request(*irp, status, 0);
+            return STATUS_PENDING;
+        }
+    }
+    if (!due.is_never())
+        TimerList::instance().start(timer, due);
+    if (!irp->unclaim()) {
+        complete_request(*irp, STATUS_CANCELLED, 0);
+        return STATUS_PENDING;
+    }
+    uint32_t found;
+    if (PollLink* ready = find_ready(&found); ready && irp->claim()) {
+        ready->found |= found;
+        complete_request(*irp, STATUS_SUCCESS, 0);
+    }
+    return STATUS_PENDING;
+}
+
+void Poll::finish_poll(io::Irp&, Request& request)
+{
+    auto& poll = static_cast<Poll&>(request);
+    for (uint32_t i = 0; i < poll.count; ++i)
+        poll.links[i].socket->unlink_poll(poll.links[i]);
+    if (!NT_SUCCESS(poll.status))
+        return;
+    if (poll.status == STATUS_SUCCESS && !poll.is_superseded)
+        poll.collect();
+    poll.information = poll.write_result();
+}
+
+NTSTATUS Poll::cancel(io::Irp& irp, ULONG_PTR&)
+{
+    Request& request = Request::of(irp);
+    request.status = STATUS_CANCELLED;
+    TimerList::instance().stop(request.timer);
+    request.finish(irp, request);
+    return STATUS_CANCELLED;
+}
+
+void Poll::expire(io::Irp& irp)
+{
+    complete_request(irp, STATUS_TIMEOUT, 0);
+}
+
+} // namespace afd

@@ -1,0 +1,53 @@
+// Polls: one request that waits for conditions of several sockets.
+#pragma once
+
+#include "afd/params.h"
+#include "afd/socket_file.h"
+
+namespace afd {
+
+struct Poll;
+
+/// One entry of a poll, in the list of its socket while the poll pends. Counterpart:
+/// AFD_POLL_INTERNAL's entry. Lock: the socket's for the links; what has been found belongs to
+/// whoever has claimed the request.
+struct PollLink {
+    Poll* poll = nullptr;
+    ob::Ref<SocketFile> socket;
+    ULONG_PTR handle = 0; // as the caller gave it
+    uint32_t asked = 0; // PollFlags
+    uint32_t found = 0;
+    NTSTATUS status = 0;
+    bool is_linked = false;
+    PollLink* next = nullptr;
+    PollLink* previous = nullptr;
+};
+
+/// A poll. Owner: the request. No lock of its own: it is written before it pends, then by whoever
+/// has claimed the request.
+struct Poll : Request {
+    static Poll* create(io::Irp& irp, uint32_t count);
+    ~Poll();
+    Poll() = default;
+
+    NTSTATUS capture_entries(const uint8_t* bytes);
+    /// Finds the first entry that is ready, or null.
+    PollLink* find_ready(uint32_t* found) const;
+    NTSTATUS pend(const ke::DueTime& due);
+    /// Tells what has been found. Returns the bytes written.
+    ULONG_PTR write_result() const;
+    void collect();
+
+    io::Irp* irp = nullptr;
+    PollLink* links = nullptr;
+    uint32_t count = 0;
+    bool is_exclusive = false;
+    bool is_superseded = false; // by another exclusive poll: it tells nothing
+
+private:
+    static NTSTATUS cancel(io::Irp& irp, ULONG_PTR& information);
+    static void expire(io::Irp& irp);
+    static void finish_poll(io::Irp& irp, Request& request);
+};
+
+} // namespace afd

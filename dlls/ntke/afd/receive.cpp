@@ -1,0 +1,150 @@
+// Receiving.
+#include <algorithm>
+
+#include "afd/ancillary.h"
+#include "afd/socket_file.h"
+#include "afd/transfer.h"
+#include "nt/probe.h"
+
+namespace afd {
+
+namespace {
+
+constexpr uint32_t kMsgControlTruncated = 0x200; // MSG_CTRUNC of Winsock
+
+} // namespace
+
+/// A receive of no bytes waits for something to receive and leaves it there.
+NTSTATUS SocketFile::try_receive_nothing(const Transfer& transfer)
+{
+    uint8_t byte;
+    const ntke::Buffer buffer { reinterpret_cast<uintptr_t>(&byte), 1 };
+    size_t received;
+    const NTSTATUS status
+        = receive_unrecorded(&buffer, 1, (transfer.flags & kMsgOob) | kMsgPeek, nullptr, &received);
+    return status == STATUS_BUFFER_OVERFLOW ? STATUS_SUCCESS : status;
+}
+
+NTSTATUS SocketFile::try_receive(Transfer& transfer, ULONG_PTR& information)
+{
+    information = 0;
+    NTSTATUS status;
+    size_t received = 0;
+    Address from;
+    HostSocket::Control control;
+    if (!transfer.total) {
+        status = try_receive_nothing(transfer);
+    } else if (transfer.control && !is_stream()) {
+        status = m_socket.receive(transfer.remaining(),
+            std::min(transfer.remaining_count(), kBuffersPerCall), transfer.flags, &from, &received,
+            &control);
+    } else {
+        status = receive_unrecorded(transfer.remaining(),
+            std::min(transfer.remaining_count(), kBuffersPerCall), transfer.flags,
+            transfer.address ? &from : nullptr, &received);
+    }
+    if (status == STATUS_CONNECTION_REFUSED && !is_stream())
+        return STATUS_PORT_UNREACHABLE; // [recvfrom/10]
+    if (status != STATUS_SUCCESS && status != STATUS_BUFFER_OVERFLOW)
+        return status;
+    information = received;
+    if (transfer.address && transfer.address_length && !is_stream()) {
+        memcpy(transfer.address, from.bytes, from.length);
+        *transfer.address_length = static_cast<int32_t>(from.length);
+    }
+    if (transfer.control && !write_control(control, *transfer.control)) {
+        *transfer.flags_result |= kMsgControlTruncated;
+        return STATUS_BUFFER_OVERFLOW;
+    }
+    return status;
+}
+
+NTSTATUS SocketFile::check_receive(const Transfer& transfer)
+{
+    settle_now();
+    if (is_stream() && state() != SocketState::Connected)
+        return STATUS_INVALID_CONNECTION;
+    if (has(ntke::kSocketReceiveShutDown))
+        return STATUS_PIPE_DISCONNECTED;
+    if (!is_stream() && !has(ntke::kSocketBound))
+        return STATUS_INVALID_PARAMETER;
+    if ((transfer.flags & kMsgOob) && has(ntke::kSocketOobInline))
+        return STATUS_INVALID_PARAMETER;
+    return STATUS_SUCCESS;
+}
+
+NTSTATUS SocketFile::receive(io::Irp& irp, Transfer& transfer, ULONG_PTR& information)
+{
+    if (const NTSTATUS status = check_receive(transfer); !NT_SUCCESS(status))
+        return status;
+    RequestQueue& queue = transfer.flags & kMsgOob ? m_urgent_receives : m_receives;
+    NTSTATUS status = STATUS_DEVICE_NOT_READY;
+    if (queue.is_empty())
+        status = try_receive(transfer, information);
+    if (status == STATUS_DEVICE_NOT_READY
+        && (transfer.is_forced || !m_is_nonblocking.load(std::memory_order_relaxed)))
+        return pend_transfer(irp, transfer, queue);
+    note_receive(transfer.flags, transfer.total, information, status);
+    return status;
+}
+
+NTSTATUS SocketFile::receive_message(io::Irp& irp, ULONG_PTR& information)
+{
+    const auto params = input_of<RecvMsgParams>(irp);
+    Transfer transfer(Transfer::Direction::Receive);
+    transfer.flags_result = pointer_from<uint32_t>(params.flags);
+    transfer.control = pointer_from<WsaBuf>(params.control);
+    transfer.address_length = pointer_from<int32_t>(params.address_length);
+    for (const NTSTATUS status : { nt::probe_value(transfer.flags_result),
+             nt::probe_optional(transfer.control), nt::probe_optional(transfer.address_length) }) {
+        if (!NT_SUCCESS(status))
+            return status;
+    }
+    if (transfer.control) {
+        const WsaBuf control = *transfer.control;
+        if (const NTSTATUS status = nt::probe(control.data, control.length, 1); !NT_SUCCESS(status))
+            return status;
+    }
+    transfer.address = pointer_from<uint8_t>(params.address);
+    if (transfer.address && transfer.address_length && !is_stream()) {
+        // Too little room for the sender's name: the datagram stays where it is. [recvfrom/5]
+        const uint32_t size = address_size(static_cast<uint16_t>(m_family));
+        if (*transfer.address_length < static_cast<int32_t>(size))
+            return STATUS_ACCESS_VIOLATION;
+        if (const NTSTATUS status = nt::probe(transfer.address, size, 1); !NT_SUCCESS(status))
+            return status;
+    }
+    transfer.flags = *transfer.flags_result & (kMsgOob | kMsgPeek);
+    transfer.is_forced = params.force_async != 0;
+    const NTSTATUS status = transfer.capture(pointer_from<WsaBuf>(params.buffers), params.count);
+    return NT_SUCCESS(status) ? receive(irp, transfer, information) : status;
+}
+
+NTSTATUS SocketFile::receive_plain(io::Irp& irp, ULONG_PTR& information)
+{
+    constexpr int32_t kForceAsync = 2;
+    constexpr int32_t kNormal = 0x20;
+    constexpr int32_t kUrgent = 0x40;
+    constexpr int32_t kPeek = 0x80;
+    const auto params = input_of<RecvParams>(irp);
+    const int32_t kind = params.message_flags & (kNormal | kUrgent);
+    if (kind != kNormal && kind != kUrgent)
+        return STATUS_INVALID_PARAMETER;
+    Transfer transfer(Transfer::Direction::Receive);
+    transfer.flags
+        = (kind == kUrgent ? kMsgOob : 0) | (params.message_flags & kPeek ? kMsgPeek : 0);
+    transfer.is_forced = params.receive_flags & kForceAsync;
+    const NTSTATUS status
+        = transfer.capture(static_cast<const WsaBuf*>(params.buffers), params.count);
+    return NT_SUCCESS(status) ? receive(irp, transfer, information) : status;
+}
+
+NTSTATUS SocketFile::read(io::Irp& irp, ULONG_PTR& information)
+{
+    Transfer transfer(Transfer::Direction::Receive);
+    transfer.set_buffer(irp.parameters().output, irp.parameters().output_length);
+    transfer.is_forced = true;
+    return receive(irp, transfer, information);
+}
+
+} // namespace afd

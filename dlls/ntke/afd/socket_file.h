@@ -1,0 +1,258 @@
+// The AFD driver: endpoints as files with requests.
+#pragma once
+
+#include <atomic>
+#include <cstdint>
+#include <cstring>
+
+#include "afd/endpoint.h"
+#include "afd/request_queue.h"
+#include "io/device.h"
+
+namespace afd {
+
+struct Accept;
+struct Poll;
+struct PollLink;
+struct Transfer;
+
+/// An endpoint whose requests come through the file services: what NtCreateFile opens on
+/// \Device\Afd. Natively only; under Wine the host has these files and an Endpoint is enough.
+///
+/// A request is tried at once; if it would have to wait, it is put on one of the queues, and the
+/// pump, told of every change of the socket, serves the queues before the record: data that a
+/// pending receive takes and connections that a pending accept takes are told to nobody else.
+///
+/// device.cpp has the table of the handlers; they are spread over the folder by topic. pending.cpp
+/// is the way of a request that waits, close.cpp the end of a socket.
+///
+/// Lock: Endpoint's m_lock guards the queues too. Of a listener and a socket that it accepts into,
+/// the listener's is taken first. Requests complete with no lock held.
+class SocketFile final : public Endpoint {
+public:
+    static const io::Device g_device;
+
+    static NTSTATUS open(Mode mode, ob::Ref<io::File>& file);
+    /// The socket with this handle. Errors: STATUS_INVALID_HANDLE, STATUS_OBJECT_TYPE_MISMATCH,
+    /// STATUS_BAD_DEVICE_TYPE (no socket has been created on it).
+    static NTSTATUS reference(HANDLE handle, ob::Ref<SocketFile>& socket);
+
+    explicit SocketFile(Mode mode);
+
+    const io::Device* device() const override { return &g_device; }
+    void on_ready(uint32_t ready) override EXCLUDES(m_lock);
+
+private:
+    friend class SocketUse;
+    friend struct Poll;
+
+    using Handler = NTSTATUS (SocketFile::*)(io::Irp& irp, ULONG_PTR& information);
+    struct IoctlRow;
+    static const IoctlRow kIoctls[];
+
+    NTSTATUS dispatch(io::Irp& irp, ULONG_PTR& information) override;
+    NTSTATUS control(io::Irp& irp, ULONG_PTR& information);
+    uint32_t claimed_conditions() const override;
+    bool is_busy() const override REQUIRES(m_lock);
+    void on_last_handle_closed() override;
+    void on_last_reference_dropped() override;
+
+    // The handlers. Buffers are there and have the sizes the table names.
+
+    NTSTATUS create(io::Irp& irp, ULONG_PTR& information);
+    NTSTATUS bind(io::Irp& irp, ULONG_PTR& information);
+    NTSTATUS listen(io::Irp& irp, ULONG_PTR& information);
+    NTSTATUS local_name(io::Irp& irp, ULONG_PTR& information);
+    NTSTATUS peer_name(io::Irp& irp, ULONG_PTR& information);
+    NTSTATUS connect(io::Irp& irp, ULONG_PTR& information);
+    NTSTATUS accept(io::Irp& irp, ULONG_PTR& information);
+    NTSTATUS accept_into(io::Irp& irp, ULONG_PTR& information);
+    NTSTATUS defer(io::Irp& irp, ULONG_PTR& information);
+    NTSTATUS receive_message(io::Irp& irp, ULONG_PTR& information);
+    NTSTATUS receive_plain(io::Irp& irp, ULONG_PTR& information);
+    NTSTATUS send_message(io::Irp& irp, ULONG_PTR& information);
+    NTSTATUS read(io::Irp& irp, ULONG_PTR& information);
+    NTSTATUS write(io::Irp& irp, ULONG_PTR& information);
+    NTSTATUS transmit(io::Irp& irp, ULONG_PTR& information);
+    NTSTATUS poll(io::Irp& irp, ULONG_PTR& information);
+    NTSTATUS event_select(io::Irp& irp, ULONG_PTR& information);
+    NTSTATUS get_events(io::Irp& irp, ULONG_PTR& information);
+    NTSTATUS shut_down(io::Irp& irp, ULONG_PTR& information);
+    NTSTATUS set_nonblocking(io::Irp& irp, ULONG_PTR& information);
+    NTSTATUS readable(io::Irp& irp, ULONG_PTR& information);
+    NTSTATUS at_mark(io::Irp& irp, ULONG_PTR& information);
+    NTSTATUS info(io::Irp& irp, ULONG_PTR& information);
+    NTSTATUS complete_async(io::Irp& irp, ULONG_PTR& information);
+    NTSTATUS keepalive_values(io::Irp& irp, ULONG_PTR& information);
+    NTSTATUS not_supported(io::Irp& irp, ULONG_PTR& information);
+
+    // Options.
+
+    struct OptionRow;
+    static const OptionRow kOptions[];
+    static const OptionRow* find_option(ULONG code);
+    NTSTATUS option(const OptionRow& row, io::Irp& irp, ULONG_PTR& information);
+    NTSTATUS get_option(const OptionRow& row, const io::Parameters& parameters, ULONG_PTR& size)
+        EXCLUDES(m_lock);
+    NTSTATUS set_option(const OptionRow& row, const io::Parameters& parameters) EXCLUDES(m_lock);
+    NTSTATUS get_own_option(ULONG code, uint32_t& value) EXCLUDES(m_lock);
+    NTSTATUS set_own_option(ULONG code, uint32_t value) EXCLUDES(m_lock);
+    uint32_t take_error() REQUIRES(m_lock);
+
+    // Pending.
+
+    /// Puts a request in a queue, the driver's part of it given. Returns STATUS_PENDING, whatever
+    /// has become of it already, or an error: it has not been queued.
+    NTSTATUS pend(io::Irp& irp, RequestQueue& queue, Completions& done) REQUIRES(m_lock);
+    static NTSTATUS cancel_queued(io::Irp& irp, ULONG_PTR& information);
+    static void expire_queued(io::Irp& irp);
+    /// Takes a claimed request off its queue. Returns how it ends that is not served any more.
+    static NTSTATUS dequeue(io::Irp& irp, ULONG_PTR& information);
+    NTSTATUS status_of_unserved(const io::Irp& irp) const REQUIRES(m_lock);
+
+    /// Complete what can be completed now.
+    void serve_transfers(RequestQueue& queue, Completions& done) REQUIRES(m_lock);
+    void serve_accepts(Completions& done) REQUIRES(m_lock);
+    void serve_connect(Completions& done) REQUIRES(m_lock);
+    void serve_polls(Completions& done) REQUIRES(m_lock);
+    void refresh_if_recording(Signal& signal) REQUIRES(m_lock);
+    /// Looks whether a running connect has ended.
+    void settle(Completions& done, Signal& signal) REQUIRES(m_lock);
+    bool is_connecting() const { return state() == SocketState::Connecting; }
+
+    // Connecting.
+
+    NTSTATUS connect_datagrams(const Address& address, bool is_dissolving) EXCLUDES(m_lock);
+    NTSTATUS connect_stream(io::Irp& irp, const Address& address, bool is_synchronous)
+        EXCLUDES(m_lock);
+    NTSTATUS check_connect(bool is_synchronous) const REQUIRES(m_lock);
+
+    // Transfers.
+
+    NTSTATUS check_receive(const Transfer& transfer) EXCLUDES(m_lock);
+    NTSTATUS check_send(Transfer& transfer) EXCLUDES(m_lock);
+    NTSTATUS receive(io::Irp& irp, Transfer& transfer, ULONG_PTR& information) EXCLUDES(m_lock);
+    NTSTATUS send(io::Irp& irp, Transfer& transfer, ULONG_PTR& information) EXCLUDES(m_lock);
+    NTSTATUS pend_transfer(io::Irp& irp, Transfer& transfer, RequestQueue& queue) EXCLUDES(m_lock);
+    /// STATUS_DEVICE_NOT_READY: it would have to wait; `information` is what has been done.
+    NTSTATUS try_transfer(Transfer& transfer, ULONG_PTR& information);
+    NTSTATUS try_receive(Transfer& transfer, ULONG_PTR& information);
+    NTSTATUS try_send(Transfer& transfer, ULONG_PTR& information);
+    NTSTATUS try_receive_nothing(const Transfer& transfer);
+    void settle_now() EXCLUDES(m_lock);
+    /// Keeps a copy of what a non-blocking send has left over. Returns false: no memory.
+    bool put_by(const Transfer& transfer) EXCLUDES(m_lock);
+    void serve_backlog() REQUIRES(m_lock);
+    void serve_sends(Completions& done) REQUIRES(m_lock);
+    bool has_backlog() const { return m_backlog.load(std::memory_order_acquire); }
+    /// Must a new send wait for older ones?
+    bool has_older_sends() const { return has_backlog() || !m_sends.is_empty(); }
+    bool must_linger() EXCLUDES(m_lock);
+    bool look_around() EXCLUDES(m_lock);
+
+    /// The sends are done: the peer is told that there are no more.
+    void end_stream() REQUIRES(m_lock);
+
+    // Accepting.
+
+    NTSTATUS new_connection_file(ob::Ref<SocketFile>& file) EXCLUDES(m_lock);
+    bool has_connection() const REQUIRES(m_lock);
+    /// Takes the oldest connection of this listener. STATUS_DEVICE_NOT_READY: there is none.
+    NTSTATUS take_connection(HostSocket& connection) REQUIRES(m_lock);
+    NTSTATUS accept_now(Accept& request, Completions& done) REQUIRES(m_lock);
+    /// Makes this socket the end of an accepted connection.
+    NTSTATUS become_connection(HostSocket& connection, Completions& done) REQUIRES(m_lock);
+    void receive_first_data(io::Irp& irp, Accept& request, Completions& done) EXCLUDES(m_lock);
+    static void finish_accept(io::Irp& irp, Request& ended);
+    NTSTATUS publish_connection(SocketFile& listener, io::Irp& irp) EXCLUDES(m_lock);
+    void drop_deferred() REQUIRES(m_lock);
+
+    // Polls and state.
+
+    /// The conditions true now; kPollLocalClose if the last handle is gone. A level.
+    uint32_t conditions() REQUIRES(m_lock);
+    /// Those of them that were asked for. `status`: why a connect has failed.
+    uint32_t look(uint32_t asked, NTSTATUS* status) EXCLUDES(m_lock);
+    NTSTATUS link_poll(PollLink& link) EXCLUDES(m_lock);
+    void unlink_poll(PollLink& link) EXCLUDES(m_lock);
+    void supersede_polls(Completions& done) REQUIRES(m_lock);
+    void set_bound() REQUIRES(m_lock);
+    void add_flags(uint32_t flags) { m_flags.fetch_or(flags, std::memory_order_relaxed); }
+
+    // What uses the descriptor beside the lock; the last one closes it.
+    bool begin_use();
+    void end_use();
+
+    std::atomic<bool> m_is_created { false };
+    std::atomic<bool> m_is_nonblocking { false };
+    std::atomic<uint32_t> m_uses { 1 }; // 1 while there are handles
+
+    // Their heads are read without the lock.
+    RequestQueue m_receives;
+    RequestQueue m_urgent_receives;
+    RequestQueue m_sends;
+    RequestQueue m_accepts;
+    RequestQueue m_connects; // one at most
+    /// What non-blocking sends have been told is sent: the socket takes more than Linux does at
+    /// once, as Windows' does. Older than the pending sends. [afd/46]
+    std::atomic<Transfer*> m_backlog { nullptr };
+
+    bool m_is_ending GUARDED_BY(m_lock) = false; // shut down, with sends on their way
+    bool m_is_lingering GUARDED_BY(m_lock) = false; // closed, with a backlog
+    bool m_is_closing GUARDED_BY(m_lock) = false; // the last handle is gone
+    PollLink* m_first_poll GUARDED_BY(m_lock) = nullptr;
+    /// The request that accepts into this socket.
+    io::Irp* m_accept_irp GUARDED_BY(m_lock) = nullptr;
+    int64_t m_connect_time GUARDED_BY(m_lock) = 0; // ke::interrupt_time()
+    Address m_peer GUARDED_BY(m_lock);
+
+    struct Options {
+        uint32_t receive_buffer = 0x10000; // bytes; 0x10000 is what Windows starts with
+        uint32_t send_buffer = 0x10000;
+        uint32_t receive_timeout = 0; // milliseconds, 0: none
+        uint32_t send_timeout = 0;
+        uint32_t reuse_address = 0;
+        uint32_t exclusive_address = 0;
+    } m_options GUARDED_BY(m_lock);
+
+    /// Connections that were accepted and pushed back, oldest first.
+    struct Deferred;
+    Deferred* m_first_deferred GUARDED_BY(m_lock) = nullptr;
+};
+
+/// Keeps a socket's descriptor open for the length of a block.
+class SocketUse {
+public:
+    explicit SocketUse(SocketFile& file)
+        : m_file(file)
+        , m_is_valid(file.begin_use())
+    {
+    }
+    ~SocketUse()
+    {
+        if (m_is_valid)
+            m_file.end_use();
+    }
+    SocketUse(const SocketUse&) = delete;
+    bool is_valid() const { return m_is_valid; }
+
+private:
+    SocketFile& m_file;
+    const bool m_is_valid;
+};
+
+/// The parameter block of a request. The caller's memory is read once, whatever its alignment.
+template <typename T> T input_of(const io::Irp& irp)
+{
+    T params;
+    memcpy(&params, irp.parameters().input, sizeof(params));
+    return params;
+}
+
+/// Reads an address of the caller. Errors: STATUS_INVALID_ADDRESS (unknown family, or shorter than
+/// its family wants).
+NTSTATUS capture_address(const void* bytes, size_t length, Address& address);
+/// Bytes of an address of this family; 0: unknown.
+uint32_t address_size(uint16_t family);
+
+} // namespace afd

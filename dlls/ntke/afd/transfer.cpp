@@ -1,0 +1,176 @@
+// Transfers: their buffers, and how they pend.
+#include "afd/transfer.h"
+
+#include <algorithm>
+#include <cstring>
+
+#include "afd/socket_file.h"
+#include "nt/probe.h"
+
+namespace afd {
+
+// --- The buffers
+
+Transfer::~Transfer()
+{
+    if (buffers != own_buffers)
+        ke::pool_free(buffers);
+}
+
+NTSTATUS Transfer::capture(const WsaBuf* array, uint32_t array_count)
+{
+    constexpr uint32_t kMostBuffers = 1u << 20;
+    const uint64_t bytes = uint64_t { array_count } * sizeof(WsaBuf);
+    if (const NTSTATUS status = nt::probe(array, bytes, alignof(WsaBuf)); !NT_SUCCESS(status))
+        return status;
+    if (array_count > kMostBuffers)
+        return STATUS_NO_MEMORY;
+    if (array_count > std::size(own_buffers)) {
+        auto* memory = ke::pool_allocate(array_count * sizeof(ntke::Buffer));
+        if (!memory)
+            return STATUS_NO_MEMORY;
+        buffers = static_cast<ntke::Buffer*>(memory);
+    }
+    count = array_count;
+    for (uint32_t i = 0; i < array_count; ++i) {
+        const WsaBuf buffer = array[i];
+        if (const NTSTATUS status = nt::probe(buffer.data, buffer.length, 1); !NT_SUCCESS(status))
+            return status;
+        buffers[i] = { reinterpret_cast<uintptr_t>(buffer.data), buffer.length };
+        total += buffer.length;
+    }
+    skip_empty();
+    return STATUS_SUCCESS;
+}
+
+void Transfer::set_buffer(void* data, size_t length)
+{
+    own_buffers[0] = { reinterpret_cast<uintptr_t>(data), length };
+    count = 1;
+    total = length;
+}
+
+Transfer* Transfer::move_to_pool()
+{
+    auto* moved = ke::pool_new<Transfer>(direction);
+    if (!moved)
+        return nullptr;
+    moved->is_forced = is_forced;
+    moved->flags = flags;
+    moved->count = count;
+    moved->first_left = first_left;
+    moved->total = total;
+    moved->done = done;
+    moved->address = address;
+    moved->address_length = address_length;
+    moved->flags_result = flags_result;
+    moved->control = control;
+    moved->to = to;
+    std::copy(std::begin(own_buffers), std::end(own_buffers), std::begin(moved->own_buffers));
+    if (buffers != own_buffers)
+        moved->buffers = std::exchange(buffers, own_buffers);
+    return moved;
+}
+
+void Transfer::advance(size_t bytes)
+{
+    done += bytes;
+    while (bytes) {
+        ntke::Buffer& buffer = buffers[first_left];
+        const size_t step = std::min<size_t>(bytes, buffer.length);
+        buffer.data += step;
+        buffer.length -= step;
+        bytes -= step;
+        skip_empty();
+    }
+}
+
+/// Or a call could be given empty buffers only, and move nothing.
+void Transfer::skip_empty()
+{
+    while (first_left + 1 < count && !buffers[first_left].length)
+        ++first_left;
+}
+
+Transfer* Transfer::with_copy_of(const Transfer& left)
+{
+    auto* copy = ke::pool_new<Transfer>(left.direction);
+    if (!copy)
+        return nullptr;
+    // One buffer in front of the bytes.
+    const size_t length = left.total - left.done;
+    auto* block = static_cast<uint8_t*>(ke::pool_allocate(sizeof(ntke::Buffer) + length));
+    if (!block) {
+        ke::pool_delete(copy);
+        return nullptr;
+    }
+    uint8_t* position = block + sizeof(ntke::Buffer);
+    copy->buffers = reinterpret_cast<ntke::Buffer*>(block);
+    copy->buffers[0] = { reinterpret_cast<uintptr_t>(position), length };
+    copy->count = 1;
+    copy->total = length;
+    copy->flags = left.flags;
+    for (uint32_t i = 0; i < left.remaining_count(); ++i) {
+        const ntke::Buffer& buffer = left.remaining()[i];
+        memcpy(position, reinterpret_cast<const void*>(static_cast<uintptr_t>(buffer.data)),
+            buffer.length);
+        position += buffer.length;
+    }
+    return copy;
+}
+
+// --- Requests
+
+NTSTATUS SocketFile::try_transfer(Transfer& transfer, ULONG_PTR& information)
+{
+    return transfer.direction == Transfer::Direction::Receive ? try_receive(transfer, information)
+                                                              : try_send(transfer, information);
+}
+
+NTSTATUS SocketFile::pend_transfer(io::Irp& irp, Transfer& transfer, RequestQueue& queue)
+{
+    Transfer* pending = transfer.move_to_pool();
+    if (!pending)
+        return STATUS_NO_MEMORY;
+    Request::give(irp, pending);
+    const bool is_receive = transfer.direction == Transfer::Direction::Receive;
+
+    Completions done;
+    Signal signal;
+    ke::LockGuard guard(m_lock);
+    if (!transfer.is_forced && mode() == Mode::Asynchronous)
+        pending->timeout = is_receive ? m_options.receive_timeout : m_options.send_timeout;
+    const bool is_recording = m_is_recording.load(std::memory_order_relaxed);
+    if (is_receive && is_recording)
+        m_record.re_enable(transfer.flags & kMsgOob ? kPollReceiveExpedited : kPollReceive);
+    const NTSTATUS status = pend(irp, queue, done);
+    if (NT_SUCCESS(status) && is_receive)
+        serve_transfers(queue, done);
+    else if (NT_SUCCESS(status))
+        serve_sends(done);
+    if (is_recording)
+        refresh(signal);
+    return status;
+}
+
+void SocketFile::serve_transfers(RequestQueue& queue, Completions& done)
+{
+    io::Irp* next;
+    for (io::Irp* irp = queue.first(); irp; irp = next) {
+        next = irp->driver.next;
+        if (!irp->claim())
+            continue; // a canceller has it and will take it off
+        auto& transfer = static_cast<Transfer&>(Request::of(*irp));
+        ULONG_PTR information = 0;
+        NTSTATUS status = try_transfer(transfer, information);
+        if (status == STATUS_DEVICE_NOT_READY) {
+            if (irp->unclaim())
+                return;
+            status = status_of_unserved(*irp);
+        }
+        queue.remove(*irp);
+        done.add(*irp, status, information);
+    }
+}
+
+} // namespace afd

@@ -1,0 +1,75 @@
+// Data on its way between a request's buffers and the socket.
+#pragma once
+
+#include <cstddef>
+#include <cstdint>
+#include <iterator>
+
+#include "afd/host_socket.h"
+#include "afd/params.h"
+#include "afd/request_queue.h"
+
+namespace afd {
+
+constexpr uint32_t kMsgOob = 1; // MSG_OOB of Winsock
+constexpr uint32_t kMsgPeek = 2; // MSG_PEEK
+
+/// Linux takes no more buffers in one call.
+constexpr uint32_t kBuffersPerCall = 1024;
+
+template <typename T> T* pointer_from(Ptr64 value)
+{
+    return reinterpret_cast<T*>(static_cast<uintptr_t>(value));
+}
+
+/// A buffer as callers pass it. Counterpart: WSABUF.
+struct WsaBuf {
+    ULONG length; // bytes
+    void* data;
+};
+static_assert(sizeof(WsaBuf) == 2 * sizeof(void*));
+
+/// A receive or a send. On the stack for the first try; a copy of it pends.
+struct Transfer : Request {
+    enum class Direction : uint8_t { Receive, Send };
+
+    explicit Transfer(Direction transfer_direction)
+        : direction(transfer_direction)
+    {
+    }
+    ~Transfer();
+    Transfer(const Transfer&) = delete;
+
+    /// Copies the array of buffers. Errors: STATUS_ACCESS_VIOLATION, STATUS_NO_MEMORY.
+    NTSTATUS capture(const WsaBuf* array, uint32_t array_count);
+    /// One buffer.
+    void set_buffer(void* data, size_t length);
+    /// A send, in the pool, of a copy of what is left of another; null: no memory.
+    static Transfer* with_copy_of(const Transfer& left);
+    /// A Transfer in the pool with everything of this one; null: no memory.
+    Transfer* move_to_pool();
+
+    /// The buffers that are left. `first` is room for the one that is done in part.
+    const ntke::Buffer* remaining() const { return buffers + first_left; }
+    uint32_t remaining_count() const { return count - first_left; }
+    void advance(size_t bytes);
+    void skip_empty();
+
+    const Direction direction;
+    bool is_forced = false; // asynchronous whatever the socket's mode
+    uint32_t flags = 0; // kMsgOob, kMsgPeek
+    uint32_t count = 0;
+    uint32_t first_left = 0;
+    size_t total = 0; // bytes of all buffers
+    size_t done = 0; // bytes moved by now; sends only
+    ntke::Buffer* buffers = own_buffers;
+    // Receives: where else to tell. Sends: the destination.
+    uint8_t* address = nullptr;
+    int32_t* address_length = nullptr;
+    uint32_t* flags_result = nullptr;
+    WsaBuf* control = nullptr;
+    Address to;
+    ntke::Buffer own_buffers[4];
+};
+
+} // namespace afd

@@ -1,0 +1,69 @@
+#include "message_select.h"
+
+#include "heap.h"
+#include "late_library.h"
+#include "network_event.h"
+#include "socket.h"
+#include "trace.h"
+
+namespace ws2::message_select {
+
+namespace {
+
+// user32 is loaded with the first window only; without it there is none.
+LateFunction<BOOL(WINAPI*)(HWND)> is_window_late(L"user32.dll", "IsWindow");
+LateFunction<BOOL(WINAPI*)(HWND, UINT, WPARAM, LPARAM)> post_late(L"user32.dll", "PostMessageW");
+
+} // namespace
+
+Target* create(SOCKET socket, ntke::EndpointId endpoint, HWND window, UINT message)
+{
+    auto* target = static_cast<Target*>(heap_allocate(sizeof(Target)));
+    if (target) {
+        *target = { .event = { .handle = 0, .references = 1, .padding = 0 },
+            .window = window,
+            .message = message,
+            .socket = socket,
+            .endpoint = endpoint };
+    }
+    return target;
+}
+
+Target* target_from(ntke::HostEventPtr pointer)
+{
+    auto* event = reinterpret_cast<ntke::HostEvent*>(pointer);
+    return event->handle ? nullptr : reinterpret_cast<Target*>(event);
+}
+
+void post(HWND window, UINT message, SOCKET socket, long event, int error)
+{
+    WS2_TRACE(event, "%p: message %x to %p for event %lx, error %d",
+        reinterpret_cast<void*>(socket), message, window, event, error);
+    if (const auto post_message = post_late.get())
+        post_message(window, message, socket, WSAMAKESELECTREPLY(event, error));
+}
+
+void post_pending(const Target& target)
+{
+    SocketRef socket = find_known_socket(target.socket);
+    if (!socket || socket->filter.endpoint != target.endpoint)
+        return;
+    afd::GetEventsResult record {};
+    filter::take_events(*socket, record);
+    // The order in which the host posts them.
+    for (const long event : { FD_CONNECT, FD_ACCEPT, FD_OOB, FD_READ, FD_WRITE, FD_CLOSE }) {
+        for (const NetworkEventRow& row : kNetworkEvents) {
+            if (row.event == event && (record.flags & row.conditions))
+                post(target.window, target.message, target.socket, event,
+                    error_of_event(row, record));
+        }
+    }
+}
+
+bool is_window(HWND window)
+{
+    const auto function = is_window_late.get();
+    return function && function(window);
+}
+
+} // namespace ws2::message_select
