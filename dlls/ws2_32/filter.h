@@ -25,22 +25,29 @@ class Socket;
 struct FilterState {
     SrwLock lock;
     std::atomic<ntke::EndpointId> endpoint { 0 }; // set once
-    std::atomic<bool> is_host { false }; // for good: the host has the socket alone
-    std::atomic<bool> host_reads { false }; // an overlapped receive has been left to the host
-    std::atomic<bool> host_writes { false }; // an overlapped send has been
-    std::atomic<bool> message_selected {
-        false
-    }; // WSAAsyncSelect: the host's record needs to see all
-    std::atomic<ULONG> mask { 0 }; // conditions selected, since has_record on either side
-    std::atomic<bool> has_record { false }; // a selection has been made here
     std::atomic<uint32_t> told_state { 0 }; // what the endpoint was last told
-    std::atomic<bool> host_nonblocking { false }; // the host knows of the non-blocking mode
-    WSAEVENT emulated_event = nullptr; // of the selection; guarded by lock
-    ntke::HostEventPtr host_event = 0; // of the selection, with a reference; guarded by lock
-    // Where messages go while posts_messages is on; guarded by lock.
+
+    // The host has the socket alone, for good.
+    std::atomic<bool> is_host { false };
+    // An overlapped receive / send has been left to the host: so are those that follow.
+    std::atomic<bool> host_reads { false };
+    std::atomic<bool> host_writes { false };
+    // WSAAsyncSelect on the host: its record must see every request.
+    std::atomic<bool> message_selected { false };
+    // The host knows of the non-blocking mode.
+    std::atomic<bool> host_nonblocking { false };
+
+    // The selection of events. `mask` are its conditions, on either side since has_record.
+    std::atomic<ULONG> mask { 0 };
+    std::atomic<bool> has_record { false };
+    WSAEVENT emulated_event = nullptr; // guarded by lock
+    ntke::HostEventPtr host_event = 0; // with a reference; guarded by lock
+
+    // Where messages go while posts_messages is on. Guarded by lock.
     std::atomic<bool> posts_messages { false };
     HWND window = nullptr;
     UINT message = 0;
+
     // After the selection has been handed to the host: what was pending and the host does not know
     // of, and what was told already and the host would tell once more. Guarded by lock.
     afd::GetEventsResult carried {};

@@ -1,0 +1,193 @@
+// The filter's transfers: data that is there, and room that is there, need no host.
+#include <algorithm>
+
+#include "filter.h"
+#include "guard.h"
+#include "host_event.h"
+#include "socket.h"
+#include "statistics.h"
+
+namespace ws2::filter {
+
+namespace {
+
+/// How long a blocking call waits in Linux for data or room before it waits on the host, where APCs
+/// and closesocket reach it. Microseconds.
+constexpr uint32_t kPatience = 2000;
+
+} // namespace
+
+/// Copies the program's buffers. False: too many or not there; the host answers.
+static bool read_buffers(afd::Ptr64 given, DWORD count, WSABUF* buffers)
+{
+    return count <= SendRest::kMostBuffers
+        && guard::copy(buffers, reinterpret_cast<const void*>(given), count * sizeof(WSABUF));
+}
+
+static void to_linux_buffers(const WSABUF* buffers, DWORD count, ntke::Buffer* result)
+{
+    for (DWORD i = 0; i < count; ++i)
+        result[i] = { reinterpret_cast<uint64_t>(buffers[i].buf), buffers[i].len };
+}
+
+/// Can this socket's data be moved here? A stream must be known to be connected, a datagram socket
+/// to be bound, for the host binds it with its first datagram.
+static ntke::EndpointId transfer_endpoint(Socket& socket)
+{
+    if (socket.is_stream() ? !socket.connected : !socket.bound)
+        return 0;
+    if (socket.filter.message_selected)
+        return 0;
+    return usable_endpoint(socket);
+}
+
+bool receive(
+    Socket& socket, const afd::RecvMsgParams& params, NTSTATUS& status, ULONG_PTR& received)
+{
+    if (!emulation::is_on() || params.control || socket.filter.host_reads)
+        return false;
+    const ntke::EndpointId endpoint = transfer_endpoint(socket);
+    WSABUF given[SendRest::kMostBuffers];
+    if (!endpoint || !read_buffers(params.buffers, params.count, given))
+        return false;
+    ntke::Buffer buffers[SendRest::kMostBuffers];
+    to_linux_buffers(given, params.count, buffers);
+
+    int room = 0;
+    auto* const name_length = reinterpret_cast<int*>(params.address_length);
+    if (params.address && !guard::read(name_length, room))
+        return false;
+
+    ntke::TransferArgs args { .endpoint = endpoint,
+        .buffers = reinterpret_cast<uint64_t>(buffers),
+        .count = params.count,
+        .flags = *reinterpret_cast<const DWORD*>(params.flags),
+        .patience = socket.nonblocking ? 0 : kPatience,
+        .address_length = static_cast<uint32_t>(room),
+        .address = params.address,
+        .transferred = 0,
+        .signal = 0 };
+    status = emulation::call(ntke::kCallReceive, &args);
+    if (status == ntke::kPassDown)
+        return statistics::passed_down(statistics::kReceives);
+    host_event::set(args.signal);
+    // An error of an earlier datagram may have been read by the host before it came here.
+    const bool host_knows_more = !socket.is_stream() && socket.connected;
+    if (status == STATUS_DEVICE_NOT_READY && (!socket.nonblocking || host_knows_more))
+        return statistics::passed_down(statistics::kReceives);
+    received = args.transferred;
+    if (params.address && NT_SUCCESS(status))
+        guard::write(name_length, static_cast<int>(args.address_length));
+    return statistics::completed(statistics::kReceives);
+}
+
+/// Drops what has been sent from the front of the buffers. Returns how many are left.
+static DWORD drop_sent(WSABUF* buffers, DWORD count, size_t sent)
+{
+    DWORD first = 0;
+    while (first < count && sent >= buffers[first].len)
+        sent -= buffers[first++].len;
+    if (first < count) {
+        buffers[first].buf += sent;
+        buffers[first].len -= static_cast<ULONG>(sent);
+    }
+    std::copy(buffers + first, buffers + count, buffers);
+    return count - first;
+}
+
+bool send(Socket& socket, const afd::SendMsgParams& params, NTSTATUS& status, ULONG_PTR& sent,
+    SendRest& rest)
+{
+    if (!emulation::is_on() || socket.filter.host_writes)
+        return false;
+    const ntke::EndpointId endpoint = transfer_endpoint(socket);
+    if (!endpoint || !read_buffers(params.buffers, params.count, rest.buffers))
+        return false;
+    const bool is_blocking = !socket.nonblocking;
+    DWORD count = params.count;
+    for (;;) {
+        ntke::Buffer buffers[SendRest::kMostBuffers];
+        to_linux_buffers(rest.buffers, count, buffers);
+        ntke::TransferArgs args { .endpoint = endpoint,
+            .buffers = reinterpret_cast<uint64_t>(buffers),
+            .count = count,
+            .flags = params.flags,
+            .patience = is_blocking ? kPatience : 0,
+            .address_length = params.address_length,
+            .address = params.address,
+            .transferred = 0,
+            .signal = 0 };
+        status = emulation::call(ntke::kCallSend, &args);
+        if (status == ntke::kPassDown)
+            break;
+        host_event::set(args.signal);
+        rest.sent += args.transferred;
+        if (!NT_SUCCESS(status)) {
+            if (is_blocking && status == STATUS_DEVICE_NOT_READY)
+                break;
+            // What is on its way counts; the next call tells the error.
+            if (rest.sent)
+                status = STATUS_SUCCESS;
+            sent = rest.sent;
+            return statistics::completed(statistics::kSends);
+        }
+        count = drop_sent(rest.buffers, count, args.transferred);
+        if (!count || !is_blocking || !socket.is_stream()) {
+            sent = rest.sent;
+            return statistics::completed(statistics::kSends);
+        }
+    }
+    rest.params = params;
+    rest.params.count = count;
+    rest.params.buffers = afd::ptr64(rest.buffers);
+    return statistics::passed_down(statistics::kSends);
+}
+
+bool readable_bytes(Socket& socket, ULONG& bytes)
+{
+    if (!emulation::is_on())
+        return false;
+    const ntke::EndpointId endpoint = transfer_endpoint(socket);
+    if (!endpoint)
+        return false;
+    ntke::QueryArgs args { .endpoint = endpoint, .what = ntke::kQueryReadable, .value = 0 };
+    if (!NT_SUCCESS(emulation::call(ntke::kCallQuery, &args)))
+        return false;
+    bytes = args.value;
+    return true;
+}
+
+void before_overlapped(Socket& socket, ULONG code)
+{
+    if (!emulation::is_on())
+        return;
+    const bool is_selected = socket.filter.mask != 0;
+    switch (code) {
+    case afd::kIoctlRecvMsg:
+    case afd::kIoctlAcceptInto:
+    case afd::kIoctlConnect:
+        // It takes what comes before the record sees it, and only the host knows when it does.
+        if (is_selected)
+            hand_over(socket, "an overlapped request takes what comes");
+        break;
+    default:
+        break;
+    }
+}
+
+void after_overlapped_pended(Socket& socket, ULONG code)
+{
+    switch (code) {
+    case afd::kIoctlRecvMsg:
+        socket.filter.host_reads = true;
+        break;
+    case afd::kIoctlSendMsg:
+    case afd::kIoctlTransmit:
+        socket.filter.host_writes = true;
+        break;
+    default:
+        break;
+    }
+}
+
+} // namespace ws2::filter
