@@ -7,13 +7,22 @@
 
 namespace ws2 {
 
-static void note_shutdown(Socket& socket, int how)
+/// Ends directions of a connection. Known before the kernel does it: the peer may answer with its
+/// own end before the request returns, and without our end that would look like a reset.
+static NTSTATUS request_shutdown(Socket& socket, int how)
 {
-    if (how != SD_SEND)
-        socket.receive_shut_down = true;
-    if (how != SD_RECEIVE)
-        socket.send_shut_down = true;
+    const bool receive_before = how != SD_SEND && socket.receive_shut_down.exchange(true);
+    const bool send_before = how != SD_RECEIVE && socket.send_shut_down.exchange(true);
     filter::tell_state(socket);
+    const NTSTATUS status = afd_call(socket, afd::kIoctlShutdown, &how, sizeof(how), nullptr, 0);
+    if (NT_SUCCESS(status))
+        return status;
+    if (how != SD_SEND && !receive_before)
+        socket.receive_shut_down = false;
+    if (how != SD_RECEIVE && !send_before)
+        socket.send_shut_down = false;
+    filter::tell_state(socket);
+    return status;
 }
 
 static int shutdown_socket(SOCKET s, int how)
@@ -27,11 +36,7 @@ static int shutdown_socket(SOCKET s, int how)
     if (socket->needs_connect_context)
         return fail(WSAENOTCONN);
     // The names stay readable after a shutdown. [shutdown/6]
-    const NTSTATUS status
-        = afd_call(*socket, afd::kIoctlShutdown, &how, sizeof(how), nullptr, 0);
-    if (NT_SUCCESS(status))
-        note_shutdown(*socket, how);
-    return result_from_status(status);
+    return result_from_status(request_shutdown(*socket, how));
 }
 
 } // namespace ws2
@@ -75,10 +80,7 @@ BOOL WSAAPI ws2::disconnect_ex(SOCKET s, OVERLAPPED* overlapped, DWORD flags, DW
         pending = NT_SUCCESS(afd_call_overlapped(
             *socket, completion, afd::kIoctlTransmit, &nothing, sizeof(nothing), nullptr, 0));
     }
-    const int how = SD_SEND;
-    const NTSTATUS status = afd_call(*socket, afd::kIoctlShutdown, &how, sizeof(how), nullptr, 0);
-    if (NT_SUCCESS(status))
-        note_shutdown(*socket, how);
+    const NTSTATUS status = request_shutdown(*socket, SD_SEND);
     if (pending)
         return fail(WSA_IO_PENDING), FALSE;
     if (!NT_SUCCESS(status))

@@ -21,7 +21,7 @@ constexpr uint32_t kInterfaceVersion = 1;
 constexpr int32_t kPassDown = static_cast<int32_t>(0xC0000016);
 
 enum Call : uint32_t {
-    kCallOpen, // OpenArgs
+    kCallOpen, // OpenArgs; may be made more than once, by several threads at a time
     kCallAttach, // AttachArgs
     kCallClose, // EndpointArgs
     kCallRelease, // EndpointArgs

@@ -111,6 +111,23 @@ void the_end_is_recorded_after_a_local_shutdown_of_sends(void**) // [WSAEventSel
     assert_events(s.pair.server, s.event, FD_CLOSE);
 }
 
+void an_end_that_answers_a_shutdown_is_no_reset(void**) // [WSAEventSelect/57]
+{
+    for (int round = 0; round < 50; ++round) {
+        const SelectedPair s = new_selected_pair(FD_CLOSE);
+        Background* const peer = run_in_background([client = s.pair.client] {
+            char byte;
+            return recv(client, &byte, 1, 0) || shutdown(client, SD_SEND);
+        });
+
+        assert_wsa_ok(shutdown(s.pair.server, SD_SEND));
+        assert_events(s.pair.server, s.event, FD_CLOSE);
+        assert_int_equal(join(peer).value, 0);
+        close_owned(s.pair.client);
+        close_owned(s.pair.server);
+    }
+}
+
 void the_end_is_recorded_after_a_local_shutdown_of_both(void**) // [WSAEventSelect/58]
 {
     const SelectedPair s = new_selected_pair();
@@ -206,6 +223,7 @@ const CMUnitTest kCases[] = {
     cmocka_unit_test(the_end_is_not_recorded_as_data),
     cmocka_unit_test(shutdowns_that_send_nothing_are_not_recorded),
     cmocka_unit_test(the_end_is_recorded_after_a_local_shutdown_of_sends),
+    cmocka_unit_test(an_end_that_answers_a_shutdown_is_no_reset),
     cmocka_unit_test(the_end_is_recorded_after_a_local_shutdown_of_both),
     cmocka_unit_test(a_reset_is_recorded_as_an_abort),
     cmocka_unit_test(a_receive_after_a_reset_tells_it),

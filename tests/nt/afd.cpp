@@ -90,6 +90,7 @@ void issue(Request* request, ULONG code, const void* input, ULONG input_length, 
 
 bool is_pending(const Request* request)
 {
+    // The end writes the status last, on whatever thread.
     return request->issued == STATUS_PENDING
         && __atomic_load_n(&request->iosb.Status, __ATOMIC_ACQUIRE) == STATUS_PENDING;
 }

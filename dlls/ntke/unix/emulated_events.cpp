@@ -64,7 +64,7 @@ NTSTATUS event_create(void* block)
 NTSTATUS event_close(void* block)
 {
     auto& args = *static_cast<EventArgs*>(block);
-    const HostWork work;
+    HostWork work;
     const NTSTATUS status = emulated_events().close(handle_from(args.event));
     args.released = work.released();
     return status;

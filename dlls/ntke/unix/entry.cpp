@@ -38,6 +38,7 @@ void settle_with_host(afd::Endpoint& endpoint)
         = { reinterpret_cast<EndpointId>(&endpoint), endpoint.host_handle() };
 }
 
+/// Threads that start Winsock at the same time may each make this call.
 NTSTATUS open(void* block)
 {
     const auto& args = *static_cast<OpenArgs*>(block);
@@ -53,7 +54,7 @@ NTSTATUS open(void* block)
 NTSTATUS attach(void* block)
 {
     auto& args = *static_cast<AttachArgs*>(block);
-    const HostWork work;
+    HostWork work;
     ob::Ref<afd::Endpoint> endpoint;
     if (const NTSTATUS status = afd::Endpoint::attach(args, endpoint); !NT_SUCCESS(status))
         return status;
@@ -68,7 +69,7 @@ NTSTATUS attach(void* block)
 NTSTATUS close(void* block)
 {
     auto& args = *static_cast<EndpointArgs*>(block);
-    const HostWork work;
+    HostWork work;
     endpoint_from(args.endpoint).close_socket().reset();
     args.released = work.released();
     return STATUS_SUCCESS;
@@ -77,7 +78,7 @@ NTSTATUS close(void* block)
 NTSTATUS release(void* block)
 {
     auto& args = *static_cast<EndpointArgs*>(block);
-    const HostWork work;
+    HostWork work;
     endpoint_from(args.endpoint).dereference();
     args.released = work.released();
     return STATUS_SUCCESS;
@@ -86,7 +87,7 @@ NTSTATUS release(void* block)
 NTSTATUS set_state(void* block)
 {
     auto& args = *static_cast<StateArgs*>(block);
-    const HostWork work;
+    HostWork work;
     endpoint_from(args.endpoint)
         .set_state(static_cast<SocketState>(args.state), args.flags, args.status, args.accepted);
     args.signal = work.signal();
@@ -103,7 +104,7 @@ NTSTATUS receive(void* block)
     // Reading nothing waits for data and leaves it: the host's business.
     if (!endpoint.can_receive() || !afd::total_length(buffers, args.count))
         return kPassDown;
-    const HostWork work;
+    HostWork work;
     afd::Address from;
     size_t received = 0;
     const auto attempt = [&] {
@@ -130,7 +131,7 @@ NTSTATUS send(void* block)
     const auto* buffers = reinterpret_cast<const Buffer*>(args.buffers);
     if (!endpoint.can_send())
         return kPassDown;
-    const HostWork work;
+    HostWork work;
     afd::Address to;
     if (args.address) {
         to.length = args.address_length < sizeof(to.bytes) ? args.address_length : sizeof(to.bytes);
@@ -208,7 +209,7 @@ NTSTATUS query(void* block)
 NTSTATUS select(void* block)
 {
     auto& args = *static_cast<SelectArgs*>(block);
-    const HostWork work;
+    HostWork work;
     ob::Ref<ke::Event> event;
     if (args.event) {
         const NTSTATUS status = ke::Event::create_host_backed(
@@ -235,6 +236,7 @@ NTSTATUS select(void* block)
 NTSTATUS get_events(void* block)
 {
     auto& args = *static_cast<GetEventsArgs*>(block);
+    const HostWork work;
     endpoint_from(args.endpoint).take_events(args.result);
     return STATUS_SUCCESS;
 }
@@ -242,7 +244,7 @@ NTSTATUS get_events(void* block)
 NTSTATUS hand_over(void* block)
 {
     auto& args = *static_cast<HandOverArgs*>(block);
-    const HostWork work;
+    HostWork work;
     afd::Endpoint::Selection selection = endpoint_from(args.endpoint).hand_over();
     args.event = 0;
     if (selection.event && selection.event->is_host_backed())
@@ -261,8 +263,9 @@ NTSTATUS pump(void* block)
     args.settle_count = 0;
     t_pump = &args;
     {
-        const HostWork work(args.signals, args.released, kPumpCapacity);
+        HostWork work(args.signals, args.released, kPumpCapacity);
         afd::Pump::instance().run(args.patience);
+        work.take_orphans();
         args.signal_count = work.signal_count();
         args.released_count = work.released_count();
     }

@@ -2,9 +2,18 @@
 
 #include <atomic>
 
+#include "ke/lock.h"
+
 namespace unix_side {
 
 namespace {
+
+// Released events that no call has told. A call has one to leave here when its endpoint was given
+// another event in the same moment.
+constexpr uint32_t kMostOrphans = 256;
+ke::Lock g_orphan_lock;
+ntke::HostEventPtr g_orphans[kMostOrphans] GUARDED_BY(g_orphan_lock);
+uint32_t g_orphan_count GUARDED_BY(g_orphan_lock) = 0;
 
 thread_local HostWork* t_work __attribute__((tls_model("initial-exec"))) = nullptr;
 std::atomic<uint64_t> g_signals { 0 };
@@ -23,6 +32,18 @@ HostWork::HostWork(ntke::HostEventPtr* signals, ntke::HostEventPtr* released, ui
 HostWork::~HostWork()
 {
     t_work = m_outer;
+    if (!m_released_count || m_released != m_own_released) [[likely]]
+        return; // the pump has told them all
+    ke::LockGuard guard(g_orphan_lock);
+    while (m_released_count && g_orphan_count < kMostOrphans)
+        g_orphans[g_orphan_count++] = m_released[--m_released_count];
+}
+
+void HostWork::take_orphans()
+{
+    ke::LockGuard guard(g_orphan_lock);
+    while (g_orphan_count && m_released_count < m_capacity)
+        m_released[m_released_count++] = g_orphans[--g_orphan_count];
 }
 
 class HostEvents final : public ke::HostSignal {
@@ -45,6 +66,8 @@ public:
 
     void release_host_event(HANDLE event) override
     {
+        if (!t_work)
+            return; // a thread that ends: the process keeps the handle
         HostWork& work = *t_work;
         if (work.m_released_count < work.m_capacity)
             work.m_released[work.m_released_count++] = reinterpret_cast<ntke::HostEventPtr>(event);

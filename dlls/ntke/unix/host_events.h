@@ -9,7 +9,8 @@
 namespace unix_side {
 
 /// What one call has found to do for its caller on the PE side. Owner: the call's stack frame;
-/// while it exists, the thread's signals go into it.
+/// while it exists, the thread's signals go into it. What it let go of and
+/// did not tell is left to the pump.
 class HostWork {
 public:
     /// Room for what a call on one endpoint can find.
@@ -25,7 +26,9 @@ public:
     uint32_t released_count() const { return m_released_count; }
     /// The first of each, 0 if there is none.
     ntke::HostEventPtr signal() const { return m_signal_count ? m_signals[0] : 0; }
-    ntke::HostEventPtr released() const { return m_released_count ? m_released[0] : 0; }
+    ntke::HostEventPtr released() { return m_released_count ? m_released[--m_released_count] : 0; }
+    /// Adds what calls had to let go of that have no room to tell it. For the pump.
+    void take_orphans();
 
 private:
     friend class HostEvents;

@@ -5,6 +5,7 @@ import concurrent.futures
 import http.client
 import json
 import socket
+import threading
 from pathlib import Path
 
 from harness import peers
@@ -175,17 +176,28 @@ def claim_windows_10(wine: Wine, exe: str) -> None:
     wine.reg_add(rf"HKCU\Software\Wine\AppDefaults\{exe}", "Version", "win10")
 
 
-def exchange(host: str, port: int, data: bytes) -> bytes:
-    """Sends `data`, ends that side, and returns all that comes back; reads while it writes."""
+def exchange(host: str, port: int, data: bytes, end_after: int = 0) -> bytes:
+    """Sends `data`, ends that side when `end_after` bytes have come back, and returns all that comes
+    back; reads while it writes."""
     with socket.create_connection((host, port)) as connection, \
             concurrent.futures.ThreadPoolExecutor(1) as pool:
+        may_end = threading.Event()
+
         def send():
             connection.sendall(data)
+            may_end.wait()
             connection.shutdown(socket.SHUT_WR)
         sending = pool.submit(send)
         echoed = b""
-        while part := connection.recv(65536):
-            echoed += part
+        try:
+            while True:
+                if len(echoed) >= end_after:
+                    may_end.set()
+                if not (part := connection.recv(65536)):
+                    break
+                echoed += part
+        finally:
+            may_end.set()
         sending.result()
         return echoed
 
