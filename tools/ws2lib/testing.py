@@ -282,4 +282,4 @@ SIDES = {
 # What a plain `ws2 test` leaves out, so that it ends within some 18 minutes on two cores.
 ON_DEMAND = ["stress-host", "clients-host", f"host-{matrix.VERSION}-x86_64",
              f"stress-ntke-{matrix.VERSION}-x86_64", f"stress-host-{matrix.VERSION}-x86_64",
-             f"stress-host-{matrix.VERSION}-i386"]
+             f"builtin-{matrix.VERSION}-i386", f"stress-host-{matrix.VERSION}-i386"]
