@@ -1,7 +1,7 @@
 #pragma once
 
-// The calls whose server requests are counted. The program only frames each call with two requests
-// that cannot be mistaken; the driver reads the server's log and counts what lies between.
+// The calls whose server requests are counted. The program only frames each call with requests that
+// cannot be mistaken; the driver reads the server's log and counts what lies between.
 
 #include "loopback.h"
 

@@ -1,6 +1,6 @@
 #include "module.h"
 
-#include <windows.h>
+#include <winsock2.h>
 #include <string_view>
 
 namespace bench {
@@ -50,6 +50,23 @@ Ws2Module loaded_ws2_module()
     const std::wstring_view resource = version_resource(module);
     return { narrow(path), version_string(resource, L"ProductName"),
         version_string(resource, L"FileVersion") };
+}
+
+std::string kernel_at_work()
+{
+    // Our library loads ntke in WSAStartup and keeps it only when it is used.
+    return GetModuleHandleW(L"ntke.dll") ? "ntke" : "host";
+}
+
+std::string events_at_work()
+{
+    const WSAEVENT event = WSACreateEvent();
+    if (event == WSA_INVALID_EVENT)
+        return "none";
+    DWORD flags;
+    const bool is_known = GetHandleInformation(event, &flags);
+    WSACloseEvent(event);
+    return is_known ? "host" : "emulated";
 }
 
 } // namespace bench

@@ -7,36 +7,48 @@ import resource
 import subprocess
 from pathlib import Path
 
-from . import bench_plot, bench_report, bench_requests, build, paths, wine
+from . import bench_plot, bench_report, bench_requests, bench_targets, build, paths, wine
 from .bench_prefix import CONFIGURATIONS, BenchPrefix, available_configurations
 from .ui import Failure, say
 
 HELP = """\
 Measures the DLL: the same Windows program on Wine's builtin and on ours, and a native Linux program
 as the limit. The configurations take turns (A B C A B C) in fresh prefixes of one machine, so that
-whatever else the machine does meets them all. Every workload checks its results. Also counts, from
-the log of Wine's server, how many requests each call costs.
+whatever else the machine does meets them all. Every workload checks its results, and every program
+says which ws2_32.dll, kernel and events it ran with. Also counts, from the log of Wine's server, how
+many requests each call costs.
+
+configurations:
+  builtin     Wine's own DLL
+  host        our DLL without ntke
+  ntke        our DLL on ntke
+  emulated    the same with WS2_32_EVENTS=emulated
+  native      the Linux program
 
 examples:
-  ws2 bench                                       everything, as a table
+  ws2 bench                                       everything, as tables
   ws2 bench --json out.json --plot out.svg        and the figures and a plot of them
-  ws2 bench --workload 'event_*' --rounds 9       some workloads, more often
+  ws2 bench --quick --only 'event_*'              some workloads, roughly
+  ws2 bench --only send_recv_1 --rounds 20        one workload, more often
   ws2 bench --requests-only                       only the requests per call
   ws2 bench --from out.json --plot out.svg        a plot of an earlier run
 """
 
 NATIVE_PROGRAM = paths.BUILD / "native" / "tests" / "bench" / "linux" / "bench-linux"
-SAMPLES_PER_ROUND = 5
+ROUNDS, QUICK_ROUNDS = 9, 2
+SAMPLES_PER_ROUND = 3  # Few: a process keeps its place on the machine, and only the next one gets another.
 PROCESS_TIMEOUT = 180  # seconds; a workload with 10,000 sockets on a busy machine needs many
 
 
 def add_arguments(parser) -> None:
-    parser.add_argument("--workload", action="append", metavar="GLOB",
-                        help="only the workloads whose name matches; may be repeated")
+    parser.add_argument("--only", action="append", metavar="NAME",
+                        help="only this workload; may be repeated, patterns are allowed")
     parser.add_argument("--configuration", action="append", choices=list(CONFIGURATIONS) + ["native"],
-                        metavar="NAME", help="only these: " + ", ".join(list(CONFIGURATIONS) + ["native"]))
-    parser.add_argument("--rounds", type=int, default=5, metavar="N",
-                        help="how often the configurations take turns (default 5)")
+                        metavar="NAME", help="only this one; may be repeated")
+    parser.add_argument("--rounds", type=int, metavar="N",
+                        help=f"how often the configurations take turns (default {ROUNDS})")
+    parser.add_argument("--quick", action="store_true",
+                        help=f"{QUICK_ROUNDS} rounds and no requests, to see where one stands")
     parser.add_argument("--requests-only", action="store_true",
                         help="count server requests, measure no time")
     parser.add_argument("--no-requests", action="store_true", help="do not count server requests")
@@ -56,11 +68,14 @@ def main(args) -> int:
     else:
         figures = _measure_all(args)
     print(bench_report.table(figures), end="")
+    if targets := bench_targets.table(figures):
+        print("\n" + targets, end="")
     if args.json:
         bench_report.write_json(figures, args.json)
     if args.plot:
         args.plot.write_text(bench_plot.svg(figures), encoding="utf-8")
-    problems = bench_report.problems(figures)
+    problems = (bench_targets.too_many_requests(figures, figures.get("request_names", {}))
+                + bench_report.growth_problems(figures))
     for problem in problems:
         say(problem)
     return 1 if figures.get("failures") or (args.check and problems) else 0
@@ -75,6 +90,7 @@ def _measure_all(args) -> dict:
         build.build("x86_64", "native")
     program = paths.test_program("x86_64", "bench")
     names = args.configuration or [*available_configurations(), "native"]
+    rounds = args.rounds or (QUICK_ROUNDS if args.quick else ROUNDS)
     prefixes = {}
     with contextlib.ExitStack() as cleanup:
         for name in names:
@@ -89,12 +105,13 @@ def _measure_all(args) -> dict:
         figures["machine"]["configurations"] = {
             name: prefix.module() for name, prefix in prefixes.items()}
         if not args.requests_only:
-            runner = _Runner(prefixes, names, args.rounds)
-            figures["workloads"] = runner.run(_workloads(args.workload))
+            runner = _Runner(prefixes, names, rounds)
+            figures["workloads"] = runner.run(_workloads(args.only))
             figures["failures"] += runner.failures
-            figures["machine"]["rounds"] = args.rounds
-        if not args.no_requests:
-            figures["requests"] = bench_requests.count(prefixes, figures["failures"])
+            figures["machine"]["rounds"] = rounds
+        if args.requests_only or not (args.no_requests or args.quick):
+            figures["requests"], figures["request_names"] = bench_requests.count(
+                prefixes, figures["failures"])
         return figures
 
 
@@ -150,5 +167,7 @@ class _Runner:
                 self.failures.append(text)
                 say(text)
             return
+        if name != "native":
+            self._prefixes[name].check_module(output)
         self._units[workload] = match[1]
         self._values.setdefault((workload, name), []).append([float(v) for v in match[2].split(",")])

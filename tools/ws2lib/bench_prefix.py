@@ -1,5 +1,6 @@
 """The Wine prefixes `ws2 bench` measures in: made for the run, quiet while it lasts."""
 
+import re
 import shutil
 import subprocess
 import time
@@ -14,7 +15,10 @@ from .ui import Failure, run_quietly
 class Configuration:
     """One way to run a Windows program. Its name is the key in the JSON."""
     name: str
-    product: str                                    # ProductName of the ws2_32.dll it must end up with
+    # What each program must end up with: the ProductName of the ws2_32.dll, whose kernel and events.
+    product: str
+    kernel: str
+    events: str
     overrides: str                                  # WINEDLLOVERRIDES
     needs: tuple[Path, ...] = ()                    # files of the build it cannot do without
     system32: tuple[Path, ...] = ()                 # files of the build copied into the prefix
@@ -27,12 +31,12 @@ _PAIR = tuple(_NTKE_TREE / name for name in paths.NTKE_FILES)
 _NTKE = _PAIR[0]
 
 CONFIGURATIONS = {c.name: c for c in (
-    Configuration("builtin", paths.BUILTIN_PRODUCT, "ws2_32=b"),
-    Configuration("host", paths.PRODUCT, "ws2_32=n", needs=(_OURS,), system32=(_OURS,),
-                  environment={"WS2_32_KERNEL": "host"}),
-    Configuration("ntke", paths.PRODUCT, "ws2_32=n", needs=(_OURS, *_PAIR), system32=(_OURS, _NTKE),
-                  environment={"WINEDLLPATH": str(_NTKE_TREE)}),
-    Configuration("emulated", paths.PRODUCT, "ws2_32=n", needs=(_OURS, *_PAIR),
+    Configuration("builtin", paths.BUILTIN_PRODUCT, "host", "host", "ws2_32=b"),
+    Configuration("host", paths.PRODUCT, "host", "host", "ws2_32=n", needs=(_OURS,),
+                  system32=(_OURS,), environment={"WS2_32_KERNEL": "host"}),
+    Configuration("ntke", paths.PRODUCT, "ntke", "host", "ws2_32=n", needs=(_OURS, *_PAIR),
+                  system32=(_OURS, _NTKE), environment={"WINEDLLPATH": str(_NTKE_TREE)}),
+    Configuration("emulated", paths.PRODUCT, "ntke", "emulated", "ws2_32=n", needs=(_OURS, *_PAIR),
                   system32=(_OURS, _NTKE),
                   environment={"WINEDLLPATH": str(_NTKE_TREE), "WS2_32_EVENTS": "emulated"}),
 )}
@@ -99,11 +103,16 @@ class BenchPrefix:
         return self._prefix.command(self._program, *arguments)
 
     def module(self) -> dict:
-        """Which ws2_32.dll a program gets here. It must be the one of the configuration."""
-        output = run_quietly(self.command(["--list"]), env=self.environment, timeout=120)
-        first = next((line for line in output.splitlines() if line.startswith("module ")), "")
-        fields = dict(zip(("path", "product", "version"), first.split('"')[1::2]))
-        if fields.get("product") != self.configuration.product:
-            raise Failure(f"{self.configuration.name} runs on a ws2_32.dll of the product "
-                          f"{fields.get('product')!r}, not of {self.configuration.product!r}")
-        return fields
+        """Which ws2_32.dll a program gets here, on which kernel."""
+        return self.check_module(run_quietly(self.command(["--list"]), env=self.environment, timeout=120))
+
+    def check_module(self, output: str) -> dict:
+        """What a program that ran here says about its ws2_32.dll. A figure of another DLL or kernel than
+        the configuration's would be worse than none."""
+        line = next((line for line in output.splitlines() if line.startswith("module ")), "")
+        found = dict(re.findall(r'(\w+)="([^"]*)"', line))
+        for what in ("product", "kernel", "events"):
+            if found.get(what) != getattr(self.configuration, what):
+                raise Failure(f"a program measured as {self.configuration.name} ran with the {what} "
+                              f"{found.get(what)!r}, not {getattr(self.configuration, what)!r}")
+        return found

@@ -1,0 +1,188 @@
+"""What `ws2 bench` makes of what programs print and Wine's server logs: a figure must belong to the
+configuration under whose name it is shown."""
+
+import argparse
+import sys
+import unittest
+import xml.etree.ElementTree as ElementTree
+from pathlib import Path
+from unittest import mock
+
+sys.path.insert(0, str(Path(__file__).resolve().parents[2] / "tools"))
+
+from ws2lib import bench, bench_plot, bench_prefix, bench_report, bench_requests, bench_targets, paths  # noqa: E402
+from ws2lib.ui import Failure  # noqa: E402
+
+
+def mark(thread: str, edge: str, call: str = "send") -> str:
+    return (f'{thread}: open_event( access=00000002, attributes=00000000, rootdir=0054, '
+            f'name=L"ws2-count:{edge}:{call}" )\n{thread}: open_event() = OBJECT_NAME_NOT_FOUND {{ handle=0000 }}\n')
+
+
+def request(thread: str, name: str) -> str:
+    return f"{thread}: {name}( handle=0048 )\n{thread}: {name}() = 0 {{ state=0 }}\n"
+
+
+def parse(*parts: str) -> dict:
+    return bench_requests.parse("".join(parts).splitlines(keepends=True))
+
+
+class Requests(unittest.TestCase):
+    NEW_THREAD = ("0024: new_thread( process=ffffffff, access=001fffff, flags=00000001 )\n"
+                  "0024: new_thread() = 0 { tid=0028, handle=005c }\n")
+
+    def test_between_the_marks_count(self):
+        uses = parse(request("0024", "before"), mark("0024", "begin"), request("0024", "ioctl"),
+                     request("0024", "select"), mark("0024", "end"), request("0024", "after"),
+                     mark("0024", "quiet"))
+        self.assertEqual(uses, {"send": [["ioctl", "select"]]})
+
+    def test_of_another_thread_of_the_process_count_until_it_is_quiet(self):
+        uses = parse(self.NEW_THREAD, mark("0024", "begin"), request("0024", "dup_handle"),
+                     mark("0024", "end"), request("0028", "close_handle"), mark("0024", "quiet"),
+                     request("0028", "select"))
+        self.assertEqual(uses, {"send": [["dup_handle", "close_handle (another thread)"]]})
+
+    def test_of_another_process_do_not_count(self):
+        uses = parse("0024: new_thread( process=0044, access=001fffff )\n"
+                     "0024: new_thread() = 0 { tid=0030, handle=005c }\n",
+                     mark("0024", "begin"), request("0030", "select"), request("0040", "select"),
+                     mark("0024", "end"), mark("0024", "quiet"))
+        self.assertEqual(uses, {"send": [[]]})
+
+    def test_of_each_use_are_kept_apart(self):
+        one = mark("0024", "begin", "recv") + mark("0024", "end", "recv") + mark("0024", "quiet", "recv")
+        self.assertEqual(parse(one, one), {"recv": [[], []]})
+
+    def test_of_the_first_use_do_not_count(self):
+        uses = [["a", "b", "c"], ["a"], ["a", "apc"], ["a"]]
+        self.assertEqual(bench_requests.steady(uses), (1, ["a"]))
+
+    def test_the_only_use_counts(self):
+        self.assertEqual(bench_requests.steady([["a", "b"]]), (2, ["a", "b"]))
+
+
+def workload(name: str = "send_recv_1", unit: str = "us", **rounds) -> dict:
+    return bench_report.summarize(name, unit, {key: [values] for key, values in rounds.items()})
+
+
+class Figures(unittest.TestCase):
+    def test_are_medians_with_quartiles_of_all_rounds(self):
+        row = bench_report.summarize("w", "us", {"ntke": [[1, 2], [3], [4, 5]]})
+        self.assertEqual(row, {"name": "w", "unit": "us", "median": {"ntke": 3},
+                               "spread": {"ntke": [2, 4]}})
+
+    def test_a_ratio_above_one_is_faster_whatever_the_unit(self):
+        self.assertEqual(bench_report.ratio(workload(ntke=[2], builtin=[10]), "ntke"), 5)
+        self.assertEqual(bench_report.ratio(workload(unit="1/s", ntke=[10], builtin=[2]), "ntke"), 5)
+        self.assertIsNone(bench_report.ratio(workload(ntke=[2]), "ntke"))
+
+    def test_the_range_of_a_ratio_is_that_of_the_quartiles(self):
+        row = {"unit": "us", "spread": {"ntke": [2, 4], "builtin": [20, 40]}}
+        self.assertEqual(bench_report.ratio_range(row, "ntke"), (5, 20))
+        row["unit"] = "MB/s"
+        self.assertEqual(bench_report.ratio_range(row, "ntke"), (0.05, 0.2))
+
+    def test_the_json_has_these_keys_only(self):
+        with mock.patch.object(Path, "write_text") as write:
+            bench_report.write_json({"machine": {}, "workloads": [], "requests": [], "failures": [],
+                                     "request_names": {}}, Path("/nowhere"))
+        self.assertEqual(write.call_args[0][0], '{\n "machine": {},\n "workloads": [],\n "requests": []\n}\n')
+
+
+class Targets(unittest.TestCase):
+    def table(self, *rows: dict) -> list[str]:
+        return bench_targets.table({"workloads": list(rows)}).splitlines()
+
+    def test_tell_what_is_missed(self):
+        lines = self.table(workload(ntke=[10], builtin=[149]))
+        self.assertEqual(len(lines), 2)
+        self.assertRegex(lines[1], r"send_recv_1 +ntke over builtin +15x +14\.9x .* missed$")
+
+    def test_that_are_reached_are_not_missed(self):
+        self.assertNotIn("missed", self.table(workload(ntke=[10], builtin=[150]))[1])
+
+    def test_of_what_was_not_measured_are_left_out(self):
+        self.assertEqual(self.table(workload(host=[10], builtin=[150])), [])
+        lines = self.table(workload("bulk_64k", "MB/s", ntke=[80], builtin=[40], native=[100]))
+        self.assertEqual([line.split()[1:5] for line in lines[1:]],
+                         [["ntke", "over", "builtin", "1.5x"], ["ntke", "over", "native", "0.7x"]])
+
+    def problems(self, names=None, **row) -> list[str]:
+        return bench_targets.too_many_requests({"requests": [row]}, names or {})
+
+    def test_no_call_may_cost_more_than_on_the_builtin(self):
+        self.assertEqual(self.problems(call="connect", builtin=4, host=4, ntke=4, emulated=3), [])
+        found = self.problems({("connect", "host"): ["ioctl", "select"]}, call="connect", builtin=1, host=2)
+        self.assertEqual(len(found), 1)
+        self.assertIn("connect needs 2 server requests on host", found[0])
+        self.assertTrue(found[0].endswith(": ioctl, select"))
+
+    def test_a_fast_call_may_cost_none_on_ntke(self):
+        self.assertEqual(len(self.problems(call="send", builtin=2, host=2, ntke=1, emulated=0)), 1)
+        self.assertEqual(self.problems(call="send", builtin=2, host=2, ntke=0, emulated=0), [])
+
+    def test_name_workloads_and_calls_that_exist(self):
+        sources = "".join(path.read_text() for path in (paths.ROOT / "tests" / "bench").glob("*.cpp"))
+        for name in {t.workload for t in bench_targets.TARGETS} | set(bench_targets.MOST_REQUESTS):
+            self.assertIn(f'{{ "{name}"', sources)
+
+
+class Proof(unittest.TestCase):
+    LINE = 'module path="C:\\ws2_32.dll" product="{}" version="1" kernel="{}" events="{}"\nsample ...\n'
+
+    def check(self, configuration: str, *words: str) -> dict:
+        prefix = bench_prefix.BenchPrefix.__new__(bench_prefix.BenchPrefix)
+        prefix.configuration = bench_prefix.CONFIGURATIONS[configuration]
+        return prefix.check_module(self.LINE.format(*words))
+
+    def test_accepts_what_was_meant(self):
+        for name, words in (("builtin", (paths.BUILTIN_PRODUCT, "host", "host")),
+                            ("host", (paths.PRODUCT, "host", "host")),
+                            ("ntke", (paths.PRODUCT, "ntke", "host")),
+                            ("emulated", (paths.PRODUCT, "ntke", "emulated"))):
+            self.assertEqual(self.check(name, *words)["kernel"], words[1])
+
+    def test_refuses_another_dll_kernel_or_events(self):
+        for name, words in (("builtin", (paths.PRODUCT, "host", "host")),
+                            ("host", (paths.PRODUCT, "ntke", "host")),
+                            ("ntke", (paths.PRODUCT, "host", "host")),
+                            ("ntke", (paths.PRODUCT, "ntke", "emulated")),
+                            ("emulated", (paths.PRODUCT, "ntke", "host"))):
+            with self.assertRaises(Failure):
+                self.check(name, *words)
+
+
+class Turns(unittest.TestCase):
+    def test_are_taken_by_all_configurations_in_each_round(self):
+        runner = bench._Runner({}, ["builtin", "ntke", "native"], 2)
+        taken = []
+        with mock.patch.object(runner, "_take", side_effect=lambda *turn: taken.append(turn)), \
+                mock.patch.object(bench, "say"):
+            runner.run(["a", "b"])
+        one = [(w, c) for w in "ab" for c in ("builtin", "ntke", "native")]
+        self.assertEqual(taken, one + one)
+
+
+class Plot(unittest.TestCase):
+    def test_is_well_formed_and_names_what_it_shows(self):
+        figures = {"machine": {"cpu": "A & B"}, "workloads": [
+            workload(builtin=[100], host=[90], ntke=[10], native=[5]),
+            workload("bulk_64k", "MB/s", builtin=[100], ntke=[200])]}
+        root = ElementTree.fromstring(bench_plot.svg(figures))
+        texts = [text.text for text in root.iter("{http://www.w3.org/2000/svg}text")]
+        self.assertIn("send_recv_1", texts)
+        self.assertIn("10x", texts)
+        self.assertTrue(any("A & B" in text for text in texts))
+
+
+class Arguments(unittest.TestCase):
+    def test_are_all_taken(self):
+        parser = argparse.ArgumentParser()
+        bench.add_arguments(parser)
+        args = parser.parse_args(["--quick", "--only", "select_*", "--only", "poll_64"])
+        self.assertEqual((args.quick, args.only, args.rounds), (True, ["select_*", "poll_64"], None))
+
+
+if __name__ == "__main__":
+    unittest.main()

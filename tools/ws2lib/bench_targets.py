@@ -1,0 +1,84 @@
+"""What `ws2 bench` measures against: how much faster each workload is to be, and how many requests to
+Wine's server a call may cost on ntke."""
+
+from dataclasses import dataclass
+
+from .bench_report import aligned, ratio, ratio_range
+
+FAST = ("ntke", "emulated")  # the configurations on ntke
+
+# Requests per call on a socket in a fast state. Nothing may cost more than on the builtin anyway.
+MOST_REQUESTS = {
+    **dict.fromkeys((
+        "send", "send (accepted)", "recv", "recv (accepted)", "recv (would block)", "sendto", "recvfrom",
+        "select", "select (64 sockets)", "WSAPoll", "WSAPoll (64 sockets)", "ioctlsocket FIONREAD",
+        "getsockname", "getsockname (accepted)", "getpeername", "getpeername (accepted)",
+        "WSAEnumNetworkEvents (no event)", "WSAEnumNetworkEvents (no event, FD_READ)"), 0),
+    **dict.fromkeys(("WSAEnumNetworkEvents (event)", "WSAEnumNetworkEvents (event, FD_READ)"), 1),
+}
+
+
+@dataclass(frozen=True)
+class Target:
+    """`configuration` is to be `factor` times as fast as `base` at `workload`."""
+    workload: str
+    factor: float
+    configuration: str = "ntke"
+    base: str = "builtin"
+
+
+TARGETS = (
+    Target("send_recv_1", 15),
+    Target("recv_wouldblock", 30),
+    Target("event_echo_rtt", 4),
+    Target("event_echo_rtt", 8, "emulated"),
+    Target("event_echo_throughput_64", 4),
+    Target("select_64", 10),
+    Target("poll_64", 10),
+    Target("udp_pingpong", 15),
+    Target("blocking_pingpong", 5),
+    Target("event_set", 100, "emulated"),
+    Target("event_reset", 100, "emulated"),
+    Target("event_wait_signaled", 100, "emulated"),
+    Target("overlapped_send_recv", 0.95),
+    Target("acceptex_iocp", 0.95),
+    Target("bulk_64k", 1.5),
+    Target("bulk_64k", 0.7, base="native"),
+    Target("process_start", 0.9),
+)
+
+
+def table(figures: dict) -> str:
+    """The targets of the workloads that were measured, with the ratio reached; empty if there is none."""
+    workloads = {row["name"]: row for row in figures["workloads"]}
+    rows = [["target", "of", "at least", "reached", "(quartiles)", ""]]
+    for target in TARGETS:
+        row = workloads.get(target.workload)
+        reached = ratio(row, target.configuration, target.base) if row else None
+        if reached is None:
+            continue
+        low, high = ratio_range(row, target.configuration, target.base)
+        rows.append([target.workload, f"{target.configuration} over {target.base}", f"{target.factor:g}x",
+                     f"{reached:.3g}x", f"{low:.3g}..{high:.3g}",
+                     "" if reached >= target.factor else "missed"])
+    return aligned(rows, left=2) if len(rows) > 1 else ""
+
+
+def too_many_requests(figures: dict, names: dict) -> list[str]:
+    """The calls that cost more requests than they may. `names` says which these are, for a run that has
+    counted them itself."""
+    found = []
+    for row in figures["requests"]:
+        call = row["call"]
+        for name in ("host", *FAST):
+            limits = [(row["builtin"], "as many as on the builtin")] if "builtin" in row else []
+            if name in FAST and call in MOST_REQUESTS:
+                limits.append((MOST_REQUESTS[call], "the most on ntke"))
+            if name not in row or not limits:
+                continue
+            limit, why = min(limits)
+            if row[name] > limit:
+                which = f": {', '.join(names[call, name])}" if (call, name) in names else ""
+                found.append(f"{call} needs {row[name]:g} server requests on {name}, and {limit:g} is {why}"
+                             + which)
+    return found
