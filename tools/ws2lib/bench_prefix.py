@@ -70,6 +70,9 @@ class BenchPrefix:
     def start(self, log=None) -> None:
         """Starts the server, with `log` in its debug mode, and the idle process."""
         mode = ["-f", "-d"] if log else ["-f", "-p"]
+        # Debian's server notes in the prefix which folder is its own. Two that start at once, as the
+        # server and the question below, would note different ones.
+        self._signal_server(0)
         self._server = subprocess.Popen(  # pylint: disable=consider-using-with
             ["wineserver", *mode], env=self.environment, stdin=subprocess.DEVNULL,
             stdout=subprocess.DEVNULL, stderr=log or subprocess.DEVNULL)
