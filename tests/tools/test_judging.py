@@ -10,7 +10,7 @@ from unittest import mock
 
 sys.path.insert(0, str(Path(__file__).resolve().parents[2] / "tools"))
 
-from ws2lib import conformance, paths, tap, testing, wine  # noqa: E402
+from ws2lib import conformance, paths, results, tap, testing, wine  # noqa: E402
 from ws2lib.report import Report  # noqa: E402
 from ws2lib.ui import Failure  # noqa: E402
 
@@ -71,6 +71,9 @@ class FakePrefix:
 
 
 class Judging(unittest.TestCase):
+    def setUp(self):
+        self.kept: list[results.Side] = []
+
     def judge(self, cases: list, gaps: str = "", proof: str = PROOF) -> Report:
         fake = FakePrefix({"event": cases}, proof)
         report = Report()
@@ -78,6 +81,7 @@ class Judging(unittest.TestCase):
             listed = Path(folder) / "host.txt"
             listed.write_text(gaps)
             with mock.patch.object(conformance, "expected_files", return_value=[listed]), \
+                    mock.patch.object(results, "save", side_effect=self.kept.append), \
                     mock.patch.object(conformance, "fresh_prefix",
                                       return_value=contextlib.nullcontext(fake)):
                 conformance.run(report, mock.Mock(version="8.0"), "x86_64", "host")
@@ -147,6 +151,20 @@ class Judging(unittest.TestCase):
         for system in ("ntdll of Wine 8.0.1", "ntdll of Wine 10.0", "ntdll of Windows", "ntke, native"):
             with self.assertRaises(Failure):
                 self.judge_nt(system)
+
+    def test_what_was_found_is_kept_whatever_was_expected(self):
+        self.judge([("one", "ok"), ("two", "fail"), ("three", "hang")],
+                   "event.one  # Wine's server\nevent.two  # Wine's server\n")
+        (side,) = self.kept
+        self.assertEqual((side.name, side.emulated), ("host-8.0-x86_64", False))
+        self.assertEqual({name: outcome.result for name, outcome in side.cases.items()}, {
+            "event.one": results.PASSED, "event.two": results.FAILED, "event.three": results.FAILED})
+        self.assertEqual(side.cases["event.three"].why, "hangs")
+
+    def test_the_wrong_dll_leaves_nothing(self):
+        with self.assertRaises(Failure):
+            self.judge([("one", "ok")], proof="")
+        self.assertEqual(self.kept, [])
 
     def test_nothing_run_is_no_success(self):
         with contextlib.redirect_stdout(io.StringIO()) as output:

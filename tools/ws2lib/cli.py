@@ -27,6 +27,7 @@ VERBS = [
     ("run", "run", "run a Windows program, or the demo, on our DLL"),
     ("test", "testing", "build and run every test"),
     ("bench", "bench", "measure our DLL against Wine's own"),
+    ("report", "conformance_report", "the conformance matrix as Markdown and HTML"),
     ("matrix", "matrix", "the suites on other Wines than the machine's own"),
     ("prefix", "prefix", "add the DLL to a Wine prefix of yours, or take it out"),
 ]

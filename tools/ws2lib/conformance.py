@@ -1,12 +1,12 @@
 """Runs conformance.exe on one side (a Wine, an architecture, our DLL or the builtin), or nt.exe on a
 Wine's ntdll, and judges it by the side's known gaps. One process per group; after a crash or a hang, one
-per case that is left."""
+per case that is left. What the conformance suite found is kept for `ws2 report`."""
 
 from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 
-from . import paths, tap
+from . import paths, results, tap
 from .report import Report
 from .ui import Failure
 from .wine import Prefix, Wine, fresh_prefix, proof_of_library, proof_of_system
@@ -23,14 +23,21 @@ class Suite:
     check: Callable[[str], object]  # raises Failure for the output of a program that met something else
 
 
-def run(report: Report, wine: Wine, arch: str, dll: str) -> None:
+def run(report: Report, wine: Wine, arch: str, dll: str) -> results.Side | None:
+    """Returns what was found, which is then kept as well; None if the suite could not be run."""
     ours = dll != "builtin"
     suite = Suite(paths.test_program(arch, "conformance"),
                   ["--expect-product", paths.PRODUCT if ours else paths.BUILTIN_PRODUCT],
                   lambda output: proof_of_library(output, ours))
-    gaps = Gaps(expected_files(wine.version, arch, dll, arch == "i386" and wine.emulates_32bit))
+    emulated = is_emulated(wine, arch)
+    gaps = Gaps(expected_files(wine.version, arch, dll, emulated))
+    side = results.begin(dll, wine.version, arch, emulated)
     with fresh_prefix(wine, dll) as prefix:
-        run_suite(report, prefix, suite, gaps)
+        if not run_suite(report, prefix, suite, gaps):
+            return None
+    side.cases = gaps.found
+    results.save(side)
+    return side
 
 
 def run_nt(report: Report, wine: Wine, arch: str) -> None:
@@ -40,17 +47,24 @@ def run_nt(report: Report, wine: Wine, arch: str) -> None:
         run_suite(report, prefix, suite, Gaps(expected_files(wine.version, arch, "nt")))
 
 
-def run_suite(report: Report, prefix: Prefix, suite: Suite, gaps: "Gaps") -> None:
+def run_suite(report: Report, prefix: Prefix, suite: Suite, gaps: "Gaps") -> bool:
+    """False if not even its groups could be listed."""
     listing = prefix.run(suite.program, "--list", timeout=CASE_LIMIT)
     groups = _names(listing.output)
     if listing.exit_code != 0 or not groups:
         report.fail(f"{suite.program.stem} --list", f"exit code {listing.exit_code}",
                     listing.output.splitlines())
-        return
+        return False
     for group in groups:
         _run_group(report, prefix, suite, group, gaps)
     for name in gaps.unused():
         report.fail(name, f"is listed in {gaps.files[name].name}, but there is no such case")
+    return True
+
+
+def is_emulated(wine: Wine, arch: str) -> bool:
+    """Does an emulator of the processor run the programs of that architecture?"""
+    return arch == "i386" and getattr(wine, "emulates_32bit", False)
 
 
 def expected_files(version: str, arch: str, dll: str, emulated: bool = False) -> list[Path]:
@@ -72,7 +86,7 @@ class Gaps:
     def __init__(self, sources: list[Path]):
         self.causes: dict[str, str] = {}
         self.files: dict[str, Path] = {}
-        self._met: set[str] = set()
+        self.found: dict[str, results.Outcome] = {}
         for path in sources:
             for number, line in enumerate(path.read_text().splitlines(), 1):
                 entry, _, cause = line.partition("#")
@@ -84,10 +98,14 @@ class Gaps:
                 self.files[entry.strip()] = path
 
     def judge(self, report: Report, name: str, case: tap.Case) -> None:
-        self._met.add(name)
         if case.skipped is not None:
-            report.skip(name, case.skipped or "the case skipped itself")
-        elif case.ok and name in self.causes:
+            reason = case.skipped or "the case skipped itself"
+            self.found[name] = results.Outcome(results.SKIPPED, reason)
+            report.skip(name, reason)
+            return
+        if case.ok:
+            self.found[name] = results.Outcome(results.PASSED)
+        if case.ok and name in self.causes:
             report.fail(name, f"passes, but is listed in {self.files[name].name} as a gap; take it out")
         elif case.ok:
             report.ok()
@@ -95,14 +113,14 @@ class Gaps:
             self.failed(report, name, "an assertion failed", case.details)
 
     def failed(self, report: Report, name: str, why: str, details: list[str]) -> None:
-        self._met.add(name)
+        self.found[name] = results.Outcome(results.FAILED, why)
         if name in self.causes:
             report.gap(name, self.causes[name])
         else:
             report.fail(name, why, details)
 
     def unused(self) -> list[str]:
-        return sorted(set(self.causes) - self._met)
+        return sorted(set(self.causes) - set(self.found))
 
 
 def _names(listing: str) -> list[str]:

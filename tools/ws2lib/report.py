@@ -6,7 +6,8 @@ import time
 
 
 class Report:
-    def __init__(self):
+    def __init__(self, quiet: bool = False):
+        self._quiet = quiet
         self.passed = 0
         self.failed = 0
         self.skipped = 0
@@ -34,9 +35,9 @@ class Report:
     def fail(self, name: str, why: str, details: list[str] | None = None) -> None:
         self.failed += 1
         self.failures.append((f"{self._suite}: {name}", why, details or []))
-        _print(f"  FAILED {name}: {why}")
+        self._print(f"  FAILED {name}: {why}")
         for line in (details or [])[-12:]:
-            _print(f"    {line}")
+            self._print(f"    {line}")
 
     def skip(self, name: str, why: str) -> None:
         """Counts one; the reason is printed only once for many."""
@@ -44,7 +45,7 @@ class Report:
         note = f"{self._suite}: {why}"
         if note not in self.notes:
             self.notes.append(note)
-            _print(f"  skipped {name}: {why}")
+            self._print(f"  skipped {name}: {why}")
 
     def gap(self, name: str, cause: str) -> None:
         """A case that is known to fail on this side. Listed in tests/expected with its cause."""
@@ -64,6 +65,10 @@ class Report:
             _print("no test was run")
         _print(f"\n{self.passed} passed, {self.failed} failed, {self.skipped} skipped")
         return 1 if self.failed or not self.passed else 0
+
+    def _print(self, text: str) -> None:
+        if not self._quiet:
+            _print(text)
 
 
 def _print(text: str) -> None:
