@@ -89,6 +89,15 @@ class Figures(unittest.TestCase):
                                      "request_names": {}}, Path("/nowhere"))
         self.assertEqual(write.call_args[0][0], '{\n "machine": {},\n "workloads": [],\n "requests": []\n}\n')
 
+    def test_in_markdown_are_those_of_the_json(self):
+        figures = {"machine": {"cpu": "CPU", "cores": 2, "kernel": "Linux 6.1", "wine": "Wine 8.0",
+                               "date": "2026-01-02 03:04 UTC"},
+                   "workloads": [workload(builtin=[1500], host=[1], ntke=[10], native=[5.25]), workload("other")]}
+        self.assertEqual(bench_report.markdown(figures, ["send_recv_1"]).splitlines(), [
+            "| workload | unit | builtin | ntke | native |", "| --- | --- | --: | --: | --: |",
+            "| `send_recv_1` | µs | 1,500 | 10 (150x) | 5.25 |", "",
+            "CPU, 2 cores, Linux 6.1, Wine 8.0, 2026-01-02."])
+
 
 class Targets(unittest.TestCase):
     def table(self, *rows: dict) -> list[str]:
@@ -174,6 +183,19 @@ class Plot(unittest.TestCase):
         self.assertIn("send_recv_1", texts)
         self.assertIn("10x", texts)
         self.assertTrue(any("A & B" in text for text in texts))
+
+
+    def test_and_table_of_the_readme_are_those_of_the_figures_it_shows(self):
+        folder = paths.ROOT / "tests" / "bench"
+        figures = bench_report.read_json(folder / "figures.json")
+        self.assertEqual((folder / "figures.svg").read_text(encoding="utf-8"), bench_plot.svg(figures))
+        readme = (paths.ROOT / "README.md").read_text(encoding="utf-8")
+        self.assertEqual(bench.with_table(readme, figures), readme)
+        self.assertIn("(tests/bench/figures.svg)", readme)
+
+    def test_a_readme_without_a_place_for_the_table_is_left_alone(self):
+        with self.assertRaises(Failure):
+            bench.with_table("no marks", {"machine": {}, "workloads": []})
 
 
 class Arguments(unittest.TestCase):

@@ -32,6 +32,7 @@ examples:
   ws2 bench --only send_recv_1 --rounds 20        one workload, more often
   ws2 bench --requests-only                       only the requests per call
   ws2 bench --from out.json --plot out.svg        a plot of an earlier run
+  ws2 bench --publish                             also renew the figures this repository shows
 """
 
 NATIVE_PROGRAM = paths.BUILD / "native" / "tests" / "bench" / "linux" / "bench-linux"
@@ -55,6 +56,8 @@ def add_arguments(parser) -> None:
     parser.add_argument("--no-build", action="store_true", help="measure what has been built before")
     parser.add_argument("--json", type=Path, metavar="FILE", help="write the figures there")
     parser.add_argument("--plot", type=Path, metavar="FILE", help="write an SVG of the figures there")
+    parser.add_argument("--publish", action="store_true",
+                        help="write the figures and the plot of tests/bench and the README's table")
     parser.add_argument("--from", type=Path, metavar="FILE", dest="source",
                         help="take the figures from this JSON file and measure nothing")
     parser.add_argument("--check", action="store_true",
@@ -74,11 +77,30 @@ def main(args) -> int:
         bench_report.write_json(figures, args.json)
     if args.plot:
         args.plot.write_text(bench_plot.svg(figures), encoding="utf-8")
+    if args.publish:
+        _publish(figures)
     problems = (bench_targets.too_many_requests(figures, figures.get("request_names", {}))
                 + bench_report.growth_problems(figures))
     for problem in problems:
         say(problem)
     return 1 if figures.get("failures") or (args.check and problems) else 0
+
+
+def _publish(figures: dict) -> None:
+    folder, readme = paths.ROOT / "tests" / "bench", paths.ROOT / "README.md"
+    text = with_table(readme.read_text(encoding="utf-8"), figures)
+    bench_report.write_json(figures, folder / "figures.json")
+    (folder / "figures.svg").write_text(bench_plot.svg(figures), encoding="utf-8")
+    readme.write_text(text, encoding="utf-8")
+
+
+def with_table(text: str, figures: dict) -> str:
+    """The README's text with the table of these figures between its marks."""
+    names = [target.workload for target in bench_targets.TARGETS]
+    parts = re.split(r"(<!-- figures -->\n|<!-- end of figures -->\n)", text)
+    if len(parts) != 5:
+        raise Failure("README.md has not one place between `<!-- figures -->` and `<!-- end of figures -->`")
+    return "".join([*parts[:2], bench_report.markdown(figures, names), *parts[3:]])
 
 
 def _measure_all(args) -> dict:

@@ -11,6 +11,7 @@ from .ui import Failure
 
 # Configurations in the order of the columns.
 COLUMNS = ("builtin", "host", "ntke", "emulated", "native")
+FAST = ("ntke", "emulated")  # those on ntke
 GROWTH_LIMIT = 1.5  # socket+closesocket with 10,000 sockets open against 10
 
 
@@ -121,6 +122,23 @@ def table(figures: dict) -> str:
     return "\n".join(parts)
 
 
+def markdown(figures: dict, workloads: list[str]) -> str:
+    """The figures of some workloads as a Markdown table; a ratio is in brackets, over the builtin."""
+    chosen = [row for row in figures["workloads"] if row["name"] in workloads]
+    names = [name for name in _present(chosen, "median") if name != "host"]
+    rows = [["workload", "unit", *names], ["---", "---", *["--:"] * len(names)]]
+    for row in chosen:
+        cells = []
+        for name in names:
+            factor = ratio(row, name) if name in FAST else None
+            cells.append(_number(row["median"].get(name)) + (f" ({factor:.3g}x)" if factor else ""))
+        rows.append([f"`{row['name']}`", row["unit"].replace("us", "µs"), *cells])
+    about = figures["machine"]
+    return "".join(f"| {' | '.join(row)} |\n" for row in rows) + (
+        f"\n{about['cpu']}, {about['cores']} cores, {about['kernel']}, {about['wine']}, "
+        f"{about['date'].partition(' ')[0]}.\n")
+
+
 def machine(wine: str) -> dict:
     """What a reader needs to judge the figures."""
     model = platform.processor()
@@ -130,7 +148,7 @@ def machine(wine: str) -> dict:
             break
     memory = os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES")
     return {"cpu": model, "cores": os.cpu_count(), "memory_mib": memory // 2**20,
-            "kernel": f"{platform.system()} {platform.release()}", "wine": f"Wine {wine}",
+            "kernel": f"{platform.system()} {platform.release().partition('-')[0]}", "wine": f"Wine {wine}",
             "date": datetime.datetime.now(datetime.timezone.utc).strftime("%Y-%m-%d %H:%M UTC"),
             "load_at_start": [round(load, 2) for load in os.getloadavg()]}
 

@@ -3,9 +3,7 @@ Wine's server a call may cost on ntke."""
 
 from dataclasses import dataclass
 
-from .bench_report import aligned, ratio, ratio_range
-
-FAST = ("ntke", "emulated")  # the configurations on ntke
+from .bench_report import FAST, aligned, ratio, ratio_range
 
 # Requests per call on a socket in a fast state. Nothing may cost more than on the builtin anyway.
 MOST_REQUESTS = {
