@@ -23,10 +23,10 @@ class Outcome:
 @dataclass
 class Side:
     """The suite on one DLL, kernel, Wine and architecture."""
-    dll: str                    # "ntke", "host" or "builtin"
+    dll: str                    # "builtin", "host", "ntke" or "emulated" (ntke, with emulated events)
     wine: str                   # "8.0"
     arch: str
-    emulated: bool              # by an emulator of the processor
+    emulated: bool              # the processor is, by another program
     built: str                  # what was run, see fingerprint()
     date: str
     cases: dict[str, Outcome]   # "group.case", in the order of the suite
@@ -47,7 +47,7 @@ def fingerprint(dll: str, arch: str) -> str:
     files = [paths.test_program(arch, "conformance")]
     if dll != "builtin":
         files.append(paths.dll(arch))
-    if dll == "ntke":
+    if dll in ("ntke", "emulated"):
         files += [paths.ntke() / name for name in paths.NTKE_FILES]
     digest = hashlib.sha256()
     for file in files:
