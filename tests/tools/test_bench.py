@@ -2,6 +2,7 @@
 configuration under whose name it is shown."""
 
 import argparse
+import os
 import sys
 import unittest
 import xml.etree.ElementTree as ElementTree
@@ -133,7 +134,8 @@ class Targets(unittest.TestCase):
 
     def test_name_workloads_and_calls_that_exist(self):
         sources = "".join(path.read_text() for path in (paths.ROOT / "tests" / "bench").glob("*.cpp"))
-        for name in {t.workload for t in bench_targets.TARGETS} | set(bench_targets.MOST_REQUESTS):
+        for name in ({t.workload for t in bench_targets.TARGETS} | set(bench.BOUND)
+                     | set(bench_targets.MOST_REQUESTS)):
             self.assertIn(f'{{ "{name}"', sources)
 
 
@@ -171,6 +173,16 @@ class Turns(unittest.TestCase):
             runner.run(["a", "b"])
         one = [(w, c) for w in "ab" for c in ("builtin", "ntke", "native")]
         self.assertEqual(taken, one + one)
+
+    def test_that_make_the_same_requests_are_taken_on_one_processor(self):
+        runner = bench._Runner({}, ["native"], 1)
+        before, found = os.sched_getaffinity(0), {}
+        with mock.patch.object(runner, "_run", side_effect=lambda workload, _: found.update(
+                {workload: len(os.sched_getaffinity(0))})):
+            runner._take("acceptex_iocp", "native")
+            runner._take("send_recv_1", "native")
+        self.assertEqual(found, {"acceptex_iocp": 1, "send_recv_1": len(before)})
+        self.assertEqual(os.sched_getaffinity(0), before)
 
 
 class Plot(unittest.TestCase):

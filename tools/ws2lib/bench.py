@@ -2,6 +2,7 @@
 
 import contextlib
 import fnmatch
+import os
 import re
 import resource
 import subprocess
@@ -38,6 +39,9 @@ examples:
 NATIVE_PROGRAM = paths.BUILD / "native" / "tests" / "bench" / "linux" / "bench-linux"
 ROUNDS, QUICK_ROUNDS = 9, 2
 SAMPLES_PER_ROUND = 3  # Few: a process keeps its place on the machine, and only the next one gets another.
+# On all configurations these make the same requests. Were they not bound to one processor together with
+# the server, the figure would tell where the scheduler has put it: a request costs 6 us or 50.
+BOUND = ("overlapped_send_recv", "acceptex_iocp", "process_start")
 PROCESS_TIMEOUT = 180  # seconds; a workload with 10,000 sockets on a busy machine needs many
 
 
@@ -50,6 +54,9 @@ def add_arguments(parser) -> None:
                         help=f"how often the configurations take turns (default {ROUNDS})")
     parser.add_argument("--quick", action="store_true",
                         help=f"{QUICK_ROUNDS} rounds and no requests, to see where one stands")
+    parser.add_argument("--bind", action="store_true",
+                        help="bind each program and its server to one processor: steady figures, and the "
+                             "best case of Wine's own DLL")
     parser.add_argument("--requests-only", action="store_true",
                         help="count server requests, measure no time")
     parser.add_argument("--no-requests", action="store_true", help="do not count server requests")
@@ -127,10 +134,10 @@ def _measure_all(args) -> dict:
         figures["machine"]["configurations"] = {
             name: prefix.module() for name, prefix in prefixes.items()}
         if not args.requests_only:
-            runner = _Runner(prefixes, names, rounds)
+            runner = _Runner(prefixes, names, rounds, args.bind)
             figures["workloads"] = runner.run(_workloads(args.only))
             figures["failures"] += runner.failures
-            figures["machine"]["rounds"] = rounds
+            figures["machine"].update(rounds=rounds, bound=args.bind)
         if args.requests_only or not (args.no_requests or args.quick):
             figures["requests"], figures["request_names"] = bench_requests.count(
                 prefixes, figures["failures"])
@@ -147,13 +154,25 @@ def _workloads(globs: list[str] | None) -> list[str]:
     return chosen
 
 
+@contextlib.contextmanager
+def _bound(processor: int):
+    """What is started meanwhile stays on one processor."""
+    everywhere = os.sched_getaffinity(0)
+    os.sched_setaffinity(0, {processor})
+    try:
+        yield
+    finally:
+        os.sched_setaffinity(0, everywhere)
+
+
 class _Runner:
     """Takes the turns and collects the samples."""
 
-    def __init__(self, prefixes, names, rounds):
+    def __init__(self, prefixes, names, rounds, bind=False):
         self._prefixes = prefixes
         self._names = names
         self._rounds = rounds
+        self._bind = bind
         self._values = {}   # (workload, configuration) -> a list of samples per round
         self._units = {}    # workload -> unit
         self.failures = []
@@ -171,6 +190,15 @@ class _Runner:
                 for workload in workloads if workload in self._units]
 
     def _take(self, workload: str, name: str) -> None:
+        with contextlib.ExitStack() as bound:
+            if self._bind or workload in BOUND:
+                processor = max(os.sched_getaffinity(0))
+                bound.enter_context(_bound(processor))
+                if name != "native":
+                    bound.enter_context(self._prefixes[name].bound(processor))
+            self._run(workload, name)
+
+    def _run(self, workload: str, name: str) -> None:
         arguments = ["--samples", str(SAMPLES_PER_ROUND), workload]
         if name == "native":
             command, env = [str(NATIVE_PROGRAM), *arguments], None

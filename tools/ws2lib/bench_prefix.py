@@ -1,5 +1,7 @@
 """The Wine prefixes `ws2 bench` measures in: made for the run, quiet while it lasts."""
 
+import contextlib
+import os
 import re
 import shutil
 import subprocess
@@ -86,6 +88,16 @@ class BenchPrefix:
             self._signal_server()
             raise Failure(f"{self._program.name} did not start on {self.configuration.name}: "
                           + self._idle.stderr.read().decode(errors="replace"))
+
+    @contextlib.contextmanager
+    def bound(self, processor: int):
+        """Keeps the server on one processor meanwhile."""
+        everywhere = os.sched_getaffinity(self._server.pid)
+        os.sched_setaffinity(self._server.pid, {processor})
+        try:
+            yield
+        finally:
+            os.sched_setaffinity(self._server.pid, everywhere)
 
     def stop(self) -> None:
         """Ends every process of the prefix, the server included."""
