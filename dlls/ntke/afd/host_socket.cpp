@@ -351,8 +351,7 @@ int HostSocket::poll_many(pollfd* fds, uint32_t count, uint32_t microseconds)
 
 uint32_t HostSocket::ready_now() const
 {
-    constexpr uint32_t kAll = kReadyIn | kReadyUrgent | kReadyOut | kReadyPeerEnd;
-    return wait_ready(kAll, 0);
+    return wait_ready(kAllReady, 0);
 }
 
 uint32_t HostSocket::wait_ready(uint32_t wanted, uint32_t microseconds) const
