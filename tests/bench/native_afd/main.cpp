@@ -18,22 +18,73 @@ using namespace bench_afd;
 
 namespace {
 
+/// What one side has cost in all its samples, whatever else the machine did meanwhile: processor
+/// time of all threads, and how often one of them went to sleep.
+class Effort {
+public:
+    /// Does `body(count)` and adds what it cost.
+    template <typename Body> void of(uint64_t count, Body body)
+    {
+        const Effort before = now();
+        body(count);
+        const Effort after = now();
+        m_microseconds += after.m_microseconds - before.m_microseconds;
+        m_sleeps += after.m_sleeps - before.m_sleeps;
+        m_count += count;
+    }
+    double microseconds_each() const { return m_microseconds / static_cast<double>(m_count); }
+    double sleeps_each() const
+    {
+        return static_cast<double>(m_sleeps) / static_cast<double>(m_count);
+    }
+
+private:
+    static Effort now()
+    {
+        rusage usage {};
+        getrusage(RUSAGE_SELF, &usage);
+        timespec time {};
+        clock_gettime(CLOCK_PROCESS_CPUTIME_ID, &time);
+        Effort effort;
+        effort.m_microseconds
+            = static_cast<double>(time.tv_sec) * 1e6 + static_cast<double>(time.tv_nsec) / 1e3;
+        effort.m_sleeps = usage.ru_nvcsw;
+        return effort;
+    }
+
+    double m_microseconds = 0;
+    long m_sleeps = 0;
+    uint64_t m_count = 0;
+};
+
 /// The echo of one client at a time: a round trip. Of many: how many messages a second.
 void echo(size_t connections)
 {
     // Both there all the time; the one that is not measured sleeps.
     Conversation ours(new_event_server(), connections);
     Conversation other(new_epoll_server(), connections);
+    Effort our_effort;
+    Effort other_effort;
     const uint64_t messages = std::max<size_t>(connections * 2, 1'000);
     const bench_ke::Pair pair = bench_ke::compare(
-        messages, [&ours](uint64_t count) { ours.exchange(count); },
-        [&other](uint64_t count) { other.exchange(count); });
+        messages,
+        [&](uint64_t count) {
+            our_effort.of(count, [&ours](uint64_t some) { ours.exchange(some); });
+        },
+        [&](uint64_t count) {
+            other_effort.of(count, [&other](uint64_t some) { other.exchange(some); });
+        });
     char name[64];
     snprintf(name, sizeof(name), "echo, %zu under way", connections);
     bench_ke::print(name, pair, "epoll");
     printf("%44s %10.0f /s   epoll %.0f /s   ratio %.2f   of the fastest samples %.2f\n", "",
         1e9 / pair.ours, 1e9 / pair.other, pair.other / pair.ours,
         pair.fastest_other / pair.fastest_ours);
+    printf("%44s %10.2f us of processors   epoll %.2f us   ratio %.2f;   sleeps %.2f   epoll "
+           "%.2f\n",
+        "", our_effort.microseconds_each(), other_effort.microseconds_each(),
+        our_effort.microseconds_each() / other_effort.microseconds_each(), our_effort.sleeps_each(),
+        other_effort.sleeps_each());
 }
 
 /// Two connected sockets, by each side's own calls.
