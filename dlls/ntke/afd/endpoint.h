@@ -168,6 +168,9 @@ protected:
     void note(uint32_t condition, NTSTATUS status, Signal& signal) REQUIRES(m_lock);
     /// Brings the record up to date with the socket.
     void refresh(Signal& signal) REQUIRES(m_lock);
+    /// Would refresh find nothing? Asks one question instead of two. False: it may.
+    bool is_up_to_date() const REQUIRES(m_lock);
+    bool is_connection_untold() const REQUIRES(m_lock);
     /// How much has arrived since the last look: bytes, or memory of datagrams.
     uint64_t take_arrivals(uint32_t conditions) REQUIRES(m_lock);
     void refresh_data(uint32_t conditions, uint32_t ready, Signal& signal) REQUIRES(m_lock);
