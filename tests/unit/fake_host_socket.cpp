@@ -2,6 +2,7 @@
 
 #include <cerrno>
 #include <cstring>
+#include <poll.h>
 
 #include "afd/pump.h"
 
@@ -494,9 +495,15 @@ uint32_t HostSocket::ready_from_poll_events(short events)
     return static_cast<uint32_t>(events);
 }
 
-int HostSocket::poll_many(pollfd*, uint32_t, uint32_t)
+int HostSocket::poll_many(pollfd* fds, uint32_t count, uint32_t)
 {
-    return 0;
+    int ready = 0;
+    for (uint32_t i = 0; i < count; ++i) {
+        fds[i].revents
+            = fds[i].fd < 0 ? short { 0 } : poll_events_from_ready(at(fds[i].fd).ready());
+        ready += fds[i].revents != 0;
+    }
+    return ready;
 }
 
 void HostSocket::fail_next(FaultyCall, int, uint32_t)

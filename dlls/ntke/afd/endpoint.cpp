@@ -288,6 +288,25 @@ void Endpoint::refresh_data(uint32_t conditions, uint32_t ready, Signal& signal)
         note(kPollReceive, STATUS_SUCCESS, signal);
 }
 
+/// Who was accepted has not connected.
+bool Endpoint::is_connection_untold() const
+{
+    return has(ntke::kSocketConnected | ntke::kSocketHasPeer) && m_record.is_open(kPollConnect);
+}
+
+/// As a rule the pump has just looked, and nothing has come since. Data and the peer's FIN change
+/// the count; room and the connection itself are no news once they are in the record.
+bool Endpoint::is_up_to_date() const
+{
+    if (state() != SocketState::Connected || posts_messages() || m_has_had_urgent || m_has_seen_end
+        || m_has_told_reset.load(std::memory_order_relaxed))
+        return false;
+    if (m_record.is_open(kPollReceive) || m_record.is_open(kPollSend) || is_connection_untold())
+        return false;
+    const HostSocket::TcpState tcp = m_socket.tcp_state();
+    return tcp.link == LinkState::Open && tcp.bytes_received == m_bytes_seen;
+}
+
 void Endpoint::refresh(Signal& signal)
 {
     if (m_is_closed)
@@ -314,7 +333,7 @@ void Endpoint::refresh(Signal& signal)
         note(kPollConnectFail, m_connect_status, signal); // once [WSAEventSelect/14]
         return;
     }
-    if (has(ntke::kSocketConnected | ntke::kSocketHasPeer) && m_record.is_open(kPollConnect))
+    if (is_connection_untold())
         note(kPollConnect, STATUS_SUCCESS, signal);
     // Linux calls a socket writable that can send no more. [WSAEventSelect/57]
     if ((conditions & kPollSend) && !(conditions & kPollAbort) && !has(ntke::kSocketSendShutDown)
@@ -404,7 +423,7 @@ void Endpoint::take_events(GetEventsResult& result, ke::Event* to_reset)
     ke::LockGuard guard(m_lock);
     if (to_reset)
         to_reset->reset();
-    if (m_record.mask())
+    if (m_record.mask() && !is_up_to_date())
         refresh(signal);
     m_record.take(result);
 }

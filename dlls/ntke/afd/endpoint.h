@@ -9,6 +9,7 @@
 #include "io/file.h"
 #include "ke/event.h"
 #include "ke/lock.h"
+#include "ke/signal.h"
 #include "ntke/calls.h"
 
 namespace afd {
@@ -27,7 +28,8 @@ public:
             m_event->set();
     }
     /// An event of our own is set here and now, so that whoever takes the record under the lock can
-    /// reset it for good; a host's event waits until the lock is free.
+    /// reset it for good; a host's event waits until the lock is free. So do the threads that wait
+    /// for ours: the first thing they do is to take the record.
     void raise(const ob::Ref<ke::Event>& event)
     {
         if (m_is_muted)
@@ -35,13 +37,14 @@ public:
         if (event->is_host_backed())
             m_event = event;
         else
-            event->set();
+            event->set(m_wakes);
     }
     /// From here on nobody needs to be woken for what is found.
     void mute() { m_is_muted = true; }
 
 private:
     ob::Ref<ke::Event> m_event;
+    ke::WakeList m_wakes;
     bool m_is_muted = false;
 };
 
@@ -165,6 +168,9 @@ protected:
     void note(uint32_t condition, NTSTATUS status, Signal& signal) REQUIRES(m_lock);
     /// Brings the record up to date with the socket.
     void refresh(Signal& signal) REQUIRES(m_lock);
+    /// Would refresh find nothing? Asks one question instead of two. False: it may.
+    bool is_up_to_date() const REQUIRES(m_lock);
+    bool is_connection_untold() const REQUIRES(m_lock);
     /// How much has arrived since the last look: bytes, or memory of datagrams.
     uint64_t take_arrivals(uint32_t conditions) REQUIRES(m_lock);
     void refresh_data(uint32_t conditions, uint32_t ready, Signal& signal) REQUIRES(m_lock);

@@ -95,6 +95,8 @@ public:
 
     // Readiness.
 
+    /// What can be asked for. Errors and hang-ups are told in any case.
+    static constexpr uint32_t kAllReady = kReadyIn | kReadyUrgent | kReadyOut | kReadyPeerEnd;
     /// Ready bits now.
     uint32_t ready_now() const;
     /// Waits up to `microseconds` for one of `wanted`. Returns the bits there are. A signal may end

@@ -1,26 +1,40 @@
 #include "afd/poll.h"
 
+#include <algorithm>
+
+#include <poll.h>
+
 #include "ke/pool.h"
 
 namespace afd {
 
 // --- A socket's side
 
-uint32_t SocketFile::conditions()
+uint32_t SocketFile::conditions(const EarlierLook* earlier)
 {
     if (m_is_closing)
         return kPollLocalClose;
-    const uint32_t now = conditions_from_ready(m_socket.ready_now()) & ~claimed_conditions();
+    const bool is_known = earlier && earlier->is_valid && earlier->state == state();
+    const uint32_t ready = is_known ? earlier->ready : m_socket.ready_now();
+    const uint32_t now = conditions_from_ready(ready) & ~claimed_conditions();
     return m_first_deferred ? now | kPollAccept : now;
 }
 
-uint32_t SocketFile::look(uint32_t asked, NTSTATUS* status)
+uint32_t SocketFile::look(uint32_t asked, NTSTATUS* status, const EarlierLook* earlier)
 {
     settle_now();
     ke::LockGuard guard(m_lock);
-    const uint32_t now = conditions();
+    const uint32_t now = conditions(earlier);
     *status = now & kPollConnectFail ? m_connect_status : STATUS_SUCCESS;
     return now & (asked | kPollLocalClose);
+}
+
+/// In these states the descriptor stays the socket it is, and what nobody has claimed was there for
+/// everybody.
+bool SocketFile::can_look_ahead(EarlierLook& look) const
+{
+    look.state = state();
+    return (can_transfer() || look.state == SocketState::Listening) && !claimed_conditions();
 }
 
 void SocketFile::serve_polls(Completions& done)
@@ -95,9 +109,7 @@ NTSTATUS SocketFile::poll(io::Irp& irp, ULONG_PTR& information)
     if (const NTSTATUS status = poll->capture_entries(entries); !NT_SUCCESS(status))
         return status;
 
-    uint32_t found;
-    if (!header.timeout || poll->find_ready(&found)) {
-        poll->collect();
+    if (poll->collect() || !header.timeout) {
         information = poll->write_result();
         return STATUS_SUCCESS;
     }
@@ -147,23 +159,67 @@ NTSTATUS Poll::capture_entries(const uint8_t* bytes)
     return STATUS_SUCCESS;
 }
 
-PollLink* Poll::find_ready(uint32_t* found) const
+/// Asks Linux about several sockets at once. What it says may be old by the time it is used, and
+/// still is what was true during the call.
+void Poll::look_ahead(uint32_t first, uint32_t looks_count, EarlierLook* looks) const
 {
-    for (uint32_t i = 0; i < count; ++i) {
-        NTSTATUS status;
-        *found = links[i].socket->look(links[i].asked, &status);
-        if (*found)
-            return &links[i];
+    pollfd fds[kLooksAtOnce];
+    bool is_used[kLooksAtOnce];
+    for (uint32_t i = 0; i < looks_count; ++i) {
+        SocketFile& socket = *links[first + i].socket;
+        is_used[i] = socket.begin_use();
+        looks[i].is_valid = is_used[i] && socket.can_look_ahead(looks[i]);
+        fds[i] = { looks[i].is_valid ? socket.socket().descriptor() : -1,
+            HostSocket::poll_events_from_ready(HostSocket::kAllReady), 0 };
     }
-    return nullptr;
+    const bool is_any_ready = HostSocket::poll_many(fds, looks_count, 0) > 0;
+    for (uint32_t i = 0; i < looks_count; ++i) {
+        looks[i].ready = is_any_ready ? HostSocket::ready_from_poll_events(fds[i].revents) : 0;
+        if (is_used[i])
+            links[first + i].socket->end_use();
+    }
 }
 
-void Poll::collect()
+/// Calls `see(link, conditions, status)` for each entry, until it returns false.
+template <typename See> void Poll::look_at_all(See see) const
 {
-    for (uint32_t i = 0; i < count; ++i) {
-        PollLink& link = links[i];
-        link.found |= link.socket->look(link.asked, &link.status);
+    for (uint32_t first = 0; first < count; first += kLooksAtOnce) {
+        EarlierLook looks[kLooksAtOnce];
+        const uint32_t some = std::min(kLooksAtOnce, count - first);
+        look_ahead(first, some, looks);
+        for (uint32_t i = 0; i < some; ++i) {
+            PollLink& link = links[first + i];
+            NTSTATUS status;
+            const uint32_t found = link.socket->look(link.asked, &status, &looks[i]);
+            if (!see(link, found, status))
+                return;
+        }
     }
+}
+
+PollLink* Poll::find_ready(uint32_t* found) const
+{
+    PollLink* ready = nullptr;
+    look_at_all([&](PollLink& link, uint32_t conditions, NTSTATUS) {
+        if (conditions) {
+            ready = &link;
+            *found = conditions;
+        }
+        return !ready;
+    });
+    return ready;
+}
+
+bool Poll::collect()
+{
+    bool is_any_found = false;
+    look_at_all([&](PollLink& link, uint32_t conditions, NTSTATUS status) {
+        link.found |= conditions;
+        link.status = status;
+        is_any_found |= link.found != 0;
+        return true;
+    });
+    return is_any_found;
 }
 
 ULONG_PTR Poll::write_result() const

@@ -36,7 +36,8 @@ struct Poll : Request {
     NTSTATUS pend(const ke::DueTime& due);
     /// Tells what has been found. Returns the bytes written.
     ULONG_PTR write_result() const;
-    void collect();
+    /// Notes what holds now, beside what has been found already. Returns whether there is any.
+    bool collect();
 
     io::Irp* irp = nullptr;
     PollLink* links = nullptr;
@@ -46,6 +47,10 @@ struct Poll : Request {
     bool is_superseded = false; // by another exclusive poll: it tells nothing
 
 private:
+    static constexpr uint32_t kLooksAtOnce = 64;
+
+    template <typename See> void look_at_all(See see) const;
+    void look_ahead(uint32_t first, uint32_t looks_count, EarlierLook* looks) const;
     static NTSTATUS cancel(io::Irp& irp, ULONG_PTR& information);
     static void expire(io::Irp& irp);
     static void finish_poll(io::Irp& irp, Request& request);

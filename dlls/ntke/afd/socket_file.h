@@ -16,6 +16,13 @@ struct Poll;
 struct PollLink;
 struct Transfer;
 
+/// What Linux has said about a socket in this state, with no lock held.
+struct EarlierLook {
+    SocketState state;
+    uint32_t ready;
+    bool is_valid;
+};
+
 /// An endpoint whose requests come through the file services: what NtCreateFile opens on
 /// \Device\Afd. Natively only; under Wine the host has these files and an Endpoint is enough.
 ///
@@ -169,10 +176,13 @@ private:
 
     // Polls and state.
 
-    /// The conditions true now; kPollLocalClose if the last handle is gone. A level.
-    uint32_t conditions() REQUIRES(m_lock);
+    /// The conditions true now; kPollLocalClose if the last handle is gone. A level. `earlier`
+    /// spares Linux the question, if it is still good.
+    uint32_t conditions(const EarlierLook* earlier = nullptr) REQUIRES(m_lock);
     /// Those of them that were asked for. `status`: why a connect has failed.
-    uint32_t look(uint32_t asked, NTSTATUS* status) EXCLUDES(m_lock);
+    uint32_t look(uint32_t asked, NTSTATUS* status, const EarlierLook* earlier) EXCLUDES(m_lock);
+    /// Can Linux be asked without the lock? Then `look` is given the state the answer is for.
+    bool can_look_ahead(EarlierLook& look) const;
     NTSTATUS link_poll(PollLink& link) EXCLUDES(m_lock);
     void unlink_poll(PollLink& link) EXCLUDES(m_lock);
     void supersede_polls(Completions& done) REQUIRES(m_lock);

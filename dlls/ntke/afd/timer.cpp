@@ -52,8 +52,11 @@ int TimerList::limit_sleep(int milliseconds) const
 
 void TimerList::end_expired()
 {
+    const int64_t next_due = m_next_due.load(std::memory_order_acquire);
+    if (next_due == INT64_MAX)
+        return; // as a rule: the clock need not be read
     const int64_t now = ke::interrupt_time();
-    if (m_next_due.load(std::memory_order_acquire) > now)
+    if (next_due > now)
         return;
     void (*expired)(io::Irp&) = nullptr;
     while (io::Irp* irp = claim_expired(now, &expired))

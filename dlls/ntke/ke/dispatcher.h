@@ -81,13 +81,15 @@ public:
     /// Returns the state before. Counterpart: KeSetEvent.
     bool set()
     {
-        uint32_t word = m_word.load(std::memory_order_relaxed);
-        while (!(word & (kLocked | kHasWaiters))) {
-            if (m_word.compare_exchange_weak(
-                    word, word | kSignaled, std::memory_order_acq_rel, std::memory_order_relaxed))
-                return word & kSignaled;
-        }
-        return set_slow(AfterSet::Keep);
+        bool was_signaled;
+        return set_at_once(was_signaled) ? was_signaled : set_slow(AfterSet::Keep);
+    }
+    /// The same; the threads whose waits have ended sleep on until `wakes` is flushed. For callers
+    /// that hold a lock these threads are about to take.
+    bool set(WakeList& wakes)
+    {
+        bool was_signaled;
+        return set_at_once(was_signaled) ? was_signaled : set_slow(AfterSet::Keep, wakes);
     }
 
     /// Makes the object nonsignaled. Returns the state before. Counterpart: KeResetEvent.
@@ -150,8 +152,22 @@ private:
     static constexpr uint32_t kContended = 4;
     static constexpr uint32_t kHasWaiters = 8;
 
+    /// With the lock free and nobody waiting. False: neither.
+    bool set_at_once(bool& was_signaled)
+    {
+        uint32_t word = m_word.load(std::memory_order_relaxed);
+        while (!(word & (kLocked | kHasWaiters))) {
+            if (m_word.compare_exchange_weak(
+                    word, word | kSignaled, std::memory_order_acq_rel, std::memory_order_relaxed)) {
+                was_signaled = word & kSignaled;
+                return true;
+            }
+        }
+        return false;
+    }
     void lock_slow() ACQUIRE();
     bool set_slow(AfterSet after);
+    bool set_slow(AfterSet after, WakeList& wakes);
     bool reset_slow();
     void satisfy_waiters(WakeList& wakes) REQUIRES(this);
     bool satisfy_all_of(WaitBlock& block) REQUIRES(this);

@@ -63,10 +63,15 @@ public:
         if (HostSignal* host = m_host.load(std::memory_order_acquire)) [[unlikely]]
             return host->set_host_event(m_host_event), false;
         const bool was_signaled = m_dispatcher.set();
-        // Converted meanwhile? Then the host's event is what counts.
-        if (HostSignal* host = m_host.load(std::memory_order_acquire)) [[unlikely]]
-            host->set_host_event(m_host_event);
+        pass_on_if_converted();
         return was_signaled;
+    }
+    /// The same for an event that was not host-backed a moment ago; the threads that it releases
+    /// run when `wakes` is flushed.
+    void set(WakeList& wakes)
+    {
+        m_dispatcher.set(wakes);
+        pass_on_if_converted();
     }
     bool reset()
     {
@@ -87,6 +92,12 @@ public:
 
 private:
     void on_last_reference_dropped() override;
+    /// Converted while it was set? Then the host's event is what counts.
+    void pass_on_if_converted()
+    {
+        if (HostSignal* host = m_host.load(std::memory_order_acquire)) [[unlikely]]
+            host->set_host_event(m_host_event);
+    }
 
     DispatcherObject m_dispatcher;
     HANDLE m_host_event; // written before m_host

@@ -1,6 +1,7 @@
 #include "ke/pool.h"
 
 #include <atomic>
+#include <cstddef>
 #include <cstdlib>
 #include <cstring>
 
@@ -11,6 +12,15 @@ namespace {
 std::atomic<int64_t> g_blocks_in_use { 0 };
 std::atomic<int64_t> g_successes_left { -1 };
 std::atomic<bool> g_failure_happened { false };
+
+constexpr size_t kLine = 64;
+
+/// What malloc gave, kept in front of the memory; malloc's alignment leaves room for it there.
+void*& block_of(void* memory)
+{
+    static_assert(alignof(std::max_align_t) >= sizeof(void*));
+    return static_cast<void**>(memory)[-1];
+}
 
 /// Is this the allocation that is to fail?
 bool is_ordered_to_fail()
@@ -32,12 +42,14 @@ void* pool_allocate(size_t size)
 {
     if (is_ordered_to_fail())
         return nullptr;
-    // Whole cache lines: two threads that set two events must not meet in one.
-    constexpr size_t kLine = 64;
+    // Whole cache lines: two threads that set two events must not meet in one. Made out of malloc's
+    // blocks, since the C library keeps no aligned ones at hand.
     const size_t rounded = (size + kLine - 1) / kLine * kLine;
-    void* memory = std::aligned_alloc(kLine, rounded);
-    if (!memory)
+    auto* block = static_cast<uint8_t*>(std::malloc(rounded + kLine));
+    if (!block)
         return nullptr;
+    uint8_t* memory = block + kLine - reinterpret_cast<uintptr_t>(block) % kLine;
+    block_of(memory) = block;
     std::memset(memory, 0, rounded);
     g_blocks_in_use.fetch_add(1, std::memory_order_relaxed);
     return memory;
@@ -48,7 +60,7 @@ void pool_free(void* memory)
     if (!memory)
         return;
     g_blocks_in_use.fetch_sub(1, std::memory_order_relaxed);
-    std::free(memory);
+    std::free(block_of(memory));
 }
 
 int64_t pool_blocks_in_use()

@@ -128,7 +128,13 @@ void DispatcherObject::satisfy_waiters(WakeList& wakes)
 
 bool DispatcherObject::set_slow(AfterSet after)
 {
-    WakeList wakes; // flushed last, after the guard has unlocked everything
+    WakeList wakes;
+    return set_slow(after, wakes);
+}
+
+/// `wakes` is flushed by its owner, after the guard has unlocked everything.
+bool DispatcherObject::set_slow(AfterSet after, WakeList& wakes)
+{
     SignalGuard guard(*this);
 
     const bool was_signaled = m_word.fetch_or(kSignaled, std::memory_order_relaxed) & kSignaled;

@@ -10,6 +10,8 @@ namespace ke {
 /// not run into them. Owner: a stack frame.
 class WakeList {
 public:
+    WakeList() = default;
+    WakeList(const WakeList&) = delete;
     ~WakeList() { flush(); }
 
     /// Null is ignored: that thread had not fallen asleep.

@@ -25,26 +25,31 @@ NTSTATUS look_waitable(const ob::ReadSection& section, HANDLE handle, ob::Object
     return status;
 }
 
-/// References to the objects of one wait. A failure on the way gives back what is there.
+/// The objects of one wait, looked at first and then referenced. A failure on the way gives back
+/// the references that are there.
 class WaitObjects {
 public:
     ~WaitObjects()
     {
-        while (m_count > 0)
-            m_objects[--m_count]->dereference();
+        while (m_references > 0)
+            m_objects[--m_references]->dereference();
     }
-    NTSTATUS reference_all(const HANDLE* handles, ULONG count)
+    NTSTATUS look(const ob::ReadSection& section, const HANDLE* handles, ULONG count)
     {
-        const ob::ReadSection section;
         for (ULONG i = 0; i < count; ++i) {
-            ob::Object* object = nullptr;
-            const NTSTATUS status = look_waitable(section, handles[i], &object);
+            const NTSTATUS status = look_waitable(section, handles[i], &m_objects[i]);
             if (!NT_SUCCESS(status))
                 return status;
-            if (!object->try_reference())
+            m_dispatchers[i] = m_objects[i]->dispatcher();
+        }
+        return STATUS_SUCCESS;
+    }
+    /// In the same section.
+    NTSTATUS reference(ULONG count)
+    {
+        for (; m_references < count; ++m_references) {
+            if (!m_objects[m_references]->try_reference())
                 return STATUS_INVALID_HANDLE;
-            m_objects[m_count] = object;
-            m_dispatchers[m_count++] = object->dispatcher();
         }
         return STATUS_SUCCESS;
     }
@@ -53,7 +58,7 @@ public:
 private:
     ob::Object* m_objects[MAXIMUM_WAIT_OBJECTS];
     ke::DispatcherObject* m_dispatchers[MAXIMUM_WAIT_OBJECTS];
-    ULONG m_count = 0;
+    ULONG m_references = 0;
 };
 
 NTSTATUS wait_for_referenced(
@@ -115,9 +120,18 @@ NTSTATUS NTAPI NtWaitForMultipleObjects(ULONG count, const HANDLE* handles, Wait
     NTSTATUS status;
     {
         WaitObjects objects;
-        status = objects.reference_all(handles, count);
-        if (!NT_SUCCESS(status))
-            return status;
+        {
+            const ob::ReadSection section;
+            status = objects.look(section, handles, count);
+            if (!NT_SUCCESS(status))
+                return status;
+            // All are there, and the first one is signaled: nothing to hold on to.
+            if (type == kWaitAny && objects.dispatchers()[0]->try_satisfy())
+                return STATUS_WAIT_0;
+            status = objects.reference(count);
+            if (!NT_SUCCESS(status))
+                return status;
+        }
         status = ke::wait_for_multiple(*thread, objects.dispatchers(), count, type,
             ke::Alertable { alertable != FALSE }, ke::DueTime::from_timeout(timeout));
     }
