@@ -110,14 +110,15 @@ void cancel_ex_reaches_operations_of_other_threads(void**) // [overlapped/44]
         const int result = WSARecv(pair.server, &receive->buffer, 1, nullptr, &receive->flags,
             &receive->overlapped, nullptr);
         WSASetEvent(started);
-        WSAWaitForMultipleEvents(1, &leave, FALSE, kHangLimit, FALSE); // Its end would cancel the operation too.
+        // Its end would cancel the operation too.
+        WSAWaitForMultipleEvents(1, &leave, FALSE, kHangLimit, FALSE);
         return result;
     });
     assert_becomes_signaled(started);
 
     assert_true(CancelIoEx(as_handle(pair.server), &receive->overlapped));
     assert_int_equal((DWORD)await_status(receive), (DWORD)STATUS_CANCELLED);
-    assert_true(SetEvent(leave));
+    assert_true(WSASetEvent(leave));
     assert_int_equal(join(starter).value, SOCKET_ERROR);
 }
 
