@@ -2,7 +2,7 @@
 configuration under whose name it is shown."""
 
 import argparse
-import os
+import contextlib
 import sys
 import unittest
 import xml.etree.ElementTree as ElementTree
@@ -134,7 +134,7 @@ class Targets(unittest.TestCase):
 
     def test_name_workloads_and_calls_that_exist(self):
         sources = "".join(path.read_text() for path in (paths.ROOT / "tests" / "bench").glob("*.cpp"))
-        for name in ({t.workload for t in bench_targets.TARGETS} | set(bench.BOUND)
+        for name in ({t.workload for t in bench_targets.TARGETS} | set(bench.ALWAYS_TOGETHER)
                      | set(bench_targets.MOST_REQUESTS)):
             self.assertIn(f'{{ "{name}"', sources)
 
@@ -174,15 +174,32 @@ class Turns(unittest.TestCase):
         one = [(w, c) for w in "ab" for c in ("builtin", "ntke", "native")]
         self.assertEqual(taken, one + one)
 
-    def test_that_make_the_same_requests_are_taken_on_one_processor(self):
-        runner = bench._Runner({}, ["native"], 1)
-        before, found = os.sched_getaffinity(0), {}
-        with mock.patch.object(runner, "_run", side_effect=lambda workload, _: found.update(
-                {workload: len(os.sched_getaffinity(0))})):
-            runner._take("acceptex_iocp", "native")
-            runner._take("send_recv_1", "native")
-        self.assertEqual(found, {"acceptex_iocp": 1, "send_recv_1": len(before)})
-        self.assertEqual(os.sched_getaffinity(0), before)
+    def place(self, place: str, workload: str):
+        """The processors a program gets where there are three, and those of its server if it is bound."""
+        processors, found = {0, 1, 2}, []
+
+        def set_processors(_, wanted):
+            processors.clear()
+            processors.update(wanted)
+
+        prefix = mock.Mock()
+        prefix.bound.side_effect = lambda wanted: contextlib.nullcontext(found.append(wanted))
+        runner = bench._Runner({"ntke": prefix}, ["ntke"], 1, place)
+        with mock.patch.object(bench.os, "sched_getaffinity", lambda _: set(processors)), \
+                mock.patch.object(bench.os, "sched_setaffinity", set_processors), \
+                mock.patch.object(runner, "_run", lambda *_: found.insert(0, set(processors))):
+            runner._take(workload, "ntke")
+        self.assertEqual(processors, {0, 1, 2})
+        return found if len(found) > 1 else found[0]
+
+    def test_are_free_together_or_apart(self):
+        self.assertEqual(self.place("free", "send_recv_1"), {0, 1, 2})
+        self.assertEqual(self.place("together", "send_recv_1"), [{2}, {2}])
+        self.assertEqual(self.place("apart", "send_recv_1"), [{0, 1}, {2}])
+
+    def test_that_make_the_same_requests_are_always_taken_together(self):
+        for place in bench.PLACES:
+            self.assertEqual(self.place(place, "acceptex_iocp"), [{2}, {2}])
 
 
 class Plot(unittest.TestCase):

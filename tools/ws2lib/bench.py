@@ -39,9 +39,11 @@ examples:
 NATIVE_PROGRAM = paths.BUILD / "native" / "tests" / "bench" / "linux" / "bench-linux"
 ROUNDS, QUICK_ROUNDS = 9, 2
 SAMPLES_PER_ROUND = 3  # Few: a process keeps its place on the machine, and only the next one gets another.
-# On all configurations these make the same requests. Were they not bound to one processor together with
-# the server, the figure would tell where the scheduler has put it: a request costs 6 us or 50.
-BOUND = ("overlapped_send_recv", "acceptex_iocp", "process_start")
+# Where a program and its server run. Left to the scheduler, chance decides whether a request costs 6 us or
+# 50, since it takes long to wake another processor.
+FREE, TOGETHER, APART = PLACES = ("free", "together", "apart")
+# These make the same requests on all configurations; their figures would tell of that chance only.
+ALWAYS_TOGETHER = ("overlapped_send_recv", "acceptex_iocp", "process_start")
 PROCESS_TIMEOUT = 180  # seconds; a workload with 10,000 sockets on a busy machine needs many
 
 
@@ -54,9 +56,10 @@ def add_arguments(parser) -> None:
                         help=f"how often the configurations take turns (default {ROUNDS})")
     parser.add_argument("--quick", action="store_true",
                         help=f"{QUICK_ROUNDS} rounds and no requests, to see where one stands")
-    parser.add_argument("--bind", action="store_true",
-                        help="bind each program and its server to one processor: steady figures, and the "
-                             "best case of Wine's own DLL")
+    parser.add_argument("--place", choices=PLACES, default=FREE,
+                        help=f"bind each program and its server to one processor ({TOGETHER}: the best case "
+                             f"of Wine's own DLL) or to different ones ({APART}: where a scheduler with idle "
+                             f"processors puts them); default {FREE}. Bound figures are steadier.")
     parser.add_argument("--requests-only", action="store_true",
                         help="count server requests, measure no time")
     parser.add_argument("--no-requests", action="store_true", help="do not count server requests")
@@ -114,6 +117,8 @@ def _measure_all(args) -> dict:
     # A server started by hand keeps the limit it is given, and 10,000 sockets need more than most.
     hard = resource.getrlimit(resource.RLIMIT_NOFILE)[1]
     resource.setrlimit(resource.RLIMIT_NOFILE, (hard, hard))
+    if args.place == APART and len(os.sched_getaffinity(0)) < 2:
+        raise Failure(f"--place {APART} takes two processors, and there is one here")
     installation = wine.Wine()
     if not args.no_build:
         build.build("x86_64", "native")
@@ -134,10 +139,10 @@ def _measure_all(args) -> dict:
         figures["machine"]["configurations"] = {
             name: prefix.module() for name, prefix in prefixes.items()}
         if not args.requests_only:
-            runner = _Runner(prefixes, names, rounds, args.bind)
+            runner = _Runner(prefixes, names, rounds, args.place)
             figures["workloads"] = runner.run(_workloads(args.only))
             figures["failures"] += runner.failures
-            figures["machine"].update(rounds=rounds, bound=args.bind)
+            figures["machine"].update(rounds=rounds, place=args.place)
         if args.requests_only or not (args.no_requests or args.quick):
             figures["requests"], figures["request_names"] = bench_requests.count(
                 prefixes, figures["failures"])
@@ -155,10 +160,10 @@ def _workloads(globs: list[str] | None) -> list[str]:
 
 
 @contextlib.contextmanager
-def _bound(processor: int):
-    """What is started meanwhile stays on one processor."""
+def _bound(processors: set[int]):
+    """What is started meanwhile stays on these processors."""
     everywhere = os.sched_getaffinity(0)
-    os.sched_setaffinity(0, {processor})
+    os.sched_setaffinity(0, processors)
     try:
         yield
     finally:
@@ -168,11 +173,11 @@ def _bound(processor: int):
 class _Runner:
     """Takes the turns and collects the samples."""
 
-    def __init__(self, prefixes, names, rounds, bind=False):
+    def __init__(self, prefixes, names, rounds, place=FREE):
         self._prefixes = prefixes
         self._names = names
         self._rounds = rounds
-        self._bind = bind
+        self._place = place
         self._values = {}   # (workload, configuration) -> a list of samples per round
         self._units = {}    # workload -> unit
         self.failures = []
@@ -191,11 +196,13 @@ class _Runner:
 
     def _take(self, workload: str, name: str) -> None:
         with contextlib.ExitStack() as bound:
-            if self._bind or workload in BOUND:
-                processor = max(os.sched_getaffinity(0))
-                bound.enter_context(_bound(processor))
+            place = TOGETHER if workload in ALWAYS_TOGETHER else self._place
+            if place != FREE:
+                processors = os.sched_getaffinity(0)
+                last = {max(processors)}
+                bound.enter_context(_bound(last if place == TOGETHER else processors - last))
                 if name != "native":
-                    bound.enter_context(self._prefixes[name].bound(processor))
+                    bound.enter_context(self._prefixes[name].bound(last))
             self._run(workload, name)
 
     def _run(self, workload: str, name: str) -> None:

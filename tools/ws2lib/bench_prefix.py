@@ -90,10 +90,10 @@ class BenchPrefix:
                           + self._idle.stderr.read().decode(errors="replace"))
 
     @contextlib.contextmanager
-    def bound(self, processor: int):
-        """Keeps the server on one processor meanwhile."""
+    def bound(self, processors: set[int]):
+        """Keeps the server on these processors meanwhile."""
         everywhere = os.sched_getaffinity(self._server.pid)
-        os.sched_setaffinity(self._server.pid, {processor})
+        os.sched_setaffinity(self._server.pid, processors)
         try:
             yield
         finally:
