@@ -64,8 +64,8 @@ HandleToFd handle_to_fd()
     return function;
 }
 
-/// Calls on a synchronous handle wait in the host with the handle open for anybody to close, so there
-/// must be no time between looking it up and asking the host: such sockets are the host's.
+/// Calls on a synchronous handle wait in the host with the handle open for anybody to close, so
+/// there must be no time between looking it up and asking the host: such sockets are the host's.
 bool is_eligible(const Socket& socket)
 {
     return emulation::is_on() && socket.is_overlapped() && !socket.filter.is_host && !socket.shared

@@ -151,7 +151,7 @@ double now()
     return static_cast<double>(counter.QuadPart) / static_cast<double>(frequency.QuadPart);
 }
 
-unsigned count_handles()
+static unsigned count_handles_now()
 {
     const DWORD before = system_handle_count();
     const HANDLE probe = CreateEventW(nullptr, TRUE, FALSE, nullptr);
@@ -162,6 +162,21 @@ unsigned count_handles()
     unsigned count = 0;
     for (uintptr_t value = 4; value < kHandleLimit; value += 4)
         count += is_open(reinterpret_cast<HANDLE>(value));
+    return count;
+}
+
+unsigned count_handles()
+{
+    // The DLL closes some handles a moment later, on a thread of its own.
+    constexpr int kSameCounts = 10;
+    constexpr DWORD kPause = 20; // ms
+    unsigned count = count_handles_now();
+    for (int same = 0; same < kSameCounts;) {
+        Sleep(kPause);
+        const unsigned next = count_handles_now();
+        same = next == count ? same + 1 : 0;
+        count = next;
+    }
     return count;
 }
 

@@ -93,7 +93,7 @@ private:
 };
 
 /// How many handles this process has open. Asks the system; where its answer does not follow a
-/// newly made handle, tries the handle values one by one.
+/// newly made handle, tries the handle values one by one. Waits until the number rests.
 unsigned count_handles();
 
 } // namespace stress
