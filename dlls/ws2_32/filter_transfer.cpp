@@ -150,10 +150,10 @@ bool readable_bytes(Socket& socket, ULONG& bytes)
     const ntke::EndpointId endpoint = transfer_endpoint(socket);
     if (!endpoint)
         return false;
-    ntke::QueryArgs args { .endpoint = endpoint, .what = ntke::kQueryReadable, .value = 0 };
-    if (!NT_SUCCESS(emulation::call(ntke::kCallQuery, &args)))
+    ntke::ReadableArgs args { .endpoint = endpoint, .bytes = 0, .padding = 0 };
+    if (!NT_SUCCESS(emulation::call(ntke::kCallReadable, &args)))
         return false;
-    bytes = args.value;
+    bytes = args.bytes;
     return true;
 }
 

@@ -31,7 +31,7 @@ enum Call : uint32_t {
     kCallPoll, // PollArgs
     kCallSelect, // SelectArgs
     kCallGetEvents, // GetEventsArgs
-    kCallQuery, // QueryArgs
+    kCallReadable, // ReadableArgs
     kCallHandOver, // HandOverArgs
     kCallPump, // PumpArgs
     kCallWakePump, // no block
@@ -171,17 +171,13 @@ struct GetEventsArgs {
 };
 static_assert(sizeof(GetEventsArgs) == 64);
 
-enum Query : uint32_t {
-    kQueryReadable, // FIONREAD
-    kQueryAtMark, // SIOCATMARK, in Windows' sense
-};
-
-struct QueryArgs {
+/// FIONREAD.
+struct ReadableArgs {
     EndpointId endpoint;
-    uint32_t what; // Query
-    uint32_t value; // out
+    uint32_t bytes; // out
+    uint32_t padding;
 };
-static_assert(sizeof(QueryArgs) == 16);
+static_assert(sizeof(ReadableArgs) == 16);
 
 /// Gives the event selection of an endpoint to the host: the record here stops.
 struct HandOverArgs {
@@ -245,8 +241,7 @@ struct StatisticsArgs {
     uint64_t pump_wakeups; // out
     uint64_t signals; // out: events set by the record
     uint64_t endpoints; // out: attached in all
-    uint64_t passed_down; // out: calls answered with kPassDown
 };
-static_assert(sizeof(StatisticsArgs) == 32);
+static_assert(sizeof(StatisticsArgs) == 24);
 
 } // namespace ntke

@@ -189,19 +189,14 @@ NTSTATUS poll(void* block)
     return STATUS_SUCCESS;
 }
 
-NTSTATUS query(void* block)
+NTSTATUS readable(void* block)
 {
-    auto& args = *static_cast<QueryArgs*>(block);
+    auto& args = *static_cast<ReadableArgs*>(block);
     afd::Endpoint& endpoint = endpoint_from(args.endpoint);
     if (!endpoint.can_transfer())
         return kPassDown;
-    switch (args.what) {
-    case kQueryReadable:
-        args.value = endpoint.socket().readable_bytes();
-        return STATUS_SUCCESS;
-    default:
-        return kPassDown;
-    }
+    args.bytes = endpoint.socket().readable_bytes();
+    return STATUS_SUCCESS;
 }
 
 // --- The record
@@ -305,7 +300,7 @@ extern "C" __attribute__((visibility("default"))) const EntryFunction __wine_uni
     unix_side::poll,
     unix_side::select,
     unix_side::get_events,
-    unix_side::query,
+    unix_side::readable,
     unix_side::hand_over,
     unix_side::pump,
     unix_side::wake_pump,
