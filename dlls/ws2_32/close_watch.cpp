@@ -4,6 +4,7 @@
 #include "afd/params.h"
 #include "heap.h"
 #include "kernel.h"
+#include "poll_request.h"
 #include "message_select.h"
 #include "pump.h"
 #include "socket.h"
@@ -34,7 +35,6 @@ HeapArray<Attached> fresh; // guarded by lock: not watched yet
 ULONGLONG fresh_since = 0; // guarded by lock: when the oldest of them came, GetTickCount64
 // The pump's alone.
 HeapArray<Watch*> watches;
-HANDLE device = nullptr;
 
 /// Lets go of a socket whose handle is closed, if nobody did yet.
 void let_go(const Attached& attached)
@@ -71,7 +71,7 @@ void watch(const Attached& attached)
         .status = 0 };
     watch->attached = attached;
     constexpr ULONG kLength = sizeof(watch->header) + sizeof(watch->entry);
-    const NTSTATUS status = kernel::device_io_control(device, { .iosb = &watch->iosb },
+    const NTSTATUS status = kernel::device_io_control(poll_device(), { .iosb = &watch->iosb },
         afd::kIoctlPoll, &watch->header, kLength, &watch->header, kLength);
     if (status == STATUS_PENDING) {
         watches.append(watch);
@@ -85,7 +85,7 @@ void watch(const Attached& attached)
 
 void watch_fresh()
 {
-    if (!device && !NT_SUCCESS(kernel::open_afd(&device, 0, 0)))
+    if (!poll_device())
         return;
     for (;;) {
         Attached next;

@@ -12,8 +12,8 @@ PollRequest::PollRequest(size_t capacity)
     : m_buffer(reinterpret_cast<Buffer*>(m_inline))
 {
     if (capacity > kInlineEntries)
-        m_buffer = static_cast<Buffer*>(HeapAlloc(GetProcessHeap(), 0,
-            sizeof(afd::PollHeader) + capacity * sizeof(afd::PollEntry)));
+        m_buffer = static_cast<Buffer*>(HeapAlloc(
+            GetProcessHeap(), 0, sizeof(afd::PollHeader) + capacity * sizeof(afd::PollEntry)));
 }
 
 PollRequest::~PollRequest()
@@ -24,26 +24,20 @@ PollRequest::~PollRequest()
 
 void PollRequest::add(SOCKET socket, ULONG flags)
 {
-    entries()[m_count++]
-        = { .socket = socket, .flags = static_cast<int32_t>(flags), .status = 0 };
+    entries()[m_count++] = { .socket = socket, .flags = static_cast<int32_t>(flags), .status = 0 };
 }
 
-/// The handle polls are issued on: one for the process, made at the first poll and kept as long as
-/// the DLL. No socket will do, for the device answers badly when a socket is closed on which a poll
-/// of other sockets is pending.
-static HANDLE poll_device()
+HANDLE poll_device()
 {
+    static SrwLock lock;
     static std::atomic<HANDLE> device { nullptr };
-    HANDLE existing = device.load(std::memory_order_acquire);
-    if (existing)
+    if (HANDLE existing = device.load(std::memory_order_acquire))
         return existing;
-    HANDLE opened;
-    if (!NT_SUCCESS(kernel::open_afd(&opened, 0, 0)))
-        return nullptr;
-    if (device.compare_exchange_strong(existing, opened))
-        return opened;
-    kernel::close(opened); // Another thread was first.
-    return existing;
+    ExclusiveGuard guard(lock);
+    HANDLE opened = device.load(std::memory_order_relaxed);
+    if (!opened && NT_SUCCESS(kernel::open_afd(&opened, 0, 0)))
+        device.store(opened, std::memory_order_release);
+    return opened;
 }
 
 NTSTATUS PollRequest::issue(int64_t timeout)
@@ -59,16 +53,20 @@ NTSTATUS PollRequest::issue_on_host(int64_t timeout)
     WaitEvent event;
     if (!device || !event.get())
         return STATUS_INSUFFICIENT_RESOURCES;
-    m_buffer->header = { .timeout = timeout,
-        .count = static_cast<uint32_t>(m_count),
-        .exclusive = 0,
-        .padding = {} };
+    // A socket that was closed meanwhile may have left its value to the device, and a poll of that
+    // would never end.
+    for (const afd::PollEntry& entry : *this) {
+        if (entry.socket == socket_from_handle(device))
+            return STATUS_INVALID_HANDLE;
+    }
+    m_buffer->header = {
+        .timeout = timeout, .count = static_cast<uint32_t>(m_count), .exclusive = 0, .padding = {}
+    };
     const ULONG length = sizeof(afd::PollHeader) + m_count * sizeof(afd::PollEntry);
     IO_STATUS_BLOCK iosb {};
     iosb.Status = STATUS_PENDING;
-    NTSTATUS status
-        = kernel::device_io_control(device, { .event = event.get(), .iosb = &iosb },
-            afd::kIoctlPoll, m_buffer, length, m_buffer, length);
+    NTSTATUS status = kernel::device_io_control(device, { .event = event.get(), .iosb = &iosb },
+        afd::kIoctlPoll, m_buffer, length, m_buffer, length);
     if (status == STATUS_PENDING)
         status = wait_for_completion(event.get(), iosb, Alertable::kYes);
     m_count = 0;

@@ -38,10 +38,16 @@ private:
 
     afd::PollEntry* entries() const { return m_buffer->entries; }
 
-    alignas(Buffer) char m_inline[sizeof(afd::PollHeader) + kInlineEntries * sizeof(afd::PollEntry)];
+    alignas(
+        Buffer) char m_inline[sizeof(afd::PollHeader) + kInlineEntries * sizeof(afd::PollEntry)];
     Buffer* m_buffer;
     size_t m_count = 0;
 };
+
+/// The handle polls are issued on, opened by the first; null when there can be none. One for the
+/// process: no socket will do, for the device answers badly when a socket is closed on which a poll
+/// of other sockets is pending.
+HANDLE poll_device();
 
 /// Which of `conditions` hold for one socket now? None when it cannot be polled.
 ULONG conditions_now(SOCKET socket, ULONG conditions);
