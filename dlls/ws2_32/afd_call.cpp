@@ -35,6 +35,12 @@ NTSTATUS afd_call(Socket& socket, ULONG code, const void* input, ULONG input_len
     return status;
 }
 
+/// The end of a request that closing its socket has ended. [closesocket/7]
+static NTSTATUS status_of_ended_wait(NTSTATUS status)
+{
+    const bool is_closed = status == STATUS_CANCELLED || status == STATUS_HANDLES_CLOSED;
+    return is_closed ? STATUS_REQUEST_ABORTED : status;
+}
 
 NTSTATUS wait_for_completion(HANDLE event, IO_STATUS_BLOCK& iosb, Alertable alertable)
 {
@@ -43,9 +49,7 @@ NTSTATUS wait_for_completion(HANDLE event, IO_STATUS_BLOCK& iosb, Alertable aler
     // stack must outlive the request all the same.
     while (static_cast<volatile NTSTATUS&>(iosb.Status) == STATUS_PENDING)
         Sleep(1);
-    if (iosb.Status == STATUS_CANCELLED || iosb.Status == STATUS_HANDLES_CLOSED)
-        return STATUS_REQUEST_ABORTED;
-    return iosb.Status;
+    return status_of_ended_wait(iosb.Status);
 }
 
 /// Makes the host know of the non-blocking mode, which a selection of events in the emulation
@@ -110,6 +114,8 @@ NTSTATUS afd_call_and_wait(SocketRef& socket, ULONG code, const void* input, ULO
         status = wait_for_completion(event.get(), iosb, alertable);
     } else if (is_not_a_socket(status)) {
         forget_stale_socket(*socket);
+    } else {
+        status = status_of_ended_wait(status); // A synchronous handle has waited in the kernel.
     }
     if (is_send)
         socket->blocking_sends.fetch_sub(1);

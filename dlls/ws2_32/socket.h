@@ -18,7 +18,7 @@ namespace ws2 {
 /// SocketRef until release_handle(), hold the handle too: the last of them closes it, so that its
 /// value cannot be reused under a call that has looked the socket up but not yet issued its request.
 /// A call that waits lets go of the handle first, for closing it is what ends the wait. (Calls on
-/// synchronous handles wait inside the kernel; closesocket closes those handles at once.)
+/// synchronous handles wait inside the kernel; closesocket ends those waits first.)
 class Socket {
 public:
     Socket(HANDLE handle, int family, int type, int protocol, DWORD flags)

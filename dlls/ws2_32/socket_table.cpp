@@ -12,10 +12,14 @@ namespace ws2 {
 
 namespace {
 
-/// One handle value. `lock` guards `socket`, which holds a reference.
+/// One handle value. `lock` guards the rest; `socket` holds a reference.
 struct Slot {
     SrwLock lock;
     Socket* socket = nullptr;
+    // A socket that has been taken out but whose handle is still open must not be taken in again:
+    // from closesocket on it is none. [closesocket/1]
+    uint32_t closes_begun = 0;
+    uint32_t closes_done = 0;
 };
 
 // A Windows process has at most 16,777,216 handles, whose values are multiples of 4.
@@ -80,6 +84,44 @@ public:
         return SocketRef(slot.socket);
     }
 
+    /// Puts a socket into a slot. Null: `known_closes` closes of the slot are known, and more have
+    /// begun.
+    static SocketRef insert(Slot& slot, Socket* socket, const uint32_t* known_closes)
+    {
+        if (!socket)
+            return {};
+        Socket* stale = nullptr;
+        bool is_closed = false;
+        {
+            ExclusiveGuard guard(slot.lock);
+            is_closed = known_closes && slot.closes_begun != *known_closes;
+            if (!is_closed)
+                stale = std::exchange(slot.socket, socket);
+        }
+        if (is_closed) {
+            HeapFree(GetProcessHeap(), 0, socket);
+            return {};
+        }
+        // A socket that was closed behind our back: its handle value now means the new one.
+        if (stale)
+            abandon(*stale);
+        return SocketRef(socket);
+    }
+
+    /// The handle that a socket taken out had is closed.
+    static void end_close(Socket& socket)
+    {
+        Slot* slot = find_slot(socket_from_handle(socket.handle));
+        ExclusiveGuard guard(slot->lock);
+        ++slot->closes_done;
+    }
+
+    /// Does a call hold the handle, beside the one that closes it and the table?
+    static bool is_in_use(const Socket& socket)
+    {
+        return socket.m_references.load(std::memory_order_acquire) / Socket::kHandle > 2;
+    }
+
     static void dereference(Socket& socket) { socket.dereference(); }
     static void close_handle(Socket& socket) { socket.close_handle(); }
 
@@ -95,15 +137,19 @@ void Socket::close_handle()
 {
     if (!m_handle_is_ours.exchange(false))
         return;
-    filter::close(*this);
     kernel::close(handle);
+    if (closing)
+        SocketTable::end_close(*this);
 }
 
 void Socket::dereference_handle()
 {
     const uint64_t before = m_references.fetch_sub(kHandle, std::memory_order_acq_rel);
-    if (before < 2 * kHandle)
-        close_handle();
+    if (before >= 2 * kHandle)
+        return;
+    // No request runs any more: the emulation may let go of its descriptor.
+    filter::close(*this);
+    close_handle();
 }
 
 void Socket::dereference_memory()
@@ -153,17 +199,46 @@ static DWORD query_flags(HANDLE handle)
     return synchronous ? 0 : WSA_FLAG_OVERLAPPED;
 }
 
+/// Lets closes of this value come to their end and tells how many there have been. False: one does
+/// not end.
+static bool wait_for_closes(SOCKET socket, uint32_t& closes)
+{
+    constexpr int kMostTurns = 1000; // the thread that closes may be suspended
+    closes = 0;
+    Slot* slot = find_slot(socket);
+    for (int turn = 0; slot && turn < kMostTurns; ++turn) {
+        {
+            SharedGuard guard(slot->lock);
+            closes = slot->closes_begun;
+            if (slot->closes_done == closes)
+                return true;
+        }
+        SwitchToThread();
+    }
+    return !slot;
+}
+
 SocketRef adopt_socket(SOCKET socket, const DWORD* flags)
 {
     // Pseudo handles and values no handle can have need no question.
     if (slot_index(socket) == 0 || slot_index(socket) >= kPages * kSlotsPerPage)
         return {};
+    uint32_t known_closes;
+    if (!wait_for_closes(socket, known_closes))
+        return {};
     HANDLE handle = handle_from_socket(socket);
     afd::InfoResult info;
     if (!NT_SUCCESS(afd_call(handle, afd::kIoctlGetInfo, nullptr, 0, &info, sizeof(info))))
         return {};
-    SocketRef ref = insert_socket(
-        handle, info.family, info.type, info.protocol, flags ? *flags : query_flags(handle));
+    if (!info.type)
+        return {}; // A handle of the device that was made no socket of: the DLL polls on such ones.
+    Slot* slot = make_slot(socket);
+    if (!slot)
+        return {};
+    SocketRef ref = SocketTable::insert(*slot,
+        SocketTable::create(
+            handle, info.family, info.type, info.protocol, flags ? *flags : query_flags(handle)),
+        &known_closes);
     if (ref)
         ref->shared = true;
     return ref;
@@ -186,23 +261,15 @@ SocketRef find_socket(SOCKET socket)
 SocketRef insert_socket(HANDLE handle, int family, int type, int protocol, DWORD flags)
 {
     Slot* slot = make_slot(socket_from_handle(handle));
-    Socket* socket = slot ? SocketTable::create(handle, family, type, protocol, flags) : nullptr;
-    if (!socket)
+    if (!slot)
         return {};
-    Socket* stale;
-    {
-        ExclusiveGuard guard(slot->lock);
-        stale = std::exchange(slot->socket, socket);
-    }
-    // A socket that was closed behind our back: its handle value now means the new one.
-    if (stale)
-        SocketTable::abandon(*stale);
-    return SocketRef(socket);
+    return SocketTable::insert(
+        *slot, SocketTable::create(handle, family, type, protocol, flags), nullptr);
 }
 
 /// Takes a socket out of its slot; the caller then has the table's reference. False: it is not
 /// there any more.
-static bool remove_socket(Socket& socket)
+static bool remove_socket(Socket& socket, bool closes)
 {
     Slot* slot = find_slot(socket_from_handle(socket.handle));
     if (!slot)
@@ -211,27 +278,48 @@ static bool remove_socket(Socket& socket)
     if (slot->socket != &socket)
         return false;
     slot->socket = nullptr;
+    slot->closes_begun += closes;
     return true;
 }
 
 void forget_stale_socket(Socket& socket)
 {
-    if (remove_socket(socket))
+    if (remove_socket(socket, false))
         SocketTable::abandon(socket);
+}
+
+/// Ends the calls that wait on a synchronous handle. They wait inside the kernel and hold the
+/// handle; one may only be about to begin, and the host misses a cancel while it lets a send begin
+/// to wait: so this goes on until they have ended.
+static void end_waits(Socket& socket)
+{
+    constexpr int kMostTries = 1000;
+    for (int tries = 0; SocketTable::is_in_use(socket); ++tries) {
+        if (tries == kMostTries) {
+            // A thread in a call does not run any more. Nothing is left but to close its handle.
+            SocketTable::close_handle(socket);
+            return;
+        }
+        kernel::cancel(socket.handle, nullptr);
+        if (tries < 8)
+            SwitchToThread();
+        else
+            Sleep(1);
+    }
 }
 
 bool close_socket(Socket& socket)
 {
-    if (!remove_socket(socket))
+    if (!remove_socket(socket, true))
         return false;
     socket.closing = true;
-    // A send in flight keeps the socket and its connection alive past the last handle, and a request
-    // left on a shared socket would complete against a reused handle value. The kernel cancels all
-    // else by itself. [closesocket/3]
+    // A send in flight keeps the socket and its connection alive past the last handle, and a
+    // request left on a shared socket would complete against a reused handle value. The kernel
+    // cancels all else by itself. [closesocket/3]
     if (socket.blocking_sends > 0 || socket.pended)
         kernel::cancel(socket.handle, nullptr);
     if (!socket.is_overlapped())
-        SocketTable::close_handle(socket);
+        end_waits(socket);
     SocketTable::dereference(socket);
     return true;
 }
