@@ -56,11 +56,12 @@ NTSTATUS wait_for_completion(HANDLE event, IO_STATUS_BLOCK& iosb, Alertable aler
 /// has set without it, before a request whose answer depends on it.
 static void tell_nonblocking(Socket& socket)
 {
-    if (!socket.nonblocking || socket.filter.host_nonblocking.exchange(true))
+    if (!socket.nonblocking || socket.filter.host_nonblocking)
         return;
     const DWORD nonblocking = 1;
     afd_call(
         socket.handle, afd::kIoctlFionbio, &nonblocking, sizeof(nonblocking), nullptr, 0);
+    socket.filter.host_nonblocking = true;
 }
 
 /// What the emulation makes of a request. True: it is done, with `status` and `information`.
@@ -119,6 +120,9 @@ NTSTATUS afd_call_and_wait(SocketRef& socket, ULONG code, const void* input, ULO
     }
     if (is_send)
         socket->blocking_sends.fetch_sub(1);
+    // Wine 10 takes a send whole and keeps what does not fit: the next must not overtake it.
+    if (is_send && NT_SUCCESS(status) && socket->nonblocking && kernel::wine_major_version() > 8)
+        socket->filter.host_writes = true;
     if (is_send && status == STATUS_DEVICE_NOT_READY)
         filter::note_re_enabled(*socket, afd::kPollSend);
     if (code == afd::kIoctlRecvMsg)

@@ -50,15 +50,11 @@ void let_go(const Attached& attached)
     forget_stale_socket(*socket);
 }
 
-bool is_alive(const Attached& attached)
-{
-    SocketRef socket = find_known_socket(reinterpret_cast<SOCKET>(attached.socket));
-    return socket && socket->filter.endpoint == attached.endpoint;
-}
-
 void watch(const Attached& attached)
 {
-    if (!is_alive(attached) || !watches.reserve(1))
+    // Held until the host has the request: the value must not come to mean another handle.
+    SocketRef socket = find_known_socket(reinterpret_cast<SOCKET>(attached.socket));
+    if (!socket || socket->filter.endpoint != attached.endpoint || !watches.reserve(1))
         return;
     auto* watch = static_cast<Watch*>(heap_allocate(sizeof(Watch)));
     if (!watch)

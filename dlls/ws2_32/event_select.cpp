@@ -39,10 +39,8 @@ static NTSTATUS take_record(Socket& socket, WSAEVENT event, afd::GetEventsResult
         status = kernel::reset_event(event);
     if (!NT_SUCCESS(status))
         return status;
-    if (is_kept_here) {
-        filter::take_events(socket, record);
+    if (is_kept_here && filter::take_events(socket, record))
         return STATUS_SUCCESS;
-    }
     // The handle of the event travels as the input pointer.
     status = afd_call(socket.handle, afd::kIoctlGetEvents, is_emulated ? nullptr : event, 0, &record,
         sizeof(record));

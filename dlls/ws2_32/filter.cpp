@@ -82,7 +82,8 @@ static ntke::EndpointId attach_locked(
     FilterState& state = socket.filter;
     if (const ntke::EndpointId endpoint = state.endpoint)
         return endpoint;
-    if (state.is_host || !handle_to_fd())
+    // An acceptor gets another descriptor with its connection.
+    if (state.is_host || !handle_to_fd() || (socket.accepted && !socket.connected))
         return 0;
     int fd;
     const NTSTATUS found = handle_to_fd()(socket.handle, 0, &fd, nullptr);

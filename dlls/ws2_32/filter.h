@@ -100,8 +100,8 @@ bool select(Socket& socket, WSAEVENT event, ULONG mask, NTSTATUS& status);
 bool select_messages(Socket& socket, HWND window, UINT message, ULONG mask);
 /// Is the record of the socket kept here?
 bool keeps_record(Socket& socket);
-/// Takes the record; only where keeps_record.
-void take_events(Socket& socket, afd::GetEventsResult& result);
+/// Takes the record. False: it is not kept here any more.
+bool take_events(Socket& socket, afd::GetEventsResult& result);
 /// Makes a record of the host what it would be if the host had kept it from the start.
 void continue_record(Socket& socket, afd::GetEventsResult& result);
 /// A request on the host has re-enabled conditions there: what was carried or withheld of them does

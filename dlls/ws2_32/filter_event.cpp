@@ -37,13 +37,17 @@ bool select(Socket& socket, WSAEVENT event, ULONG mask, NTSTATUS& status)
 {
     FilterState& state = socket.filter;
     // An overlapped receive may be on its way on the host.
-    if (!emulation::is_on() || state.host_reads)
+    if (!emulation::is_on())
         return false;
+    if (state.host_reads || state.host_writes) {
+        hand_over(socket, "overlapped requests are on the host");
+        return false;
+    }
     const ntke::EndpointId endpoint = usable_endpoint(socket);
-    if (!endpoint)
+    if (!endpoint || (mask && !pump::start())) {
+        hand_over(socket, "its events cannot be recorded here");
         return false;
-    if (mask && !pump::start())
-        return false;
+    }
 
     ntke::SelectArgs args { .endpoint = endpoint,
         .event = 0,
@@ -150,13 +154,20 @@ bool select_messages(Socket& socket, HWND window, UINT message, ULONG mask)
     return false;
 }
 
-void take_events(Socket& socket, afd::GetEventsResult& result)
+bool take_events(Socket& socket, afd::GetEventsResult& result)
 {
-    ntke::GetEventsArgs args { .endpoint = usable_endpoint(socket), .result = {} };
-    emulation::call(ntke::kCallGetEvents, &args);
+    FilterState& state = socket.filter;
+    ntke::GetEventsArgs args {};
+    {
+        SharedGuard guard(state.lock); // nobody hands it over meanwhile
+        if (state.is_host || !state.endpoint)
+            return false;
+        args.endpoint = state.endpoint;
+        emulation::call(ntke::kCallGetEvents, &args);
+    }
     result = args.result;
-    statistics::completed(statistics::kEnumerations);
     WS2_TRACE(event, "%p: conditions %x told", socket.handle, result.flags);
+    return statistics::completed(statistics::kEnumerations);
 }
 
 void continue_record(Socket& socket, afd::GetEventsResult& result)
@@ -257,10 +268,11 @@ void hand_over(Socket& socket, const char* why)
             .mask = static_cast<int32_t>(args.mask) };
         afd_call(socket.handle, afd::kIoctlMessageSelect, &params, sizeof(params), nullptr, 0);
         state.message_selected = true;
+        state.host_nonblocking = true;
     } else if (args.mask && event) {
         continue_on_host(state, socket.handle, event, args);
+        state.host_nonblocking = true;
     }
-    state.host_nonblocking = true;
     host_event::release(args.event);
     host_event::release(args.released);
 }

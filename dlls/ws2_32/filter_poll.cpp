@@ -81,7 +81,8 @@ bool poll(afd::PollEntry* entries, size_t& count, int64_t& timeout)
     }
     // Relative time-outs are negative; nobody here uses absolute ones.
     const bool is_endless = timeout == afd::kPollForever;
-    const int64_t asked = is_endless ? INT64_MAX : -timeout / kTicksPerMicrosecond;
+    const int64_t asked
+        = is_endless ? INT64_MAX : std::max(int64_t { 0 }, -timeout / kTicksPerMicrosecond);
     const int64_t patience = std::min(asked, kPatience);
     ntke::PollArgs args { .items = reinterpret_cast<uint64_t>(sockets.items()),
         .count = static_cast<uint32_t>(count),

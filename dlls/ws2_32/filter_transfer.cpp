@@ -6,6 +6,7 @@
 #include "host_event.h"
 #include "socket.h"
 #include "statistics.h"
+#include "transfer.h"
 
 namespace ws2::filter {
 
@@ -41,15 +42,28 @@ static ntke::EndpointId transfer_endpoint(Socket& socket)
     return usable_endpoint(socket);
 }
 
+/// A transfer goes to the host. A record kept here would not see that it re-enables conditions, so the
+/// record goes there first.
+static bool leave_to_host(Socket& socket)
+{
+    if (socket.filter.mask && keeps_record(socket))
+        hand_over(socket, "a transfer is the host's");
+    return false;
+}
+
 bool receive(
     Socket& socket, const afd::RecvMsgParams& params, NTSTATUS& status, ULONG_PTR& received)
 {
-    if (!emulation::is_on() || params.control || socket.filter.host_reads)
+    if (!emulation::is_on())
         return false;
+    if (params.control || socket.filter.host_reads)
+        return leave_to_host(socket);
     const ntke::EndpointId endpoint = transfer_endpoint(socket);
     WSABUF given[SendRest::kMostBuffers];
-    if (!endpoint || !read_buffers(params.buffers, params.count, given))
+    if (!endpoint)
         return false;
+    if (!read_buffers(params.buffers, params.count, given))
+        return leave_to_host(socket);
     ntke::Buffer buffers[SendRest::kMostBuffers];
     to_linux_buffers(given, params.count, buffers);
 
@@ -68,9 +82,15 @@ bool receive(
         .transferred = 0,
         .signal = 0 };
     status = emulation::call(ntke::kCallReceive, &args);
-    if (status == ntke::kPassDown)
+    if (status == ntke::kPassDown) {
+        if (!socket.receive_shut_down)
+            leave_to_host(socket);
         return statistics::passed_down(statistics::kReceives);
+    }
     host_event::set(args.signal);
+    // Wine keeps memory read-only whose writes are watched; its own receive knows how to fill it.
+    if (status == STATUS_ACCESS_VIOLATION && socket.is_stream())
+        return statistics::passed_down(statistics::kReceives);
     // An error of an earlier datagram may have been read by the host before it came here.
     const bool host_knows_more = !socket.is_stream() && socket.connected;
     if (status == STATUS_DEVICE_NOT_READY && (!socket.nonblocking || host_knows_more))
@@ -98,11 +118,19 @@ static DWORD drop_sent(WSABUF* buffers, DWORD count, size_t sent)
 bool send(Socket& socket, const afd::SendMsgParams& params, NTSTATUS& status, ULONG_PTR& sent,
     SendRest& rest)
 {
-    if (!emulation::is_on() || socket.filter.host_writes)
+    if (!emulation::is_on())
         return false;
+    // A send that waits on the host goes first.
+    if (socket.filter.host_writes || socket.blocking_sends > 0)
+        return leave_to_host(socket);
+    // The first send after a connect nobody has seen succeed: the host may keep a part of it.
+    if (socket.is_stream() && socket.connect_pending && !socket.connected)
+        is_connected(socket);
     const ntke::EndpointId endpoint = transfer_endpoint(socket);
-    if (!endpoint || !read_buffers(params.buffers, params.count, rest.buffers))
+    if (!endpoint)
         return false;
+    if (!read_buffers(params.buffers, params.count, rest.buffers))
+        return leave_to_host(socket);
     const bool is_blocking = !socket.nonblocking;
     DWORD count = params.count;
     for (;;) {
@@ -132,6 +160,8 @@ bool send(Socket& socket, const afd::SendMsgParams& params, NTSTATUS& status, UL
             return statistics::completed(statistics::kSends);
         }
         count = drop_sent(rest.buffers, count, args.transferred);
+        if (count && socket.closing)
+            break; // the host ends it
         if (!count || !is_blocking || !socket.is_stream()) {
             sent = rest.sent;
             return statistics::completed(statistics::kSends);

@@ -42,6 +42,8 @@ BOOL WSAAPI transmit_file(SOCKET s, HANDLE file, DWORD to_write, DWORD per_send,
         // The shutdown takes effect behind what is still queued. A wait has let go of the handle.
         if (SocketRef same = find_known_socket(s)) {
             const int how = SD_SEND;
+            same->send_shut_down = true; // known first, as in shutdown
+            filter::tell_state(*same);
             afd_call(*same, afd::kIoctlShutdown, &how, sizeof(how), nullptr, 0);
         }
     }

@@ -503,6 +503,9 @@ void Endpoint::settle_connect(uint32_t ready, Signal& signal)
 {
     if (!(ready & (kReadyOut | kReadyError | kReadyHangUp)))
         return;
+    constexpr uint32_t kSettled = kReadyOut | kReadyError | kReadyHangUp;
+    if (settle_with_host && !(m_socket.ready_now() & kSettled))
+        return; // told before the connect was begun
     if (settle_with_host) {
         settle_with_host(*this);
         return;
