@@ -1,11 +1,13 @@
-// closesocket while another thread is in a call on the socket. Every call has to return, and the
-// peer has to see the end of the connection. Which error ends the call depends on who comes first;
-// the counts of each are printed. One case per kind of call.
+// closesocket while another thread is in a call on the socket. Every call has to return with an
+// error that tells of the close, and the peer has to see the end of the connection. Which error
+// ends the call depends on who comes first; the counts of each are printed. One case per kind of
+// call.
 
 #include "harness.h"
 #include "loopback.h"
 #include "thread.h"
 
+#include <algorithm>
 #include <array>
 #include <map>
 #include <memory>
@@ -20,7 +22,8 @@ using bench::UniqueSocket;
 
 constexpr unsigned kLanes = 8;
 
-/// A call that would wait for ever. Returns 0 or the error; `event` is not signaled.
+/// A call that would wait for ever, or one repeated until it fails. Returns 0 or the error; `event`
+/// is not signaled.
 using BlockingCall = int (*)(SOCKET socket, WSAEVENT event);
 
 int error_of(int result)
@@ -57,6 +60,25 @@ int blocked_poll(SOCKET socket, WSAEVENT)
     return error_of(WSAPoll(&fd, 1, -1));
 }
 
+int blocked_send(SOCKET socket, WSAEVENT)
+{
+    static constexpr std::array<char, 65536> s_data = {};
+    for (;;) {
+        if (send(socket, s_data.data(), static_cast<int>(s_data.size()), 0) < 0)
+            return WSAGetLastError();
+    }
+}
+
+int repeated_selections(SOCKET socket, WSAEVENT event)
+{
+    WSANETWORKEVENTS record;
+    for (;;) {
+        if (WSAEventSelect(socket, event, FD_READ | FD_WRITE | FD_CLOSE)
+            || WSAEnumNetworkEvents(socket, event, &record) || WSAEventSelect(socket, nullptr, 0))
+            return WSAGetLastError();
+    }
+}
+
 /// An overlapped receive, and a wait for its event: closing the socket cancels the receive, which
 /// sets the event.
 int blocked_overlapped_recv(SOCKET socket, WSAEVENT event)
@@ -76,20 +98,36 @@ int blocked_overlapped_recv(SOCKET socket, WSAEVENT event)
     return WSA_OPERATION_ABORTED;
 }
 
+constexpr int kInterrupted = WSAEINTR;
+constexpr int kAborted = WSAECONNABORTED;
+constexpr int kClosed = WSAENOTSOCK;
+
 struct Kind {
     const char* name;
     BlockingCall call;
-    enum { Connected, Listening, Datagram } socket;
+    enum { Connected, Synchronous, Listening, Datagram } socket;
+    /// What may end the call. [closesocket/7] [closesocket/8]
+    std::array<int, 3> errors = { kInterrupted, kAborted, kClosed };
+
+    bool allows(int error) const
+    {
+        return std::find(errors.begin(), errors.end(), error) != errors.end();
+    }
 };
 
 constexpr Kind kKinds[] = {
     { "recv", blocked_recv, Kind::Connected },
+    { "recv_of_a_synchronous_socket", blocked_recv, Kind::Synchronous },
     { "recvfrom_of_a_datagram", blocked_recvfrom, Kind::Datagram },
+    { "send", blocked_send, Kind::Connected },
+    { "send_of_a_synchronous_socket", blocked_send, Kind::Synchronous },
     { "accept", blocked_accept, Kind::Listening },
-    { "select", blocked_select, Kind::Connected },
-    { "select_on_a_listener", blocked_select, Kind::Listening },
-    { "poll", blocked_poll, Kind::Connected },
-    { "overlapped_recv", blocked_overlapped_recv, Kind::Connected },
+    { "select", blocked_select, Kind::Connected, { 0, kClosed } },
+    { "select_on_a_listener", blocked_select, Kind::Listening, { 0, kClosed } },
+    { "poll", blocked_poll, Kind::Connected, { 0, kClosed } },
+    { "overlapped_recv", blocked_overlapped_recv, Kind::Connected,
+        { WSA_OPERATION_ABORTED, kAborted, kClosed } },
+    { "selections_of_events", repeated_selections, Kind::Connected, { kClosed } },
 };
 
 /// A thread that blocks, and what it blocks on. The storm's thread sets `go`, closes the socket
@@ -129,12 +167,26 @@ struct Lane {
                 && WSAResetEvent(event.get()),
             "waiting for an event");
     }
+    bool connect_synchronous_pair()
+    {
+        sockaddr_in address;
+        const UniqueSocket listener(bench::listen_on_loopback(address));
+        socket.reset(WSASocketW(AF_INET, SOCK_STREAM, IPPROTO_TCP, nullptr, 0, 0));
+        if (!listener.is_valid() || !socket.is_valid()
+            || connect(socket.get(), reinterpret_cast<const sockaddr*>(&address), sizeof(address)))
+            return false;
+        peer.reset(accept(listener.get(), nullptr, nullptr));
+        return peer.is_valid();
+    }
     void make_socket()
     {
         sockaddr_in address;
         switch (kind->socket) {
         case Kind::Connected:
             require(bench::connect_pair(peer, socket), "making a connection");
+            break;
+        case Kind::Synchronous:
+            require(connect_synchronous_pair(), "making a connection");
             break;
         case Kind::Listening:
             socket.reset(bench::listen_on_loopback(address));
@@ -172,8 +224,11 @@ public:
         const double deadline = now() + seconds;
         do {
             run_round(kind);
-            for (const Lane& lane : m_lanes)
+            for (const Lane& lane : m_lanes) {
                 ++errors[lane.error];
+                SetLastError(static_cast<DWORD>(lane.error));
+                require(kind.allows(lane.error), "a call ended with an error of no close");
+            }
         } while (now() < deadline);
         std::string text = std::string(kind.name) + " ended with";
         for (const auto& [error, count] : errors)
@@ -181,7 +236,6 @@ public:
         note(text);
     }
 
-private:
     void run_round(const Kind& kind)
     {
         for (Lane& lane : m_lanes) {
@@ -199,6 +253,8 @@ private:
                 expect_end(lane);
         }
     }
+
+private:
     void close(Lane& lane)
     {
         m_activity.doing("closing");
@@ -214,9 +270,16 @@ private:
     /// The connection is really closed: nothing in the process holds it open.
     void expect_end(Lane& lane)
     {
-        char byte;
+        std::array<char, 65536> received;
         m_activity.doing("waiting for the end of a connection");
-        require(recv(lane.peer.get(), &byte, 1, 0) <= 0, "a byte nobody sent");
+        const bool is_sending = lane.kind->call == blocked_send;
+        for (;;) {
+            const int length
+                = recv(lane.peer.get(), received.data(), static_cast<int>(received.size()), 0);
+            if (length <= 0)
+                break;
+            require(is_sending, "a byte nobody sent");
+        }
         lane.peer.reset();
     }
 
@@ -235,10 +298,14 @@ int main(int argc, char** argv)
     const double share = static_cast<double>(options.seconds) / std::size(stress::kKinds);
     {
         stress::Storm storm;
+        for (const stress::Kind& kind : stress::kKinds)
+            storm.run_round(kind); // What is made once per process or thread may stay.
+        const unsigned before = stress::count_handles();
         for (const stress::Kind& kind : stress::kKinds) {
             storm.run(kind, share);
             stress::report(true, std::string("closing_ends_") + kind.name);
         }
+        stress::report_handles(before);
     }
     return stress::finish();
 }

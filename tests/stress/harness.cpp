@@ -180,4 +180,11 @@ unsigned count_handles()
     return count;
 }
 
+void report_handles(unsigned before)
+{
+    const unsigned after = count_handles();
+    note(std::to_string(before) + " handles before, " + std::to_string(after) + " after");
+    report(after <= before, "no_handle_is_leaked");
+}
+
 } // namespace stress

@@ -12,7 +12,7 @@ namespace stress {
 /// `seconds` is how long a storm blows; a program then ends what it has begun, however long that
 /// takes.
 struct Options {
-    unsigned seconds = 10;
+    unsigned seconds = 8;
 };
 
 /// Reads the command line, [--seconds N] [--long] [--expect-product NAME], starts Winsock and the
@@ -95,5 +95,8 @@ private:
 /// How many handles this process has open. Asks the system; where its answer does not follow a
 /// newly made handle, tries the handle values one by one. Waits until the number rests.
 unsigned count_handles();
+
+/// Reports the case no_handle_is_leaked: there are no more handles than `before`.
+void report_handles(unsigned before);
 
 } // namespace stress
