@@ -14,8 +14,9 @@ namespace {
 constexpr unsigned kStallSeconds = 120;
 /// What --long stands for.
 constexpr unsigned kLongSeconds = 60;
-/// Handle values that are tried one by one. A value is a multiple of 4.
-constexpr uintptr_t kHandleLimit = 4 * 32768;
+/// So many values in a row that mean nothing are beyond the last handle: the lowest free value is
+/// given first. A value is a multiple of 4.
+constexpr uintptr_t kGap = 4 * 1024;
 
 std::atomic<Activity*> g_activities;
 std::atomic<uint64_t> g_progress;
@@ -160,8 +161,12 @@ static unsigned count_handles_now()
     if (before && after == before + 1)
         return before;
     unsigned count = 0;
-    for (uintptr_t value = 4; value < kHandleLimit; value += 4)
-        count += is_open(reinterpret_cast<HANDLE>(value));
+    for (uintptr_t value = 4, last = 0; value <= last + kGap; value += 4) {
+        if (!is_open(reinterpret_cast<HANDLE>(value)))
+            continue;
+        last = value;
+        ++count;
+    }
     return count;
 }
 
