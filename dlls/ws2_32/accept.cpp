@@ -163,6 +163,7 @@ SOCKET WSAAPI WSAAccept(
     if (!socket)
         return INVALID_SOCKET;
 
+    listener.release_handle(); // The condition function may close it.
     switch (ask_condition(*socket, condition, callback_data)) {
     case CF_ACCEPT:
         write_peer_name(*socket, name, name_length);

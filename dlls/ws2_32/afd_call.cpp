@@ -120,6 +120,10 @@ NTSTATUS afd_call_and_wait(SocketRef& socket, ULONG code, const void* input, ULO
     }
     if (is_send)
         socket->blocking_sends.fetch_sub(1);
+    // What looks like the end of the stream is the end of the socket. [closesocket/7]
+    if (code == afd::kIoctlRecvMsg && socket->closing && status == STATUS_SUCCESS
+        && !iosb.Information)
+        status = STATUS_REQUEST_ABORTED;
     // Wine 10 takes a send whole and keeps what does not fit: the next must not overtake it.
     if (is_send && NT_SUCCESS(status) && socket->nonblocking && kernel::wine_major_version() > 8)
         socket->filter.host_writes = true;

@@ -123,7 +123,6 @@ public:
     }
 
     static void dereference(Socket& socket) { socket.dereference(); }
-    static void close_handle(Socket& socket) { socket.close_handle(); }
 
     /// Drops the table's reference to a socket whose handle is not ours any more.
     static void abandon(Socket& socket)
@@ -288,19 +287,22 @@ void forget_stale_socket(Socket& socket)
         SocketTable::abandon(socket);
 }
 
-/// Ends the calls that wait on a synchronous handle. They wait inside the kernel and hold the
-/// handle; one may only be about to begin, and the host misses a cancel while it lets a send begin
-/// to wait: so this goes on until they have ended.
-static void end_waits(Socket& socket)
+/// Waits for the calls that hold the handle. They are short, except on a synchronous handle, where
+/// they wait inside the kernel and are cancelled. One may only be about to begin, and the host
+/// misses a cancel while it lets a send begin to wait: so this goes on until they have ended.
+static void end_calls(Socket& socket)
 {
     constexpr int kMostTries = 1000;
     for (int tries = 0; SocketTable::is_in_use(socket); ++tries) {
         if (tries == kMostTries) {
-            // A thread in a call does not run any more. Nothing is left but to close its handle.
-            SocketTable::close_handle(socket);
+            // A thread in a call is suspended, or was terminated. The connection ends all the same;
+            // the handle stays, for the call may go on.
+            const int both = SD_BOTH;
+            afd_call(socket.handle, afd::kIoctlShutdown, &both, sizeof(both), nullptr, 0);
             return;
         }
-        kernel::cancel(socket.handle, nullptr);
+        if (!socket.is_overlapped())
+            kernel::cancel(socket.handle, nullptr);
         if (tries < 8)
             SwitchToThread();
         else
@@ -318,8 +320,7 @@ bool close_socket(Socket& socket)
     // cancels all else by itself. [closesocket/3]
     if (socket.blocking_sends > 0 || socket.pended)
         kernel::cancel(socket.handle, nullptr);
-    if (!socket.is_overlapped())
-        end_waits(socket);
+    end_calls(socket);
     SocketTable::dereference(socket);
     return true;
 }
