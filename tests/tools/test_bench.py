@@ -92,12 +92,12 @@ class Figures(unittest.TestCase):
 
     def test_in_markdown_are_those_of_the_json(self):
         figures = {"machine": {"cpu": "CPU", "cores": 2, "kernel": "Linux 6.1", "wine": "Wine 8.0",
-                               "date": "2026-01-02 03:04 UTC"},
+                               "date": "2026-01-02 03:04 UTC", "place": "apart"},
                    "workloads": [workload(builtin=[1500], host=[1], ntke=[10], native=[5.25]), workload("other")]}
         self.assertEqual(bench_report.markdown(figures, ["send_recv_1"]).splitlines(), [
             "| workload | unit | builtin | ntke | native |", "| --- | --- | --: | --: | --: |",
             "| `send_recv_1` | µs | 1,500 | 10 (150x) | 5.25 |", "",
-            "CPU, 2 cores, Linux 6.1, Wine 8.0, 2026-01-02."])
+            "CPU, 2 cores, Linux 6.1, Wine 8.0, 2026-01-02, program and server on different processors."])
 
 
 class Targets(unittest.TestCase):

@@ -4,7 +4,7 @@ an SVG that follows the reader's light or dark scheme."""
 import math
 from xml.sax.saxutils import escape
 
-from .bench_report import ratio
+from .bench_report import about, ratio
 
 # What is shown, in the order of drawing. The host kernel is left out where ntke is there: its marks
 # would cover the builtin's.
@@ -63,11 +63,9 @@ def svg(figures: dict) -> str:
             for name, end in ends.items()]
     for index, row in enumerate(rows):
         out += _row(row, names, ends, _TOP + _ROW * index + _ROW // 2, x)
-    machine = figures["machine"]
-    words = [f"{machine['cores']} cores" if key == "cores" else str(machine[key])
-             for key in ("cpu", "cores", "kernel", "wine", "date") if machine.get(key)]
     out.append(f'<text class="faint" x="12" y="{bottom + _BOTTOM - 14}" font-size="11">'
-               f'{escape(", ".join(words))}. At the right: how many times faster than Wine\'s own.</text>')
+               f'{escape(about(figures["machine"]))}. At the right: how many times faster than '
+               "Wine's own.</text>")
     return "\n".join(out) + "\n</svg>\n"
 
 

@@ -133,10 +133,17 @@ def markdown(figures: dict, workloads: list[str]) -> str:
             factor = ratio(row, name) if name in FAST else None
             cells.append(_number(row["median"].get(name)) + (f" ({factor:.3g}x)" if factor else ""))
         rows.append([f"`{row['name']}`", row["unit"].replace("us", "µs"), *cells])
-    about = figures["machine"]
-    return "".join(f"| {' | '.join(row)} |\n" for row in rows) + (
-        f"\n{about['cpu']}, {about['cores']} cores, {about['kernel']}, {about['wine']}, "
-        f"{about['date'].partition(' ')[0]}.\n")
+    return "".join(f"| {' | '.join(row)} |\n" for row in rows) + f"\n{about(figures['machine'])}.\n"
+
+
+def about(described: dict) -> str:
+    """The machine of a run, in a line."""
+    words = [f"{described[key]} cores" if key == "cores" else str(described[key])
+             for key in ("cpu", "cores", "kernel", "wine") if described.get(key)]
+    words.append(described.get("date", "").partition(" ")[0])
+    words.append({"together": "program and server on one processor",
+                  "apart": "program and server on different processors"}.get(described.get("place"), ""))
+    return ", ".join(word for word in words if word)
 
 
 def machine(wine: str) -> dict:
