@@ -58,6 +58,21 @@ bool finish_accept(Fixture& f)
     return close_with_reset(f.fresh.release()) && ok;
 }
 
+/// The connection is there; its socket does not know its context yet.
+bool make_accepted(Fixture& f)
+{
+    return prepare_accept(f) && start_accept(f)
+        && !connect(f.fresh.get(), reinterpret_cast<sockaddr*>(&f.address), sizeof(f.address))
+        && finish_operation(f, f.listener.get(), 0);
+}
+
+bool set_accept_context(Fixture& f)
+{
+    const SOCKET listener = f.listener.get();
+    return !setsockopt(f.accepted.get(), SOL_SOCKET, SO_UPDATE_ACCEPT_CONTEXT,
+        reinterpret_cast<const char*>(&listener), sizeof(listener));
+}
+
 bool prepare_connect(Fixture& f)
 {
     const sockaddr_in any = loopback_address(0);
@@ -114,6 +129,11 @@ std::vector<CountedCall> counted_overlapped_calls()
             },
             [](Fixture& f) { return finish_operation(f, f.server.get(), 1); }, nullptr },
         { "AcceptEx", prepare_accept, start_accept, finish_accept },
+        { "setsockopt SO_UPDATE_ACCEPT_CONTEXT", make_accepted, set_accept_context,
+            [](Fixture& f) {
+                f.accepted.reset();
+                return close_with_reset(f.fresh.release());
+            } },
         { "ConnectEx", prepare_connect, start_connect, finish_connect },
     };
 }
