@@ -55,15 +55,6 @@ uint32_t state_word(const Socket& socket)
 
 // --- Attaching
 
-using HandleToFd = NTSTATUS(CDECL*)(HANDLE, unsigned, int*, unsigned*);
-
-HandleToFd handle_to_fd()
-{
-    static const auto function = reinterpret_cast<HandleToFd>(reinterpret_cast<void*>(
-        GetProcAddress(GetModuleHandleW(L"ntdll.dll"), "wine_server_handle_to_fd")));
-    return function;
-}
-
 /// Calls on a synchronous handle wait in the host with the handle open for anybody to close, so
 /// there must be no time between looking it up and asking the host: such sockets are the host's.
 bool is_eligible(const Socket& socket)
@@ -83,28 +74,23 @@ static ntke::EndpointId attach_locked(
     if (const ntke::EndpointId endpoint = state.endpoint)
         return endpoint;
     // An acceptor gets another descriptor with its connection.
-    if (state.is_host || !handle_to_fd() || (socket.accepted && !socket.connected))
+    if (state.is_host || (socket.accepted && !socket.connected))
         return 0;
-    int fd;
-    const NTSTATUS found = handle_to_fd()(socket.handle, 0, &fd, nullptr);
-    if (!NT_SUCCESS(found)) {
-        state.is_host = true;
-        WS2_TRACE(kernel, "%p: stays on the host, no descriptor (%08lx)", socket.handle, found);
-        return 0;
-    }
     const uint32_t word = state_word(socket);
-    ntke::AttachArgs args { .fd = fd,
+    ntke::AttachArgs args { .handle = reinterpret_cast<uint64_t>(socket.handle),
         .family = socket.family,
         .type = socket.type,
         .protocol = socket.protocol,
         .state = word >> kStateShift,
         .flags = word & 0xFFFF,
-        .handle = reinterpret_cast<uint64_t>(socket.handle),
+        .padding = 0,
         .listener = listener,
         .endpoint = 0,
         .signal = 0 };
-    if (!NT_SUCCESS(emulation::call(ntke::kCallAttach, &args))) {
+    const NTSTATUS status = emulation::call(ntke::kCallAttach, &args);
+    if (!NT_SUCCESS(status)) {
         state.is_host = true;
+        WS2_TRACE(kernel, "%p: stays on the host, cannot be attached (%08lx)", socket.handle, status);
         return 0;
     }
     state.told_state = word;

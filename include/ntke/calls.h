@@ -15,7 +15,7 @@
 namespace ntke {
 
 /// Changes with every change of this file; open refuses another one.
-constexpr uint32_t kInterfaceVersion = 1;
+constexpr uint32_t kInterfaceVersion = 2;
 
 /// STATUS_MORE_PROCESSING_REQUIRED: the request is the host's.
 constexpr int32_t kPassDown = static_cast<int32_t>(0xC0000016);
@@ -87,13 +87,13 @@ enum SocketFlags : uint32_t {
 };
 
 struct AttachArgs {
-    int32_t fd; // the endpoint's from the call on, whatever it returns
+    uint64_t handle; // of the socket on the host; also told back, by the pump
     int32_t family; // Windows' constants
     int32_t type;
     int32_t protocol;
     uint32_t state; // SocketState
     uint32_t flags; // SocketFlags
-    uint64_t handle; // of the socket on the host; only told back, by the pump
+    uint32_t padding;
     EndpointId listener; // the accepted socket's, for the selection it takes over; 0 = none
     EndpointId endpoint; // out: one reference of the caller's
     HostEventPtr signal; // out: to set

@@ -120,10 +120,9 @@ private:
         else
             slot.record.state = is_accepted ? SocketState::Connected : SocketState::Unconnected;
         ntke::AttachArgs args {};
-        args.fd = slot.fd;
         args.type = kind == Kind::Datagram ? 2 : 1;
         args.state = static_cast<uint32_t>(slot.record.state);
-        afd::Endpoint::attach(args, slot.endpoint);
+        afd::Endpoint::attach(slot.fd, args, slot.endpoint);
         if (listener && listener->record.mask) {
             slot.endpoint->inherit_selection(*listener->endpoint);
             slot.event = listener->event;

@@ -54,15 +54,15 @@ inline NTSTATUS attach(afd::HostSocket& socket, ntke::SocketState state, int typ
     ob::Ref<afd::Endpoint>& endpoint)
 {
     ntke::AttachArgs args {};
-    args.fd = dup(socket.descriptor());
+    const int fd = dup(socket.descriptor());
     socket.close();
-    if (args.fd < 0)
+    if (fd < 0)
         return STATUS_TOO_MANY_OPENED_FILES;
     args.family = afd::kFamilyInet;
     args.type = type;
     args.state = static_cast<uint32_t>(state);
     args.flags = flags;
-    return afd::Endpoint::attach(args, endpoint);
+    return afd::Endpoint::attach(fd, args, endpoint);
 }
 
 inline NTSTATUS receive(

@@ -22,14 +22,15 @@ Endpoint::Endpoint(Mode mode)
 {
 }
 
-NTSTATUS Endpoint::attach(const ntke::AttachArgs& args, ob::Ref<Endpoint>& endpoint)
+NTSTATUS Endpoint::attach(
+    int fd, const ntke::AttachArgs& args, ob::Ref<Endpoint>& endpoint)
 {
     auto created = ob::Ref<Endpoint>::adopt(ke::pool_new<Endpoint>(Mode::Asynchronous));
     if (!created) {
-        HostSocket(args.fd).close();
+        HostSocket(fd).close();
         return STATUS_NO_MEMORY;
     }
-    created->m_socket.adopt(args.fd);
+    created->m_socket.adopt(fd);
     created->m_family = args.family;
     created->m_type = args.type;
     created->m_protocol = args.protocol;

@@ -60,9 +60,9 @@ private:
 /// itself.
 class Endpoint : public io::File {
 public:
-    /// Makes an endpoint for a descriptor of the host. It owns the descriptor, also on failure.
-    /// Errors: STATUS_NO_MEMORY.
-    static NTSTATUS attach(const ntke::AttachArgs& args, ob::Ref<Endpoint>& endpoint);
+    /// Makes an endpoint for a descriptor of the host, one that no child inherits. It owns the
+    /// descriptor, also on failure. Errors: STATUS_NO_MEMORY.
+    static NTSTATUS attach(int fd, const ntke::AttachArgs& args, ob::Ref<Endpoint>& endpoint);
 
     explicit Endpoint(Mode mode);
 

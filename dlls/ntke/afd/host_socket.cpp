@@ -246,7 +246,6 @@ void HostSocket::adopt(int fd)
 {
     close();
     m_fd = fd;
-    fcntl(fd, F_SETFD, FD_CLOEXEC);
 }
 
 void HostSocket::close()

@@ -64,7 +64,7 @@ public:
 
     /// Errors: as 0xC001xxxx with the Winsock code in the low half, like the create ioctl.
     NTSTATUS create(int family, int type, int protocol);
-    /// Takes over a descriptor; it is made close-on-exec, for a child must not keep the connection.
+    /// Takes over a descriptor, one that no child inherits: it would keep the connection.
     void adopt(int fd);
     /// Becomes another name of the other socket.
     NTSTATUS share(const HostSocket& other);

@@ -9,6 +9,7 @@
 #include "ke/wait.h"
 #include "ob/handle_table.h"
 #include "unix/emulated_events.h"
+#include "unix/host_descriptor.h"
 #include "unix/host_events.h"
 
 namespace unix_side {
@@ -55,8 +56,12 @@ NTSTATUS attach(void* block)
 {
     auto& args = *static_cast<AttachArgs*>(block);
     HostWork work;
+    int fd;
+    if (const NTSTATUS status = open_descriptor(reinterpret_cast<HANDLE>(args.handle), fd);
+        !NT_SUCCESS(status))
+        return status;
     ob::Ref<afd::Endpoint> endpoint;
-    if (const NTSTATUS status = afd::Endpoint::attach(args, endpoint); !NT_SUCCESS(status))
+    if (const NTSTATUS status = afd::Endpoint::attach(fd, args, endpoint); !NT_SUCCESS(status))
         return status;
     if (args.listener)
         endpoint->inherit_selection(endpoint_from(args.listener));

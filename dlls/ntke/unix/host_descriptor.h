@@ -1,0 +1,14 @@
+// The descriptors behind the host's handles.
+#pragma once
+
+#include "nt/api.h"
+
+namespace unix_side {
+
+/// Gives a descriptor of its own for a socket of the host; the caller closes it. It is closed on exec,
+/// and no child that another thread makes meanwhile gets it: a peer would not see the end of its
+/// connection before that child ends.
+/// Errors: STATUS_NOT_SUPPORTED (this host has no such service), or the host's.
+NTSTATUS open_descriptor(HANDLE socket, int& fd);
+
+} // namespace unix_side
