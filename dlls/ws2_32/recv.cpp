@@ -69,10 +69,11 @@ NTSTATUS refine_status(Socket& socket, NTSTATUS status)
 }
 
 /// Was the end of the stream that a receive just saw a reset by the peer? Where the host does not
-/// tell the two apart, a poll still knows.
+/// tell the two apart, a poll still knows; Linux tells a reset once, and where the emulation uses the
+/// socket too, it may have been told.
 bool is_end_of_stream_a_reset(SOCKET s, const Socket& received_on)
 {
-    if (kernel::reports_reset_to_receives())
+    if (kernel::reports_reset_to_receives() && !received_on.filter.endpoint)
         return false;
     // A wait has let go of the handle, which may have been closed and reused since.
     SocketRef socket = find_known_socket(s);
