@@ -5,6 +5,7 @@
 #include "guard.h"
 #include "message_select.h"
 #include "network_event.h"
+#include "transfer.h"
 
 namespace ws2 {
 
@@ -72,11 +73,9 @@ int WSAAPI WSAEventSelect(SOCKET s, WSAEVENT event, long events)
     // Not the call that drops stale sockets: a bad event gives the same statuses as a bad socket.
     status = afd_call(
         socket->handle, afd::kIoctlEventSelect, &params, sizeof(params), nullptr, 0);
-    if (NT_SUCCESS(status)) {
-        socket->nonblocking = true;
-        socket->filter.host_nonblocking = true;
-        socket->filter.mask = params.mask;
-    }
+    if (NT_SUCCESS(status))
+        filter::note_selected_on_host(
+            *socket, reinterpret_cast<HANDLE>(static_cast<ULONG_PTR>(params.event)), params.mask);
     return result_from_status(status);
 }
 
@@ -103,11 +102,8 @@ int WSAAPI WSAEnumNetworkEvents(SOCKET s, WSAEVENT event, WSANETWORKEVENTS* even
         events->iErrorCode[row.bit] = error_of_event(row, record);
     }
     events->lNetworkEvents = found;
-    if ((found & FD_CONNECT) && !(record.flags & afd::kPollConnectFail)) {
-        socket->connected = true;
-        socket->connect_pending = false;
-        filter::tell_state(*socket);
-    }
+    if ((found & FD_CONNECT) && !(record.flags & afd::kPollConnectFail))
+        note_connected(*socket);
     return succeed();
 }
 

@@ -104,6 +104,8 @@ bool keeps_record(Socket& socket);
 bool take_events(Socket& socket, afd::GetEventsResult& result);
 /// Makes a record of the host what it would be if the host had kept it from the start.
 void continue_record(Socket& socket, afd::GetEventsResult& result);
+/// WSAEventSelect has been done by the host; `event` is null with mask 0.
+void note_selected_on_host(Socket& socket, HANDLE event, ULONG mask);
 /// A request on the host has re-enabled conditions there: what was carried or withheld of them does
 /// not count any more.
 void note_re_enabled(Socket& socket, ULONG conditions);

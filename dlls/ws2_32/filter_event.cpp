@@ -11,6 +11,7 @@
 #include "pump.h"
 #include "socket.h"
 #include "statistics.h"
+#include "thread.h"
 #include "trace.h"
 
 namespace ws2::filter {
@@ -24,6 +25,23 @@ void end_message_select(Socket& socket)
     afd_call(socket.handle, afd::kIoctlEventSelect, &none, sizeof(none), nullptr, 0);
     socket.filter.message_selected = false;
     socket.filter.host_nonblocking = true;
+}
+
+void select_on_host(HANDLE socket, HANDLE event, ULONG mask)
+{
+    const afd::EventSelectParams params { .event = reinterpret_cast<ULONG_PTR>(event),
+        .mask = static_cast<int32_t>(mask) };
+    afd_call(socket, afd::kIoctlEventSelect, &params, sizeof(params), nullptr, 0);
+}
+
+/// Adds `more` to what is carried, with the statuses.
+void carry(afd::GetEventsResult& carried, const afd::GetEventsResult& more, ULONG conditions)
+{
+    for (size_t bit = 0; bit < ARRAYSIZE(more.status); ++bit) {
+        if (more.flags & conditions & ~carried.flags & (1u << bit))
+            carried.status[bit] = more.status[bit];
+    }
+    carried.flags |= more.flags & conditions;
 }
 
 } // namespace
@@ -177,13 +195,21 @@ void continue_record(Socket& socket, afd::GetEventsResult& result)
         return;
     ExclusiveGuard guard(state.lock);
     result.flags &= ~state.withheld;
-    const ULONG carried = state.carried.flags & state.mask;
-    for (size_t bit = 0; bit < ARRAYSIZE(result.status); ++bit) {
-        if ((carried & ~result.flags) & (1u << bit))
-            result.status[bit] = state.carried.status[bit];
-    }
-    result.flags |= carried;
-    state.carried.flags &= ~carried;
+    carry(result, state.carried, state.mask);
+    state.carried.flags &= ~state.mask;
+}
+
+void note_selected_on_host(Socket& socket, HANDLE event, ULONG mask)
+{
+    FilterState& state = socket.filter;
+    socket.nonblocking = true;
+    state.host_nonblocking = true;
+    state.mask = mask;
+    if (!state.is_host || !state.has_record)
+        return;
+    SharedGuard guard(state.lock);
+    if (state.carried.flags & mask)
+        kernel::set_event(event); // [WSAEventSelect/13]
 }
 
 void note_re_enabled(Socket& socket, ULONG conditions)
@@ -222,26 +248,25 @@ void before_message_select(Socket& socket, bool cancels)
 static void continue_on_host(
     FilterState& state, HANDLE socket, HANDLE event, const ntke::HandOverArgs& selection)
 {
-    const bool was_set = kernel::wait(event, false, &kernel::kNoWait) == STATUS_WAIT_0;
-    const afd::EventSelectParams params { .event = reinterpret_cast<ULONG_PTR>(event),
-        .mask = static_cast<int32_t>(selection.mask) };
-    afd_call(socket, afd::kIoctlEventSelect, &params, sizeof(params), nullptr, 0);
-    // The host looks at the socket between two requests; two rounds see what it records at once.
-    ULONG recorded = 0;
-    for (int round = 0; round < 2; ++round) {
-        afd::GetEventsResult found {};
-        afd_call(socket, afd::kIoctlGetEvents, nullptr, 0, &found, sizeof(found));
-        recorded |= found.flags;
-    }
     state.withheld = selection.reported
         & (afd::kPollSend | afd::kPollConnect | afd::kPollConnectFail | afd::kPollDisconnect
             | afd::kPollAbort);
-    state.carried.flags = selection.pending | (recorded & ~selection.reported);
-    // The host has set the event for what is dropped, too.
+    state.carried = selection.pending;
+    // The host sets the event for what it records anew, too, and the program's may be of those that a
+    // wait resets, or shared with other sockets: until that is over the selection has another one.
+    const WaitEvent scratch;
+    if (scratch.get()) {
+        select_on_host(socket, scratch.get(), selection.mask);
+        // The host looks at the socket between two requests; two rounds see what it records at once.
+        for (int round = 0; round < 2; ++round) {
+            afd::GetEventsResult found {};
+            afd_call(socket, afd::kIoctlGetEvents, nullptr, 0, &found, sizeof(found));
+            carry(state.carried, found, ~selection.reported);
+        }
+    }
+    select_on_host(socket, event, selection.mask);
     if (state.carried.flags & selection.mask)
         kernel::set_event(event);
-    else if (!was_set)
-        kernel::reset_event(event);
 }
 
 void hand_over(Socket& socket, const char* why)

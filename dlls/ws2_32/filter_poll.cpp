@@ -5,6 +5,7 @@
 #include "heap.h"
 #include "socket.h"
 #include "statistics.h"
+#include "transfer.h"
 
 namespace ws2::filter {
 
@@ -118,11 +119,8 @@ void note_polled(const afd::PollEntry* entries, size_t count)
             continue;
         SocketRef socket = find_known_socket(entries[i].socket);
         // The host's word: it has seen the connection made.
-        if (socket && socket->is_stream() && socket->connect_pending) {
-            socket->connected = true;
-            socket->connect_pending = false;
-            tell_state(*socket);
-        }
+        if (socket && socket->is_stream() && socket->connect_pending)
+            note_connected(*socket);
     }
 }
 

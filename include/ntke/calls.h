@@ -184,12 +184,11 @@ struct HandOverArgs {
     EndpointId endpoint;
     HostEventPtr event; // out: of the selection, with a reference for the caller
     uint32_t mask; // out: afd::PollFlags
-    uint32_t pending; // out: recorded, not enumerated
     uint32_t reported; // out: enumerated, not re-enabled
-    uint32_t padding;
+    afd::GetEventsResult pending; // out: recorded, not enumerated
     HostEventPtr released; // out: no longer needed
 };
-static_assert(sizeof(HandOverArgs) == 40);
+static_assert(sizeof(HandOverArgs) == 88);
 
 /// kCallPump: waits in Linux until there is something to do for the PE side. Only one thread of a
 /// process makes this call.

@@ -9,23 +9,6 @@ using namespace conformance;
 
 namespace {
 
-SOCKET open_info(WSAPROTOCOL_INFOW& info)
-{
-    return WSASocketW(
-        FROM_PROTOCOL_INFO, FROM_PROTOCOL_INFO, FROM_PROTOCOL_INFO, &info, 0, WSA_FLAG_OVERLAPPED);
-}
-
-SOCKET duplicate_of(SOCKET socket, Where where = Where::current())
-{
-    WSAPROTOCOL_INFOW info;
-    if (WSADuplicateSocketW(socket, GetCurrentProcessId(), &info) != 0)
-        fail_at(where, "WSADuplicateSocketW failed with %d", WSAGetLastError());
-    const SOCKET result = open_info(info);
-    if (result == INVALID_SOCKET)
-        fail_at(where, "opening the duplicate failed with %d", WSAGetLastError());
-    return owned(result);
-}
-
 void assert_joined(SOCKET from, SOCKET to, Where where = Where::current())
 {
     char byte = 0;
@@ -74,7 +57,7 @@ void the_info_describes_the_socket(void**) // [WSADuplicateSocket/2]
     assert_int_equal(info.iAddressFamily, AF_INET);
     assert_int_equal(info.iSocketType, SOCK_DGRAM);
     assert_int_equal(info.iProtocol, IPPROTO_UDP);
-    owned(open_info(info));
+    owned(open_duplicate(info));
 }
 
 void the_connection_lasts_to_the_last_handle(void**) // [WSADuplicateSocket/3]
@@ -129,11 +112,11 @@ void an_info_opens_once(void**) // [WSADuplicateSocket/6]
     const TcpPair pair = new_tcp_pair();
     WSAPROTOCOL_INFOW info;
     assert_wsa_ok(WSADuplicateSocketW(pair.client, GetCurrentProcessId(), &info));
-    const SOCKET first = owned(open_info(info));
+    const SOCKET first = owned(open_duplicate(info));
     assert_true(first != INVALID_SOCKET);
     close_owned(first);
     WSASetLastError(kPoison);
-    const SOCKET second = open_info(info);
+    const SOCKET second = open_duplicate(info);
     assert_true(second == INVALID_SOCKET);
     assert_joined(pair.client, pair.server);
 }

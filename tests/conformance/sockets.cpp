@@ -127,6 +127,23 @@ UdpPair new_udp_pair(int family, Where where)
     return pair;
 }
 
+SOCKET open_duplicate(WSAPROTOCOL_INFOW& info)
+{
+    return WSASocketW(
+        FROM_PROTOCOL_INFO, FROM_PROTOCOL_INFO, FROM_PROTOCOL_INFO, &info, 0, WSA_FLAG_OVERLAPPED);
+}
+
+SOCKET duplicate_of(SOCKET socket, Where where)
+{
+    WSAPROTOCOL_INFOW info;
+    if (WSADuplicateSocketW(socket, GetCurrentProcessId(), &info) != 0)
+        fail_at(where, "WSADuplicateSocketW failed with %d", WSAGetLastError());
+    const SOCKET result = open_duplicate(info);
+    if (result == INVALID_SOCKET)
+        fail_at(where, "opening the duplicate failed with %d", WSAGetLastError());
+    return owned(result);
+}
+
 void set_nonblocking(SOCKET socket, bool nonblocking, Where where)
 {
     u_long value = nonblocking;

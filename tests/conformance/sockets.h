@@ -64,6 +64,12 @@ TcpPair new_tcp_pair(int family = AF_INET, Where where = Where::current());
 /// A connected UDP pair of blocking sockets.
 UdpPair new_udp_pair(int family = AF_INET, Where where = Where::current());
 
+/// Opens the socket of an info that WSADuplicateSocketW has filled in. Not checked, not owned.
+SOCKET open_duplicate(WSAPROTOCOL_INFOW& info);
+
+/// Another handle of the socket, by WSADuplicateSocketW in this process; checked and owned.
+SOCKET duplicate_of(SOCKET socket, Where where = Where::current());
+
 /// FIONBIO, checked.
 void set_nonblocking(SOCKET socket, bool nonblocking = true, Where where = Where::current());
 

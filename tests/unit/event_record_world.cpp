@@ -513,11 +513,11 @@ private:
     {
         const afd::Endpoint::Selection selection = slot.endpoint->hand_over();
         const model::Record& record = slot.record;
-        m_told = selection.pending;
+        m_told = selection.pending.flags;
         m_expected = record.pending;
         check(selection.event.get() == event_of(slot), "another event was handed over");
         check(selection.mask == record.mask, "another mask was handed over");
-        check(selection.pending == record.pending, "something else was handed over as pending");
+        check(selection.pending.flags == record.pending, "something else was handed over as pending");
         check(selection.reported == record.reported, "something else was handed over as reported");
         slot.record.hand_over();
         slot.event = kNoEvent;

@@ -51,6 +51,7 @@ ob::Ref<ke::Event> Endpoint::close_socket()
         Pump::instance().unwatch(*this);
     m_socket.close();
     m_is_recording = false;
+    m_record = EventRecord(); // nobody inherits a mask without its event
     return std::move(m_event);
 }
 
@@ -436,8 +437,8 @@ Endpoint::Selection Endpoint::hand_over()
     signal.mute();
     if (m_is_recording.load(std::memory_order_relaxed))
         refresh(signal); // what is new by now would be old for the host
-    Selection selection { std::move(m_event), m_record.mask(), m_record.pending(),
-        m_record.reported() };
+    Selection selection { std::move(m_event), m_record.mask(), m_record.reported() };
+    m_record.tell_pending(selection.pending);
     m_record = EventRecord();
     m_is_recording.store(false, std::memory_order_release);
     if (selection.mask)
@@ -455,7 +456,7 @@ void Endpoint::inherit_selection(Endpoint& listener)
         mask = listener.m_record.mask();
     }
     ob::Ref<ke::Event> none;
-    if (mask)
+    if (mask && event)
         select(std::move(event), mask, none);
 }
 

@@ -110,8 +110,8 @@ public:
     struct Selection {
         ob::Ref<ke::Event> event;
         uint32_t mask = 0;
-        uint32_t pending = 0;
         uint32_t reported = 0;
+        GetEventsResult pending {};
     };
     Selection hand_over() EXCLUDES(m_lock);
     /// Gives a new endpoint the event and the mask of its listener. [WSAEventSelect/69]

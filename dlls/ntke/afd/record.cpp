@@ -23,11 +23,17 @@ bool EventRecord::record(uint32_t condition, NTSTATUS status)
     return condition & m_mask;
 }
 
-void EventRecord::take(GetEventsResult& result)
+void EventRecord::tell_pending(GetEventsResult& result) const
 {
-    result.flags = m_pending & m_mask;
+    result.flags = m_pending;
     for (size_t bit = 0; bit < std::size(m_status); ++bit)
         result.status[bit] = m_status[bit];
+}
+
+void EventRecord::take(GetEventsResult& result)
+{
+    tell_pending(result);
+    result.flags &= m_mask;
     m_pending &= ~result.flags;
     m_reported |= result.flags;
 }

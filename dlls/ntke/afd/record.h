@@ -60,6 +60,8 @@ public:
         return m_pending & mask;
     }
 
+    /// Tells everything that is pending, selected or not.
+    void tell_pending(GetEventsResult& result) const;
     /// Moves the selected pending conditions to the reported ones and tells them.
     void take(GetEventsResult& result);
 
