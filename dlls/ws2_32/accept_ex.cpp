@@ -57,16 +57,18 @@ BOOL WSAAPI accept_ex(SOCKET listener, SOCKET acceptor, void* buffer, DWORD data
     const afd::AcceptIntoParams params { .acceptor = HandleToULong(accepting->handle),
         .receive_length = data_length,
         .local_length = local_length };
+    // Before the request: the acceptor may be connected, and in use, before this call returns. Its
+    // descriptor will be another one.
+    if (accepting->filter.endpoint)
+        filter::hand_over(*accepting, "AcceptEx replaces its descriptor");
+    const bool was_accepted = accepting->accepted.exchange(true);
+    const bool was_pending = accepting->connect_pending.exchange(true);
     const NTSTATUS status = afd_call_overlapped(*listening, completion, afd::kIoctlAcceptInto,
         &params, sizeof(params), buffer, data_length + local_length + remote_length);
-    // From now on the acceptor may be connected at any time.
-    if (NT_SUCCESS(status))
-        accepting->accepted = true;
-    // Its descriptor will be another one.
-    if (NT_SUCCESS(status) && accepting->filter.endpoint)
-        filter::hand_over(*accepting, "AcceptEx replaces its descriptor");
-    if (NT_SUCCESS(status))
-        accepting->connect_pending = true;
+    if (!NT_SUCCESS(status)) {
+        accepting->accepted = was_accepted;
+        accepting->connect_pending = was_pending;
+    }
     return finish_overlapped(status, overlapped, received) == 0;
 }
 

@@ -44,6 +44,15 @@ static NTSTATUS connect_to_broadcast(SocketRef& socket, const void* request, ULO
     return status;
 }
 
+/// The outcome of a new connect is a new event, whatever was told of the last. [WSAEventSelect/34]
+static void note_connect_begins(Socket& socket)
+{
+    ULONG conditions = afd::kPollConnect | afd::kPollConnectFail;
+    if (socket.is_stream())
+        conditions |= afd::kPollSend;
+    filter::note_re_enabled(socket, conditions);
+}
+
 static int connect_socket(SOCKET s, const sockaddr* name, int name_length)
 {
     SocketRef socket = find_socket(s);
@@ -66,8 +75,9 @@ static int connect_socket(SOCKET s, const sockaddr* name, int name_length)
     socket->blocking_connect_failed = false;
     if (socket->connect_failed.exchange(false)) {
         socket->connect_pending = false;
-        filter::tell_state(*socket); // a new connect has new events [WSAEventSelect/34]
+        filter::tell_state(*socket);
     }
+    note_connect_begins(*socket);
     // Wine 8.0 answers the first connect after a failed one like this, and takes the next one. It
     // answers at once, so the socket's handle is still held.
     NTSTATUS status = STATUS_CONNECTION_ABORTED;
@@ -77,6 +87,8 @@ static int connect_socket(SOCKET s, const sockaddr* name, int name_length)
     if (status == STATUS_ACCESS_DENIED && !socket->is_stream())
         status = connect_to_broadcast(socket, &request, request_length);
 
+    if (NT_SUCCESS(status) || status == STATUS_DEVICE_NOT_READY)
+        socket->accepted = false; // an AcceptEx that was cancelled
     if (NT_SUCCESS(status)) {
         socket->bound = true;
         socket->connect_pending = false;
@@ -147,12 +159,18 @@ BOOL WSAAPI ws2::connect_ex(SOCKET s, const sockaddr* name, int name_length, voi
     if (data && !guard::copy(request + sizeof(params) + length, data, data_length)) {
         fail(WSAEFAULT);
     } else {
+        // Before the request: its completion may be seen before this call returns.
+        const bool was_pending = socket->connect_pending.exchange(true);
+        const bool needed_context = socket->needs_connect_context.exchange(true);
+        note_connect_begins(*socket);
         const NTSTATUS status = afd_call_overlapped(
             *socket, completion, afd::kIoctlConnect, request, request_length, nullptr, 0);
         if (NT_SUCCESS(status)) {
-            socket->connect_pending = true;
-            socket->needs_connect_context = true;
+            socket->accepted = false; // an AcceptEx that was cancelled
             socket->forget_names();
+        } else {
+            socket->connect_pending = was_pending;
+            socket->needs_connect_context = needed_context;
         }
         succeeded = finish_overlapped(status, overlapped, sent) == 0;
     }

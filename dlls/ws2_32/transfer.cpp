@@ -10,6 +10,13 @@
 
 namespace ws2 {
 
+void note_connected(Socket& socket)
+{
+    socket.connected = true;
+    socket.connect_pending = false;
+    filter::tell_state(socket);
+}
+
 bool is_connected(Socket& socket)
 {
     if (socket.connected)
@@ -19,9 +26,7 @@ bool is_connected(Socket& socket)
     afd_call(socket, afd::kIoctlGetSoConnectTime, nullptr, 0, &seconds, sizeof(seconds));
     if (seconds == kNotConnected)
         return false;
-    socket.connected = true;
-    socket.connect_pending = false;
-    filter::tell_state(socket);
+    note_connected(socket);
     return true;
 }
 
@@ -37,11 +42,10 @@ void note_transfer(Socket& socket)
     if (socket.bound && !socket.connect_pending)
         return;
     socket.bound = true;
-    if (socket.connect_pending) {
-        socket.connected = true;
-        socket.connect_pending = false;
-    }
-    filter::tell_state(socket);
+    if (socket.connect_pending)
+        note_connected(socket);
+    else
+        filter::tell_state(socket);
 }
 
 bool is_bound(Socket& socket)

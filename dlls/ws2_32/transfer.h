@@ -12,6 +12,9 @@ bool is_connected(Socket& socket);
 /// WSAENOTCONN; the device would tell a reset, or wait.
 bool is_unconnected_stream(Socket& socket);
 
+/// Notes that a running connect has succeeded.
+void note_connected(Socket& socket);
+
 /// Notes on the socket that data has passed: it is bound, and a running connect has succeeded.
 void note_transfer(Socket& socket);
 
