@@ -85,6 +85,10 @@ NTSTATUS afd_call_and_wait(SocketRef& socket, ULONG code, const void* input, ULO
 {
     NTSTATUS status;
     ULONG_PTR moved = 0;
+    const bool is_send = code == afd::kIoctlSendMsg || code == afd::kIoctlTransmit;
+    SendTurnGuard turn;
+    if (is_send && filter::takes_turns(*socket))
+        turn.take(socket->filter.send_turn);
     filter::SendRest rest;
     if (is_done_by_emulation(*socket, code, input, status, moved, rest)) {
         if (information)
@@ -99,13 +103,13 @@ NTSTATUS afd_call_and_wait(SocketRef& socket, ULONG code, const void* input, ULO
     if (!event.get())
         return STATUS_INSUFFICIENT_RESOURCES;
 
-    const bool is_send = code == afd::kIoctlSendMsg || code == afd::kIoctlTransmit;
     if (is_send)
         socket->blocking_sends.fetch_add(1);
     IO_STATUS_BLOCK iosb {};
     iosb.Status = STATUS_PENDING;
     status = kernel::device_io_control(socket->handle, { .event = event.get(), .iosb = &iosb }, code,
         input, input_length, output, output_length);
+    turn.release();
     if (status == STATUS_PENDING) {
         // closesocket marks the socket before it cancels. Either its cancel found this send, or the
         // mark was made before the send was issued and is seen now.
@@ -179,6 +183,9 @@ NTSTATUS afd_call_overlapped(Socket& socket, const kernel::Completion& completio
     filter::before_overlapped(socket, code);
     if (code == afd::kIoctlRecvMsg)
         filter::note_re_enabled(socket, afd::kPollReceive);
+    SendTurnGuard turn;
+    if ((code == afd::kIoctlSendMsg || code == afd::kIoctlTransmit) && filter::takes_turns(socket))
+        turn.take(socket.filter.send_turn);
     const NTSTATUS status = kernel::device_io_control(
         socket.handle, completion, code, input, input_length, output, output_length);
     if (status == STATUS_PENDING) {

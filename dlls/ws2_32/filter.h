@@ -15,6 +15,7 @@
 #include "emulation.h"
 #include "lock.h"
 #include "sdk.h"
+#include "send_turn.h"
 
 namespace ws2 {
 
@@ -32,6 +33,8 @@ struct FilterState {
     // An overlapped receive / send has been left to the host: so are those that follow.
     std::atomic<bool> host_reads { false };
     std::atomic<bool> host_writes { false };
+    // Streams: what is sent in the process is sent in turns.
+    SendTurn send_turn;
     // WSAAsyncSelect on the host: its record must see every request.
     std::atomic<bool> message_selected { false };
     // The host knows of the non-blocking mode.
@@ -73,6 +76,9 @@ struct SendRest {
     WSABUF buffers[kMostBuffers];
     ULONG_PTR sent = 0; // bytes that are on their way already
 };
+/// Do the sends of this socket take turns? Then a send takes one before anything else, and holds it
+/// until it is done here or the host has it.
+bool takes_turns(const Socket& socket);
 /// A send. False with `rest.sent`: the host must send `rest`.
 bool send(Socket& socket, const afd::SendMsgParams& params, NTSTATUS& status, ULONG_PTR& sent,
     SendRest& rest);

@@ -118,6 +118,11 @@ static DWORD drop_sent(WSABUF* buffers, DWORD count, size_t sent)
     return count - first;
 }
 
+bool takes_turns(const Socket& socket)
+{
+    return emulation::is_on() && socket.is_stream() && !socket.filter.is_host;
+}
+
 bool send(Socket& socket, const afd::SendMsgParams& params, NTSTATUS& status, ULONG_PTR& sent,
     SendRest& rest)
 {
@@ -163,8 +168,9 @@ bool send(Socket& socket, const afd::SendMsgParams& params, NTSTATUS& status, UL
             return statistics::completed(statistics::kSends);
         }
         count = drop_sent(rest.buffers, count, args.transferred);
-        if (count && socket.closing)
-            break; // the host ends it
+        // The host ends it, or makes the others wait.
+        if (count && is_blocking && (socket.closing || socket.filter.send_turn.is_wanted()))
+            break;
         if (!count || !is_blocking || !socket.is_stream()) {
             sent = rest.sent;
             return statistics::completed(statistics::kSends);
