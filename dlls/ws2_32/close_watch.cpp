@@ -19,7 +19,7 @@ constexpr int kMoment = 500;
 
 struct Attached {
     HANDLE socket;
-    ntke::EndpointId endpoint;
+    uint64_t serial; // FilterState's
 };
 
 /// A poll in flight. Owner: the pump; the host writes to it until `iosb` has a status.
@@ -40,7 +40,7 @@ HeapArray<Watch*> watches;
 void let_go(const Attached& attached)
 {
     SocketRef socket = find_known_socket(reinterpret_cast<SOCKET>(attached.socket));
-    if (!socket || socket->filter.endpoint != attached.endpoint || socket->closing)
+    if (!socket || socket->filter.serial != attached.serial || socket->closing)
         return;
     const FilterState& filter = socket->filter;
     if (filter.posts_messages && (filter.mask & afd::kPollDisconnect)) // [WSAAsyncSelect/13]
@@ -54,7 +54,7 @@ void watch(const Attached& attached)
 {
     // Held until the host has the request: the value must not come to mean another handle.
     SocketRef socket = find_known_socket(reinterpret_cast<SOCKET>(attached.socket));
-    if (!socket || socket->filter.endpoint != attached.endpoint || !watches.reserve(1))
+    if (!socket || socket->filter.serial != attached.serial || !watches.reserve(1))
         return;
     auto* watch = static_cast<Watch*>(heap_allocate(sizeof(Watch)));
     if (!watch)
@@ -112,7 +112,7 @@ void reap_ended()
 
 } // namespace
 
-void add(HANDLE socket, ntke::EndpointId endpoint)
+void add(HANDLE socket, uint64_t serial)
 {
     if (!pump::start())
         return;
@@ -120,7 +120,7 @@ void add(HANDLE socket, ntke::EndpointId endpoint)
     {
         ExclusiveGuard guard(lock);
         is_first = !fresh.count();
-        if (!fresh.append({ socket, endpoint }))
+        if (!fresh.append({ socket, serial }))
             return;
         if (is_first)
             fresh_since = GetTickCount64();

@@ -1,7 +1,8 @@
 // Notices sockets whose handle was closed behind Winsock's back.
 #pragma once
 
-#include "ntke/calls.h"
+#include <cstdint>
+
 #include "sdk.h"
 
 namespace ws2::close_watch {
@@ -11,8 +12,9 @@ namespace ws2::close_watch {
 // once for each socket that lives longer than a moment, to tell when its last handle is closed: a
 // poll for that condition alone. closesocket needs none of this; short-lived sockets cost nothing.
 
-/// A socket has been attached; it will be watched if it still lives in a while.
-void add(HANDLE socket, ntke::EndpointId endpoint);
+/// A socket has been attached, with this FilterState::serial; it will be watched if it still lives in a
+/// while.
+void add(HANDLE socket, uint64_t serial);
 
 // For the pump, on its thread.
 

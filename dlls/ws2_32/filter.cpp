@@ -93,10 +93,12 @@ static ntke::EndpointId attach_locked(
         WS2_TRACE(kernel, "%p: stays on the host, cannot be attached (%08lx)", socket.handle, status);
         return 0;
     }
+    static std::atomic<uint64_t> attachments { 0 };
+    state.serial = ++attachments;
     state.told_state = word;
     state.endpoint = args.endpoint;
     signal = args.signal;
-    close_watch::add(socket.handle, args.endpoint);
+    close_watch::add(socket.handle, state.serial);
     return args.endpoint;
 }
 
@@ -200,17 +202,22 @@ void note_accepted(Socket& listener, Socket& accepted)
     host_event::set(args.signal);
     if (!state.mask)
         return;
+    bool is_inherited;
     if (state.posts_messages) {
         SharedGuard guard(state.lock);
-        select_messages(accepted, state.window, state.message, state.mask); // [WSAAsyncSelect/8]
-        return;
+        is_inherited = select_messages(
+            accepted, state.window, state.message, state.mask); // [WSAAsyncSelect/8]
+    } else {
+        is_inherited = attach(accepted, state.endpoint) != 0;
+        if (is_inherited) {
+            accepted.filter.has_record = true;
+            accepted.filter.mask = state.mask.load();
+            SharedGuard guard(state.lock);
+            accepted.filter.emulated_event = state.emulated_event;
+        }
     }
-    if (attach(accepted, state.endpoint)) {
-        accepted.filter.has_record = true;
-        accepted.filter.mask = state.mask.load();
-        SharedGuard guard(state.lock);
-        accepted.filter.emulated_event = state.emulated_event;
-    }
+    if (!is_inherited)
+        inherit_on_host(listener, accepted);
 }
 
 } // namespace ws2::filter

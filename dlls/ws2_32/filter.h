@@ -26,6 +26,9 @@ class Socket;
 struct FilterState {
     SrwLock lock;
     std::atomic<ntke::EndpointId> endpoint { 0 }; // set once
+    // Counts the attachments of the process. It tells the socket from a later one that has got both
+    // the same handle and the same endpoint's memory. Set before `endpoint`.
+    uint64_t serial = 0;
     std::atomic<uint32_t> told_state { 0 }; // what the endpoint was last told
 
     // The host has the socket alone, for good.
@@ -108,6 +111,9 @@ bool select_messages(Socket& socket, HWND window, UINT message, ULONG mask);
 bool keeps_record(Socket& socket);
 /// Takes the record. False: it is not kept here any more.
 bool take_events(Socket& socket, afd::GetEventsResult& result);
+/// Takes it for messages to a window. False: they do not go there any more.
+bool take_messages(
+    Socket& socket, HWND window, UINT message, afd::GetEventsResult& result);
 /// Makes a record of the host what it would be if the host had kept it from the start.
 void continue_record(Socket& socket, afd::GetEventsResult& result);
 /// WSAEventSelect has been done by the host; `event` is null with mask 0.
@@ -121,6 +127,8 @@ void before_message_select(Socket& socket, bool cancels);
 void hand_over(Socket& socket, const char* why);
 /// A connection has been accepted on the host.
 void note_accepted(Socket& listener, Socket& accepted);
+/// Gives a socket that cannot be recorded here the selection of its listener.
+void inherit_on_host(Socket& listener, Socket& accepted);
 /// A connection was put back in the listener's queue, where only the host sees it.
 void note_deferred(Socket& listener);
 /// A connect was being made; the pump found that it has ended.

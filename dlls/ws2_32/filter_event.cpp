@@ -27,11 +27,30 @@ void end_message_select(Socket& socket)
     socket.filter.host_nonblocking = true;
 }
 
+/// Where the host finds the event of a selection; the caller holds the lock.
+HANDLE event_of_selection(const FilterState& state, ntke::HostEventPtr host_event)
+{
+    if (state.emulated_event)
+        return emulated_event::host_handle(state.emulated_event);
+    return host_event ? host_event::handle_of(host_event) : nullptr;
+}
+
 void select_on_host(HANDLE socket, HANDLE event, ULONG mask)
 {
     const afd::EventSelectParams params { .event = reinterpret_cast<ULONG_PTR>(event),
         .mask = static_cast<int32_t>(mask) };
     afd_call(socket, afd::kIoctlEventSelect, &params, sizeof(params), nullptr, 0);
+}
+
+void select_messages_on_host(Socket& socket, HWND window, UINT message, ULONG mask)
+{
+    const afd::MessageSelectParams params { .socket = HandleToULong(socket.handle),
+        .window = HandleToULong(window),
+        .message = message,
+        .mask = static_cast<int32_t>(mask) };
+    afd_call(socket.handle, afd::kIoctlMessageSelect, &params, sizeof(params), nullptr, 0);
+    socket.filter.message_selected = true;
+    socket.filter.host_nonblocking = true;
 }
 
 /// Adds `more` to what is carried, with the statuses.
@@ -133,8 +152,7 @@ bool select_messages(Socket& socket, HWND window, UINT message, ULONG mask)
         return false;
     message_select::Target* target = nullptr;
     if (mask) {
-        target
-            = message_select::create(socket_from_handle(socket.handle), endpoint, window, message);
+        target = message_select::create(socket, window, message);
         if (!target)
             return false;
     }
@@ -172,20 +190,32 @@ bool select_messages(Socket& socket, HWND window, UINT message, ULONG mask)
     return false;
 }
 
-bool take_events(Socket& socket, afd::GetEventsResult& result)
+/// The caller holds the lock: nobody hands the record over meanwhile, or selects.
+static bool take_events_locked(Socket& socket, afd::GetEventsResult& result)
 {
     FilterState& state = socket.filter;
+    if (state.is_host || !state.endpoint)
+        return false;
     ntke::GetEventsArgs args {};
-    {
-        SharedGuard guard(state.lock); // nobody hands it over meanwhile
-        if (state.is_host || !state.endpoint)
-            return false;
-        args.endpoint = state.endpoint;
-        emulation::call(ntke::kCallGetEvents, &args);
-    }
+    args.endpoint = state.endpoint;
+    emulation::call(ntke::kCallGetEvents, &args);
     result = args.result;
     WS2_TRACE(event, "%p: conditions %x told", socket.handle, result.flags);
     return statistics::completed(statistics::kEnumerations);
+}
+
+bool take_events(Socket& socket, afd::GetEventsResult& result)
+{
+    SharedGuard guard(socket.filter.lock);
+    return take_events_locked(socket, result);
+}
+
+bool take_messages(Socket& socket, HWND window, UINT message, afd::GetEventsResult& result)
+{
+    FilterState& state = socket.filter;
+    SharedGuard guard(state.lock);
+    return state.posts_messages && state.window == window && state.message == message
+        && take_events_locked(socket, result);
 }
 
 void continue_record(Socket& socket, afd::GetEventsResult& result)
@@ -283,23 +313,31 @@ void hand_over(Socket& socket, const char* why)
     ntke::HandOverArgs args {};
     args.endpoint = state.endpoint;
     emulation::call(ntke::kCallHandOver, &args);
-    HANDLE event = args.event ? host_event::handle_of(args.event) : nullptr;
-    if (state.emulated_event)
-        event = emulated_event::host_handle(state.emulated_event);
     if (args.mask && state.posts_messages) {
-        const afd::MessageSelectParams params { .socket = HandleToULong(socket.handle),
-            .window = HandleToULong(state.window),
-            .message = state.message,
-            .mask = static_cast<int32_t>(args.mask) };
-        afd_call(socket.handle, afd::kIoctlMessageSelect, &params, sizeof(params), nullptr, 0);
-        state.message_selected = true;
-        state.host_nonblocking = true;
-    } else if (args.mask && event) {
-        continue_on_host(state, socket.handle, event, args);
-        state.host_nonblocking = true;
+        select_messages_on_host(socket, state.window, state.message, args.mask);
+    } else if (args.mask) {
+        if (const HANDLE event = event_of_selection(state, args.event)) {
+            continue_on_host(state, socket.handle, event, args);
+            state.host_nonblocking = true;
+        }
     }
     host_event::release(args.event);
     host_event::release(args.released);
+}
+
+void inherit_on_host(Socket& listener, Socket& accepted)
+{
+    FilterState& from = listener.filter;
+    const ULONG mask = from.mask;
+    SharedGuard guard(from.lock);
+    if (from.posts_messages) {
+        select_messages_on_host(accepted, from.window, from.message, mask);
+    } else if (const HANDLE event = event_of_selection(from, from.host_event)) {
+        select_on_host(accepted.handle, event, mask);
+        accepted.filter.host_nonblocking = true;
+    }
+    accepted.filter.is_host = true;
+    accepted.filter.mask = mask;
 }
 
 void note_deferred(Socket& listener)

@@ -16,15 +16,15 @@ LateFunction<BOOL(WINAPI*)(HWND, UINT, WPARAM, LPARAM)> post_late(L"user32.dll",
 
 } // namespace
 
-Target* create(SOCKET socket, ntke::EndpointId endpoint, HWND window, UINT message)
+Target* create(const Socket& socket, HWND window, UINT message)
 {
     auto* target = static_cast<Target*>(heap_allocate(sizeof(Target)));
     if (target) {
         *target = { .event = { .handle = 0, .references = 1, .padding = 0 },
             .window = window,
             .message = message,
-            .socket = socket,
-            .endpoint = endpoint };
+            .socket = socket_from_handle(socket.handle),
+            .serial = socket.filter.serial };
     }
     return target;
 }
@@ -46,10 +46,10 @@ void post(HWND window, UINT message, SOCKET socket, long event, int error)
 void post_pending(const Target& target)
 {
     SocketRef socket = find_known_socket(target.socket);
-    if (!socket || socket->filter.endpoint != target.endpoint)
-        return;
     afd::GetEventsResult record {};
-    filter::take_events(*socket, record);
+    if (!socket || socket->filter.serial != target.serial
+        || !filter::take_messages(*socket, target.window, target.message, record))
+        return;
     // The order in which the host posts them.
     for (const long event : { FD_CONNECT, FD_ACCEPT, FD_OOB, FD_READ, FD_WRITE, FD_CLOSE }) {
         for (const NetworkEventRow& row : kNetworkEvents) {

@@ -13,11 +13,11 @@ struct Target {
     HWND window;
     UINT message;
     SOCKET socket; // wParam
-    ntke::EndpointId endpoint;
+    uint64_t serial; // the socket's, FilterState
 };
 
 /// One reference, the caller's. Null: no memory.
-Target* create(SOCKET socket, ntke::EndpointId endpoint, HWND window, UINT message);
+Target* create(const Socket& socket, HWND window, UINT message);
 
 /// The target in a pointer that came out of a call; null if it is an event.
 Target* target_from(ntke::HostEventPtr pointer);
