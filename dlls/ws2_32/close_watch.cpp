@@ -52,7 +52,7 @@ void let_go(const Attached& attached)
 
 void watch(const Attached& attached)
 {
-    // Held until the host has the request: the value must not come to mean another handle.
+    // Held until the host has the request: closesocket leaves the value to nobody else meanwhile.
     SocketRef socket = find_known_socket(reinterpret_cast<SOCKET>(attached.socket));
     if (!socket || socket->filter.serial != attached.serial || !watches.reserve(1))
         return;
@@ -67,8 +67,14 @@ void watch(const Attached& attached)
         .status = 0 };
     watch->attached = attached;
     constexpr ULONG kLength = sizeof(watch->header) + sizeof(watch->entry);
-    const NTSTATUS status = kernel::device_io_control(poll_device(), { .iosb = &watch->iosb },
-        afd::kIoctlPoll, &watch->header, kLength, &watch->header, kLength);
+    NTSTATUS status = STATUS_INVALID_HANDLE;
+    {
+        // The program may have closed the handle, and its value may mean anything by now.
+        ExclusiveGuard guard(g_unmade_sockets);
+        if (attached.socket != poll_device())
+            status = kernel::device_io_control(poll_device(), { .iosb = &watch->iosb },
+                afd::kIoctlPoll, &watch->header, kLength, &watch->header, kLength);
+    }
     if (status == STATUS_PENDING) {
         watches.append(watch);
         return;

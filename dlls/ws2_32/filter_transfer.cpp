@@ -31,6 +31,16 @@ static void to_linux_buffers(const WSABUF* buffers, DWORD count, ntke::Buffer* r
         result[i] = { reinterpret_cast<uint64_t>(buffers[i].buf), buffers[i].len };
 }
 
+/// Linux cannot write to memory that Wine keeps read-only because its writes are watched, and would lose
+/// the datagram. So it is written to before. False: it cannot be written at all.
+static bool make_writable(const WSABUF* buffers, DWORD count)
+{
+    static constexpr ULONG kMostBytes = 65536; // a datagram has no more
+    return std::all_of(buffers, buffers + count, [](const WSABUF& buffer) {
+        return guard::touch(buffer.buf, std::min(buffer.len, kMostBytes));
+    });
+}
+
 /// Can this socket's data be moved here? A stream must be known to be connected, a datagram socket
 /// to be bound, for the host binds it with its first datagram.
 static ntke::EndpointId transfer_endpoint(Socket& socket)
@@ -69,8 +79,12 @@ bool receive(
 
     int room = 0;
     auto* const name_length = reinterpret_cast<int*>(params.address_length);
-    if (params.address && !guard::read(name_length, room))
-        return false;
+    if (params.address
+        && (!guard::read(name_length, room)
+            || !guard::touch(reinterpret_cast<void*>(params.address), room)))
+        return leave_to_host(socket);
+    if (!socket.is_stream() && !make_writable(given, params.count))
+        return leave_to_host(socket);
 
     ntke::TransferArgs args { .endpoint = endpoint,
         .buffers = reinterpret_cast<uint64_t>(buffers),
@@ -99,7 +113,7 @@ bool receive(
     // As in afd_call_and_wait: the end of the socket, not of the stream.
     if (socket.closing && status == STATUS_SUCCESS && !received)
         status = STATUS_REQUEST_ABORTED;
-    if (params.address && NT_SUCCESS(status))
+    if (params.address && (NT_SUCCESS(status) || status == STATUS_BUFFER_OVERFLOW))
         guard::write(name_length, static_cast<int>(args.address_length));
     return statistics::completed(statistics::kReceives);
 }

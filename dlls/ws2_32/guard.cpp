@@ -2,6 +2,21 @@
 
 #include "sdk.h"
 
+namespace ws2::guard {
+
+bool touch(void* pointer, size_t size)
+{
+    constexpr uintptr_t kPage = 4096;
+    const auto begin = reinterpret_cast<uintptr_t>(pointer);
+    for (uintptr_t at = begin; at - begin < size; at = (at | (kPage - 1)) + 1) {
+        if (!is_writable(reinterpret_cast<void*>(at)))
+            return false;
+    }
+    return true;
+}
+
+} // namespace ws2::guard
+
 extern "C" {
 
 /// Where the copy goes on after a fault; a label in the assembly, never called.

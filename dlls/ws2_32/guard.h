@@ -34,15 +34,21 @@ inline bool copy(void* target, const void* source, size_t size)
     return ws2_guarded_copy(target, source, size);
 }
 
-/// Can `size` bytes at `pointer` be written? Rewrites the first and last byte with themselves.
-inline bool is_writable(void* pointer, size_t size)
+/// Can the byte at `pointer` be written? Rewrites it with itself.
+inline bool is_writable(void* pointer)
 {
     char byte;
-    if (!size)
-        return true;
-    char* const last = static_cast<char*>(pointer) + size - 1;
-    return copy(&byte, pointer, 1) && copy(pointer, &byte, 1) && copy(&byte, last, 1)
-        && copy(last, &byte, 1);
+    return copy(&byte, pointer, 1) && copy(pointer, &byte, 1);
 }
+
+/// Can `size` bytes at `pointer` be written? Looks at the first and the last one.
+inline bool is_writable(void* pointer, size_t size)
+{
+    return !size || (is_writable(pointer) && is_writable(static_cast<char*>(pointer) + size - 1));
+}
+
+/// The same for every page of it, so that memory whose writes somebody watches is told of a write, and
+/// can be written by a kernel that could not do so by itself.
+bool touch(void* pointer, size_t size);
 
 } // namespace ws2::guard

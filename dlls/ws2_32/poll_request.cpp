@@ -3,7 +3,6 @@
 #include <algorithm>
 
 #include "afd_call.h"
-#include "lock.h"
 #include "thread.h"
 
 namespace ws2 {
@@ -26,6 +25,8 @@ void PollRequest::add(SOCKET socket, ULONG flags)
 {
     entries()[m_count++] = { .socket = socket, .flags = static_cast<int32_t>(flags), .status = 0 };
 }
+
+SrwLock g_unmade_sockets;
 
 HANDLE poll_device()
 {

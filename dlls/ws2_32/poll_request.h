@@ -2,6 +2,7 @@
 #pragma once
 
 #include "afd/params.h"
+#include "lock.h"
 #include "sdk.h"
 
 namespace ws2 {
@@ -48,6 +49,10 @@ private:
 /// process: no socket will do, for the device answers badly when a socket is closed on which a poll
 /// of other sockets is pending.
 HANDLE poll_device();
+
+/// Held shared while there is a handle of the device that is no socket yet, exclusively while a handle
+/// is polled that may have become one: Wine's server does not survive a poll of such a handle.
+extern SrwLock g_unmade_sockets;
 
 /// Which of `conditions` hold for one socket now? None when it cannot be polled.
 ULONG conditions_now(SOCKET socket, ULONG conditions);

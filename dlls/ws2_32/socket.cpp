@@ -8,6 +8,7 @@
 #include "catalog.h"
 #include "error.h"
 #include "guard.h"
+#include "poll_request.h"
 #include "startup.h"
 #include "thread.h"
 
@@ -23,20 +24,23 @@ static SOCKET create_socket(int family, int type, int protocol, DWORD flags)
             ? FILE_SYNCHRONOUS_IO_ALERT
             : FILE_SYNCHRONOUS_IO_NONALERT;
     }
-    HANDLE handle;
-    NTSTATUS status
-        = kernel::open_afd(&handle, flags & WSA_FLAG_NO_HANDLE_INHERIT ? 0 : OBJ_INHERIT, options);
-    if (!NT_SUCCESS(status)) {
-        fail(error_from_status(status));
-        return INVALID_SOCKET;
-    }
     const afd::CreateParams params { .family = family,
         .type = type,
         .protocol = protocol,
         .flags = flags & ~DWORD { WSA_FLAG_OVERLAPPED | WSA_FLAG_NO_HANDLE_INHERIT } };
-    status = afd_call(handle, afd::kIoctlCreate, &params, sizeof(params), nullptr, 0);
+    HANDLE handle;
+    NTSTATUS status;
+    {
+        SharedGuard guard(g_unmade_sockets);
+        const ULONG attributes = flags & WSA_FLAG_NO_HANDLE_INHERIT ? 0 : OBJ_INHERIT;
+        status = kernel::open_afd(&handle, attributes, options);
+        if (NT_SUCCESS(status)) {
+            status = afd_call(handle, afd::kIoctlCreate, &params, sizeof(params), nullptr, 0);
+            if (!NT_SUCCESS(status))
+                kernel::close(handle);
+        }
+    }
     if (!NT_SUCCESS(status)) {
-        kernel::close(handle);
         fail(error_from_status(status));
         return INVALID_SOCKET;
     }
