@@ -196,7 +196,7 @@ static int start_lookup(Lookup* lookup, const timeval* timeout, HANDLE* handle)
     lookup->overlapped->Internal = WSAEINPROGRESS;
     lookup->overlapped->Pointer = lookup->result;
     if (lookup->overlapped->hEvent)
-        ResetEvent(lookup->overlapped->hEvent);
+        WSAResetEvent(lookup->overlapped->hEvent);
     open(*lookup);
     if (handle)
         guard::write(handle, lookup->handle);

@@ -168,8 +168,10 @@ bool completion_from_overlapped(WSAOVERLAPPED* overlapped,
     }
     completion.event = event;
     if (emulated_event::is_emulated(event)) {
-        // The host sets it: from now on it is the host's. Bit 0 keeps its meaning.
-        completion.event = emulated_event::host_handle(event);
+        // The host sets it: from now on it is the host's. One that is closed is refused there. Bit 0
+        // keeps its meaning.
+        if (const HANDLE host = emulated_event::host_handle(event))
+            completion.event = host;
     }
     // An event with bit 0 set asks for no completion packet. [overlapped/21]
     if (!(reinterpret_cast<ULONG_PTR>(event) & 1))

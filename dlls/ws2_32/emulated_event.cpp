@@ -2,6 +2,7 @@
 
 #include <algorithm>
 
+#include "environment.h"
 #include "host_event.h"
 #include "kernel.h"
 
@@ -44,11 +45,7 @@ NTSTATUS wait_in_process(ULONG count, const HANDLE* handles, WaitType type, int6
 
 bool is_wanted()
 {
-    static const bool wanted = [] {
-        wchar_t value[16];
-        const DWORD length = GetEnvironmentVariableW(L"WS2_32_EVENTS", value, ARRAYSIZE(value));
-        return length && length < ARRAYSIZE(value) && !lstrcmpW(value, L"emulated");
-    }();
+    static const bool wanted = environment_says(L"WS2_32_EVENTS", L"emulated");
     return wanted && emulation::is_on();
 }
 
@@ -110,15 +107,15 @@ HANDLE host_handle(HANDLE event)
         HANDLE made;
         if (!NT_SUCCESS(kernel::create_event(&made, kNotificationEvent)))
             return nullptr;
-        ntke::HostEvent* host = host_event::adopt(made);
+        const ntke::HostEventPtr host = host_event::adopt(made);
         if (!host) {
             kernel::close(made);
             return nullptr;
         }
-        args.host_event = host_event::pointer_to(host);
+        args.host_event = host;
         status = emulation::call(ntke::kCallEventConvert, &args);
         if (!NT_SUCCESS(status) || args.released)
-            host_event::release(host_event::pointer_to(host));
+            host_event::release(host);
     }
     if (!NT_SUCCESS(status))
         return nullptr;

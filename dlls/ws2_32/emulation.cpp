@@ -3,6 +3,7 @@
 #include <cwchar>
 #include <iterator>
 
+#include "environment.h"
 #include "kernel.h"
 #include "trace.h"
 
@@ -14,11 +15,13 @@ constinit std::atomic<uintptr_t> g_link { kUndecided };
 
 namespace {
 
-bool is_switched_off()
+/// The pump's thread runs this module's code to the end of the process, once there is one.
+bool stay_loaded()
 {
-    wchar_t value[8];
-    const DWORD length = GetEnvironmentVariableW(L"WS2_32_KERNEL", value, std::size(value));
-    return length && length < std::size(value) && !_wcsicmp(value, L"host");
+    HMODULE self;
+    return GetModuleHandleExW(
+        GET_MODULE_HANDLE_EX_FLAG_FROM_ADDRESS | GET_MODULE_HANDLE_EX_FLAG_PIN,
+        reinterpret_cast<const wchar_t*>(&g_link), &self);
 }
 
 /// ntke.dll lies beside this DLL or nowhere: by its full name the loader needs one look to know.
@@ -49,7 +52,7 @@ uintptr_t connect(const char*& why)
         why = "this is not Wine";
         return kHost;
     }
-    if (is_switched_off()) {
+    if (environment_says(L"WS2_32_KERNEL", L"host")) {
         why = "WS2_32_KERNEL says so";
         return kHost;
     }
@@ -63,7 +66,7 @@ uintptr_t connect(const char*& why)
     const ntke::Interface* link = get_interface ? get_interface() : nullptr;
     // Both halves are asked: either may be left over from another build.
     ntke::OpenArgs args = { ntke::kInterfaceVersion, static_cast<uint32_t>(wine) };
-    if (link && link->version == ntke::kInterfaceVersion
+    if (link && link->version == ntke::kInterfaceVersion && stay_loaded()
         && NT_SUCCESS(link->dispatcher(link->table, ntke::kCallOpen, &args))) {
         why = "ntke is loaded";
         return reinterpret_cast<uintptr_t>(link);

@@ -5,6 +5,7 @@
 #include <algorithm>
 
 #include "emulated_event.h"
+#include "environment.h"
 #include "error.h"
 #include "guard.h"
 #include "kernel.h"
@@ -35,11 +36,7 @@ static DWORD check_wait_handles(const HANDLE* handles, DWORD count, bool wait_al
 /// Without it they work at any time, so that the order of a program's clean-up cannot hang it.
 static bool strict_startup_missing()
 {
-    static const bool strict = [] {
-        wchar_t value[8];
-        const DWORD length = GetEnvironmentVariableW(L"WS2_32_STRICT", value, ARRAYSIZE(value));
-        return length == 1 && value[0] == L'1';
-    }();
+    static const bool strict = environment_says(L"WS2_32_STRICT", L"1");
     if (!strict || is_started())
         return false;
     SetLastError(WSANOTINITIALISED);

@@ -157,7 +157,8 @@ ntke::EndpointId usable_endpoint(Socket& socket)
 void close(Socket& socket)
 {
     const ntke::EndpointId endpoint = socket.filter.endpoint;
-    if (!endpoint)
+    // A thread that the end of the process has stopped may hold a lock for ever.
+    if (!endpoint || RtlDllShutdownInProgress())
         return;
     ntke::EndpointArgs args { .endpoint = endpoint, .released = 0 };
     emulation::call(ntke::kCallClose, &args);
@@ -173,6 +174,8 @@ void release(Socket& socket)
     if (!endpoint)
         return;
     close(socket); // a socket that was closed behind our back
+    if (RtlDllShutdownInProgress())
+        return;
     ntke::EndpointArgs args { .endpoint = endpoint, .released = 0 };
     emulation::call(ntke::kCallRelease, &args);
     host_event::release(args.released);

@@ -93,20 +93,12 @@ bool select(Socket& socket, WSAEVENT event, ULONG mask, NTSTATUS& status)
         .posts_messages = 0,
         .released = 0,
         .signal = 0 };
-    ntke::HostEvent* host = nullptr;
     if (mask && emulated_event::is_emulated(event)) {
         args.emulated_event = reinterpret_cast<uint64_t>(event);
     } else if (mask) {
-        ntke::HostEventPtr known;
-        {
-            SharedGuard guard(state.lock);
-            known = host_event::share(state.host_event);
-        }
-        status = host_event::create_or_share(event, known, host);
-        host_event::release(known);
+        status = host_event::find_or_create(event, args.event);
         if (!NT_SUCCESS(status))
             return true; // the program's mistake; the association stays [WSAEventSelect/4]
-        args.event = host_event::pointer_to(host);
     }
     if (state.message_selected)
         end_message_select(socket); // [WSAEventSelect/11]

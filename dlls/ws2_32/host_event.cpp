@@ -2,20 +2,75 @@
 
 #include "heap.h"
 #include "kernel.h"
+#include "lock.h"
 #include "message_select.h"
 #include "pump.h"
 
 namespace ws2::host_event {
 
-ntke::HostEvent* adopt(HANDLE event)
+namespace {
+
+ntke::HostEvent* event_from(ntke::HostEventPtr pointer)
 {
-    auto* created = static_cast<ntke::HostEvent*>(heap_allocate(sizeof(ntke::HostEvent)));
-    if (created)
-        *created = { .handle = reinterpret_cast<uint64_t>(event), .references = 1, .padding = 0 };
-    return created;
+    return reinterpret_cast<ntke::HostEvent*>(pointer);
 }
 
-NTSTATUS create(HANDLE event, ntke::HostEvent*& created)
+/// Events by the program's handle. A program has few, and gives each to many sockets.
+struct Known {
+    HANDLE program_handle;
+    ntke::HostEventPtr event; // without a reference; taken out before its memory goes
+};
+constexpr size_t kMostKnown = 64;
+SrwLock lock;
+Known known[kMostKnown]; // guarded by lock
+
+Known& entry_of(HANDLE program_handle)
+{
+    return known[(reinterpret_cast<uintptr_t>(program_handle) >> 2) % kMostKnown];
+}
+
+/// With a reference, unless it is losing its last one just now.
+ntke::HostEventPtr find(HANDLE program_handle)
+{
+    SharedGuard guard(lock);
+    const Known& entry = entry_of(program_handle);
+    if (!entry.event || entry.program_handle != program_handle)
+        return 0;
+    int32_t& references = event_from(entry.event)->references;
+    int32_t count = __atomic_load_n(&references, __ATOMIC_RELAXED);
+    while (count) {
+        if (__atomic_compare_exchange_n(
+                &references, &count, count + 1, false, __ATOMIC_ACQUIRE, __ATOMIC_RELAXED))
+            return entry.event;
+    }
+    return 0;
+}
+
+void remember(HANDLE program_handle, ntke::HostEventPtr event)
+{
+    ExclusiveGuard guard(lock);
+    entry_of(program_handle) = { program_handle, event };
+}
+
+void forget(ntke::HostEventPtr event)
+{
+    ExclusiveGuard guard(lock);
+    for (Known& entry : known) {
+        if (entry.event == event)
+            entry = {};
+    }
+}
+
+/// Do two handles mean one object? One request to the host.
+bool is_same_object(HANDLE first, HANDLE second)
+{
+    using CompareObjects = NTSTATUS(NTAPI*)(HANDLE, HANDLE);
+    static const auto compare = reinterpret_cast<CompareObjects>(reinterpret_cast<void*>(
+        GetProcAddress(GetModuleHandleW(L"ntdll.dll"), "NtCompareObjects")));
+    return compare && compare(first, second) == STATUS_SUCCESS;
+}
+
+NTSTATUS create(HANDLE event, ntke::HostEventPtr& created)
 {
     // Only a question tells an event from other objects. Its type is looked at before the rights.
     const NTSTATUS checked = kernel::check_event(event);
@@ -33,38 +88,47 @@ NTSTATUS create(HANDLE event, ntke::HostEvent*& created)
     return STATUS_NO_MEMORY;
 }
 
+} // namespace
+
+ntke::HostEventPtr adopt(HANDLE event)
+{
+    auto* created = static_cast<ntke::HostEvent*>(heap_allocate(sizeof(ntke::HostEvent)));
+    if (created)
+        *created = { .handle = reinterpret_cast<uint64_t>(event), .references = 1, .padding = 0 };
+    return pointer_to(created);
+}
+
+NTSTATUS find_or_create(HANDLE event, ntke::HostEventPtr& found)
+{
+    if (const ntke::HostEventPtr existing = find(event)) {
+        if (is_same_object(event, handle_of(existing))) {
+            found = existing;
+            return STATUS_SUCCESS;
+        }
+        release(existing);
+    }
+    const NTSTATUS status = create(event, found);
+    if (NT_SUCCESS(status))
+        remember(event, found);
+    return status;
+}
+
 ntke::HostEventPtr share(ntke::HostEventPtr pointer)
 {
     if (pointer)
-        __atomic_fetch_add(
-            &reinterpret_cast<ntke::HostEvent*>(pointer)->references, 1, __ATOMIC_RELAXED);
+        __atomic_fetch_add(&event_from(pointer)->references, 1, __ATOMIC_RELAXED);
     return pointer;
-}
-
-/// Do two handles mean one object? One request to the host.
-static bool is_same_object(HANDLE first, HANDLE second)
-{
-    using CompareObjects = NTSTATUS(NTAPI*)(HANDLE, HANDLE);
-    static const auto compare = reinterpret_cast<CompareObjects>(reinterpret_cast<void*>(
-        GetProcAddress(GetModuleHandleW(L"ntdll.dll"), "NtCompareObjects")));
-    return compare && compare(first, second) == STATUS_SUCCESS;
-}
-
-NTSTATUS create_or_share(HANDLE event, ntke::HostEventPtr known, ntke::HostEvent*& created)
-{
-    if (!known || !handle_of(known) || !is_same_object(event, handle_of(known)))
-        return create(event, created);
-    created = reinterpret_cast<ntke::HostEvent*>(share(known));
-    return STATUS_SUCCESS;
 }
 
 void release(ntke::HostEventPtr pointer)
 {
-    auto* event = reinterpret_cast<ntke::HostEvent*>(pointer);
+    ntke::HostEvent* event = event_from(pointer);
     if (!event || __atomic_sub_fetch(&event->references, 1, __ATOMIC_ACQ_REL))
         return;
-    if (event->handle)
+    if (event->handle) {
+        forget(pointer);
         pump::close_later(reinterpret_cast<HANDLE>(event->handle));
+    }
     heap_free(event);
 }
 

@@ -6,15 +6,14 @@
 
 namespace ws2::host_event {
 
-/// Makes one for the event of a program: a duplicate, so that closing the program's handle changes
-/// nothing. [WSAEventSelect/21] The caller owns the only reference.
+/// The one for an event of the program, with a reference for the caller: one that exists, or a new
+/// one. It has a duplicate, so that closing the program's handle changes nothing. [WSAEventSelect/21]
+/// Costs one request to the host if the program's handle was the last to be given for it, else two.
 /// Errors: STATUS_INVALID_HANDLE, STATUS_OBJECT_TYPE_MISMATCH (no event), STATUS_ACCESS_DENIED,
 /// STATUS_NO_MEMORY.
-NTSTATUS create(HANDLE event, ntke::HostEvent*& created);
-/// The same, but gives another reference to `known` (0 for none) if that is the same event.
-NTSTATUS create_or_share(HANDLE event, ntke::HostEventPtr known, ntke::HostEvent*& created);
-/// The same for a handle that becomes ours.
-ntke::HostEvent* adopt(HANDLE event);
+NTSTATUS find_or_create(HANDLE event, ntke::HostEventPtr& found);
+/// Makes one for a handle that becomes ours; the caller has the only reference. 0: no memory.
+ntke::HostEventPtr adopt(HANDLE event);
 
 /// Sets the event of a pointer that came out of a call, and gives up its reference. 0 is allowed.
 void set(ntke::HostEventPtr event);

@@ -1,7 +1,7 @@
 // The kernel under the exports: the one place where ws2_32 asks for a system service.
 //
-// Today every service is the host kernel's (ntdll). A kernel object emulation sits in here as a
-// filter: it completes what it can and passes the rest down, and no export needs to know.
+// These services are the host kernel's (ntdll). The emulation sits above them, as a filter (filter.h,
+// emulated_event.h): what it does not complete comes down here, and no export needs to know.
 #pragma once
 
 #include "sdk.h"

@@ -37,6 +37,9 @@ void close_handles()
     }
 }
 
+/// Milliseconds until it is tried again when the pump cannot wait: no descriptor is left.
+constexpr DWORD kRest = 100;
+
 DWORD WINAPI run(void*)
 {
     static ntke::PumpArgs args; // one pump a process; too large for a frame
@@ -44,7 +47,8 @@ DWORD WINAPI run(void*)
         close_handles();
         close_watch::run();
         args.patience = close_watch::patience();
-        emulation::call(ntke::kCallPump, &args);
+        if (!NT_SUCCESS(emulation::call(ntke::kCallPump, &args)))
+            Sleep(kRest);
         for (uint32_t i = 0; i < args.signal_count; ++i)
             host_event::set(args.signals[i]);
         for (uint32_t i = 0; i < args.released_count; ++i)
@@ -62,11 +66,6 @@ bool start()
     ExclusiveGuard guard(lock);
     if (is_running)
         return true;
-    // The thread runs this module's code to the end of the process.
-    HMODULE module;
-    if (!GetModuleHandleExW(GET_MODULE_HANDLE_EX_FLAG_FROM_ADDRESS | GET_MODULE_HANDLE_EX_FLAG_PIN,
-            reinterpret_cast<const wchar_t*>(run), &module))
-        return false;
     HANDLE thread = CreateThread(nullptr, 0, run, nullptr, 0, nullptr);
     if (!thread)
         return false;

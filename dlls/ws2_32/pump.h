@@ -5,7 +5,7 @@
 
 namespace ws2::pump {
 
-/// Starts it if it does not run yet; with the first selection of events. False: no thread.
+/// Starts it if it does not run yet; with the first attached socket. False: no thread.
 bool start();
 
 /// Has it look again at what there is to do.

@@ -3,6 +3,7 @@
 #include <cstdio>
 
 #include "emulation.h"
+#include "environment.h"
 #include "lock.h"
 
 namespace ws2::statistics {
@@ -52,9 +53,7 @@ void handed_over(const char* why)
 
 void start()
 {
-    wchar_t value[8];
-    const DWORD length = GetEnvironmentVariableW(L"WS2_32_STATS", value, ARRAYSIZE(value));
-    g_is_on = length == 1 && value[0] == L'1';
+    g_is_on = environment_says(L"WS2_32_STATS", L"1");
 }
 
 void print()

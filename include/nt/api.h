@@ -97,6 +97,11 @@ NTSTATUS NTAPI NtDeviceIoControlFile(HANDLE file, HANDLE event, PIO_APC_ROUTINE 
 NTSTATUS NTAPI NtSetInformationFile(
     HANDLE file, IO_STATUS_BLOCK* iosb, PVOID info, ULONG length, ULONG info_class);
 
+#else
+
+/// Is the process ending? Its other threads have been stopped then, wherever they were.
+BOOLEAN NTAPI RtlDllShutdownInProgress();
+
 #endif
 
 } // extern "C"

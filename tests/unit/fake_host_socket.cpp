@@ -569,8 +569,9 @@ void Pump::unwatch(Endpoint& endpoint)
     socket.leaving = &endpoint;
 }
 
-void Pump::run(int)
+NTSTATUS Pump::run(int)
 {
+    return STATUS_SUCCESS;
 }
 
 void Pump::wake()

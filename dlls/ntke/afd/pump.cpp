@@ -153,10 +153,10 @@ void Pump::drain()
     }
 }
 
-void Pump::run(int milliseconds)
+NTSTATUS Pump::run(int milliseconds)
 {
-    if (!NT_SUCCESS(open()))
-        return;
+    if (const NTSTATUS status = open(); !NT_SUCCESS(status))
+        return status;
     release_unwatched();
     epoll_event events[kEventsPerRound];
     TimerList& timers = TimerList::instance();
@@ -170,13 +170,17 @@ void Pump::run(int milliseconds)
             endpoint->on_ready(
                 HostSocket::ready_from_poll_events(static_cast<short>(events[i].events & 0xFFFF)));
     }
+    return STATUS_SUCCESS;
 }
 
 void Pump::wake()
 {
+    // The thread may be on its way to its first wait.
+    if (!NT_SUCCESS(open()))
+        return;
     const uint64_t one = 1;
     const ssize_t written = write(m_wake_fd.load(std::memory_order_relaxed), &one, sizeof(one));
-    static_cast<void>(written); // a full counter wakes as well
+    static_cast<void>(written); // nobody writes so often that the counter is full
 }
 
 } // namespace afd

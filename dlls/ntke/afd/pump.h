@@ -41,7 +41,9 @@ public:
 
     /// One round: waits up to `milliseconds` (negative: for ever), then tells the endpoints. A
     /// wake() or a signal ends the wait.
-    void run(int milliseconds) EXCLUDES(m_lock);
+    /// Errors: STATUS_INSUFFICIENT_RESOURCES (no descriptor left); then there was no wait.
+    NTSTATUS run(int milliseconds) EXCLUDES(m_lock);
+    /// Ends the wait that is, or the next one.
     void wake();
 
     /// Waits until what has been unwatched before is released. For tests that count objects; the

@@ -262,15 +262,16 @@ NTSTATUS pump(void* block)
     auto& args = *static_cast<PumpArgs*>(block);
     args.settle_count = 0;
     t_pump = &args;
+    NTSTATUS status;
     {
         HostWork work(args.signals, args.released, kPumpCapacity);
-        afd::Pump::instance().run(args.patience);
+        status = afd::Pump::instance().run(args.patience);
         work.take_orphans();
         args.signal_count = work.signal_count();
         args.released_count = work.released_count();
     }
     t_pump = nullptr;
-    return STATUS_SUCCESS;
+    return status;
 }
 
 NTSTATUS wake_pump(void*)
