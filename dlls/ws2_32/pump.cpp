@@ -8,6 +8,7 @@
 #include "heap.h"
 #include "host_event.h"
 #include "kernel.h"
+#include "last_thread.h"
 #include "trace.h"
 
 namespace ws2::pump {
@@ -15,7 +16,7 @@ namespace ws2::pump {
 namespace {
 
 SrwLock lock;
-bool is_running = false; // guarded by lock
+std::atomic<bool> runs { false }; // written under lock
 HeapArray<HANDLE> to_close; // guarded by lock
 
 void close_handles()
@@ -37,6 +38,12 @@ void close_handles()
     }
 }
 
+/// The shorter of two times, of which a negative one is for ever.
+int shorter(int first, int second)
+{
+    return first < 0 || (second >= 0 && second < first) ? second : first;
+}
+
 /// Milliseconds until it is tried again when the pump cannot wait: no descriptor is left.
 constexpr DWORD kRest = 100;
 
@@ -46,7 +53,12 @@ DWORD WINAPI run(void*)
     for (;;) {
         close_handles();
         close_watch::run();
-        args.patience = close_watch::patience();
+        DWORD exit_code;
+        if (last_thread::is_alone(exit_code)) {
+            runs = false;
+            return exit_code; // and with it the process ends
+        }
+        args.patience = shorter(close_watch::patience(), last_thread::patience());
         if (!NT_SUCCESS(emulation::call(ntke::kCallPump, &args)))
             Sleep(kRest);
         for (uint32_t i = 0; i < args.signal_count; ++i)
@@ -56,7 +68,6 @@ DWORD WINAPI run(void*)
         for (uint32_t i = 0; i < args.settle_count; ++i)
             filter::settle_connect(args.settles[i]);
     }
-    return 0;
 }
 
 } // namespace
@@ -64,13 +75,13 @@ DWORD WINAPI run(void*)
 bool start()
 {
     ExclusiveGuard guard(lock);
-    if (is_running)
+    if (runs)
         return true;
     HANDLE thread = CreateThread(nullptr, 0, run, nullptr, 0, nullptr);
     if (!thread)
         return false;
     kernel::close(thread);
-    is_running = true;
+    runs = true;
     WS2_TRACE(kernel, "the pump runs");
     return true;
 }
@@ -79,7 +90,7 @@ void close_later(HANDLE handle)
 {
     {
         ExclusiveGuard guard(lock);
-        if (is_running && to_close.append(handle)) {
+        if (runs && to_close.append(handle)) {
             handle = nullptr;
         }
     }
@@ -87,6 +98,11 @@ void close_later(HANDLE handle)
         kernel::close(handle);
     else
         wake();
+}
+
+bool is_running()
+{
+    return runs.load(std::memory_order_relaxed);
 }
 
 void wake()

@@ -8,6 +8,9 @@ namespace ws2::pump {
 /// Starts it if it does not run yet; with the first attached socket. False: no thread.
 bool start();
 
+/// Does it run? A glance, without a lock.
+bool is_running();
+
 /// Has it look again at what there is to do.
 void wake();
 

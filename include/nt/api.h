@@ -99,6 +99,11 @@ NTSTATUS NTAPI NtSetInformationFile(
 
 #else
 
+/// Opens the thread of `process` that comes after `thread` (null: the first).
+/// Errors: STATUS_NO_MORE_ENTRIES.
+NTSTATUS NTAPI NtGetNextThread(HANDLE process, HANDLE thread, ACCESS_MASK access, ULONG attributes,
+    ULONG flags, HANDLE* next);
+
 /// Is the process ending? Its other threads have been stopped then, wherever they were.
 BOOLEAN NTAPI RtlDllShutdownInProgress();
 

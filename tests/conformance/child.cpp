@@ -59,6 +59,19 @@ int open_duplicate_a()
     return socket == INVALID_SOCKET ? WSAGetLastError() : greet(socket);
 }
 
+/// Ends its only thread, with a socket whose events are watched.
+int end_thread()
+{
+    const SOCKET socket = ::socket(AF_INET, SOCK_DGRAM, IPPROTO_UDP);
+    sockaddr_in address {};
+    address.sin_family = AF_INET;
+    address.sin_addr.s_addr = htonl(INADDR_LOOPBACK);
+    if (bind(socket, reinterpret_cast<sockaddr*>(&address), sizeof(address)) != 0
+        || WSAEventSelect(socket, WSACreateEvent(), FD_READ) != 0)
+        return WSAGetLastError();
+    ExitThread(kThreadsCode);
+}
+
 /// Ends when its input ends: a process whose handle values the parent can ask about.
 int wait_for_end_of_input()
 {
@@ -143,6 +156,8 @@ int child_main(const char* role, const char* argument)
         return open_duplicate_a();
     if (!strcmp(role, "use-inherited"))
         return greet(static_cast<SOCKET>(strtoull(argument, nullptr, 10)));
+    if (!strcmp(role, "end-thread"))
+        return end_thread();
     if (!strcmp(role, "wait"))
         return wait_for_end_of_input();
     return kUnknownRole;

@@ -25,6 +25,9 @@ void write_to_child(
 /// Waits for the child to end and returns its exit code; fails the case at the hang limit.
 DWORD exit_code_of(const Child& child, Where where = Where::current());
 
+/// What a child in the role "end-thread" ends its thread with.
+constexpr DWORD kThreadsCode = 23;
+
 /// The child's side: what main() does after --child. Returns the exit code: 0, or the Winsock error
 /// the role met.
 int child_main(const char* role, const char* argument);

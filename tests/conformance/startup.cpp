@@ -1,5 +1,6 @@
 // WSAStartup, WSACleanup and the thread's last error.
 
+#include "child.h"
 #include "sockets.h"
 
 #include <cstring>
@@ -277,6 +278,12 @@ void the_last_cleanup_ends_a_pending_receive(void**) // [WSACleanup/5]
     assert_int_equal(operation->overlapped.InternalHigh, 0);
 }
 
+void a_process_ends_with_its_last_thread(void**) // [WSAStartup/10]
+{
+    const Child child = start_child("end-thread", 0, false);
+    assert_int_equal(exit_code_of(child), kThreadsCode);
+}
+
 const CMUnitTest kCases[] = {
     cmocka_unit_test_teardown(a_supported_version_is_granted_as_it_is, undo_every_start),
     cmocka_unit_test_teardown(a_version_above_the_supported_gets_the_next_lower, undo_every_start),
@@ -303,6 +310,7 @@ const CMUnitTest kCases[] = {
     cmocka_unit_test_teardown(the_last_cleanup_closes_duplicates_too, undo_every_start),
     cmocka_unit_test_teardown(the_last_cleanup_ends_a_blocked_receive, undo_every_start),
     cmocka_unit_test_teardown(the_last_cleanup_ends_a_pending_receive, undo_every_start),
+    cmocka_unit_test(a_process_ends_with_its_last_thread),
 };
 
 } // namespace
