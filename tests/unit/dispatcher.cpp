@@ -129,6 +129,26 @@ void a_wait_that_has_ended_takes_no_signal(void**)
     assert_status(g->thread->sleep(ke::DueTime::never()), STATUS_TIMEOUT);
 }
 
+void a_thread_that_is_stopped_in_a_wait_leaves_nothing_behind(void**)
+{
+    ke::Thread* const fixtures = g->thread;
+    for (const WaitType type : { kWaitAny, kWaitAll }) {
+        g->thread = ke::Thread::current();
+        begin_wait_for_both(type);
+        g->thread->set_linked_blocks(2);
+        g->thread->reference();
+        const auto thread = ob::Ref<ke::Thread>::adopt(g->thread);
+        ke::Thread::detach(); // what the end of a thread does
+        g->thread = fixtures;
+        assert_false(thread->wait_block(0).is_linked);
+        assert_false(thread->wait_block(1).is_linked);
+        g->objects[0].set();
+        g->objects[1].set();
+        assert_true(g->objects[0].try_satisfy()); // nobody has taken it
+        assert_true(g->objects[1].try_satisfy());
+    }
+}
+
 /// What the owner of a host's events is told.
 class RecordingHost final : public ke::HostSignal {
 public:
@@ -205,6 +225,7 @@ int main()
         CASE(a_locked_object_gives_nothing_on_the_fast_path),
         CASE(a_set_ends_a_wait_all_once_both_are_signaled),
         CASE(a_wait_that_has_ended_takes_no_signal),
+        CASE(a_thread_that_is_stopped_in_a_wait_leaves_nothing_behind),
         CASE(a_host_backed_event_passes_decisions_on),
         CASE(a_converted_event_passes_on_its_state_and_all_that_follows),
     };

@@ -96,7 +96,7 @@ NTSTATUS Endpoint::send_unrecorded(
 
 void Endpoint::note_receive(uint32_t flags, size_t asked, size_t received, NTSTATUS status)
 {
-    if (!m_is_recording.load(std::memory_order_acquire))
+    if (!is_recording())
         return;
     // A datagram is gone, wherever it went to.
     const bool could_not_begin
@@ -122,7 +122,7 @@ void Endpoint::note_receive(uint32_t flags, size_t asked, size_t received, NTSTA
 
 void Endpoint::note_full()
 {
-    if (!m_is_recording.load(std::memory_order_acquire))
+    if (!is_recording())
         return;
     Signal signal;
     ke::LockGuard guard(m_lock);
@@ -131,7 +131,7 @@ void Endpoint::note_full()
 
 void Endpoint::look_before_urgent_receive(uint32_t flags)
 {
-    if (!(flags & kMsgOob) || !m_is_recording.load(std::memory_order_acquire))
+    if (!(flags & kMsgOob) || !is_recording())
         return;
     Signal signal;
     ke::LockGuard guard(m_lock);
@@ -143,7 +143,7 @@ NTSTATUS Endpoint::receive(
 {
     look_before_urgent_receive(flags);
     const NTSTATUS status = receive_unrecorded(buffers, count, flags, from, received);
-    if (m_is_recording.load(std::memory_order_acquire))
+    if (is_recording())
         note_receive(flags, total_length(buffers, count), *received, status);
     return status;
 }

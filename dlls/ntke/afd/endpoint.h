@@ -77,6 +77,8 @@ public:
     }
     bool can_receive() const { return can_transfer() && !has(ntke::kSocketReceiveShutDown); }
     bool can_send() const { return can_transfer() && !has(ntke::kSocketSendShutDown); }
+    /// Must transfers look at the record?
+    bool is_recording() const { return m_is_recording.load(std::memory_order_acquire); }
     /// The socket's handle on the host, 0 natively.
     uint64_t host_handle() const { return m_host_handle; }
 

@@ -5,6 +5,7 @@
 #include "io/irp.h"
 #include "ke/futex.h"
 #include "ke/pool.h"
+#include "ke/wait.h"
 
 namespace ke {
 
@@ -49,8 +50,19 @@ void Thread::detach()
     thread->dereference();
 }
 
+/// The objects are there: nobody has dropped the references the wait had.
+void Thread::abandon_wait()
+{
+    const std::atomic<uint32_t>* wake = nullptr;
+    try_end_wait(STATUS_THREAD_IS_TERMINATING, &wake);
+    for (uint32_t i = 0; i < m_linked_blocks; ++i)
+        unlink_wait_block(m_wait_blocks[i], *m_wait_blocks[i].object);
+    m_linked_blocks = 0;
+}
+
 void Thread::run_down()
 {
+    abandon_wait();
     io::cancel_all_of_exiting_thread(*this);
     io::CompletionQueue::leave(*this);
     {

@@ -69,6 +69,9 @@ public:
     /// Sleeps until the wait has a result; at `due` that is `timeout_result`. Returns the result.
     NTSTATUS sleep(const DueTime& due);
     WaitBlock& wait_block(uint32_t index) { return m_wait_blocks[index]; }
+    /// How many blocks the wait has linked, from the first one on; 0 when it has taken them all off
+    /// again. A thread that is stopped in a wait leaves them to its run-down.
+    void set_linked_blocks(uint32_t count) { m_linked_blocks = count; }
     void set_wait_all_count(uint32_t count) { m_wait_all_count = count; }
     /// Number of blocks of a running wait-all. Stable while one of them is linked.
     uint32_t wait_all_count() const { return m_wait_all_count; }
@@ -90,6 +93,7 @@ public:
 private:
     static Thread* attach();
     void run_down() EXCLUDES(m_apc_lock);
+    void abandon_wait();
     Apc* take_apc() EXCLUDES(m_apc_lock);
     NTSTATUS sleep_until_ended(const DueTime& due);
     /// try_end_wait for alerts and APCs, which only end a wait that is alertable now.
@@ -107,6 +111,7 @@ private:
     DispatcherObject m_exit { DispatcherObject::Kind::Notification, false };
     std::atomic<uint32_t> m_wait_word { 0 };
     uint32_t m_wait_all_count = 0;
+    uint32_t m_linked_blocks = 0;
     WaitBlock m_wait_blocks[kMaxWaitObjects];
 
     Lock m_apc_lock;

@@ -27,16 +27,6 @@ NTSTATUS sleep_linked(Thread& thread, Alertable alertable, const DueTime& due)
     return thread.sleep(due);
 }
 
-/// Takes a block of an ended wait off its object. Passing through the lock also means that
-/// whoever ended the wait has let go of the object.
-void unlink(WaitBlock& block, DispatcherObject& object)
-{
-    object.lock();
-    if (block.is_linked)
-        object.unlink(block);
-    object.unlock();
-}
-
 /// Links the wait to one object after the other. Should an object be signaled, or become so once
 /// linked, the wait ends; the earlier ones were nonsignaled at that moment, or one of them would
 /// have ended the wait. So the lowest index wins without all objects being locked at once.
@@ -59,7 +49,7 @@ NTSTATUS wait_for_any(Thread& thread, DispatcherObject* const* objects, uint32_t
             has_ended = true;
         } else {
             object.link(block);
-            ++linked;
+            thread.set_linked_blocks(++linked);
         }
         object.unlock();
     }
@@ -68,8 +58,9 @@ NTSTATUS wait_for_any(Thread& thread, DispatcherObject* const* objects, uint32_t
     for (uint32_t i = 0; i < linked; ++i) {
         // The block of the object that ended the wait was unlinked before.
         if (result != STATUS_WAIT_0 + static_cast<NTSTATUS>(i))
-            unlink(thread.wait_block(i), *objects[i]);
+            unlink_wait_block(thread.wait_block(i), *objects[i]);
     }
+    thread.set_linked_blocks(0);
     return result;
 }
 
@@ -120,17 +111,27 @@ NTSTATUS wait_for_all(Thread& thread, DispatcherObject* const* objects, uint32_t
         sorted[i]->assert_locked();
         sorted[i]->link(prepare_block(thread, i, kWaitAll));
     }
+    thread.set_linked_blocks(count);
     unlock_all(sorted, count);
 
     const NTSTATUS result = sleep_linked(thread, alertable, due);
     // Whoever signals one of the objects locks them all. Passing through every lock makes sure
     // that it is done with the blocks and the objects before either is gone.
     for (uint32_t i = 0; i < count; ++i)
-        unlink(thread.wait_block(i), *sorted[i]);
+        unlink_wait_block(thread.wait_block(i), *sorted[i]);
+    thread.set_linked_blocks(0);
     return result;
 }
 
 } // namespace
+
+void unlink_wait_block(WaitBlock& block, DispatcherObject& object)
+{
+    object.lock();
+    if (block.is_linked)
+        object.unlink(block);
+    object.unlock();
+}
 
 NTSTATUS wait_for_single(
     Thread& thread, DispatcherObject& object, Alertable alertable, const DueTime& due)

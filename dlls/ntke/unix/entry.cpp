@@ -1,5 +1,6 @@
 // The entry table of ntke.so: what the PE side can ask of the Linux half. Each function fills in
-// its block and returns a status; none waits longer than it is told to.
+// its block and returns a status; none waits longer than it is told to. What takes an endpoint's lock
+// is not interrupted.
 #include <poll.h>
 
 #include "afd/endpoint.h"
@@ -11,6 +12,7 @@
 #include "unix/emulated_events.h"
 #include "unix/host_descriptor.h"
 #include "unix/host_events.h"
+#include "unix/uninterrupted.h"
 
 namespace unix_side {
 
@@ -55,6 +57,7 @@ NTSTATUS open(void* block)
 NTSTATUS attach(void* block)
 {
     auto& args = *static_cast<AttachArgs*>(block);
+    const Uninterrupted section;
     HostWork work;
     int fd;
     if (const NTSTATUS status = open_descriptor(reinterpret_cast<HANDLE>(args.handle), fd);
@@ -74,6 +77,7 @@ NTSTATUS attach(void* block)
 NTSTATUS close(void* block)
 {
     auto& args = *static_cast<EndpointArgs*>(block);
+    const Uninterrupted section;
     HostWork work;
     endpoint_from(args.endpoint).close_socket().reset();
     args.released = work.released();
@@ -83,6 +87,7 @@ NTSTATUS close(void* block)
 NTSTATUS release(void* block)
 {
     auto& args = *static_cast<EndpointArgs*>(block);
+    const Uninterrupted section;
     HostWork work;
     endpoint_from(args.endpoint).dereference();
     args.released = work.released();
@@ -92,6 +97,7 @@ NTSTATUS release(void* block)
 NTSTATUS set_state(void* block)
 {
     auto& args = *static_cast<StateArgs*>(block);
+    const Uninterrupted section;
     HostWork work;
     endpoint_from(args.endpoint)
         .set_state(static_cast<SocketState>(args.state), args.flags, args.status, args.accepted);
@@ -100,6 +106,15 @@ NTSTATUS set_state(void* block)
 }
 
 // --- Transfers
+
+/// Transfers take the lock while events are recorded.
+template <typename Transfer> NTSTATUS transfer(const afd::Endpoint& endpoint, Transfer attempt)
+{
+    if (!endpoint.is_recording())
+        return attempt();
+    const Uninterrupted section;
+    return attempt();
+}
 
 NTSTATUS receive(void* block)
 {
@@ -113,8 +128,10 @@ NTSTATUS receive(void* block)
     afd::Address from;
     size_t received = 0;
     const auto attempt = [&] {
-        return endpoint.receive(
-            buffers, args.count, args.flags, args.address ? &from : nullptr, &received);
+        return transfer(endpoint, [&] {
+            return endpoint.receive(
+                buffers, args.count, args.flags, args.address ? &from : nullptr, &received);
+        });
     };
     NTSTATUS status = attempt();
     if (status == STATUS_DEVICE_NOT_READY && args.patience
@@ -144,7 +161,10 @@ NTSTATUS send(void* block)
     }
     size_t sent = 0;
     const auto attempt = [&] {
-        return endpoint.send(buffers, args.count, args.flags, args.address ? &to : nullptr, &sent);
+        return transfer(endpoint, [&] {
+            return endpoint.send(
+                buffers, args.count, args.flags, args.address ? &to : nullptr, &sent);
+        });
     };
     NTSTATUS status = attempt();
     if (status == STATUS_DEVICE_NOT_READY && args.patience
@@ -209,6 +229,7 @@ NTSTATUS readable(void* block)
 NTSTATUS select(void* block)
 {
     auto& args = *static_cast<SelectArgs*>(block);
+    const Uninterrupted section;
     HostWork work;
     ob::Ref<ke::Event> event;
     if (args.event) {
@@ -236,6 +257,7 @@ NTSTATUS select(void* block)
 NTSTATUS get_events(void* block)
 {
     auto& args = *static_cast<GetEventsArgs*>(block);
+    const Uninterrupted section;
     const HostWork work;
     endpoint_from(args.endpoint).take_events(args.result);
     return STATUS_SUCCESS;
@@ -244,6 +266,7 @@ NTSTATUS get_events(void* block)
 NTSTATUS hand_over(void* block)
 {
     auto& args = *static_cast<HandOverArgs*>(block);
+    const Uninterrupted section;
     HostWork work;
     afd::Endpoint::Selection selection = endpoint_from(args.endpoint).hand_over();
     args.event = 0;
