@@ -1,8 +1,12 @@
 #include "unix/host_descriptor.h"
 
+#include <algorithm>
+
 #include <dlfcn.h>
 #include <fcntl.h>
 #include <pthread.h>
+#include <sys/resource.h>
+#include <unistd.h>
 
 #include "ke/lock.h"
 
@@ -10,26 +14,61 @@ namespace unix_side {
 
 namespace {
 
-/// Exported by the Linux half of Wine's ntdll, for its other Linux halves; they use Windows' calling
-/// convention among each other. The descriptor it gives is the caller's and survives exec.
-using HandleToFd = __attribute__((ms_abi)) NTSTATUS (*)(
-    HANDLE handle, unsigned access, int* fd, unsigned* options);
+// The service is exported by the Linux half of Wine's ntdll, for its other Linux halves. The descriptor
+// it gives is the caller's and survives exec. Wine 8 compiles it for Windows' calling convention, Wine
+// 10 for Linux'.
+using OfWindows
+    = __attribute__((ms_abi)) NTSTATUS (*)(HANDLE, unsigned access, int* fd, unsigned* options);
+using OfLinux = NTSTATUS (*)(HANDLE, unsigned access, int* fd, unsigned* options);
+
+/// A call in Linux' convention that a function of Windows' takes for one with a bad handle: to that
+/// one, `options` is the handle and `nowhere` what `fd` is. The zeros lie where it may put its arguments.
+using Probe = NTSTATUS (*)(HANDLE, unsigned access, int* fd, unsigned* options, int* nowhere,
+    unsigned* no_options, uint64_t, uint64_t, uint64_t, uint64_t);
+
+enum class Convention { Unknown, Windows, Linux };
 
 /// Held while there is a descriptor that a child would get, and while one is made.
 ke::Lock g_lock;
-HandleToFd g_handle_to_fd GUARDED_BY(g_lock) = nullptr;
+void* g_service GUARDED_BY(g_lock) = nullptr;
+Convention g_convention GUARDED_BY(g_lock) = Convention::Unknown;
+/// Linux gives the lowest descriptor that is free. From this one on they are left to the host, which
+/// needs some for each thread, and does not survive without; written once, before its use.
+int g_first_of_host = 0;
 pthread_once_t g_once = PTHREAD_ONCE_INIT;
 
 void find_service() NO_THREAD_SAFETY_ANALYSIS
 {
     // The host has loaded it long ago.
     if (void* ntdll = dlopen("ntdll.so", RTLD_NOW | RTLD_NOLOAD))
-        g_handle_to_fd
-            = reinterpret_cast<HandleToFd>(dlsym(ntdll, "wine_server_handle_to_fd"));
+        g_service = dlsym(ntdll, "wine_server_handle_to_fd");
+    rlimit limit {};
+    getrlimit(RLIMIT_NOFILE, &limit);
+    g_first_of_host = static_cast<int>(std::min<rlim_t>(limit.rlim_cur, INT32_MAX) / 4);
     const auto lock = []() NO_THREAD_SAFETY_ANALYSIS { g_lock.lock(); };
     const auto unlock = []() NO_THREAD_SAFETY_ANALYSIS { g_lock.unlock(); };
     if (pthread_atfork(lock, unlock, unlock) != 0)
-        g_handle_to_fd = nullptr;
+        g_service = nullptr;
+}
+
+NTSTATUS ask_host(HANDLE socket, int& fd) REQUIRES(g_lock)
+{
+    if (g_convention == Convention::Windows)
+        return reinterpret_cast<OfWindows>(g_service)(socket, 0, &fd, nullptr);
+    if (g_convention == Convention::Linux)
+        return reinterpret_cast<OfLinux>(g_service)(socket, 0, &fd, nullptr);
+    unsigned options = 0;
+    int nowhere = -1;
+    NTSTATUS status = reinterpret_cast<Probe>(g_service)(
+        socket, 0, &fd, &options, &nowhere, nullptr, 0, 0, 0, 0);
+    if (NT_SUCCESS(status) && nowhere < 0) {
+        g_convention = Convention::Linux;
+    } else if (status == STATUS_INVALID_HANDLE) {
+        status = reinterpret_cast<OfWindows>(g_service)(socket, 0, &fd, nullptr);
+        if (NT_SUCCESS(status))
+            g_convention = Convention::Windows;
+    }
+    return status;
 }
 
 } // namespace
@@ -38,12 +77,17 @@ NTSTATUS open_descriptor(HANDLE socket, int& fd)
 {
     pthread_once(&g_once, find_service);
     ke::LockGuard guard(g_lock);
-    if (!g_handle_to_fd)
+    if (!g_service)
         return STATUS_NOT_SUPPORTED;
-    const NTSTATUS status = g_handle_to_fd(socket, 0, &fd, nullptr);
-    if (NT_SUCCESS(status))
-        fcntl(fd, F_SETFD, FD_CLOEXEC);
-    return status;
+    const NTSTATUS status = ask_host(socket, fd);
+    if (!NT_SUCCESS(status))
+        return status;
+    if (fd >= g_first_of_host) {
+        close(fd);
+        return STATUS_TOO_MANY_OPENED_FILES;
+    }
+    fcntl(fd, F_SETFD, FD_CLOEXEC);
+    return STATUS_SUCCESS;
 }
 
 } // namespace unix_side
