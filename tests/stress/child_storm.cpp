@@ -1,7 +1,7 @@
 // Child processes and the sockets they inherit, or do not. A child that was started with
 // inheritance must hold no more of its parent's connections than it was given: the peer sees the
 // end when the parent closes, however many children live. What a child was given stays open until
-// it closes too, and carries every byte.
+// it closes too, and carries every byte. In some children ntke is switched off.
 
 #include "harness.h"
 #include "loopback.h"
@@ -42,7 +42,7 @@ SRWLOCK g_inheritance = SRWLOCK_INIT;
 /// This program again, as `--child ROLE HANDLE`, with all inheritable handles.
 class Child {
 public:
-    Child(const char* role, HANDLE handle)
+    Child(const char* role, HANDLE handle, bool on_host = false)
     {
         char path[MAX_PATH];
         char command[MAX_PATH + 64];
@@ -53,6 +53,7 @@ public:
         std::snprintf(command, sizeof(command), "\"%s\" --child %s %llu", path, role,
             static_cast<unsigned long long>(reinterpret_cast<uintptr_t>(handle)));
         AcquireSRWLockExclusive(&g_inheritance);
+        SetEnvironmentVariableA("WS2_32_KERNEL", on_host ? "host" : nullptr);
         require(CreateProcessA(
                     path, command, nullptr, nullptr, TRUE, 0, nullptr, nullptr, &startup, &process),
             "CreateProcess");
@@ -209,7 +210,7 @@ void given_connection(Activities& activities, Dice& dice)
             && set_inheritable(handle_of(server.get()), true),
         "SetHandleInformation");
     require(exchange(client.get(), server.get(), dice, 1 + dice.below(3000)), "a transfer");
-    const Child child("echo", handle_of(server.get()));
+    const Child child("echo", handle_of(server.get()), dice.below(2));
     server.reset();
     activities.main.doing("talking to a child");
     // What comes back proves that the connection outlives the parent's socket.

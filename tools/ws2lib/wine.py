@@ -184,16 +184,18 @@ class Prefix:
                                stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
 
     def run(self, program, *arguments, timeout: float, env: dict[str, str] | None = None,
-            cwd: Path | None = None, ours: bool | None = None) -> Outcome:
+            cwd: Path | None = None, ours: bool | None = None, descriptors: int | None = None) -> Outcome:
         """Runs a program to its end and returns what it wrote. After `timeout` seconds it is taken
         to hang, and everything in the prefix is ended. With `ours` the outcome is only accepted from
-        a program that said which ws2_32.dll it got (see proof_of_library)."""
+        a program that said which ws2_32.dll it got (see proof_of_library). `descriptors` is how many
+        the program may have open."""
         cwd = cwd or Path.cwd()
+        limit = ["prlimit", f"--nofile={descriptors}:{descriptors}"] if descriptors else []
         start = time.monotonic()
         # A file and not a pipe: what Wine starts in the background keeps our end of a pipe open.
         with tempfile.TemporaryFile() as output:
             process = subprocess.Popen(
-                self.command(program, *arguments, cwd=cwd), cwd=cwd, env=self.environment(env),
+                limit + self.command(program, *arguments, cwd=cwd), cwd=cwd, env=self.environment(env),
                 stdin=subprocess.DEVNULL, stdout=output, stderr=subprocess.STDOUT,
                 start_new_session=True)
             try:
