@@ -55,11 +55,9 @@ uint32_t state_word(const Socket& socket)
 
 // --- Attaching
 
-/// Calls on a synchronous handle wait in the host with the handle open for anybody to close, so
-/// there must be no time between looking it up and asking the host: such sockets are the host's.
 bool is_eligible(const Socket& socket)
 {
-    return emulation::is_on() && socket.is_overlapped() && !socket.filter.is_host && !socket.shared
+    return emulation::is_on() && !socket.filter.is_host && !socket.shared
         && (socket.family == AF_INET || socket.family == AF_INET6)
         && (socket.type == SOCK_STREAM || socket.type == SOCK_DGRAM);
 }
