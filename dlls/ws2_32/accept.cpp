@@ -14,8 +14,8 @@ namespace ws2 {
 static SocketRef accept_connection(SocketRef& listener)
 {
     ULONG accepted;
-    const NTSTATUS status = afd_call_and_wait(listener, afd::kIoctlAccept, nullptr, 0, &accepted,
-        sizeof(accepted), Alertable::kYes);
+    const NTSTATUS status = afd_call_and_wait(
+        listener, afd::kIoctlAccept, nullptr, 0, &accepted, sizeof(accepted), Alertable::kYes);
     if (!NT_SUCCESS(status)) {
         fail(error_from_status(status));
         return {};

@@ -13,8 +13,8 @@ constexpr DWORD kLengthPrefix = sizeof(int32_t);
 
 /// Checks the lengths and the buffer of an AcceptEx call. The device would take the connection and
 /// lose it when a block turns out too small, so that is refused here. [AcceptEx/13]
-static int check_buffer(const Socket& listener, void* buffer, DWORD data_length,
-    DWORD local_length, DWORD remote_length)
+static int check_buffer(const Socket& listener, void* buffer, DWORD data_length, DWORD local_length,
+    DWORD remote_length)
 {
     const DWORD block = kLengthPrefix + address_length(listener.family);
     if (remote_length < block || (local_length && local_length < block))

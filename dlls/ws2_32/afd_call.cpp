@@ -59,8 +59,7 @@ static void tell_nonblocking(Socket& socket)
     if (!socket.nonblocking || socket.filter.host_nonblocking)
         return;
     const DWORD nonblocking = 1;
-    afd_call(
-        socket.handle, afd::kIoctlFionbio, &nonblocking, sizeof(nonblocking), nullptr, 0);
+    afd_call(socket.handle, afd::kIoctlFionbio, &nonblocking, sizeof(nonblocking), nullptr, 0);
     socket.filter.host_nonblocking = true;
 }
 
@@ -107,8 +106,8 @@ NTSTATUS afd_call_and_wait(SocketRef& socket, ULONG code, const void* input, ULO
         socket->blocking_sends.fetch_add(1);
     IO_STATUS_BLOCK iosb {};
     iosb.Status = STATUS_PENDING;
-    status = kernel::device_io_control(socket->handle, { .event = event.get(), .iosb = &iosb }, code,
-        input, input_length, output, output_length);
+    status = kernel::device_io_control(socket->handle, { .event = event.get(), .iosb = &iosb },
+        code, input, input_length, output, output_length);
     turn.release();
     if (status == STATUS_PENDING) {
         // closesocket marks the socket before it cancels. Either its cancel found this send, or the
@@ -168,8 +167,8 @@ bool completion_from_overlapped(WSAOVERLAPPED* overlapped,
     }
     completion.event = event;
     if (emulated_event::is_emulated(event)) {
-        // The host sets it: from now on it is the host's. One that is closed is refused there. Bit 0
-        // keeps its meaning.
+        // The host sets it: from now on it is the host's. One that is closed is refused there. Bit
+        // 0 keeps its meaning.
         if (const HANDLE host = emulated_event::host_handle(event))
             completion.event = host;
     }
@@ -197,12 +196,12 @@ NTSTATUS afd_call_overlapped(Socket& socket, const kernel::Completion& completio
     return status;
 }
 
-NTSTATUS complete_overlapped(Socket& socket, const kernel::Completion& completion, NTSTATUS status,
-    ULONG_PTR information)
+NTSTATUS complete_overlapped(
+    Socket& socket, const kernel::Completion& completion, NTSTATUS status, ULONG_PTR information)
 {
     completion.iosb->Information = information;
-    return kernel::device_io_control(socket.handle, completion, afd::kIoctlCompleteAsync, &status,
-        sizeof(status), nullptr, 0);
+    return kernel::device_io_control(
+        socket.handle, completion, afd::kIoctlCompleteAsync, &status, sizeof(status), nullptr, 0);
 }
 
 } // namespace ws2

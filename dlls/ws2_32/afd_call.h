@@ -23,8 +23,8 @@ enum class Alertable : bool {
     kYes, // user APCs run while the call blocks, and the call goes on [overlapped/18]
 };
 
-/// A request that may pend, issued for a blocking call: waits for its end. The socket's handle is let
-/// go before the wait. A request that ended because its socket was closed gives
+/// A request that may pend, issued for a blocking call: waits for its end. The socket's handle is
+/// let go before the wait. A request that ended because its socket was closed gives
 /// STATUS_REQUEST_ABORTED, which is WSAEINTR.
 NTSTATUS afd_call_and_wait(SocketRef& socket, ULONG code, const void* input, ULONG input_length,
     void* output, ULONG output_length, Alertable alertable, ULONG_PTR* information = nullptr);
@@ -46,7 +46,7 @@ NTSTATUS afd_call_overlapped(Socket& socket, const kernel::Completion& completio
 /// Completes an OVERLAPPED for a request the DLL has carried out itself: status block, event,
 /// completion packet or routine as for any request that ended at once with `status` and
 /// `information`. Returns what the device said, STATUS_SUCCESS or `status`.
-NTSTATUS complete_overlapped(Socket& socket, const kernel::Completion& completion, NTSTATUS status,
-    ULONG_PTR information);
+NTSTATUS complete_overlapped(
+    Socket& socket, const kernel::Completion& completion, NTSTATUS status, ULONG_PTR information);
 
 } // namespace ws2

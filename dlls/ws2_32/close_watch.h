@@ -12,8 +12,8 @@ namespace ws2::close_watch {
 // once for each socket that lives longer than a moment, to tell when its last handle is closed: a
 // poll for that condition alone. closesocket needs none of this; short-lived sockets cost nothing.
 
-/// A socket has been attached, with this FilterState::serial; it will be watched if it still lives in a
-/// while.
+/// A socket has been attached, with this FilterState::serial; it will be watched if it still lives
+/// in a while.
 void add(HANDLE socket, uint64_t serial);
 
 // For the pump, on its thread.

@@ -37,8 +37,7 @@ static NTSTATUS connect_to_broadcast(SocketRef& socket, const void* request, ULO
 {
     int allowed = 1;
     afd_call(*socket, afd::kIoctlSetSoBroadcast, &allowed, sizeof(allowed), nullptr, 0);
-    const NTSTATUS status
-        = afd_call(*socket, afd::kIoctlConnect, request, length, nullptr, 0);
+    const NTSTATUS status = afd_call(*socket, afd::kIoctlConnect, request, length, nullptr, 0);
     allowed = 0;
     afd_call(*socket, afd::kIoctlSetSoBroadcast, &allowed, sizeof(allowed), nullptr, 0);
     return status;
@@ -82,8 +81,8 @@ static int connect_socket(SOCKET s, const sockaddr* name, int name_length)
     // answers at once, so the socket's handle is still held.
     NTSTATUS status = STATUS_CONNECTION_ABORTED;
     for (int tries = 0; tries < 2 && status == STATUS_CONNECTION_ABORTED; ++tries)
-        status = afd_call_and_wait(socket, afd::kIoctlConnect, &request, request_length, nullptr, 0,
-            Alertable::kYes);
+        status = afd_call_and_wait(
+            socket, afd::kIoctlConnect, &request, request_length, nullptr, 0, Alertable::kYes);
     if (status == STATUS_ACCESS_DENIED && !socket->is_stream())
         status = connect_to_broadcast(socket, &request, request_length);
 

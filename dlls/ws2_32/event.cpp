@@ -13,9 +13,9 @@
 
 using namespace ws2;
 
-/// What the array form of a wait refuses although the host's kernel would take it: the pseudo handles
-/// of the process and the thread, and for a wait for all the same object twice. Returns 0 or a Win32
-/// code. [WSAWaitForMultipleEvents/4] [WSAWaitForMultipleEvents/5]
+/// What the array form of a wait refuses although the host's kernel would take it: the pseudo
+/// handles of the process and the thread, and for a wait for all the same object twice. Returns 0
+/// or a Win32 code. [WSAWaitForMultipleEvents/4] [WSAWaitForMultipleEvents/5]
 static DWORD check_wait_handles(const HANDLE* handles, DWORD count, bool wait_all)
 {
     constexpr ULONG_PTR kTagBits = 3; // mean nothing in a handle
@@ -23,8 +23,8 @@ static DWORD check_wait_handles(const HANDLE* handles, DWORD count, bool wait_al
         if (handles[i] == GetCurrentProcess() || handles[i] == GetCurrentThread())
             return ERROR_INVALID_HANDLE;
         for (DWORD j = 0; wait_all && j < i; ++j) {
-            const auto difference = reinterpret_cast<ULONG_PTR>(handles[i])
-                ^ reinterpret_cast<ULONG_PTR>(handles[j]);
+            const auto difference
+                = reinterpret_cast<ULONG_PTR>(handles[i]) ^ reinterpret_cast<ULONG_PTR>(handles[j]);
             if (difference <= kTagBits)
                 return ERROR_INVALID_PARAMETER;
         }
@@ -62,16 +62,16 @@ BOOL WSAAPI WSACloseEvent(WSAEVENT event)
 {
     if (strict_startup_missing())
         return FALSE;
-    return succeed_or_set_error(emulated_event::is_emulated(event) ? emulated_event::close(event)
-                                                                   : kernel::close(event));
+    return succeed_or_set_error(
+        emulated_event::is_emulated(event) ? emulated_event::close(event) : kernel::close(event));
 }
 
 BOOL WSAAPI WSASetEvent(WSAEVENT event)
 {
     if (strict_startup_missing())
         return FALSE;
-    return succeed_or_set_error(emulated_event::is_emulated(event) ? emulated_event::set(event)
-                                                                   : kernel::set_event(event));
+    return succeed_or_set_error(
+        emulated_event::is_emulated(event) ? emulated_event::set(event) : kernel::set_event(event));
 }
 
 BOOL WSAAPI WSAResetEvent(WSAEVENT event)

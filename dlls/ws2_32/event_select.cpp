@@ -27,8 +27,8 @@ int error_of_event(const NetworkEventRow& row, const afd::GetEventsResult& recor
 }
 
 /// Takes the record of a socket, resetting `event` if there is one. The event is reset before the
-/// record is taken, so that what comes in between is at worst found by an enumeration nobody was woken
-/// for, never lost.
+/// record is taken, so that what comes in between is at worst found by an enumeration nobody was
+/// woken for, never lost.
 static NTSTATUS take_record(Socket& socket, WSAEVENT event, afd::GetEventsResult& record)
 {
     const bool is_emulated = emulated_event::is_emulated(event);
@@ -43,8 +43,8 @@ static NTSTATUS take_record(Socket& socket, WSAEVENT event, afd::GetEventsResult
     if (is_kept_here && filter::take_events(socket, record))
         return STATUS_SUCCESS;
     // The handle of the event travels as the input pointer.
-    status = afd_call(socket.handle, afd::kIoctlGetEvents, is_emulated ? nullptr : event, 0, &record,
-        sizeof(record));
+    status = afd_call(socket.handle, afd::kIoctlGetEvents, is_emulated ? nullptr : event, 0,
+        &record, sizeof(record));
     if (NT_SUCCESS(status))
         filter::continue_record(socket, record);
     return status;
@@ -71,8 +71,7 @@ int WSAAPI WSAEventSelect(SOCKET s, WSAEVENT event, long events)
     if (!cancel && emulated_event::is_emulated(event))
         params.event = reinterpret_cast<ULONG_PTR>(emulated_event::host_handle(event));
     // Not the call that drops stale sockets: a bad event gives the same statuses as a bad socket.
-    status = afd_call(
-        socket->handle, afd::kIoctlEventSelect, &params, sizeof(params), nullptr, 0);
+    status = afd_call(socket->handle, afd::kIoctlEventSelect, &params, sizeof(params), nullptr, 0);
     if (NT_SUCCESS(status))
         filter::note_selected_on_host(
             *socket, reinterpret_cast<HANDLE>(static_cast<ULONG_PTR>(params.event)), params.mask);

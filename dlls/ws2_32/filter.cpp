@@ -88,7 +88,8 @@ static ntke::EndpointId attach_locked(
     const NTSTATUS status = emulation::call(ntke::kCallAttach, &args);
     if (!NT_SUCCESS(status)) {
         state.is_host = true;
-        WS2_TRACE(kernel, "%p: stays on the host, cannot be attached (%08lx)", socket.handle, status);
+        WS2_TRACE(
+            kernel, "%p: stays on the host, cannot be attached (%08lx)", socket.handle, status);
         return 0;
     }
     static std::atomic<uint64_t> attachments { 0 };

@@ -112,8 +112,7 @@ bool keeps_record(Socket& socket);
 /// Takes the record. False: it is not kept here any more.
 bool take_events(Socket& socket, afd::GetEventsResult& result);
 /// Takes it for messages to a window. False: they do not go there any more.
-bool take_messages(
-    Socket& socket, HWND window, UINT message, afd::GetEventsResult& result);
+bool take_messages(Socket& socket, HWND window, UINT message, afd::GetEventsResult& result);
 /// Makes a record of the host what it would be if the host had kept it from the start.
 void continue_record(Socket& socket, afd::GetEventsResult& result);
 /// WSAEventSelect has been done by the host; `event` is null with mask 0.

@@ -274,12 +274,14 @@ static void continue_on_host(
         & (afd::kPollSend | afd::kPollConnect | afd::kPollConnectFail | afd::kPollDisconnect
             | afd::kPollAbort);
     state.carried = selection.pending;
-    // The host sets the event for what it records anew, too, and the program's may be of those that a
-    // wait resets, or shared with other sockets: until that is over the selection has another one.
+    // The host sets the event for what it records anew, too, and the program's may be of those that
+    // a wait resets, or shared with other sockets: until that is over the selection has another
+    // one.
     const WaitEvent scratch;
     if (scratch.get()) {
         select_on_host(socket, scratch.get(), selection.mask);
-        // The host looks at the socket between two requests; two rounds see what it records at once.
+        // The host looks at the socket between two requests; two rounds see what it records at
+        // once.
         for (int round = 0; round < 2; ++round) {
             afd::GetEventsResult found {};
             afd_call(socket, afd::kIoctlGetEvents, nullptr, 0, &found, sizeof(found));

@@ -31,8 +31,8 @@ static void to_linux_buffers(const WSABUF* buffers, DWORD count, ntke::Buffer* r
         result[i] = { reinterpret_cast<uint64_t>(buffers[i].buf), buffers[i].len };
 }
 
-/// Linux cannot write to memory that Wine keeps read-only because its writes are watched, and would lose
-/// the datagram. So it is written to before. False: it cannot be written at all.
+/// Linux cannot write to memory that Wine keeps read-only because its writes are watched, and would
+/// lose the datagram. So it is written to before. False: it cannot be written at all.
 static bool make_writable(const WSABUF* buffers, DWORD count)
 {
     static constexpr ULONG kMostBytes = 65536; // a datagram has no more
@@ -52,8 +52,8 @@ static ntke::EndpointId transfer_endpoint(Socket& socket)
     return usable_endpoint(socket);
 }
 
-/// A transfer goes to the host. A record kept here would not see that it re-enables conditions, so the
-/// record goes there first.
+/// A transfer goes to the host. A record kept here would not see that it re-enables conditions, so
+/// the record goes there first.
 static bool leave_to_host(Socket& socket)
 {
     if (socket.filter.mask && keeps_record(socket))

@@ -15,15 +15,13 @@ int ws2_guarded_copy(void* target, const void* source, size_t size);
 namespace ws2::guard {
 
 /// Reads a T of the application. False: the pointer is bad, `value` is undefined.
-template <typename T>
-bool read(const T* pointer, T& value)
+template <typename T> bool read(const T* pointer, T& value)
 {
     return ws2_guarded_copy(&value, pointer, sizeof(T));
 }
 
 /// Writes a T of the application. False: the pointer is bad.
-template <typename T>
-bool write(T* pointer, const T& value)
+template <typename T> bool write(T* pointer, const T& value)
 {
     return ws2_guarded_copy(pointer, &value, sizeof(T));
 }
@@ -47,8 +45,8 @@ inline bool is_writable(void* pointer, size_t size)
     return !size || (is_writable(pointer) && is_writable(static_cast<char*>(pointer) + size - 1));
 }
 
-/// The same for every page of it, so that memory whose writes somebody watches is told of a write, and
-/// can be written by a kernel that could not do so by itself.
+/// The same for every page of it, so that memory whose writes somebody watches is told of a write,
+/// and can be written by a kernel that could not do so by itself.
 bool touch(void* pointer, size_t size);
 
 } // namespace ws2::guard

@@ -7,10 +7,10 @@
 namespace ws2::host_event {
 
 /// The one for an event of the program, with a reference for the caller: one that exists, or a new
-/// one. It has a duplicate, so that closing the program's handle changes nothing. [WSAEventSelect/21]
-/// Costs one request to the host if the program's handle was the last to be given for it, else two.
-/// Errors: STATUS_INVALID_HANDLE, STATUS_OBJECT_TYPE_MISMATCH (no event), STATUS_ACCESS_DENIED,
-/// STATUS_NO_MEMORY.
+/// one. It has a duplicate, so that closing the program's handle changes nothing.
+/// [WSAEventSelect/21] Costs one request to the host if the program's handle was the last to be
+/// given for it, else two. Errors: STATUS_INVALID_HANDLE, STATUS_OBJECT_TYPE_MISMATCH (no event),
+/// STATUS_ACCESS_DENIED, STATUS_NO_MEMORY.
 NTSTATUS find_or_create(HANDLE event, ntke::HostEventPtr& found);
 /// Makes one for a handle that becomes ours; the caller has the only reference. 0: no memory.
 ntke::HostEventPtr adopt(HANDLE event);

@@ -203,8 +203,8 @@ int wait_for_address_change(IoctlCall& call)
     } else if (call.socket->nonblocking) {
         return WSAEWOULDBLOCK;
     } else {
-        call.status = afd_call_and_wait(call.socket, afd::kIoctlAddressListChange,
-            &force_async, sizeof(force_async), nullptr, 0, Alertable::kNo);
+        call.status = afd_call_and_wait(call.socket, afd::kIoctlAddressListChange, &force_async,
+            sizeof(force_async), nullptr, 0, Alertable::kNo);
     }
     return kIoctlDone;
 }

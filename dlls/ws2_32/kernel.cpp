@@ -25,8 +25,7 @@ NTSTATUS open_afd(HANDLE* file, ULONG attributes, ULONG options)
     OBJECT_ATTRIBUTES object;
     InitializeObjectAttributes(&object, &name, attributes, nullptr, nullptr);
     IO_STATUS_BLOCK iosb;
-    return NtOpenFile(
-        file, GENERIC_READ | GENERIC_WRITE | SYNCHRONIZE, &object, &iosb, 0, options);
+    return NtOpenFile(file, GENERIC_READ | GENERIC_WRITE | SYNCHRONIZE, &object, &iosb, 0, options);
 }
 
 bool get_events_resets_event()

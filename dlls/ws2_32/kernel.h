@@ -1,7 +1,8 @@
 // The kernel under the exports: the one place where ws2_32 asks for a system service.
 //
-// These services are the host kernel's (ntdll). The emulation sits above them, as a filter (filter.h,
-// emulated_event.h): what it does not complete comes down here, and no export needs to know.
+// These services are the host kernel's (ntdll). The emulation sits above them, as a filter
+// (filter.h, emulated_event.h): what it does not complete comes down here, and no export needs to
+// know.
 #pragma once
 
 #include "sdk.h"
@@ -34,7 +35,8 @@ inline NTSTATUS reset_event(HANDLE event)
     return NtResetEvent(event, nullptr);
 }
 
-/// Is it an event? Errors: STATUS_INVALID_HANDLE, STATUS_OBJECT_TYPE_MISMATCH, STATUS_ACCESS_DENIED.
+/// Is it an event? Errors: STATUS_INVALID_HANDLE, STATUS_OBJECT_TYPE_MISMATCH,
+/// STATUS_ACCESS_DENIED.
 inline NTSTATUS check_event(HANDLE event)
 {
     ULONG state[2]; // EventBasicInformation
@@ -55,8 +57,8 @@ inline NTSTATUS wait(HANDLE handle, bool alertable, const LARGE_INTEGER* timeout
     return NtWaitForSingleObject(handle, alertable, const_cast<LARGE_INTEGER*>(timeout));
 }
 
-inline NTSTATUS wait_multiple(ULONG count, HANDLE* handles, WaitType type, bool alertable,
-    const LARGE_INTEGER* timeout)
+inline NTSTATUS wait_multiple(
+    ULONG count, HANDLE* handles, WaitType type, bool alertable, const LARGE_INTEGER* timeout)
 {
     return NtWaitForMultipleObjects(count, handles, type, alertable, timeout);
 }

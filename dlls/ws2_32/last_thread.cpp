@@ -12,8 +12,8 @@ namespace {
 /// Threads that began before this module was loaded are not counted, so the count only says when it
 /// is worth a look.
 constexpr int kFew = 3;
-/// A thread that ends has a way to go after DllMain: the first look comes at once, and each later one
-/// after a time four times as long as the last.
+/// A thread that ends has a way to go after DllMain: the first look comes at once, and each later
+/// one after a time four times as long as the last.
 constexpr int kLooks = 6;
 constexpr ULONGLONG kFirstPause = 5; // milliseconds
 

@@ -50,8 +50,7 @@ WORD& port_of(SOCKADDR_STORAGE& address)
 
 NTSTATUS query_name(Socket& socket, ULONG code, SOCKADDR_STORAGE& address, int& length)
 {
-    Socket::Name& cached
-        = code == afd::kIoctlGetSockName ? socket.local_name : socket.peer_name;
+    Socket::Name& cached = code == afd::kIoctlGetSockName ? socket.local_name : socket.peer_name;
     {
         SharedGuard guard(socket.lock);
         if (cached.length) {
@@ -95,8 +94,8 @@ int WSAAPI bind(SOCKET s, const sockaddr* name, int name_length)
     const int length = address_length(socket->family);
     std::memcpy(request.address, &address, length);
     SOCKADDR_STORAGE bound {};
-    const NTSTATUS status = afd_call(*socket, afd::kIoctlBind, &request,
-        sizeof(request.params) + length, &bound, sizeof(bound));
+    const NTSTATUS status = afd_call(
+        *socket, afd::kIoctlBind, &request, sizeof(request.params) + length, &bound, sizeof(bound));
     if (status == STATUS_ADDRESS_ALREADY_ASSOCIATED)
         return fail(WSAEINVAL);
     if (NT_SUCCESS(status)) {

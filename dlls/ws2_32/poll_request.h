@@ -50,8 +50,9 @@ private:
 /// of other sockets is pending.
 HANDLE poll_device();
 
-/// Held shared while there is a handle of the device that is no socket yet, exclusively while a handle
-/// is polled that may have become one: Wine's server does not survive a poll of such a handle.
+/// Held shared while there is a handle of the device that is no socket yet, exclusively while a
+/// handle is polled that may have become one: Wine's server does not survive a poll of such a
+/// handle.
 extern SrwLock g_unmade_sockets;
 
 /// Which of `conditions` hold for one socket now? None when it cannot be polled.

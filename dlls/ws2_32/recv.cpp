@@ -69,8 +69,8 @@ NTSTATUS refine_status(Socket& socket, NTSTATUS status)
 }
 
 /// Was the end of the stream that a receive just saw a reset by the peer? Where the host does not
-/// tell the two apart, a poll still knows; Linux tells a reset once, and where the emulation uses the
-/// socket too, it may have been told.
+/// tell the two apart, a poll still knows; Linux tells a reset once, and where the emulation uses
+/// the socket too, it may have been told.
 bool is_end_of_stream_a_reset(SOCKET s, const Socket& received_on)
 {
     if (kernel::reports_reset_to_receives() && !received_on.filter.endpoint)
@@ -220,8 +220,7 @@ int WSAAPI recv(SOCKET s, char* buffer, int length, int flags)
     return recvfrom(s, buffer, length, flags, nullptr, nullptr);
 }
 
-int WSAAPI recvfrom(
-    SOCKET s, char* buffer, int length, int flags, sockaddr* from, int* from_length)
+int WSAAPI recvfrom(SOCKET s, char* buffer, int length, int flags, sockaddr* from, int* from_length)
 {
     WSABUF data { static_cast<ULONG>(length), buffer };
     DWORD received = 0;
@@ -238,8 +237,7 @@ int WSAAPI recvfrom(
 int WSAAPI WSARecv(SOCKET s, WSABUF* buffers, DWORD count, DWORD* received, DWORD* flags,
     WSAOVERLAPPED* overlapped, LPWSAOVERLAPPED_COMPLETION_ROUTINE routine)
 {
-    return WSARecvFrom(
-        s, buffers, count, received, flags, nullptr, nullptr, overlapped, routine);
+    return WSARecvFrom(s, buffers, count, received, flags, nullptr, nullptr, overlapped, routine);
 }
 
 int WSAAPI WSARecvFrom(SOCKET s, WSABUF* buffers, DWORD count, DWORD* received, DWORD* flags,
@@ -291,8 +289,8 @@ int WSAAPI ws2::recv_msg(SOCKET s, WSAMSG* message, DWORD* received, WSAOVERLAPP
         return finish_overlapped(refine_status(*socket, status), overlapped, received);
     }
     ULONG_PTR count = 0;
-    const NTSTATUS status = afd_call_and_wait(socket, afd::kIoctlRecvMsg, &params, sizeof(params),
-        nullptr, 0, Alertable::kYes, &count);
+    const NTSTATUS status = afd_call_and_wait(
+        socket, afd::kIoctlRecvMsg, &params, sizeof(params), nullptr, 0, Alertable::kYes, &count);
     if (!NT_SUCCESS(status) && status != STATUS_BUFFER_OVERFLOW)
         return fail(error_from_status(refine_status(*socket, status)));
     if (!guard::write(received, static_cast<DWORD>(count)))

@@ -130,8 +130,8 @@ int WSAAPI select(
     int ready = 0;
     for (size_t i = 0; i < ARRAYSIZE(sets); ++i) {
         // One structure given twice counts once. [select/5]
-        const bool repeated = (i > 0 && sets[i].set == sets[0].set)
-            || (i > 1 && sets[i].set == sets[1].set);
+        const bool repeated
+            = (i > 0 && sets[i].set == sets[0].set) || (i > 1 && sets[i].set == sets[1].set);
         if (sets[i].set && !repeated)
             ready += sets[i].set->fd_count;
     }

@@ -7,9 +7,9 @@
 
 namespace ws2 {
 
-/// Keeps the bytes of one send together: while the first of them are on their way and the rest waits
-/// for room, no other send may begin. A turn lasts for what a call does in the process; what waits on
-/// the host is kept together there. Owner: a stream socket.
+/// Keeps the bytes of one send together: while the first of them are on their way and the rest
+/// waits for room, no other send may begin. A turn lasts for what a call does in the process; what
+/// waits on the host is kept together there. Owner: a stream socket.
 ///
 /// A thread that was terminated in its turn has none any more.
 class SendTurn {

@@ -135,8 +135,7 @@ SOCKET WSAAPI socket(int family, int type, int protocol)
 {
     const Thread* thread = Thread::current();
     const bool synchronous = thread && thread->open_type != 0;
-    return WSASocketW(
-        family, type, protocol, nullptr, 0, synchronous ? 0 : WSA_FLAG_OVERLAPPED);
+    return WSASocketW(family, type, protocol, nullptr, 0, synchronous ? 0 : WSA_FLAG_OVERLAPPED);
 }
 
 int WSAAPI closesocket(SOCKET s)

@@ -16,9 +16,9 @@ namespace ws2 {
 ///
 /// Two counts keep it. Every SocketRef and the socket table hold the memory. The table, and each
 /// SocketRef until release_handle(), hold the handle too: the last of them closes it, so that its
-/// value cannot be reused under a call that has looked the socket up but not yet issued its request.
-/// A call that waits lets go of the handle first, for closing it is what ends the wait. (Calls on
-/// synchronous handles wait inside the kernel; closesocket ends those waits first.)
+/// value cannot be reused under a call that has looked the socket up but not yet issued its
+/// request. A call that waits lets go of the handle first, for closing it is what ends the wait.
+/// (Calls on synchronous handles wait inside the kernel; closesocket ends those waits first.)
 class Socket {
 public:
     Socket(HANDLE handle, int family, int type, int protocol, DWORD flags)
@@ -43,13 +43,17 @@ public:
     std::atomic<bool> listening { false };
     std::atomic<bool> connect_pending { false }; // a non-blocking connect or ConnectEx was issued
     std::atomic<bool> connected { false }; // stream: known to be connected; datagram: has a peer
-    std::atomic<bool> needs_connect_context { false }; // ConnectEx, not yet SO_UPDATE_CONNECT_CONTEXT
+    std::atomic<bool> needs_connect_context {
+        false
+    }; // ConnectEx, not yet SO_UPDATE_CONNECT_CONTEXT
     std::atomic<bool> shared { false }; // other handles may exist in this or another process
     std::atomic<bool> pended { false }; // an overlapped request has been left pending
     std::atomic<bool> closing { false }; // out of the table, its handle about to close
     std::atomic<int> blocking_sends { 0 }; // sends that wait, or are about to
     std::atomic<bool> blocking_connect_failed { false }; // the last connect, while it blocked
-    std::atomic<bool> connect_failed { false }; // the last non-blocking connect, and no new one began
+    std::atomic<bool> connect_failed {
+        false
+    }; // the last non-blocking connect, and no new one began
     std::atomic<bool> accepted { false }; // connected by accept or AcceptEx
     std::atomic<bool> oob_inline { false }; // SO_OOBINLINE
     std::atomic<bool> receive_shut_down { false };
@@ -145,7 +149,8 @@ private:
 };
 
 /// Looks up the socket of a call: the process must have started Winsock (WSANOTINITIALISED) and
-/// `socket` must be a socket (WSAENOTSOCK). On failure the last error is set and the result is null.
+/// `socket` must be a socket (WSAENOTSOCK). On failure the last error is set and the result is
+/// null.
 ///
 /// A handle the table does not know (inherited, duplicated, opened by hand) is asked what it is and
 /// taken in if it is an AFD socket.
@@ -155,9 +160,9 @@ SocketRef find_socket(SOCKET socket);
 /// whether Winsock was started. Sets no error.
 SocketRef find_known_socket(SOCKET socket);
 
-/// Takes in a handle that the table does not know, if the kernel says that it is an AFD socket; null
-/// otherwise, or when memory is out. `flags` are the WSA_FLAG_* of its creation where they are known,
-/// else null: then the kernel is asked.
+/// Takes in a handle that the table does not know, if the kernel says that it is an AFD socket;
+/// null otherwise, or when memory is out. `flags` are the WSA_FLAG_* of its creation where they are
+/// known, else null: then the kernel is asked.
 SocketRef adopt_socket(SOCKET socket, const DWORD* flags);
 
 /// Puts a socket under its handle, replacing a stale one. From here the table owns the handle. Null
@@ -167,8 +172,8 @@ SocketRef insert_socket(HANDLE handle, int family, int type, int protocol, DWORD
 /// Takes out a socket whose handle the kernel no longer takes for one, without closing the handle.
 void forget_stale_socket(Socket& socket);
 
-/// Closes a socket: takes it out of the table, ends what would keep it alive in the kernel and drops
-/// the table's reference. False: another thread closed it first.
+/// Closes a socket: takes it out of the table, ends what would keep it alive in the kernel and
+/// drops the table's reference. False: another thread closed it first.
 bool close_socket(Socket& socket);
 
 /// Closes every socket of the table. For the last WSACleanup.

@@ -11,7 +11,8 @@ struct Thread {
     bool wait_event_in_use = false; // a blocking call below us on the stack waits for it
     DWORD open_type = 0; // SO_OPENTYPE: 0 or SO_SYNCHRONOUS_(NON)ALERT for later sockets
     char inet_ntoa_text[16] = {};
-    void* host_entry = nullptr; // gethostby*: one block from the process heap, freed with the thread
+    void* host_entry
+        = nullptr; // gethostby*: one block from the process heap, freed with the thread
     void* service_entry = nullptr; // getservby*: likewise
     void* protocol_entry = nullptr; // getprotoby*: likewise
 

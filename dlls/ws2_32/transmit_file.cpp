@@ -33,11 +33,10 @@ BOOL WSAAPI transmit_file(SOCKET s, HANDLE file, DWORD to_write, DWORD per_send,
         .file_length = to_write,
         .chunk = per_send,
         .flags = flags };
-    NTSTATUS status = overlapped
-        ? afd_call_overlapped(
-            *socket, completion, afd::kIoctlTransmit, &params, sizeof(params), nullptr, 0)
-        : afd_call_and_wait(socket, afd::kIoctlTransmit, &params, sizeof(params), nullptr, 0,
-            Alertable::kYes);
+    NTSTATUS status = overlapped ? afd_call_overlapped(*socket, completion, afd::kIoctlTransmit,
+                          &params, sizeof(params), nullptr, 0)
+                                 : afd_call_and_wait(socket, afd::kIoctlTransmit, &params,
+                                     sizeof(params), nullptr, 0, Alertable::kYes);
     if (NT_SUCCESS(status) && (flags & (TF_DISCONNECT | TF_REUSE_SOCKET))) {
         // The shutdown takes effect behind what is still queued. A wait has let go of the handle.
         if (SocketRef same = find_known_socket(s)) {

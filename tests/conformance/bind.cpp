@@ -69,8 +69,8 @@ void an_address_of_another_family_is_refused(void**) // [bind/2]
 
 void an_address_that_is_not_local_is_refused(void**) // [bind/3]
 {
-    // A documentation address, which no host has. A stream only: whether Wine binds a datagram socket
-    // to the any address instead differs from one start of its server to the next.
+    // A documentation address, which no host has. A stream only: whether Wine binds a datagram
+    // socket to the any address instead differs from one start of its server to the next.
     assert_wsa_fails(bind_ipv4(tcp_socket(), "203.0.113.1", 0), SOCKET_ERROR, WSAEADDRNOTAVAIL);
 }
 

@@ -6,7 +6,8 @@ using namespace conformance;
 
 namespace {
 
-/// Waits as long as it takes, to be run in the background. The values of results are kernel32's too.
+/// Waits as long as it takes, to be run in the background. The values of results are kernel32's
+/// too.
 DWORD wait_for(HANDLE event)
 {
     return WSAWaitForMultipleEvents(1, &event, FALSE, kHangLimit, FALSE);

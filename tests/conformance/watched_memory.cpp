@@ -17,8 +17,8 @@ constexpr int kLength = 2 * kPage + 100; // three pages of data
 /// Memory that is written to for the first time by what receives into it.
 char* watched_memory()
 {
-    void* memory = VirtualAlloc(nullptr, kPages * kPage, MEM_RESERVE | MEM_COMMIT | MEM_WRITE_WATCH,
-        PAGE_READWRITE);
+    void* memory = VirtualAlloc(
+        nullptr, kPages * kPage, MEM_RESERVE | MEM_COMMIT | MEM_WRITE_WATCH, PAGE_READWRITE);
     assert_non_null(memory);
     return static_cast<char*>(memory);
 }
@@ -110,8 +110,8 @@ void a_message_and_its_name_arrive_in_watched_memory(void**) // [recv/17]
     const UdpPair pair = new_udp_pair();
     char* const memory = watched_memory();
     char* const names = watched_memory();
-    const auto recv_msg = reinterpret_cast<LPFN_WSARECVMSG>(
-        extension_function(pair.b, WSAID_WSARECVMSG));
+    const auto recv_msg
+        = reinterpret_cast<LPFN_WSARECVMSG>(extension_function(pair.b, WSAID_WSARECVMSG));
     WSABUF buffer { kPages * kPage, memory };
     WSAMSG message {};
     message.name = reinterpret_cast<sockaddr*>(names);

@@ -1,6 +1,7 @@
 // Sockets and threads for which the descriptors of the process just suffice: the runner starts this
-// program with few. What Wine does with a descriptor of its own for each socket and some for each thread
-// must work in full; our DLL may not take what that needs. Every byte and every event is checked.
+// program with few. What Wine does with a descriptor of its own for each socket and some for each
+// thread must work in full; our DLL may not take what that needs. Every byte and every event is
+// checked.
 
 #include "harness.h"
 #include "loopback.h"
@@ -78,7 +79,8 @@ private:
         const WSAEVENT event = m_event.get();
         WSANETWORKEVENTS events = {};
         do
-            require(WSAWaitForMultipleEvents(1, &event, TRUE, WSA_INFINITE, FALSE) == WSA_WAIT_EVENT_0
+            require(
+                WSAWaitForMultipleEvents(1, &event, TRUE, WSA_INFINITE, FALSE) == WSA_WAIT_EVENT_0
                     && !WSAEnumNetworkEvents(socket.get(), event, &events),
                 "WSAEnumNetworkEvents");
         while (!(events.lNetworkEvents & FD_READ));
@@ -93,8 +95,8 @@ private:
     {
         std::array<char, kMessage> received;
         for (size_t done = 0; done < received.size();) {
-            const int length = recv(socket.get(), received.data() + done,
-                static_cast<int>(received.size() - done), 0);
+            const int length = recv(
+                socket.get(), received.data() + done, static_cast<int>(received.size() - done), 0);
             require(length > 0 || WSAGetLastError() == WSAEWOULDBLOCK, "recv");
             done += length > 0 ? static_cast<size_t>(length) : 0;
         }

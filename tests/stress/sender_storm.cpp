@@ -1,7 +1,7 @@
-// Several threads send messages on one stream, blocking and overlapped, while its receiver is now fast
-// and now slow. The bytes of one send must not get between those of another, however it was split on
-// its way, and each thread's messages must come in its order. (Microsoft Learn, WSASend, warns of
-// providers that split sends; Microsoft's own TCP does not, nor does Wine's.)
+// Several threads send messages on one stream, blocking and overlapped, while its receiver is now
+// fast and now slow. The bytes of one send must not get between those of another, however it was
+// split on its way, and each thread's messages must come in its order. (Microsoft Learn, WSASend,
+// warns of providers that split sends; Microsoft's own TCP does not, nor does Wine's.)
 
 #include "harness.h"
 #include "loopback.h"

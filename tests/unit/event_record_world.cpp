@@ -517,7 +517,8 @@ private:
         m_expected = record.pending;
         check(selection.event.get() == event_of(slot), "another event was handed over");
         check(selection.mask == record.mask, "another mask was handed over");
-        check(selection.pending.flags == record.pending, "something else was handed over as pending");
+        check(
+            selection.pending.flags == record.pending, "something else was handed over as pending");
         check(selection.reported == record.reported, "something else was handed over as reported");
         slot.record.hand_over();
         slot.event = kNoEvent;

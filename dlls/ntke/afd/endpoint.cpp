@@ -22,8 +22,7 @@ Endpoint::Endpoint(Mode mode)
 {
 }
 
-NTSTATUS Endpoint::attach(
-    int fd, const ntke::AttachArgs& args, ob::Ref<Endpoint>& endpoint)
+NTSTATUS Endpoint::attach(int fd, const ntke::AttachArgs& args, ob::Ref<Endpoint>& endpoint)
 {
     auto created = ob::Ref<Endpoint>::adopt(ke::pool_new<Endpoint>(Mode::Asynchronous));
     if (!created) {

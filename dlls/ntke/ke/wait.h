@@ -31,8 +31,8 @@ NTSTATUS wait_for_multiple(Thread& thread, DispatcherObject* const* objects, uin
 /// Waits for time to pass. STATUS_SUCCESS when it has. Counterpart: KeDelayExecutionThread.
 NTSTATUS delay(Thread& thread, Alertable alertable, const DueTime& due);
 
-/// Takes a block of an ended wait off its object. Passing through the lock also means that whoever ended
-/// the wait has let go of the object.
+/// Takes a block of an ended wait off its object. Passing through the lock also means that whoever
+/// ended the wait has let go of the object.
 void unlink_wait_block(WaitBlock& block, DispatcherObject& object);
 
 } // namespace ke

@@ -1,6 +1,6 @@
 // The entry table of ntke.so: what the PE side can ask of the Linux half. Each function fills in
-// its block and returns a status; none waits longer than it is told to. What takes an endpoint's lock
-// is not interrupted.
+// its block and returns a status; none waits longer than it is told to. What takes an endpoint's
+// lock is not interrupted.
 #include <poll.h>
 
 #include "afd/endpoint.h"

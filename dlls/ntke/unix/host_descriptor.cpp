@@ -14,15 +14,16 @@ namespace unix_side {
 
 namespace {
 
-// The service is exported by the Linux half of Wine's ntdll, for its other Linux halves. The descriptor
-// it gives is the caller's and survives exec. Wine 8 compiles it for Windows' calling convention, Wine
-// 10 for Linux'.
+// The service is exported by the Linux half of Wine's ntdll, for its other Linux halves. The
+// descriptor it gives is the caller's and survives exec. Wine 8 compiles it for Windows' calling
+// convention, Wine 10 for Linux'.
 using OfWindows
     = __attribute__((ms_abi)) NTSTATUS (*)(HANDLE, unsigned access, int* fd, unsigned* options);
 using OfLinux = NTSTATUS (*)(HANDLE, unsigned access, int* fd, unsigned* options);
 
 /// A call in Linux' convention that a function of Windows' takes for one with a bad handle: to that
-/// one, `options` is the handle and `nowhere` what `fd` is. The zeros lie where it may put its arguments.
+/// one, `options` is the handle and `nowhere` what `fd` is. The zeros lie where it may put its
+/// arguments.
 using Probe = NTSTATUS (*)(HANDLE, unsigned access, int* fd, unsigned* options, int* nowhere,
     unsigned* no_options, uint64_t, uint64_t, uint64_t, uint64_t);
 
@@ -32,8 +33,8 @@ enum class Convention { Unknown, Windows, Linux };
 ke::Lock g_lock;
 void* g_service GUARDED_BY(g_lock) = nullptr;
 Convention g_convention GUARDED_BY(g_lock) = Convention::Unknown;
-/// Linux gives the lowest descriptor that is free. From this one on they are left to the host, which
-/// needs some for each thread, and does not survive without; written once, before its use.
+/// Linux gives the lowest descriptor that is free. From this one on they are left to the host,
+/// which needs some for each thread, and does not survive without; written once, before its use.
 int g_first_of_host = 0;
 pthread_once_t g_once = PTHREAD_ONCE_INIT;
 

@@ -5,11 +5,11 @@
 
 namespace unix_side {
 
-/// Gives a descriptor of its own for a socket of the host; the caller closes it. It is closed on exec,
-/// and no child that another thread makes meanwhile gets it: a peer would not see the end of its
-/// connection before that child ends.
-/// The host's own use of descriptors comes first: there is none when a quarter of them is in use.
-/// Errors: STATUS_TOO_MANY_OPENED_FILES, STATUS_NOT_SUPPORTED (this host has no such service), or the host's.
+/// Gives a descriptor of its own for a socket of the host; the caller closes it. It is closed on
+/// exec, and no child that another thread makes meanwhile gets it: a peer would not see the end of
+/// its connection before that child ends. The host's own use of descriptors comes first: there is
+/// none when a quarter of them is in use. Errors: STATUS_TOO_MANY_OPENED_FILES,
+/// STATUS_NOT_SUPPORTED (this host has no such service), or the host's.
 NTSTATUS open_descriptor(HANDLE socket, int& fd);
 
 } // namespace unix_side

@@ -5,9 +5,9 @@
 
 namespace unix_side {
 
-/// While it exists, the calling thread is neither suspended nor terminated: the host does both with a
-/// signal, and a thread that holds a lock of ours would hold it for long, or for ever. Costs two calls
-/// of Linux. Not for what waits.
+/// While it exists, the calling thread is neither suspended nor terminated: the host does both with
+/// a signal, and a thread that holds a lock of ours would hold it for long, or for ever. Costs two
+/// calls of Linux. Not for what waits.
 class Uninterrupted {
 public:
     Uninterrupted()
