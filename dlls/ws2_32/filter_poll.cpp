@@ -3,7 +3,7 @@
 
 #include "filter.h"
 #include "heap.h"
-#include "socket.h"
+#include "socket_refs.h"
 #include "statistics.h"
 #include "transfer.h"
 
@@ -16,43 +16,38 @@ namespace {
 constexpr int64_t kPatience = 2000; // microseconds
 constexpr int64_t kTicksPerMicrosecond = 10; // of the host's time-outs
 
-/// The sockets of a poll, referenced so that their handles stay open meanwhile.
+/// The sockets of a poll.
 class PolledSockets {
 public:
     explicit PolledSockets(size_t capacity)
+        : m_refs(capacity)
     {
-        if (capacity <= kInline)
-            return;
-        m_refs = static_cast<SocketRef*>(heap_allocate(capacity * sizeof(SocketRef)));
-        m_items = static_cast<ntke::PollItem*>(heap_allocate(capacity * sizeof(ntke::PollItem)));
+        if (capacity > kInline)
+            m_items
+                = static_cast<ntke::PollItem*>(heap_allocate(capacity * sizeof(ntke::PollItem)));
     }
     ~PolledSockets()
     {
-        for (size_t i = 0; i < m_count; ++i)
-            m_refs[i].~SocketRef();
-        if (m_refs != reinterpret_cast<SocketRef*>(m_inline_refs))
-            heap_free(m_refs);
         if (m_items != m_inline_items)
             heap_free(m_items);
     }
     PolledSockets(const PolledSockets&) = delete;
 
-    bool is_valid() const { return m_refs && m_items; }
+    bool is_valid() const { return m_refs.is_valid() && m_items; }
     ntke::PollItem* items() { return m_items; }
 
     /// False: the host must be asked about this one.
     bool add(const afd::PollEntry& entry)
     {
-        auto* ref = new (&m_refs[m_count]) SocketRef(find_known_socket(entry.socket));
-        ++m_count;
-        if (!*ref)
+        SocketRef& ref = m_refs.add(entry.socket);
+        if (!ref)
             return false;
-        Socket& socket = **ref;
+        Socket& socket = *ref;
         // A stream that is being connected changes its state on the host only.
         if (socket.is_stream() && !socket.listening && !socket.connected)
             return false;
         const ntke::EndpointId endpoint = usable_endpoint(socket);
-        m_items[m_count - 1] = {
+        m_items[m_count++] = {
             .endpoint = endpoint, .conditions = static_cast<uint32_t>(entry.flags), .found = 0
         };
         return endpoint;
@@ -60,9 +55,8 @@ public:
 
 private:
     static constexpr size_t kInline = 64;
-    alignas(SocketRef) char m_inline_refs[kInline * sizeof(SocketRef)];
+    SocketRefs m_refs; // their handles stay open meanwhile
     ntke::PollItem m_inline_items[kInline];
-    SocketRef* m_refs = reinterpret_cast<SocketRef*>(m_inline_refs);
     ntke::PollItem* m_items = m_inline_items;
     size_t m_count = 0;
 };

@@ -1,8 +1,10 @@
 #include "poll_request.h"
 
 #include <algorithm>
+#include <optional>
 
 #include "afd_call.h"
+#include "socket_refs.h"
 #include "thread.h"
 
 namespace ws2 {
@@ -52,13 +54,14 @@ NTSTATUS PollRequest::issue_on_host(int64_t timeout)
 {
     HANDLE device = poll_device();
     WaitEvent event;
-    if (!device || !event.get())
+    // Until the host has the request: a value that closesocket gives free could come to mean a
+    // handle that is no socket yet, and Wine's server does not survive a poll of one.
+    std::optional<SocketRefs> sockets(std::in_place, m_count);
+    if (!device || !event.get() || !sockets->is_valid())
         return STATUS_INSUFFICIENT_RESOURCES;
-    // A socket that was closed meanwhile may have left its value to the device, and a poll of that
-    // would never end.
     for (const afd::PollEntry& entry : *this) {
-        if (entry.socket == socket_from_handle(device))
-            return STATUS_INVALID_HANDLE;
+        if (!sockets->add(entry.socket))
+            return STATUS_INVALID_HANDLE; // closed meanwhile
     }
     m_buffer->header = {
         .timeout = timeout, .count = static_cast<uint32_t>(m_count), .exclusive = 0, .padding = {}
@@ -68,6 +71,7 @@ NTSTATUS PollRequest::issue_on_host(int64_t timeout)
     iosb.Status = STATUS_PENDING;
     NTSTATUS status = kernel::device_io_control(device, { .event = event.get(), .iosb = &iosb },
         afd::kIoctlPoll, m_buffer, length, m_buffer, length);
+    sockets.reset();
     if (status == STATUS_PENDING)
         status = wait_for_completion(event.get(), iosb, Alertable::kYes);
     m_count = 0;
