@@ -87,7 +87,7 @@ NTSTATUS afd_call_and_wait(SocketRef& socket, ULONG code, const void* input, ULO
     const bool is_send = code == afd::kIoctlSendMsg || code == afd::kIoctlTransmit;
     SendTurnGuard turn;
     if (is_send && filter::takes_turns(*socket))
-        turn.take(socket->filter.send_turn);
+        turn.take(socket->filter.send_turn, socket->closing);
     filter::SendRest rest;
     if (is_done_by_emulation(*socket, code, input, status, moved, rest)) {
         if (information)
@@ -104,6 +104,8 @@ NTSTATUS afd_call_and_wait(SocketRef& socket, ULONG code, const void* input, ULO
 
     if (is_send)
         socket->blocking_sends.fetch_add(1);
+    if (!socket->is_overlapped())
+        turn.release(); // this waits inside the kernel
     IO_STATUS_BLOCK iosb {};
     iosb.Status = STATUS_PENDING;
     status = kernel::device_io_control(socket->handle, { .event = event.get(), .iosb = &iosb },
@@ -186,7 +188,7 @@ NTSTATUS afd_call_overlapped(Socket& socket, const kernel::Completion& completio
         filter::note_re_enabled(socket, afd::kPollReceive);
     SendTurnGuard turn;
     if ((code == afd::kIoctlSendMsg || code == afd::kIoctlTransmit) && filter::takes_turns(socket))
-        turn.take(socket.filter.send_turn);
+        turn.take(socket.filter.send_turn, socket.closing);
     const NTSTATUS status = kernel::device_io_control(
         socket.handle, completion, code, input, input_length, output, output_length);
     if (status == STATUS_PENDING) {

@@ -68,13 +68,15 @@ void watch(const Attached& attached)
     watch->attached = attached;
     constexpr ULONG kLength = sizeof(watch->header) + sizeof(watch->entry);
     NTSTATUS status = STATUS_INVALID_HANDLE;
-    {
-        // The program may have closed the handle, and its value may mean anything by now.
-        ExclusiveGuard guard(g_unmade_sockets);
-        if (attached.socket != poll_device())
-            status = kernel::device_io_control(poll_device(), { .iosb = &watch->iosb },
-                afd::kIoctlPoll, &watch->header, kLength, &watch->header, kLength);
+    // The program may have closed the handle, and its value may mean anything by now.
+    if (!g_unmade_sockets.try_acquire_exclusive()) {
+        heap_free(watch);
+        return add(attached.socket, attached.serial); // the pump waits for no thread
     }
+    if (attached.socket != poll_device())
+        status = kernel::device_io_control(poll_device(), { .iosb = &watch->iosb }, afd::kIoctlPoll,
+            &watch->header, kLength, &watch->header, kLength);
+    g_unmade_sockets.release_exclusive();
     if (status == STATUS_PENDING) {
         watches.append(watch);
         return;

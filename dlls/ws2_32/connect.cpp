@@ -46,6 +46,8 @@ static NTSTATUS connect_to_broadcast(SocketRef& socket, const void* request, ULO
 /// The outcome of a new connect is a new event, whatever was told of the last. [WSAEventSelect/34]
 static void note_connect_begins(Socket& socket)
 {
+    if (socket.connected || socket.connect_pending)
+        return; // it will be refused
     ULONG conditions = afd::kPollConnect | afd::kPollConnectFail;
     if (socket.is_stream())
         conditions |= afd::kPollSend;
@@ -159,9 +161,9 @@ BOOL WSAAPI ws2::connect_ex(SOCKET s, const sockaddr* name, int name_length, voi
         fail(WSAEFAULT);
     } else {
         // Before the request: its completion may be seen before this call returns.
+        note_connect_begins(*socket);
         const bool was_pending = socket->connect_pending.exchange(true);
         const bool needed_context = socket->needs_connect_context.exchange(true);
-        note_connect_begins(*socket);
         const NTSTATUS status = afd_call_overlapped(
             *socket, completion, afd::kIoctlConnect, request, request_length, nullptr, 0);
         if (NT_SUCCESS(status)) {

@@ -81,7 +81,7 @@ static ntke::EndpointId attach_locked(
         .protocol = socket.protocol,
         .state = word >> kStateShift,
         .flags = word & 0xFFFF,
-        .padding = 0,
+        .has_inherited = 0,
         .listener = listener,
         .endpoint = 0,
         .signal = 0 };
@@ -95,6 +95,7 @@ static ntke::EndpointId attach_locked(
     static std::atomic<uint64_t> attachments { 0 };
     state.serial = ++attachments;
     state.told_state = word;
+    state.has_record = args.has_inherited;
     state.endpoint = args.endpoint;
     signal = args.signal;
     close_watch::add(socket.handle, state.serial);
@@ -167,6 +168,16 @@ void close(Socket& socket)
     host_event::release(std::exchange(state.host_event, 0));
 }
 
+void abandon(Socket& socket)
+{
+    socket.filter.is_host = true;
+    if (!socket.filter.endpoint)
+        return;
+    ntke::EndpointArgs args { .endpoint = socket.filter.endpoint, .released = 0 };
+    emulation::call(ntke::kCallAbandon, &args);
+    host_event::release(args.released);
+}
+
 void release(Socket& socket)
 {
     const ntke::EndpointId endpoint = socket.filter.endpoint;
@@ -210,9 +221,8 @@ void note_accepted(Socket& listener, Socket& accepted)
         is_inherited = select_messages(
             accepted, state.window, state.message, state.mask); // [WSAAsyncSelect/8]
     } else {
-        is_inherited = attach(accepted, state.endpoint) != 0;
+        is_inherited = attach(accepted, state.endpoint) && accepted.filter.has_record;
         if (is_inherited) {
-            accepted.filter.has_record = true;
             accepted.filter.mask = state.mask.load();
             SharedGuard guard(state.lock);
             accepted.filter.emulated_event = state.emulated_event;

@@ -137,6 +137,8 @@ void settle_connect(const ntke::Settle& settle);
 
 /// The handle is about to be closed, no request runs.
 void close(Socket& socket);
+/// The handle is about to be closed although a request may run.
+void abandon(Socket& socket);
 /// The Socket's memory goes.
 void release(Socket& socket);
 

@@ -348,6 +348,7 @@ void settle_connect(const ntke::Settle& settle)
         constexpr int64_t kOneSecond = -10'000'000;
         PollRequest request(1);
         request.add(static_cast<SOCKET>(settle.handle), afd::kPollConnect | afd::kPollConnectFail);
+        socket.release_handle(); // closesocket does not wait for this
         const NTSTATUS status = request.issue_on_host(kOneSecond);
         FilterState& state = socket->filter;
         if (NT_SUCCESS(status) && !request.is_empty()

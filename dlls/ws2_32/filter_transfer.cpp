@@ -81,7 +81,8 @@ bool receive(
     auto* const name_length = reinterpret_cast<int*>(params.address_length);
     if (params.address
         && (!guard::read(name_length, room)
-            || !guard::touch(reinterpret_cast<void*>(params.address), room)))
+            || !guard::touch(reinterpret_cast<void*>(params.address),
+                std::min(static_cast<size_t>(room), sizeof(SOCKADDR_STORAGE)))))
         return leave_to_host(socket);
     if (!socket.is_stream() && !make_writable(given, params.count))
         return leave_to_host(socket);
@@ -134,7 +135,7 @@ static DWORD drop_sent(WSABUF* buffers, DWORD count, size_t sent)
 
 bool takes_turns(const Socket& socket)
 {
-    return emulation::is_on() && socket.is_stream() && !socket.filter.is_host;
+    return emulation::is_on() && socket.is_stream();
 }
 
 bool send(Socket& socket, const afd::SendMsgParams& params, NTSTATUS& status, ULONG_PTR& sent,

@@ -9,9 +9,11 @@ namespace ws2::last_thread {
 
 namespace {
 
-/// Threads that began before this module was loaded are not counted, so the count only says when it
-/// is worth a look.
+/// The count is a guess: threads that began before this module was loaded are missing from it, and
+/// those that were terminated are still in it. With many threads there is a look now and then only,
+/// which puts the count right when there are few. (A thread that terminates itself is not noticed.)
 constexpr int kFew = 3;
+constexpr ULONGLONG kNowAndThen = 1000; // milliseconds
 /// A thread that ends has a way to go after DllMain: the first look comes at once, and each later
 /// one after a time four times as long as the last.
 constexpr int kLooks = 6;
@@ -19,7 +21,7 @@ constexpr ULONGLONG kFirstPause = 5; // milliseconds
 
 std::atomic<int> g_threads { 1 };
 std::atomic<int> g_looks { kLooks }; // made since a thread has ended
-ULONGLONG g_next_look = 0; // when, GetTickCount64; the pump's alone
+std::atomic<ULONGLONG> g_next_look { 0 }; // when, GetTickCount64; written by the pump
 std::atomic<HANDLE> g_last_to_end { nullptr }; // a handle of our own
 
 } // namespace
@@ -31,7 +33,8 @@ void note_begin()
 
 void note_end()
 {
-    if (g_threads.fetch_sub(1, std::memory_order_relaxed) - 1 > kFew || !pump::is_running())
+    const int left = g_threads.fetch_sub(1, std::memory_order_relaxed) - 1;
+    if (!pump::is_running() || (left > kFew && GetTickCount64() < g_next_look + kNowAndThen))
         return;
     HANDLE self = nullptr;
     NtDuplicateObject(GetCurrentProcess(), GetCurrentThread(), GetCurrentProcess(), &self,
@@ -58,26 +61,32 @@ bool is_alone(DWORD& exit_code)
     const int looks = g_looks.fetch_add(1);
     g_next_look = GetTickCount64() + (kFirstPause << (2 * looks));
     HANDLE thread = nullptr;
-    bool alone = true;
-    while (alone) {
+    int others = 0;
+    NTSTATUS status = STATUS_SUCCESS;
+    while (others <= kFew) {
         HANDLE next = nullptr;
-        const NTSTATUS status = NtGetNextThread(GetCurrentProcess(), thread,
+        status = NtGetNextThread(GetCurrentProcess(), thread,
             THREAD_QUERY_LIMITED_INFORMATION | SYNCHRONIZE, 0, 0, &next);
         if (thread)
             kernel::close(thread);
         thread = next;
         if (!NT_SUCCESS(status))
             break;
-        if (GetThreadId(thread) != GetCurrentThreadId()
-            && kernel::wait(thread, false, &kernel::kNoWait) != STATUS_WAIT_0)
-            alone = false;
+        others += GetThreadId(thread) != GetCurrentThreadId()
+            && kernel::wait(thread, false, &kernel::kNoWait) != STATUS_WAIT_0;
     }
     if (thread)
         kernel::close(thread);
+    if (status != STATUS_NO_MORE_ENTRIES)
+        return false;
+    if (others) {
+        g_threads = others + 1; // and the pump
+        return false;
+    }
     exit_code = 0;
-    if (alone && g_last_to_end)
+    if (g_last_to_end)
         GetExitCodeThread(g_last_to_end, &exit_code);
-    return alone;
+    return true;
 }
 
 } // namespace ws2::last_thread

@@ -9,6 +9,7 @@ namespace ws2 {
 class SrwLock {
 public:
     void acquire_exclusive() { AcquireSRWLockExclusive(&m_lock); }
+    bool try_acquire_exclusive() { return TryAcquireSRWLockExclusive(&m_lock); }
     void release_exclusive() { ReleaseSRWLockExclusive(&m_lock); }
     void acquire_shared() { AcquireSRWLockShared(&m_lock); }
     void release_shared() { ReleaseSRWLockShared(&m_lock); }

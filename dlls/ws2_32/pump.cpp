@@ -55,6 +55,7 @@ DWORD WINAPI run(void*)
         close_watch::run();
         DWORD exit_code;
         if (last_thread::is_alone(exit_code)) {
+            ExclusiveGuard guard(lock);
             runs = false;
             return exit_code; // and with it the process ends
         }

@@ -123,6 +123,7 @@ public:
     }
 
     static void dereference(Socket& socket) { socket.dereference(); }
+    static void close_handle(Socket& socket) { socket.close_handle(); }
 
     /// Drops the table's reference to a socket whose handle is not ours any more.
     static void abandon(Socket& socket)
@@ -287,20 +288,29 @@ void forget_stale_socket(Socket& socket)
         SocketTable::abandon(socket);
 }
 
+/// Ends what the peers see of a socket although a thread in a call is suspended, or was terminated.
+static void end_under_a_call(Socket& socket)
+{
+    if (socket.is_stream() && !socket.listening) {
+        // The handle stays, for the call may go on, and would be on another socket then.
+        const int both = SD_BOTH;
+        afd_call(socket.handle, afd::kIoctlShutdown, &both, sizeof(both), nullptr, 0);
+        return;
+    }
+    // Only the last handle gives the port free.
+    filter::abandon(socket);
+    SocketTable::close_handle(socket);
+}
+
 /// Waits for the calls that hold the handle. They are short, except on a synchronous handle, where
 /// they wait inside the kernel and are cancelled. One may only be about to begin, and the host
 /// misses a cancel while it lets a send begin to wait: so this goes on until they have ended.
 static void end_calls(Socket& socket)
 {
     constexpr int kMostTries = 1000;
-    for (int tries = 0; SocketTable::is_in_use(socket); ++tries) {
-        if (tries == kMostTries) {
-            // A thread in a call is suspended, or was terminated. The connection ends all the same;
-            // the handle stays, for the call may go on.
-            const int both = SD_BOTH;
-            afd_call(socket.handle, afd::kIoctlShutdown, &both, sizeof(both), nullptr, 0);
-            return;
-        }
+    for (int tries = 0; SocketTable::is_in_use(socket) && !RtlDllShutdownInProgress(); ++tries) {
+        if (tries == kMostTries)
+            return end_under_a_call(socket);
         if (!socket.is_overlapped())
             kernel::cancel(socket.handle, nullptr);
         if (tries < 8)

@@ -15,7 +15,7 @@
 namespace ntke {
 
 /// Changes with every change of this file; open refuses another one.
-constexpr uint32_t kInterfaceVersion = 2;
+constexpr uint32_t kInterfaceVersion = 3;
 
 /// STATUS_MORE_PROCESSING_REQUIRED: the request is the host's.
 constexpr int32_t kPassDown = static_cast<int32_t>(0xC0000016);
@@ -24,6 +24,7 @@ enum Call : uint32_t {
     kCallOpen, // OpenArgs; may be made more than once, by several threads at a time
     kCallAttach, // AttachArgs
     kCallClose, // EndpointArgs
+    kCallAbandon, // EndpointArgs
     kCallRelease, // EndpointArgs
     kCallSetState, // StateArgs
     kCallReceive, // TransferArgs
@@ -93,15 +94,16 @@ struct AttachArgs {
     int32_t protocol;
     uint32_t state; // SocketState
     uint32_t flags; // SocketFlags
-    uint32_t padding;
+    uint32_t has_inherited; // out: 1 if the selection of `listener` is this one's now
     EndpointId listener; // the accepted socket's, for the selection it takes over; 0 = none
     EndpointId endpoint; // out: one reference of the caller's
     HostEventPtr signal; // out: to set
 };
 static_assert(sizeof(AttachArgs) == 56);
 
-/// kCallClose lets go of the descriptor (no call on the endpoint may run), kCallRelease gives up
-/// the caller's reference.
+/// kCallClose lets go of the descriptor (no call on the endpoint may run), kCallAbandon of the
+/// socket behind it although a call may (the descriptor is another socket's then, which nobody
+/// knows), kCallRelease gives up the caller's reference.
 struct EndpointArgs {
     EndpointId endpoint;
     HostEventPtr released; // out: no longer needed

@@ -201,6 +201,30 @@ public:
         return rounds;
     }
 
+    /// A port is free again once its socket is closed, whoever was in a call on it.
+    unsigned close_after_terminated_threads(double deadline)
+    {
+        unsigned rounds = 0;
+        do {
+            m_activity.doing("terminating a thread that receives datagrams");
+            sockaddr_in address;
+            UniqueSocket first(bench::bind_udp_on_loopback(address));
+            {
+                Receiver receiver(first.get());
+                Receiver::give_time(m_dice);
+                receiver.terminate();
+            }
+            m_activity.doing("binding to a port again");
+            first.reset();
+            const UniqueSocket second(socket(AF_INET, SOCK_DGRAM, IPPROTO_UDP));
+            require(
+                !bind(second.get(), reinterpret_cast<const sockaddr*>(&address), sizeof(address)),
+                "a port that stays bound");
+            ++rounds;
+        } while (now() < deadline);
+        return rounds;
+    }
+
 private:
     void connect()
     {
@@ -237,7 +261,7 @@ int main(int argc, char** argv)
     storm->close_under_threads(0); // What is made once per process may stay.
     const unsigned before = stress::count_handles();
 
-    const double share = options.seconds / 3.0;
+    const double share = options.seconds / 4.0;
     const unsigned suspended = storm->suspend_threads(stress::now() + share);
     stress::note(std::to_string(suspended) + " threads suspended");
     stress::report(suspended > 0, "a_suspended_thread_keeps_nobody_waiting");
@@ -252,5 +276,9 @@ int main(int argc, char** argv)
     stress::note(std::to_string(terminated) + " threads terminated, "
         + std::to_string(stress::count_handles()) + " handles after that");
     stress::report(terminated > 0, "a_terminated_thread_takes_nothing_along");
+
+    const unsigned bound = storm->close_after_terminated_threads(stress::now() + share);
+    stress::note(std::to_string(bound) + " ports bound again");
+    stress::report(bound > 0, "a_terminated_thread_keeps_no_port");
     return stress::finish();
 }

@@ -569,7 +569,7 @@ void Pump::unwatch(Endpoint& endpoint)
     socket.leaving = &endpoint;
 }
 
-NTSTATUS Pump::run(int)
+NTSTATUS Pump::run(int, const sigset_t*)
 {
     return STATUS_SUCCESS;
 }

@@ -54,6 +54,21 @@ ob::Ref<ke::Event> Endpoint::close_socket()
     return std::move(m_event);
 }
 
+ob::Ref<ke::Event> Endpoint::abandon_socket()
+{
+    ke::LockGuard guard(m_lock);
+    if (m_is_closed)
+        return {};
+    if (std::exchange(m_is_watched, false))
+        Pump::instance().unwatch(*this);
+    HostSocket stranger;
+    if (NT_SUCCESS(stranger.create(m_family, m_type, m_protocol)))
+        m_socket.replace_with(stranger);
+    m_is_recording = false;
+    m_record = EventRecord();
+    return std::move(m_event);
+}
+
 // --- Transfers
 
 NTSTATUS Endpoint::receive_unrecorded(
@@ -445,7 +460,7 @@ Endpoint::Selection Endpoint::hand_over()
     return selection;
 }
 
-void Endpoint::inherit_selection(Endpoint& listener)
+bool Endpoint::inherit_selection(Endpoint& listener)
 {
     ob::Ref<ke::Event> event;
     uint32_t mask;
@@ -455,8 +470,7 @@ void Endpoint::inherit_selection(Endpoint& listener)
         mask = listener.m_record.mask();
     }
     ob::Ref<ke::Event> none;
-    if (mask && event)
-        select(std::move(event), mask, none);
+    return mask && event && NT_SUCCESS(select(std::move(event), mask, none));
 }
 
 // --- State

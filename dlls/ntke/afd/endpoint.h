@@ -116,8 +116,9 @@ public:
         GetEventsResult pending {};
     };
     Selection hand_over() EXCLUDES(m_lock);
-    /// Gives a new endpoint the event and the mask of its listener. [WSAEventSelect/69]
-    void inherit_selection(Endpoint& listener) EXCLUDES(m_lock);
+    /// Gives a new endpoint the event and the mask of its listener. False: there are none (any
+    /// more), or it cannot be watched. [WSAEventSelect/69]
+    bool inherit_selection(Endpoint& listener) EXCLUDES(m_lock);
 
     // What happens to the socket elsewhere.
 
@@ -127,6 +128,8 @@ public:
         EXCLUDES(m_lock);
     /// Lets go of the descriptor. No other call may be running; returns the event of the selection.
     ob::Ref<ke::Event> close_socket() EXCLUDES(m_lock);
+    /// The same for the socket behind the descriptor: a call that runs goes on with another one.
+    ob::Ref<ke::Event> abandon_socket() EXCLUDES(m_lock);
     /// The pump saw something happen.
     virtual void on_ready(uint32_t ready) EXCLUDES(m_lock);
 

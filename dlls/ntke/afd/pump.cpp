@@ -153,15 +153,15 @@ void Pump::drain()
     }
 }
 
-NTSTATUS Pump::run(int milliseconds)
+NTSTATUS Pump::run(int milliseconds, const sigset_t* while_waiting)
 {
     if (const NTSTATUS status = open(); !NT_SUCCESS(status))
         return status;
     release_unwatched();
     epoll_event events[kEventsPerRound];
     TimerList& timers = TimerList::instance();
-    const int count = epoll_wait(m_epoll.load(std::memory_order_relaxed), events, kEventsPerRound,
-        timers.limit_sleep(milliseconds));
+    const int count = epoll_pwait(m_epoll.load(std::memory_order_relaxed), events, kEventsPerRound,
+        timers.limit_sleep(milliseconds), while_waiting);
     timers.end_expired();
     if (count > 0)
         m_wakeups.fetch_add(1, std::memory_order_relaxed);

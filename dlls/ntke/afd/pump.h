@@ -2,6 +2,7 @@
 #pragma once
 
 #include <atomic>
+#include <csignal>
 #include <cstdint>
 
 #include "ke/lock.h"
@@ -41,8 +42,9 @@ public:
 
     /// One round: waits up to `milliseconds` (negative: for ever), then tells the endpoints. A
     /// wake() or a signal ends the wait.
+    /// `while_waiting` are the signals blocked meanwhile, null for those that are blocked now.
     /// Errors: STATUS_INSUFFICIENT_RESOURCES (no descriptor left); then there was no wait.
-    NTSTATUS run(int milliseconds) EXCLUDES(m_lock);
+    NTSTATUS run(int milliseconds, const sigset_t* while_waiting = nullptr) EXCLUDES(m_lock);
     /// Ends the wait that is, or the next one.
     void wake();
 

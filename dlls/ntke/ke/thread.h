@@ -69,8 +69,8 @@ public:
     /// Sleeps until the wait has a result; at `due` that is `timeout_result`. Returns the result.
     NTSTATUS sleep(const DueTime& due);
     WaitBlock& wait_block(uint32_t index) { return m_wait_blocks[index]; }
-    /// How many blocks the wait has linked, from the first one on; 0 when it has taken them all off
-    /// again. A thread that is stopped in a wait leaves them to its run-down.
+    /// How many blocks the wait may have linked, from the first one on; 0 when it has taken them
+    /// all off again. A thread that is stopped in a wait leaves them to its run-down.
     void set_linked_blocks(uint32_t count) { m_linked_blocks = count; }
     void set_wait_all_count(uint32_t count) { m_wait_all_count = count; }
     /// Number of blocks of a running wait-all. Stable while one of them is linked.

@@ -10,9 +10,10 @@ namespace ke {
 
 namespace {
 
-WaitBlock& prepare_block(Thread& thread, uint32_t index, WaitType type)
+WaitBlock& prepare_block(Thread& thread, uint32_t index, DispatcherObject& object, WaitType type)
 {
     WaitBlock& block = thread.wait_block(index);
+    block.object = &object;
     block.thread = &thread;
     block.key = index;
     block.type = type;
@@ -39,8 +40,9 @@ NTSTATUS wait_for_any(Thread& thread, DispatcherObject* const* objects, uint32_t
     thread.begin_wait();
     uint32_t linked = 0;
     for (bool has_ended = false; linked < count && !has_ended;) {
-        WaitBlock& block = prepare_block(thread, linked, kWaitAny);
         DispatcherObject& object = *objects[linked];
+        WaitBlock& block = prepare_block(thread, linked, object, kWaitAny);
+        thread.set_linked_blocks(linked + 1); // a thread may be stopped anywhere
         object.lock();
         if (object.is_signaled()) {
             const std::atomic<uint32_t>* wake = nullptr; // ourselves: awake
@@ -49,7 +51,7 @@ NTSTATUS wait_for_any(Thread& thread, DispatcherObject* const* objects, uint32_t
             has_ended = true;
         } else {
             object.link(block);
-            thread.set_linked_blocks(++linked);
+            ++linked;
         }
         object.unlock();
     }
@@ -102,16 +104,19 @@ NTSTATUS wait_for_all(Thread& thread, DispatcherObject* const* objects, uint32_t
 
     thread.begin_wait();
     thread.set_wait_all_count(count);
+    for (uint32_t i = 0; i < count; ++i)
+        prepare_block(thread, i, *sorted[i], kWaitAll);
+    thread.set_linked_blocks(count);
     lock_all(sorted, count);
     if (try_satisfy_all(sorted, count)) {
         unlock_all(sorted, count);
+        thread.set_linked_blocks(0);
         return STATUS_WAIT_0;
     }
     for (uint32_t i = 0; i < count; ++i) {
         sorted[i]->assert_locked();
-        sorted[i]->link(prepare_block(thread, i, kWaitAll));
+        sorted[i]->link(thread.wait_block(i));
     }
-    thread.set_linked_blocks(count);
     unlock_all(sorted, count);
 
     const NTSTATUS result = sleep_linked(thread, alertable, due);

@@ -47,6 +47,7 @@ NTSTATUS open(void* block)
     const auto& args = *static_cast<OpenArgs*>(block);
     if (args.version != kInterfaceVersion)
         return STATUS_REVISION_MISMATCH;
+    set_host_version(args.wine_major);
     afd::Pump::instance().use_caller_thread();
     afd::Endpoint::settle_with_host = settle_with_host;
     return STATUS_SUCCESS;
@@ -67,7 +68,7 @@ NTSTATUS attach(void* block)
     if (const NTSTATUS status = afd::Endpoint::attach(fd, args, endpoint); !NT_SUCCESS(status))
         return status;
     if (args.listener)
-        endpoint->inherit_selection(endpoint_from(args.listener));
+        args.has_inherited = endpoint->inherit_selection(endpoint_from(args.listener));
     g_endpoints.fetch_add(1, std::memory_order_relaxed);
     args.endpoint = reinterpret_cast<EndpointId>(endpoint.release());
     args.signal = work.signal();
@@ -80,6 +81,16 @@ NTSTATUS close(void* block)
     const Uninterrupted section;
     HostWork work;
     endpoint_from(args.endpoint).close_socket().reset();
+    args.released = work.released();
+    return STATUS_SUCCESS;
+}
+
+NTSTATUS abandon(void* block)
+{
+    auto& args = *static_cast<EndpointArgs*>(block);
+    const Uninterrupted section;
+    HostWork work;
+    endpoint_from(args.endpoint).abandon_socket().reset();
     args.released = work.released();
     return STATUS_SUCCESS;
 }
@@ -288,7 +299,8 @@ NTSTATUS pump(void* block)
     NTSTATUS status;
     {
         HostWork work(args.signals, args.released, kPumpCapacity);
-        status = afd::Pump::instance().run(args.patience);
+        const Uninterrupted section;
+        status = afd::Pump::instance().run(args.patience, &section.before());
         work.take_orphans();
         args.signal_count = work.signal_count();
         args.released_count = work.released_count();
@@ -322,6 +334,7 @@ extern "C" __attribute__((visibility("default"))) const EntryFunction __wine_uni
     unix_side::open,
     unix_side::attach,
     unix_side::close,
+    unix_side::abandon,
     unix_side::release,
     unix_side::set_state,
     unix_side::receive,

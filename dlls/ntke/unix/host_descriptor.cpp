@@ -74,6 +74,13 @@ NTSTATUS ask_host(HANDLE socket, int& fd) REQUIRES(g_lock)
 
 } // namespace
 
+void set_host_version(uint32_t major)
+{
+    ke::LockGuard guard(g_lock);
+    if (major != 9) // which of its releases changed the convention only a call tells
+        g_convention = major < 9 ? Convention::Windows : Convention::Linux;
+}
+
 NTSTATUS open_descriptor(HANDLE socket, int& fd)
 {
     pthread_once(&g_once, find_service);

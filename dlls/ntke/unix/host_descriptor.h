@@ -1,9 +1,14 @@
 // The descriptors behind the host's handles.
 #pragma once
 
+#include <cstdint>
+
 #include "nt/api.h"
 
 namespace unix_side {
+
+/// Before the first use: Wine's major version.
+void set_host_version(uint32_t major);
 
 /// Gives a descriptor of its own for a socket of the host; the caller closes it. It is closed on
 /// exec, and no child that another thread makes meanwhile gets it: a peer would not see the end of

@@ -21,6 +21,9 @@ public:
     ~Uninterrupted() { pthread_sigmask(SIG_SETMASK, &m_before, nullptr); }
     Uninterrupted(const Uninterrupted&) = delete;
 
+    /// The signals that are blocked outside, for calls that wait.
+    const sigset_t& before() const { return m_before; }
+
 private:
     sigset_t m_before;
 };
