@@ -4,7 +4,6 @@
 
 #include "harness.h"
 #include "loopback.h"
-#include "thread.h"
 
 #include <algorithm>
 #include <array>
@@ -161,12 +160,7 @@ private:
 
 void storm(std::vector<std::unique_ptr<Lane>>& lanes, double seconds)
 {
-    const double deadline = now() + seconds;
-    std::array<bench::Thread, kLanes> threads;
-    for (unsigned i = 0; i < kLanes; ++i)
-        require(threads[i].start([&, i] { lanes[i]->run(deadline); }), "starting a thread");
-    for (bench::Thread& thread : threads)
-        thread.join();
+    run_threads(kLanes, seconds, [&](unsigned i, double deadline) { lanes[i]->run(deadline); });
 }
 
 } // namespace

@@ -5,6 +5,7 @@
 
 #include <cstdio>
 #include <cstdlib>
+#include <vector>
 
 namespace stress {
 
@@ -141,6 +142,17 @@ void die(const char* what)
     std::fflush(stdout);
     TerminateProcess(GetCurrentProcess(), 1); // No cleanup: it might wait for the very hang.
     std::abort();
+}
+
+void run_threads(
+    unsigned threads, double seconds, const std::function<void(unsigned, double)>& body)
+{
+    const double deadline = now() + seconds;
+    std::vector<bench::Thread> running(threads);
+    for (unsigned i = 0; i < threads; ++i)
+        require(running[i].start([&, i] { body(i, deadline); }), "starting a thread");
+    for (bench::Thread& thread : running)
+        thread.join();
 }
 
 double now()

@@ -5,6 +5,7 @@
 
 #include <atomic>
 #include <cstdint>
+#include <functional>
 #include <string>
 
 namespace stress {
@@ -64,6 +65,11 @@ inline void require(bool ok, const char* what)
 
 /// Seconds since an arbitrary instant.
 double now();
+
+/// Runs body(number, deadline) on `threads` threads, whose deadline is in `seconds`, and waits
+/// until all have come back.
+void run_threads(
+    unsigned threads, double seconds, const std::function<void(unsigned, double)>& body);
 
 /// A small generator of its own for each thread (xorshift64*); the same seed gives the same
 /// numbers, so that a receiver can repeat what a sender drew.

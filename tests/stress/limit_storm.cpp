@@ -5,7 +5,6 @@
 
 #include "harness.h"
 #include "loopback.h"
-#include "thread.h"
 
 #include <algorithm>
 #include <array>
@@ -113,12 +112,7 @@ private:
 
 void storm(std::vector<std::unique_ptr<Lane>>& lanes, double seconds)
 {
-    const double deadline = now() + seconds;
-    std::array<bench::Thread, kThreads> threads;
-    for (unsigned i = 0; i < kThreads; ++i)
-        require(threads[i].start([&, i] { lanes[i]->run(deadline); }), "starting a thread");
-    for (bench::Thread& thread : threads)
-        thread.join();
+    run_threads(kThreads, seconds, [&](unsigned i, double deadline) { lanes[i]->run(deadline); });
 }
 
 } // namespace

@@ -223,13 +223,9 @@ private:
 /// All lanes in one way; returns the number of connections that ended.
 unsigned storm(std::vector<std::unique_ptr<Lane>>& lanes, const Way& way, double seconds)
 {
-    const double deadline = now() + seconds;
-    std::array<bench::Thread, kLanes> threads;
+    run_threads(
+        kLanes, seconds, [&](unsigned i, double deadline) { lanes[i]->run(way, deadline); });
     unsigned ends = 0;
-    for (unsigned i = 0; i < kLanes; ++i)
-        require(threads[i].start([&, i] { lanes[i]->run(way, deadline); }), "starting a writer");
-    for (bench::Thread& thread : threads)
-        thread.join();
     for (const auto& lane : lanes)
         ends += lane->ends();
     return ends;

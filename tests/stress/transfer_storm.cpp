@@ -5,7 +5,6 @@
 #include "echo_server.h"
 #include "harness.h"
 #include "loopback.h"
-#include "thread.h"
 
 #include <algorithm>
 #include <array>
@@ -158,14 +157,9 @@ using Activities = std::vector<std::unique_ptr<Activity>>;
 void storm(double seconds, Totals& totals, Activities& activities)
 {
     EchoServer server;
-    const double deadline = now() + seconds;
-    std::array<bench::Thread, kThreads> threads;
-    for (unsigned i = 0; i < kThreads; ++i)
-        require(threads[i].start(
-                    [&, i] { run_clients(i, server.address(), deadline, totals, *activities[i]); }),
-            "starting the client threads");
-    for (bench::Thread& thread : threads)
-        thread.join();
+    run_threads(kThreads, seconds, [&](unsigned i, double deadline) {
+        run_clients(i, server.address(), deadline, totals, *activities[i]);
+    });
 }
 
 } // namespace
