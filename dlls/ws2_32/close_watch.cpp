@@ -33,8 +33,7 @@ struct Watch {
 SrwLock lock;
 HeapArray<Attached> fresh; // guarded by lock: not watched yet
 ULONGLONG fresh_since = 0; // guarded by lock: when the oldest of them came, GetTickCount64
-// The pump's alone.
-HeapArray<Watch*> watches;
+HeapArray<Watch*> watches; // guarded by lock; only the pump takes one out
 
 /// Lets go of a socket whose handle is closed, if nobody did yet.
 void let_go(const Attached& attached)
@@ -78,6 +77,7 @@ void watch(const Attached& attached)
             &watch->header, kLength, &watch->header, kLength);
     g_unmade_sockets.release_exclusive();
     if (status == STATUS_PENDING) {
+        ExclusiveGuard guard(lock);
         watches.append(watch);
         return;
     }
@@ -104,18 +104,41 @@ void watch_fresh()
     }
 }
 
+/// Takes out one watch that has ended.
+Watch* take_ended()
+{
+    ExclusiveGuard guard(lock);
+    for (size_t i = 0; i < watches.count(); ++i) {
+        Watch* watch = watches[i];
+        if (__atomic_load_n(&watch->iosb.Status, __ATOMIC_ACQUIRE) == STATUS_PENDING)
+            continue;
+        watches[i] = watches[watches.count() - 1];
+        watches.truncate(watches.count() - 1);
+        return watch;
+    }
+    return nullptr;
+}
+
 void reap_ended()
 {
-    size_t kept = 0;
-    for (Watch* watch : watches) {
-        if (__atomic_load_n(&watch->iosb.Status, __ATOMIC_ACQUIRE) == STATUS_PENDING) {
-            watches[kept++] = watch;
-            continue;
-        }
+    while (Watch* watch = take_ended()) {
         let_go(watch->attached);
         heap_free(watch);
     }
-    watches.truncate(kept);
+}
+
+/// Has the host end the watch of a socket. False: it is not watched (any more).
+bool cancel(uint64_t serial)
+{
+    SharedGuard guard(lock);
+    for (Watch* watch : watches) {
+        if (watch->attached.serial != serial)
+            continue;
+        if (__atomic_load_n(&watch->iosb.Status, __ATOMIC_ACQUIRE) == STATUS_PENDING)
+            kernel::cancel(poll_device(), &watch->iosb);
+        return true;
+    }
+    return false;
 }
 
 } // namespace
@@ -135,6 +158,18 @@ void add(HANDLE socket, uint64_t serial)
     }
     if (is_first)
         pump::wake(); // it must not sleep for ever now
+}
+
+void end(uint64_t serial)
+{
+    constexpr int kMostTurns = 200; // the pump may be suspended
+    for (int turn = 0; turn < kMostTurns && cancel(serial); ++turn) {
+        pump::wake();
+        if (turn)
+            Sleep(1);
+        else
+            SwitchToThread();
+    }
 }
 
 int patience()

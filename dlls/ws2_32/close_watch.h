@@ -16,6 +16,10 @@ namespace ws2::close_watch {
 /// in a while.
 void add(HANDLE socket, uint64_t serial);
 
+/// A watched socket is about to be closed, and nothing may be left of it afterwards: the host keeps
+/// the socket, and the port it is bound to, until the watch has ended. Waits for that.
+void end(uint64_t serial);
+
 // For the pump, on its thread.
 
 /// How long the pump may wait before it must come back here: milliseconds, negative = for ever.

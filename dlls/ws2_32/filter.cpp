@@ -154,6 +154,14 @@ ntke::EndpointId usable_endpoint(Socket& socket)
 
 // --- The end
 
+void before_close(Socket& socket)
+{
+    // What else has a port to itself.
+    if (socket.filter.endpoint && (!socket.is_stream() || socket.listening)
+        && !RtlDllShutdownInProgress())
+        close_watch::end(socket.filter.serial);
+}
+
 void close(Socket& socket)
 {
     const ntke::EndpointId endpoint = socket.filter.endpoint;

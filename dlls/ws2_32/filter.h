@@ -135,6 +135,8 @@ void settle_connect(const ntke::Settle& settle);
 
 // The end.
 
+/// The socket is about to be closed: lets go of what other threads do for it.
+void before_close(Socket& socket);
 /// The handle is about to be closed, no request runs.
 void close(Socket& socket);
 /// The handle is about to be closed although a request may run.

@@ -331,6 +331,7 @@ bool close_socket(Socket& socket)
     if (socket.blocking_sends > 0 || socket.pended)
         kernel::cancel(socket.handle, nullptr);
     end_calls(socket);
+    filter::before_close(socket);
     SocketTable::dereference(socket);
     return true;
 }

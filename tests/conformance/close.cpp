@@ -403,6 +403,32 @@ void a_value_used_again_by_another_object_is_no_socket(void**) // [closesocket/1
     assert_true(SetEvent(event)); // Nobody closed it.
 }
 
+// The DLL takes an interest in sockets that live for longer than a moment.
+constexpr DWORD kForAWhile = 700; // milliseconds
+
+void a_datagram_port_is_free_when_the_call_returns(void**) // [closesocket/12]
+{
+    const SOCKET first = udp_socket();
+    bind_to_loopback(first);
+    sockaddr_storage address;
+    const int length = loopback_address(AF_INET, local_port(first), &address);
+    assert_false(is_readable(first));
+    Sleep(kForAWhile);
+    close_owned(first);
+    assert_wsa_ok(bind(udp_socket(), reinterpret_cast<const sockaddr*>(&address), length));
+}
+
+void a_listening_port_is_free_when_the_call_returns(void**) // [closesocket/12]
+{
+    const Listener listener = new_listener();
+    assert_false(is_readable(listener.socket));
+    Sleep(kForAWhile);
+    close_owned(listener.socket);
+    const SOCKET second = tcp_socket();
+    assert_wsa_ok(bind(
+        second, reinterpret_cast<const sockaddr*>(&listener.address), listener.address_length));
+}
+
 const CMUnitTest kCases[] = {
     cmocka_unit_test(closing_twice_is_refused),
     cmocka_unit_test(closing_keeps_the_last_error),
@@ -433,6 +459,8 @@ const CMUnitTest kCases[] = {
     cmocka_unit_test(a_value_used_again_is_a_new_socket),
     cmocka_unit_test(a_value_used_again_after_closehandle_is_a_new_socket),
     cmocka_unit_test(a_value_used_again_by_another_object_is_no_socket),
+    cmocka_unit_test(a_datagram_port_is_free_when_the_call_returns),
+    cmocka_unit_test(a_listening_port_is_free_when_the_call_returns),
 };
 
 } // namespace

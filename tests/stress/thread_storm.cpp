@@ -211,6 +211,9 @@ public:
             UniqueSocket first(bench::bind_udp_on_loopback(address));
             {
                 Receiver receiver(first.get());
+                send_part(address);
+                for (u_long waiting = 1; waiting;) // It has taken it, and waits for the rest.
+                    require(!ioctlsocket(first.get(), FIONREAD, &waiting), "FIONREAD");
                 Receiver::give_time(m_dice);
                 receiver.terminate();
             }
@@ -232,6 +235,14 @@ private:
         require(bench::connect_pair(m_client, m_server), "making a connection");
         if (m_dice.below(2))
             m_others.transfer(m_client, m_server);
+    }
+    static void send_part(const sockaddr_in& address)
+    {
+        const UniqueSocket sender(socket(AF_INET, SOCK_DGRAM, IPPROTO_UDP));
+        require(sendto(sender.get(), "x", 1, 0, reinterpret_cast<const sockaddr*>(&address),
+                    sizeof(address))
+                == 1,
+            "sendto");
     }
     void end()
     {

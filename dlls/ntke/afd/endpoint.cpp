@@ -245,11 +245,13 @@ bool Endpoint::has_unread_data() const
 
 bool Endpoint::was_reset(uint32_t ready) const
 {
-    if (!(ready & (kReadyHangUp | kReadyError)) || m_socket.tcp_state().link != LinkState::Dead)
+    // A reset brings the error a moment before it changes the state.
+    if (ready & kReadyError)
+        return true;
+    if (!(ready & kReadyHangUp) || m_socket.tcp_state().link != LinkState::Dead)
         return false;
-    // A connection that both sides have ended is dead too, without an error.
-    return (ready & kReadyError) || m_has_told_reset.load(std::memory_order_relaxed)
-        || !has(ntke::kSocketSendShutDown);
+    // A connection that both sides have ended is dead too.
+    return m_has_told_reset.load(std::memory_order_relaxed) || !has(ntke::kSocketSendShutDown);
 }
 
 // --- The record
