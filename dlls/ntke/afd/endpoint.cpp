@@ -338,6 +338,10 @@ void Endpoint::refresh(Signal& signal)
     // What came before a reset is recorded, and still there.
     if (conditions & kPollAbort)
         conditions |= data_from_ready(ready);
+    // For a moment Linux calls the peer's end readable, before it calls it an end.
+    constexpr uint32_t kEnds = kReadyHangUp | kReadyError | kReadyPeerEnd;
+    if (is_stream() && (conditions & kPollReceive) && !(ready & kEnds) && !has_unread_data())
+        conditions &= ~kPollReceive;
     conditions &= ~claimed_conditions();
     if (now == SocketState::Listening) {
         const uint64_t arrived = m_connections_accepted + m_socket.tcp_state().queued_connections;
