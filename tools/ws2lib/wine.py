@@ -104,6 +104,9 @@ exec chroot "$root" env -C "$cwd" "$@"
         elif words[0] == "wineboot":
             words = ["/usr/lib/wine/wine64", *words]
         shown = [str(paths.ROOT), str(prefixes_folder())]
+        # What real programs consist of lies beside them.
+        shown += [str(folder) for folder in (paths.cache() / "clients", paths.cache() / "downloads")
+                  if folder.is_dir()]
         shown += [str(folder) for folder in _folders_of(words, cwd)
                   if not any(_is_below(folder, Path(known)) for known in [*shown, "/tmp"])]
         return ["unshare", *(["--user", "--map-root-user"] if emulated else []), "--mount", "--propagation",
