@@ -4,8 +4,8 @@
 #include "afd/params.h"
 #include "heap.h"
 #include "kernel.h"
-#include "poll_request.h"
 #include "message_select.h"
+#include "poll_request.h"
 #include "pump.h"
 #include "socket.h"
 #include "trace.h"
@@ -49,15 +49,23 @@ void let_go(const Attached& attached)
     forget_stale_socket(*socket);
 }
 
-void watch(const Attached& attached)
+/// Only the pump makes watches, so the room stays until it is used.
+bool has_room_for_watch()
+{
+    ExclusiveGuard guard(lock);
+    return watches.reserve(1);
+}
+
+/// False: another thread makes a socket just now; the pump waits for none.
+bool watch(const Attached& attached)
 {
     // Held until the host has the request: closesocket leaves the value to nobody else meanwhile.
     SocketRef socket = find_known_socket(reinterpret_cast<SOCKET>(attached.socket));
-    if (!socket || socket->filter.serial != attached.serial || !watches.reserve(1))
-        return;
+    if (!socket || socket->filter.serial != attached.serial || !has_room_for_watch())
+        return true;
     auto* watch = static_cast<Watch*>(heap_allocate(sizeof(Watch)));
     if (!watch)
-        return;
+        return true;
     watch->iosb = {};
     watch->iosb.Status = STATUS_PENDING;
     watch->header = { .timeout = afd::kPollForever, .count = 1, .exclusive = 0, .padding = {} };
@@ -70,7 +78,7 @@ void watch(const Attached& attached)
     // The program may have closed the handle, and its value may mean anything by now.
     if (!g_unmade_sockets.try_acquire_exclusive()) {
         heap_free(watch);
-        return add(attached.socket, attached.serial); // the pump waits for no thread
+        return false;
     }
     if (attached.socket != poll_device())
         status = kernel::device_io_control(poll_device(), { .iosb = &watch->iosb }, afd::kIoctlPoll,
@@ -79,12 +87,13 @@ void watch(const Attached& attached)
     if (status == STATUS_PENDING) {
         ExclusiveGuard guard(lock);
         watches.append(watch);
-        return;
+        return true;
     }
     heap_free(watch);
     // Closed already, or there is nothing to be told.
     if (status == STATUS_INVALID_HANDLE || status == STATUS_OBJECT_TYPE_MISMATCH)
         let_go(attached);
+    return true;
 }
 
 void watch_fresh()
@@ -100,7 +109,12 @@ void watch_fresh()
             next = fresh[fresh.count() - 1];
             fresh.truncate(fresh.count() - 1);
         }
-        watch(next);
+        if (!watch(next)) {
+            ExclusiveGuard guard(lock);
+            fresh.append(next);
+            fresh_since = GetTickCount64(); // later
+            return;
+        }
     }
 }
 
