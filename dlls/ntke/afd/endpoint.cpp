@@ -10,6 +10,9 @@ namespace {
 constexpr uint32_t kMsgOob = 1;
 constexpr uint32_t kMsgPeek = 2;
 
+/// What Linux tells of a stream that goes no further.
+constexpr uint32_t kReadyEnds = kReadyHangUp | kReadyError | kReadyPeerEnd;
+
 constexpr uint32_t bits_if(bool condition, uint32_t bits)
 {
     return condition ? bits : 0;
@@ -46,12 +49,9 @@ ob::Ref<ke::Event> Endpoint::close_socket()
     if (m_is_closed)
         return {};
     m_is_closed = true;
-    if (m_is_watched)
-        Pump::instance().unwatch(*this);
+    ob::Ref<ke::Event> event = stop_recording();
     m_socket.close();
-    m_is_recording = false;
-    m_record = EventRecord(); // nobody inherits a mask without its event
-    return std::move(m_event);
+    return event;
 }
 
 ob::Ref<ke::Event> Endpoint::abandon_socket()
@@ -59,13 +59,19 @@ ob::Ref<ke::Event> Endpoint::abandon_socket()
     ke::LockGuard guard(m_lock);
     if (m_is_closed)
         return {};
-    if (std::exchange(m_is_watched, false))
-        Pump::instance().unwatch(*this);
+    ob::Ref<ke::Event> event = stop_recording();
     HostSocket stranger;
     if (NT_SUCCESS(stranger.create(m_family, m_type, m_protocol)))
         m_socket.replace_with(stranger);
+    return event;
+}
+
+ob::Ref<ke::Event> Endpoint::stop_recording()
+{
+    if (std::exchange(m_is_watched, false))
+        Pump::instance().unwatch(*this);
     m_is_recording = false;
-    m_record = EventRecord();
+    m_record = EventRecord(); // nobody inherits a mask without its event
     return std::move(m_event);
 }
 
@@ -207,7 +213,7 @@ uint32_t Endpoint::conditions_from_ready(uint32_t ready) const
     uint32_t conditions = kPollConnect;
     if (ready & kReadyOut)
         conditions |= kPollSend;
-    const bool has_ended = ready & (kReadyHangUp | kReadyError | kReadyPeerEnd);
+    const bool has_ended = ready & kReadyEnds;
     if (was_reset(ready))
         return conditions | kPollAbort; // hides data and end [WSAEventSelect/59]
     conditions |= data_from_ready(ready);
@@ -222,7 +228,7 @@ uint32_t Endpoint::data_from_ready(uint32_t ready) const
     if (ready & kReadyUrgent)
         conditions |= has(ntke::kSocketOobInline) ? kPollReceive : kPollReceiveExpedited;
     // At its end a stream is always readable for Linux.
-    const bool has_ended = ready & (kReadyHangUp | kReadyError | kReadyPeerEnd);
+    const bool has_ended = ready & kReadyEnds;
     if ((ready & kReadyIn) && (!has_ended || has_unread_data()))
         conditions |= kPollReceive;
     return conditions;
@@ -339,8 +345,7 @@ void Endpoint::refresh(Signal& signal)
     if (conditions & kPollAbort)
         conditions |= data_from_ready(ready);
     // For a moment Linux calls the peer's end readable, before it calls it an end.
-    constexpr uint32_t kEnds = kReadyHangUp | kReadyError | kReadyPeerEnd;
-    if (is_stream() && (conditions & kPollReceive) && !(ready & kEnds) && !has_unread_data())
+    if (is_stream() && (conditions & kPollReceive) && !(ready & kReadyEnds) && !has_unread_data())
         conditions &= ~kPollReceive;
     conditions &= ~claimed_conditions();
     if (now == SocketState::Listening) {
@@ -522,18 +527,14 @@ void (*Endpoint::settle_with_host)(Endpoint& endpoint) = nullptr;
 
 void Endpoint::settle_connect(uint32_t ready, Signal& signal)
 {
-    if (!(ready & (kReadyOut | kReadyError | kReadyHangUp)))
-        return;
     constexpr uint32_t kSettled = kReadyOut | kReadyError | kReadyHangUp;
-    if (settle_with_host && !(m_socket.ready_now() & kSettled))
-        return; // told before the connect was begun
+    // What the pump tells may be about the time before the connect.
+    if (!(ready & kSettled) || !(m_socket.ready_now() & kSettled))
+        return;
     if (settle_with_host) {
         settle_with_host(*this);
         return;
     }
-    // What the pump tells may be about the time before the connect.
-    if (!(m_socket.ready_now() & (kReadyOut | kReadyError | kReadyHangUp)))
-        return;
     NTSTATUS status = m_socket.take_error();
     // A connection that was made and is gone already. A refusal is another error.
     if (status == STATUS_CONNECTION_RESET) {

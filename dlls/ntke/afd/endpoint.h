@@ -185,6 +185,8 @@ protected:
         REQUIRES(m_lock);
     /// Has the pump tell what happens. Errors: STATUS_INSUFFICIENT_RESOURCES.
     NTSTATUS watch() REQUIRES(m_lock);
+    /// Ends watch and record for good; the descriptor is still open. Returns the event.
+    ob::Ref<ke::Event> stop_recording() REQUIRES(m_lock);
     bool posts_messages() const REQUIRES(m_lock) { return m_mode == SelectMode::Message; }
     void begin_message_select() REQUIRES(m_lock);
     void mute() REQUIRES(m_lock);
