@@ -52,6 +52,27 @@ NTSTATUS wait_for_completion(HANDLE event, IO_STATUS_BLOCK& iosb, Alertable aler
     return status_of_ended_wait(iosb.Status);
 }
 
+/// A receive on a socket that is being closed: what looks like the end of the stream is the end of
+/// the socket. Other requests keep their status. [closesocket/7]
+static NTSTATUS status_of_receive(
+    const Socket& socket, ULONG code, NTSTATUS status, ULONG_PTR received)
+{
+    const bool is_end = code == afd::kIoctlRecvMsg && status == STATUS_SUCCESS && !received;
+    return is_end && socket.closing ? STATUS_REQUEST_ABORTED : status;
+}
+
+static bool is_send(ULONG code)
+{
+    return code == afd::kIoctlSendMsg || code == afd::kIoctlTransmit;
+}
+
+/// Takes the turn of a request that needs one.
+static void take_turn(Socket& socket, ULONG code, SendTurnGuard& turn)
+{
+    if (is_send(code) && filter::takes_turns(socket))
+        turn.take(socket.filter.send_turn, socket.closing);
+}
+
 /// Makes the host know of the non-blocking mode, which a selection of events in the emulation
 /// has set without it, before a request whose answer depends on it.
 static void tell_nonblocking(Socket& socket)
@@ -84,15 +105,14 @@ NTSTATUS afd_call_and_wait(SocketRef& socket, ULONG code, const void* input, ULO
 {
     NTSTATUS status;
     ULONG_PTR moved = 0;
-    const bool is_send = code == afd::kIoctlSendMsg || code == afd::kIoctlTransmit;
+    const bool sends = is_send(code);
     SendTurnGuard turn;
-    if (is_send && filter::takes_turns(*socket))
-        turn.take(socket->filter.send_turn, socket->closing);
+    take_turn(*socket, code, turn);
     filter::SendRest rest;
     if (is_done_by_emulation(*socket, code, input, status, moved, rest)) {
         if (information)
             *information = moved;
-        return status;
+        return status_of_receive(*socket, code, status, moved);
     }
     if (rest.sent)
         input = &rest.params;
@@ -102,7 +122,7 @@ NTSTATUS afd_call_and_wait(SocketRef& socket, ULONG code, const void* input, ULO
     if (!event.get())
         return STATUS_INSUFFICIENT_RESOURCES;
 
-    if (is_send)
+    if (sends)
         socket->blocking_sends.fetch_add(1);
     if (!socket->is_overlapped())
         turn.release(); // this waits inside the kernel
@@ -114,7 +134,7 @@ NTSTATUS afd_call_and_wait(SocketRef& socket, ULONG code, const void* input, ULO
     if (status == STATUS_PENDING) {
         // closesocket marks the socket before it cancels. Either its cancel found this send, or the
         // mark was made before the send was issued and is seen now.
-        if (is_send && socket->closing)
+        if (sends && socket->closing)
             kernel::cancel(socket->handle, &iosb);
         socket.release_handle();
         status = wait_for_completion(event.get(), iosb, alertable);
@@ -123,16 +143,13 @@ NTSTATUS afd_call_and_wait(SocketRef& socket, ULONG code, const void* input, ULO
     } else {
         status = status_of_ended_wait(status); // A synchronous handle has waited in the kernel.
     }
-    if (is_send)
+    if (sends)
         socket->blocking_sends.fetch_sub(1);
-    // What looks like the end of the stream is the end of the socket. [closesocket/7]
-    if (code == afd::kIoctlRecvMsg && socket->closing && status == STATUS_SUCCESS
-        && !iosb.Information)
-        status = STATUS_REQUEST_ABORTED;
+    status = status_of_receive(*socket, code, status, iosb.Information);
     // Wine 10 takes a send whole and keeps what does not fit: the next must not overtake it.
-    if (is_send && NT_SUCCESS(status) && socket->nonblocking && kernel::wine_major_version() > 8)
+    if (sends && NT_SUCCESS(status) && socket->nonblocking && kernel::wine_major_version() > 8)
         socket->filter.host_writes = true;
-    if (is_send && status == STATUS_DEVICE_NOT_READY)
+    if (sends && status == STATUS_DEVICE_NOT_READY)
         filter::note_re_enabled(*socket, afd::kPollSend);
     if (code == afd::kIoctlRecvMsg)
         filter::note_re_enabled(*socket, afd::kPollReceive);
@@ -187,8 +204,7 @@ NTSTATUS afd_call_overlapped(Socket& socket, const kernel::Completion& completio
     if (code == afd::kIoctlRecvMsg)
         filter::note_re_enabled(socket, afd::kPollReceive);
     SendTurnGuard turn;
-    if ((code == afd::kIoctlSendMsg || code == afd::kIoctlTransmit) && filter::takes_turns(socket))
-        turn.take(socket.filter.send_turn, socket.closing);
+    take_turn(socket, code, turn);
     const NTSTATUS status = kernel::device_io_control(
         socket.handle, completion, code, input, input_length, output, output_length);
     if (status == STATUS_PENDING) {

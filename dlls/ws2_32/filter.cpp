@@ -189,11 +189,9 @@ void abandon(Socket& socket)
 void release(Socket& socket)
 {
     const ntke::EndpointId endpoint = socket.filter.endpoint;
-    if (!endpoint)
+    if (!endpoint || RtlDllShutdownInProgress())
         return;
     close(socket); // a socket that was closed behind our back
-    if (RtlDllShutdownInProgress())
-        return;
     ntke::EndpointArgs args { .endpoint = endpoint, .released = 0 };
     emulation::call(ntke::kCallRelease, &args);
     host_event::release(args.released);

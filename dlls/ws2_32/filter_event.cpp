@@ -18,15 +18,6 @@ namespace ws2::filter {
 
 namespace {
 
-/// Ends a message selection of the host; as a side effect the socket is non-blocking there.
-void end_message_select(Socket& socket)
-{
-    const afd::EventSelectParams none {};
-    afd_call(socket.handle, afd::kIoctlEventSelect, &none, sizeof(none), nullptr, 0);
-    socket.filter.message_selected = false;
-    socket.filter.host_nonblocking = true;
-}
-
 /// Where the host finds the event of a selection; the caller holds the lock.
 HANDLE event_of_selection(const FilterState& state, ntke::HostEventPtr host_event)
 {
@@ -40,6 +31,14 @@ void select_on_host(HANDLE socket, HANDLE event, ULONG mask)
     const afd::EventSelectParams params { .event = reinterpret_cast<ULONG_PTR>(event),
         .mask = static_cast<int32_t>(mask) };
     afd_call(socket, afd::kIoctlEventSelect, &params, sizeof(params), nullptr, 0);
+}
+
+/// Ends a message selection of the host; as a side effect the socket is non-blocking there.
+void end_message_select(Socket& socket)
+{
+    select_on_host(socket.handle, nullptr, 0);
+    socket.filter.message_selected = false;
+    socket.filter.host_nonblocking = true;
 }
 
 void select_messages_on_host(Socket& socket, HWND window, UINT message, ULONG mask)

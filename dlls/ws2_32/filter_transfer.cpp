@@ -111,9 +111,6 @@ bool receive(
     if (status == STATUS_DEVICE_NOT_READY && (!socket.nonblocking || host_knows_more))
         return statistics::passed_down(statistics::kReceives);
     received = args.transferred;
-    // As in afd_call_and_wait: the end of the socket, not of the stream.
-    if (socket.closing && status == STATUS_SUCCESS && !received)
-        status = STATUS_REQUEST_ABORTED;
     if (params.address && (NT_SUCCESS(status) || status == STATUS_BUFFER_OVERFLOW))
         guard::write(name_length, static_cast<int>(args.address_length));
     return statistics::completed(statistics::kReceives);
