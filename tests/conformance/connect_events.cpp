@@ -11,13 +11,6 @@ const sockaddr* generic(const sockaddr_storage& address)
     return reinterpret_cast<const sockaddr*>(&address);
 }
 
-/// Starts to connect a socket that cannot block.
-void start_connect(SOCKET client, const sockaddr_storage& address, int length)
-{
-    if (connect(client, generic(address), length) != 0)
-        assert_int_equal(WSAGetLastError(), WSAEWOULDBLOCK);
-}
-
 // --- FD_CONNECT
 
 void a_connection_records_connect_and_write(void**) // [WSAEventSelect/28]

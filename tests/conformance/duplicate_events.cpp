@@ -20,12 +20,6 @@ Selected new_selected(WSAEVENT event)
     return selected;
 }
 
-void connect_nonblocking(SOCKET client, const sockaddr_storage& address, int length)
-{
-    if (connect(client, reinterpret_cast<const sockaddr*>(&address), length) != 0)
-        assert_int_equal(WSAGetLastError(), WSAEWOULDBLOCK);
-}
-
 void what_is_pending_stays_pending(void**) // [WSADuplicateSocket/10]
 {
     const Selected s = new_selected(new_event());
@@ -104,7 +98,7 @@ void a_failed_connect_keeps_its_code(void**) // [WSADuplicateSocket/10]
     sockaddr_storage address;
     const int length = refusing_address(&address);
     select_events(client, event);
-    connect_nonblocking(client, address, length);
+    start_connect(client, address, length);
     assert_becomes_signaled(event);
     duplicate_of(client);
     assert_events(client, event, FD_CONNECT, WSAECONNREFUSED);
@@ -118,10 +112,10 @@ void a_new_connect_is_told(void**) // [WSAEventSelect/34] [WSADuplicateSocket/10
     sockaddr_storage address;
     const int length = refusing_address(&address);
     select_events(client, event);
-    connect_nonblocking(client, address, length);
+    start_connect(client, address, length);
     assert_events(client, event, FD_CONNECT, WSAECONNREFUSED);
     duplicate_of(client);
-    connect_nonblocking(client, listener.address, listener.address_length);
+    start_connect(client, listener.address, listener.address_length);
     assert_events(client, event, FD_CONNECT | FD_WRITE);
 }
 

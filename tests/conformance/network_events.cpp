@@ -61,6 +61,12 @@ void take_first_events(SOCKET socket, WSAEVENT event, Where where)
         fail_at(where, "events %#lx were reported instead of FD_WRITE", reported);
 }
 
+void start_connect(SOCKET client, const sockaddr_storage& address, int length)
+{
+    if (connect(client, reinterpret_cast<const sockaddr*>(&address), length) != 0)
+        assert_int_equal(WSAGetLastError(), WSAEWOULDBLOCK);
+}
+
 size_t fill_send_buffer(SOCKET socket, Where where)
 {
     static const char chunk[65536] = {};

@@ -31,6 +31,9 @@ void assert_no_events(SOCKET socket, WSAEVENT event, Where where = Where::curren
 /// Takes the FD_WRITE (and FD_CONNECT) a connected socket starts with.
 void take_first_events(SOCKET socket, WSAEVENT event, Where where = Where::current());
 
+/// Starts to connect a socket that cannot block.
+void start_connect(SOCKET client, const sockaddr_storage& address, int length);
+
 /// Sends until the socket would block. Returns the number of bytes taken.
 size_t fill_send_buffer(SOCKET socket, Where where = Where::current());
 
