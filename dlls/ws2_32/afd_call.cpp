@@ -116,7 +116,9 @@ NTSTATUS afd_call_and_wait(SocketRef& socket, ULONG code, const void* input, ULO
     }
     if (rest.sent)
         input = &rest.params;
-    tell_nonblocking(*socket);
+    const bool is_served = filter::before_request(*socket, code);
+    if (!is_served)
+        tell_nonblocking(*socket);
 
     WaitEvent event;
     if (!event.get())
@@ -146,9 +148,8 @@ NTSTATUS afd_call_and_wait(SocketRef& socket, ULONG code, const void* input, ULO
     if (sends)
         socket->blocking_sends.fetch_sub(1);
     status = status_of_receive(*socket, code, status, iosb.Information);
-    // Wine 10 takes a send whole and keeps what does not fit: the next must not overtake it.
-    if (sends && NT_SUCCESS(status) && socket->nonblocking && kernel::wine_major_version() > 8)
-        socket->filter.host_writes = true;
+    if (status == STATUS_CONNECTION_ABORTED && socket->closing)
+        status = STATUS_REQUEST_ABORTED; // a receive, aborted by the close [closesocket/7]
     if (sends && status == STATUS_DEVICE_NOT_READY)
         filter::note_re_enabled(*socket, afd::kPollSend);
     if (code == afd::kIoctlRecvMsg)
@@ -207,10 +208,8 @@ NTSTATUS afd_call_overlapped(Socket& socket, const kernel::Completion& completio
     take_turn(socket, code, turn);
     const NTSTATUS status = kernel::device_io_control(
         socket.handle, completion, code, input, input_length, output, output_length);
-    if (status == STATUS_PENDING) {
+    if (status == STATUS_PENDING)
         socket.pended.store(true, std::memory_order_relaxed);
-        filter::after_overlapped_pended(socket, code);
-    }
     return status;
 }
 

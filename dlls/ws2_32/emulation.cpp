@@ -5,6 +5,7 @@
 
 #include "environment.h"
 #include "kernel.h"
+#include "pump.h"
 #include "trace.h"
 
 namespace ws2::emulation {
@@ -65,14 +66,19 @@ uintptr_t connect(const char*& why)
         reinterpret_cast<void*>(GetProcAddress(module, ntke::kGetInterfaceName)));
     const ntke::Interface* link = get_interface ? get_interface() : nullptr;
     // Both halves are asked: either may be left over from another build.
-    ntke::OpenArgs args = { ntke::kInterfaceVersion, static_cast<uint32_t>(wine) };
+    ntke::OpenArgs args = { .version = ntke::kInterfaceVersion,
+        .wine_major = static_cast<uint32_t>(wine),
+        .pump_start = reinterpret_cast<uint64_t>(pump::run),
+        .relay_start = reinterpret_cast<uint64_t>(pump::run_relay),
+        .why = 0 };
     if (link && link->version == ntke::kInterfaceVersion && stay_loaded()
         && NT_SUCCESS(link->dispatcher(link->table, ntke::kCallOpen, &args))) {
-        why = "ntke is loaded";
+        why = "ntke is at the system service table";
         return reinterpret_cast<uintptr_t>(link);
     }
     FreeLibrary(module);
-    why = "ntke.dll or ntke.so is of another version";
+    why = args.why ? reinterpret_cast<const char*>(args.why)
+                   : "ntke.dll or ntke.so is of another version";
     return kHost;
 }
 

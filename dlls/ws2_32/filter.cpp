@@ -2,8 +2,9 @@
 
 #include <utility>
 
-#include "close_watch.h"
 #include "host_event.h"
+#include "message_select.h"
+#include "pump.h"
 #include "socket.h"
 #include "trace.h"
 
@@ -74,6 +75,9 @@ static ntke::EndpointId attach_locked(
     // An acceptor gets another descriptor with its connection.
     if (state.is_host || (socket.accepted && !socket.connected))
         return 0;
+    if (!pump::start())
+        return 0;
+    static std::atomic<uint64_t> attachments { 0 };
     const uint32_t word = state_word(socket);
     ntke::AttachArgs args { .handle = reinterpret_cast<uint64_t>(socket.handle),
         .family = socket.family,
@@ -82,6 +86,9 @@ static ntke::EndpointId attach_locked(
         .state = word >> kStateShift,
         .flags = word & 0xFFFF,
         .has_inherited = 0,
+        .is_synchronous = !socket.is_overlapped(),
+        .is_nonblocking = socket.nonblocking,
+        .serial = ++attachments,
         .listener = listener,
         .endpoint = 0,
         .signal = 0 };
@@ -92,13 +99,11 @@ static ntke::EndpointId attach_locked(
             kernel, "%p: stays on the host, cannot be attached (%08lx)", socket.handle, status);
         return 0;
     }
-    static std::atomic<uint64_t> attachments { 0 };
-    state.serial = ++attachments;
+    state.serial = args.serial;
     state.told_state = word;
     state.has_record = args.has_inherited;
     state.endpoint = args.endpoint;
     signal = args.signal;
-    close_watch::add(socket.handle, state.serial);
     return args.endpoint;
 }
 
@@ -154,12 +159,17 @@ ntke::EndpointId usable_endpoint(Socket& socket)
 
 // --- The end
 
-void before_close(Socket& socket)
+void note_closed(const ntke::Closed& closed)
 {
-    // What else has a port to itself.
-    if (socket.filter.endpoint && (!socket.is_stream() || socket.listening)
-        && !RtlDllShutdownInProgress())
-        close_watch::end(socket.filter.serial);
+    const HANDLE handle = reinterpret_cast<HANDLE>(closed.handle);
+    SocketRef socket = find_known_socket(socket_from_handle(handle));
+    if (!socket || socket->filter.serial != closed.serial || socket->closing)
+        return;
+    const FilterState& state = socket->filter;
+    if (state.posts_messages && (state.mask & afd::kPollDisconnect)) // [WSAAsyncSelect/13]
+        message_select::post(state.window, state.message, socket_from_handle(handle), FD_CLOSE, 0);
+    WS2_TRACE(kernel, "%p: its handle was closed behind our back", handle);
+    forget_stale_socket(*socket);
 }
 
 void close(Socket& socket)
@@ -170,20 +180,9 @@ void close(Socket& socket)
         return;
     ntke::EndpointArgs args { .endpoint = endpoint, .released = 0 };
     emulation::call(ntke::kCallClose, &args);
-    host_event::release(args.released);
     FilterState& state = socket.filter;
     ExclusiveGuard guard(state.lock);
     host_event::release(std::exchange(state.host_event, 0));
-}
-
-void abandon(Socket& socket)
-{
-    socket.filter.is_host = true;
-    if (!socket.filter.endpoint)
-        return;
-    ntke::EndpointArgs args { .endpoint = socket.filter.endpoint, .released = 0 };
-    emulation::call(ntke::kCallAbandon, &args);
-    host_event::release(args.released);
 }
 
 void release(Socket& socket)
@@ -206,8 +205,13 @@ void note_accepted(Socket& listener, Socket& accepted)
     if (state.is_host || listener.shared) {
         // Its selection is the host's, if there is one, and so is the accepted socket's.
         accepted.filter.is_host = state.has_record || listener.shared;
+        if (!accepted.filter.is_host)
+            usable_endpoint(accepted);
         return;
     }
+    // ntke has not seen the handle come: it must know it before anything is done with it.
+    if (!state.mask)
+        usable_endpoint(accepted);
     if (!keeps_record(listener))
         return;
     const uint32_t word = state_word(listener);

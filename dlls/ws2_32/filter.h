@@ -1,11 +1,11 @@
-// What the emulation does for a socket before the host is asked. Counterpart: a filter driver above
-// the AFD device.
+// What the emulation does for a call before a request is made of it.
 //
 // A socket is attached to an endpoint of ntke with its first request that the emulation could
 // complete. From then on transfers, readiness and the record of network events are the endpoint's,
 // as long as it is in a state where Linux alone has the answer; everything else goes down to the
-// host, which keeps the state of the socket. Each function returns false when the host must be
-// asked.
+// host, which keeps the state of the socket. Requests find the endpoint by themselves, at the
+// system service table; what is here is the short way for calls that end at once. Each function
+// returns false when a request must be made.
 #pragma once
 
 #include <atomic>
@@ -33,9 +33,6 @@ struct FilterState {
 
     // The host has the socket alone, for good.
     std::atomic<bool> is_host { false };
-    // An overlapped receive / send has been left to the host: so are those that follow.
-    std::atomic<bool> host_reads { false };
-    std::atomic<bool> host_writes { false };
     // Streams: what is sent in the process is sent in turns.
     SendTurn send_turn;
     // WSAAsyncSelect on the host: its record must see every request.
@@ -89,9 +86,11 @@ bool send(Socket& socket, const afd::SendMsgParams& params, NTSTATUS& status, UL
 /// FIONREAD.
 bool readable_bytes(Socket& socket, ULONG& bytes);
 
-/// An overlapped request is about to be issued on the host / was left pending there.
-void before_overlapped(Socket& socket, ULONG code);
-void after_overlapped_pended(Socket& socket, ULONG code);
+/// A request is about to be made: ntke learns of the socket and its state, and with that whether
+/// the request is its own. True: transfers on this socket are.
+bool before_request(Socket& socket, ULONG code);
+/// The same for an overlapped one.
+bool before_overlapped(Socket& socket, ULONG code);
 
 // Readiness.
 
@@ -135,12 +134,10 @@ void settle_connect(const ntke::Settle& settle);
 
 // The end.
 
-/// The socket is about to be closed: lets go of what other threads do for it.
-void before_close(Socket& socket);
-/// The handle is about to be closed, no request runs.
+/// The last handle of a socket was closed by somebody else.
+void note_closed(const ntke::Closed& closed);
+/// The handle is about to be closed.
 void close(Socket& socket);
-/// The handle is about to be closed although a request may run.
-void abandon(Socket& socket);
 /// The Socket's memory goes.
 void release(Socket& socket);
 

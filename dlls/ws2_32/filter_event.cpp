@@ -72,13 +72,8 @@ bool keeps_record(Socket& socket)
 bool select(Socket& socket, WSAEVENT event, ULONG mask, NTSTATUS& status)
 {
     FilterState& state = socket.filter;
-    // An overlapped receive may be on its way on the host.
     if (!emulation::is_on())
         return false;
-    if (state.host_reads || state.host_writes) {
-        hand_over(socket, "overlapped requests are on the host");
-        return false;
-    }
     const ntke::EndpointId endpoint = usable_endpoint(socket);
     if (!endpoint || (mask && !pump::start())) {
         hand_over(socket, "its events cannot be recorded here");
@@ -136,7 +131,7 @@ bool select(Socket& socket, WSAEVENT event, ULONG mask, NTSTATUS& status)
 bool select_messages(Socket& socket, HWND window, UINT message, ULONG mask)
 {
     FilterState& state = socket.filter;
-    if (!emulation::is_on() || state.host_reads || state.message_selected)
+    if (!emulation::is_on() || state.message_selected)
         return false;
     const ntke::EndpointId endpoint = usable_endpoint(socket);
     if (!endpoint || (mask && !pump::start()))
@@ -301,7 +296,7 @@ void hand_over(Socket& socket, const char* why)
     state.is_host = true;
     WS2_TRACE(kernel, "%p: goes to the host: %s", socket.handle, why);
     statistics::handed_over(why);
-    if (!state.endpoint || !state.has_record)
+    if (!state.endpoint)
         return;
     ntke::HandOverArgs args {};
     args.endpoint = state.endpoint;

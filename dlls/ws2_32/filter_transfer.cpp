@@ -52,13 +52,13 @@ static ntke::EndpointId transfer_endpoint(Socket& socket)
     return usable_endpoint(socket);
 }
 
-/// A transfer goes to the host. A record kept here would not see that it re-enables conditions, so
-/// the record goes there first.
-static bool leave_to_host(Socket& socket)
+/// The handle was closed by somebody else, and may be another socket's by now.
+static bool is_gone(Socket& socket, NTSTATUS status)
 {
-    if (socket.filter.mask && keeps_record(socket))
-        hand_over(socket, "a transfer is the host's");
-    return false;
+    if (status != STATUS_INVALID_HANDLE)
+        return false;
+    forget_stale_socket(socket);
+    return true;
 }
 
 bool receive(
@@ -66,14 +66,14 @@ bool receive(
 {
     if (!emulation::is_on())
         return false;
-    if (params.control || socket.filter.host_reads)
-        return leave_to_host(socket);
+    if (params.control)
+        return false;
     const ntke::EndpointId endpoint = transfer_endpoint(socket);
     WSABUF given[SendRest::kMostBuffers];
     if (!endpoint)
         return false;
     if (!read_buffers(params.buffers, params.count, given))
-        return leave_to_host(socket);
+        return false;
     ntke::Buffer buffers[SendRest::kMostBuffers];
     to_linux_buffers(given, params.count, buffers);
 
@@ -83,9 +83,9 @@ bool receive(
         && (!guard::read(name_length, room)
             || !guard::touch(reinterpret_cast<void*>(params.address),
                 std::min(static_cast<size_t>(room), sizeof(SOCKADDR_STORAGE)))))
-        return leave_to_host(socket);
+        return false;
     if (!socket.is_stream() && !make_writable(given, params.count))
-        return leave_to_host(socket);
+        return false;
 
     ntke::TransferArgs args { .endpoint = endpoint,
         .buffers = reinterpret_cast<uint64_t>(buffers),
@@ -97,11 +97,8 @@ bool receive(
         .transferred = 0,
         .signal = 0 };
     status = emulation::call(ntke::kCallReceive, &args);
-    if (status == ntke::kPassDown) {
-        if (!socket.receive_shut_down)
-            leave_to_host(socket);
+    if (status == ntke::kPassDown || is_gone(socket, status))
         return statistics::passed_down(statistics::kReceives);
-    }
     host_event::set(args.signal);
     // Wine keeps memory read-only whose writes are watched; its own receive knows how to fill it.
     if (status == STATUS_ACCESS_VIOLATION && socket.is_stream())
@@ -140,9 +137,6 @@ bool send(Socket& socket, const afd::SendMsgParams& params, NTSTATUS& status, UL
 {
     if (!emulation::is_on())
         return false;
-    // A send that waits on the host goes first.
-    if (socket.filter.host_writes || socket.blocking_sends > 0)
-        return leave_to_host(socket);
     // The first send after a connect nobody has seen succeed: the host may keep a part of it.
     if (socket.is_stream() && socket.connect_pending && !socket.connected)
         is_connected(socket);
@@ -150,7 +144,7 @@ bool send(Socket& socket, const afd::SendMsgParams& params, NTSTATUS& status, UL
     if (!endpoint)
         return false;
     if (!read_buffers(params.buffers, params.count, rest.buffers))
-        return leave_to_host(socket);
+        return false;
     const bool is_blocking = !socket.nonblocking;
     DWORD count = params.count;
     for (;;) {
@@ -166,7 +160,7 @@ bool send(Socket& socket, const afd::SendMsgParams& params, NTSTATUS& status, UL
             .transferred = 0,
             .signal = 0 };
         status = emulation::call(ntke::kCallSend, &args);
-        if (status == ntke::kPassDown)
+        if (status == ntke::kPassDown || is_gone(socket, status))
             break;
         host_event::set(args.signal);
         rest.sent += args.transferred;
@@ -208,37 +202,19 @@ bool readable_bytes(Socket& socket, ULONG& bytes)
     return true;
 }
 
-void before_overlapped(Socket& socket, ULONG code)
+bool before_request(Socket& socket, ULONG code)
 {
-    if (!emulation::is_on())
-        return;
-    const bool is_selected = socket.filter.mask != 0;
-    switch (code) {
-    case afd::kIoctlRecvMsg:
-    case afd::kIoctlAcceptInto:
-    case afd::kIoctlConnect:
-        // It takes what comes before the record sees it, and only the host knows when it does.
-        if (is_selected)
-            hand_over(socket, "an overlapped request takes what comes");
-        break;
-    default:
-        break;
-    }
+    const bool is_transfer = code == afd::kIoctlRecvMsg || code == afd::kIoctlSendMsg;
+    return emulation::is_on() && is_transfer && transfer_endpoint(socket);
 }
 
-void after_overlapped_pended(Socket& socket, ULONG code)
+bool before_overlapped(Socket& socket, ULONG code)
 {
-    switch (code) {
-    case afd::kIoctlRecvMsg:
-        socket.filter.host_reads = true;
-        break;
-    case afd::kIoctlSendMsg:
-    case afd::kIoctlTransmit:
-        socket.filter.host_writes = true;
-        break;
-    default:
-        break;
-    }
+    // It takes what comes before the record sees it, and only the host knows when it does.
+    if ((code == afd::kIoctlAcceptInto || code == afd::kIoctlConnect) && emulation::is_on()
+        && socket.filter.mask)
+        hand_over(socket, "an overlapped request takes what comes");
+    return before_request(socket, code);
 }
 
 } // namespace ws2::filter

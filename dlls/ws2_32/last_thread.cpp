@@ -20,6 +20,7 @@ constexpr int kLooks = 6;
 constexpr ULONGLONG kFirstPause = 5; // milliseconds
 
 std::atomic<int> g_threads { 1 };
+std::atomic<int> g_helpers { 0 };
 std::atomic<int> g_looks { kLooks }; // made since a thread has ended
 std::atomic<ULONGLONG> g_next_look { 0 }; // when, GetTickCount64; written by the pump
 std::atomic<HANDLE> g_last_to_end { nullptr }; // a handle of our own
@@ -31,9 +32,25 @@ void note_begin()
     g_threads.fetch_add(1, std::memory_order_relaxed);
 }
 
+void note_helper()
+{
+    g_helpers.fetch_add(1);
+}
+
+void note_helper_ends()
+{
+    g_helpers.fetch_sub(1);
+}
+
+void end_process(DWORD exit_code)
+{
+    if (g_helpers)
+        ExitProcess(exit_code);
+}
+
 void note_end()
 {
-    const int left = g_threads.fetch_sub(1, std::memory_order_relaxed) - 1;
+    const int left = g_threads.fetch_sub(1, std::memory_order_relaxed) - 1 - g_helpers;
     if (!pump::is_running() || (left > kFew && GetTickCount64() < g_next_look + kNowAndThen))
         return;
     HANDLE self = nullptr;
@@ -63,7 +80,8 @@ bool is_alone(DWORD& exit_code)
     HANDLE thread = nullptr;
     int others = 0;
     NTSTATUS status = STATUS_SUCCESS;
-    while (others <= kFew) {
+    const int helpers = g_helpers;
+    while (others <= kFew + helpers) {
         HANDLE next = nullptr;
         status = NtGetNextThread(GetCurrentProcess(), thread,
             THREAD_QUERY_LIMITED_INFORMATION | SYNCHRONIZE, 0, 0, &next);
@@ -79,7 +97,7 @@ bool is_alone(DWORD& exit_code)
         kernel::close(thread);
     if (status != STATUS_NO_MORE_ENTRIES)
         return false;
-    if (others) {
+    if (others > helpers) {
         g_threads = others + 1; // and the pump
         return false;
     }

@@ -3,7 +3,6 @@
 #include <atomic>
 #include <utility>
 
-#include "close_watch.h"
 #include "filter.h"
 #include "heap.h"
 #include "host_event.h"
@@ -38,28 +37,24 @@ void close_handles()
     }
 }
 
-/// The shorter of two times, of which a negative one is for ever.
-int shorter(int first, int second)
-{
-    return first < 0 || (second >= 0 && second < first) ? second : first;
-}
-
 /// Milliseconds until it is tried again when the pump cannot wait: no descriptor is left.
 constexpr DWORD kRest = 100;
+
+} // namespace
 
 DWORD WINAPI run(void*)
 {
     static ntke::PumpArgs args; // one pump a process; too large for a frame
     for (;;) {
         close_handles();
-        close_watch::run();
         DWORD exit_code;
         if (last_thread::is_alone(exit_code)) {
+            last_thread::end_process(exit_code);
             ExclusiveGuard guard(lock);
             runs = false;
             return exit_code; // and with it the process ends
         }
-        args.patience = shorter(close_watch::patience(), last_thread::patience());
+        args.patience = last_thread::patience();
         if (!NT_SUCCESS(emulation::call(ntke::kCallPump, &args)))
             Sleep(kRest);
         for (uint32_t i = 0; i < args.signal_count; ++i)
@@ -68,10 +63,18 @@ DWORD WINAPI run(void*)
             host_event::release(args.released[i]);
         for (uint32_t i = 0; i < args.settle_count; ++i)
             filter::settle_connect(args.settles[i]);
+        for (uint32_t i = 0; i < args.close_count; ++i)
+            filter::note_closed(args.closes[i]);
     }
 }
 
-} // namespace
+DWORD WINAPI run_relay(void* port)
+{
+    last_thread::note_helper();
+    emulation::call(ntke::kCallRelay, port);
+    last_thread::note_helper_ends();
+    return 0;
+}
 
 bool start()
 {

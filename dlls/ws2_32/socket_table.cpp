@@ -298,7 +298,7 @@ static void end_under_a_call(Socket& socket)
         return;
     }
     // Only the last handle gives the port free.
-    filter::abandon(socket);
+    filter::close(socket);
     SocketTable::close_handle(socket);
 }
 
@@ -325,13 +325,12 @@ bool close_socket(Socket& socket)
     if (!remove_socket(socket, true))
         return false;
     socket.closing = true;
-    // A send in flight keeps the socket and its connection alive past the last handle, and a
-    // request left on a shared socket would complete against a reused handle value. The kernel
-    // cancels all else by itself. [closesocket/3]
-    if (socket.blocking_sends > 0 || socket.pended)
+    // On the host a send in flight keeps the socket and its connection alive past the last handle,
+    // and a request left on a shared socket would complete against a reused handle value. All else
+    // is cancelled by the close. [closesocket/3]
+    if (!emulation::is_on() && (socket.blocking_sends > 0 || socket.pended))
         kernel::cancel(socket.handle, nullptr);
     end_calls(socket);
-    filter::before_close(socket);
     SocketTable::dereference(socket);
     return true;
 }

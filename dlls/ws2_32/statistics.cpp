@@ -75,6 +75,15 @@ void print()
     emulation::call(ntke::kCallStatistics, &args);
     write_line("ws2_32: %I64u endpoints, %I64u rounds of the pump, %I64u events set by it\n",
         args.endpoints, args.pump_wakeups, args.signals);
+    const struct {
+        const char* name;
+        ntke::RequestCounts counts;
+    } requests[]
+        = { { "receives", args.receives }, { "sends", args.sends }, { "polls", args.polls } };
+    for (const auto& request : requests) {
+        write_line("ws2_32: requests: %-8s %12I64u served, %I64u by the host\n", request.name,
+            request.counts.served, request.counts.passed_down);
+    }
     // What the same calls cost on Wine's own DLL, in requests to its server.
     const uint64_t avoided = 2
         * (g_counts[kReceives].completed + g_counts[kSends].completed + g_counts[kPolls].completed

@@ -97,6 +97,19 @@ NTSTATUS NTAPI NtDeviceIoControlFile(HANDLE file, HANDLE event, PIO_APC_ROUTINE 
 NTSTATUS NTAPI NtSetInformationFile(
     HANDLE file, IO_STATUS_BLOCK* iosb, PVOID info, ULONG length, ULONG info_class);
 
+// What ntke does not serve by itself and only asks its host for.
+NTSTATUS NTAPI NtOpenFile(HANDLE* file, ACCESS_MASK access, const OBJECT_ATTRIBUTES* attributes,
+    IO_STATUS_BLOCK* iosb, ULONG share_access, ULONG options);
+NTSTATUS NTAPI NtQueryIoCompletion(
+    HANDLE port, ULONG info_class, PVOID info, ULONG info_length, ULONG* returned_length);
+NTSTATUS NTAPI NtCreateThreadEx(HANDLE* thread, ACCESS_MASK access,
+    const OBJECT_ATTRIBUTES* attributes, HANDLE process, PVOID start, PVOID argument, ULONG flags,
+    ULONG_PTR zero_bits, SIZE_T stack_commit, SIZE_T stack_reserve, PVOID attribute_list);
+NTSTATUS NTAPI NtQueryInformationThread(
+    HANDLE thread, ULONG info_class, PVOID info, ULONG info_length, ULONG* returned_length);
+NTSTATUS NTAPI NtTerminateThread(HANDLE thread, NTSTATUS exit_status);
+NTSTATUS NTAPI NtTerminateProcess(HANDLE process, NTSTATUS exit_status);
+
 #else
 
 /// Opens the thread of `process` that comes after `thread` (null: the first).

@@ -2,8 +2,9 @@
 //
 // ntke.so exports the table as `__wine_unix_call_funcs`; a call is an index in it and a pointer to
 // one of the blocks below. Every field has a fixed size, so the layout is the same for both
-// compilers. Linux code never calls back: what the PE side has to do on the host (set an event,
-// settle a connect) comes back in the block.
+// compilers. Linux code never calls back: what the PE side has to do (set the event of a selection,
+// settle a connect) comes back in the block. Requests do not come this way: they are system
+// services, which ntke.so takes from the host when it is opened (unix/services.h).
 //
 // Every call returns a status. kPassDown means "not mine, nothing has happened: ask the host".
 #pragma once
@@ -15,7 +16,7 @@
 namespace ntke {
 
 /// Changes with every change of this file; open refuses another one.
-constexpr uint32_t kInterfaceVersion = 3;
+constexpr uint32_t kInterfaceVersion = 4;
 
 /// STATUS_MORE_PROCESSING_REQUIRED: the request is the host's.
 constexpr int32_t kPassDown = static_cast<int32_t>(0xC0000016);
@@ -24,7 +25,6 @@ enum Call : uint32_t {
     kCallOpen, // OpenArgs; may be made more than once, by several threads at a time
     kCallAttach, // AttachArgs
     kCallClose, // EndpointArgs
-    kCallAbandon, // EndpointArgs
     kCallRelease, // EndpointArgs
     kCallSetState, // StateArgs
     kCallReceive, // TransferArgs
@@ -35,6 +35,7 @@ enum Call : uint32_t {
     kCallReadable, // ReadableArgs
     kCallHandOver, // HandOverArgs
     kCallPump, // PumpArgs
+    kCallRelay, // what the thread was started with
     kCallWakePump, // no block
     kCallEventCreate, // EventArgs
     kCallEventClose, // EventArgs
@@ -61,11 +62,17 @@ static_assert(sizeof(HostEvent) == 16);
 /// HostEvent*, 0 for none.
 using HostEventPtr = uint64_t;
 
+/// Threads that the Linux side needs are the host's: it has them started at these functions, `DWORD
+/// WINAPI (void*)`, of which one runs the pump and the other makes the call kCallRelay with what it
+/// is given.
 struct OpenArgs {
     uint32_t version; // kInterfaceVersion
     uint32_t wine_major; // of the host: 8, 10, ...
+    uint64_t pump_start;
+    uint64_t relay_start;
+    uint64_t why; // out: of failure, a text that stays (const char*)
 };
-static_assert(sizeof(OpenArgs) == 8);
+static_assert(sizeof(OpenArgs) == 32);
 
 /// What the PE side knows of a socket's state. Counterpart: the endpoint's type and state in AFD.
 enum class SocketState : uint32_t {
@@ -95,15 +102,17 @@ struct AttachArgs {
     uint32_t state; // SocketState
     uint32_t flags; // SocketFlags
     uint32_t has_inherited; // out: 1 if the selection of `listener` is this one's now
+    uint32_t is_synchronous; // 1: requests on the handle wait inside the host
+    uint32_t is_nonblocking; // 1: the program has made it so
+    uint64_t serial; // tells this socket from others that had the same handle
     EndpointId listener; // the accepted socket's, for the selection it takes over; 0 = none
     EndpointId endpoint; // out: one reference of the caller's
     HostEventPtr signal; // out: to set
 };
-static_assert(sizeof(AttachArgs) == 56);
+static_assert(sizeof(AttachArgs) == 72);
 
-/// kCallClose lets go of the descriptor (no call on the endpoint may run), kCallAbandon of the
-/// socket behind it although a call may (the descriptor is another socket's then, which nobody
-/// knows), kCallRelease gives up the caller's reference.
+/// kCallClose says that the caller closes the handle next; kCallRelease gives up the caller's
+/// reference.
 struct EndpointArgs {
     EndpointId endpoint;
     HostEventPtr released; // out: no longer needed
@@ -195,6 +204,11 @@ static_assert(sizeof(HandOverArgs) == 88);
 /// kCallPump: waits in Linux until there is something to do for the PE side. Only one thread of a
 /// process makes this call.
 constexpr uint32_t kPumpCapacity = 64;
+/// A socket whose last handle was closed by somebody else.
+struct Closed {
+    uint64_t handle; // AttachArgs::handle
+    uint64_t serial;
+};
 /// A connect whose outcome the host knows by now.
 struct Settle {
     EndpointId endpoint; // a reference that kCallRelease gives up
@@ -204,9 +218,11 @@ struct PumpArgs {
     HostEventPtr signals[kPumpCapacity]; // out: to set
     HostEventPtr released[kPumpCapacity]; // out: no longer needed
     Settle settles[kPumpCapacity]; // out
+    Closed closes[kPumpCapacity]; // out
     uint32_t signal_count; // out
     uint32_t released_count; // out
     uint32_t settle_count; // out
+    uint32_t close_count; // out
     int32_t patience; // in: milliseconds after which to return with nothing, negative = never
 };
 
@@ -238,11 +254,19 @@ struct EventWaitArgs {
 };
 static_assert(sizeof(EventWaitArgs) == 24);
 
+/// Requests that came by the system services.
+struct RequestCounts {
+    uint64_t served; // in the process
+    uint64_t passed_down; // by the host
+};
 struct StatisticsArgs {
     uint64_t pump_wakeups; // out
     uint64_t signals; // out: events set by the record
     uint64_t endpoints; // out: attached in all
+    RequestCounts receives; // out
+    RequestCounts sends; // out
+    RequestCounts polls; // out
 };
-static_assert(sizeof(StatisticsArgs) == 24);
+static_assert(sizeof(StatisticsArgs) == 72);
 
 } // namespace ntke

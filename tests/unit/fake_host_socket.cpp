@@ -539,6 +539,11 @@ NTSTATUS Pump::watch(Endpoint& endpoint)
     return STATUS_SUCCESS;
 }
 
+NTSTATUS Pump::watch_arrivals(Endpoint& endpoint)
+{
+    return watch(endpoint);
+}
+
 void Pump::mute(Endpoint& endpoint)
 {
     fake::Socket& socket = at(endpoint.socket().descriptor());

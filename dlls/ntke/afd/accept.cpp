@@ -101,7 +101,7 @@ NTSTATUS SocketFile::accept_into(io::Irp& irp, ULONG_PTR&)
     request->local_length = params.local_length;
     request->remote_length = static_cast<uint32_t>(output_length - before_remote);
     if (const NTSTATUS status
-        = reference(reinterpret_cast<HANDLE>(uintptr_t { params.acceptor }), request->socket);
+        = by_handle(reinterpret_cast<HANDLE>(uintptr_t { params.acceptor }), request->socket);
         !NT_SUCCESS(status))
         return status;
     if (state() != SocketState::Listening)

@@ -22,6 +22,7 @@ void SocketFile::end_use()
 
 void SocketFile::on_last_handle_closed()
 {
+    tell_closed();
     io::Irp* accepting = nullptr;
     {
         Completions done;

@@ -93,7 +93,7 @@ NTSTATUS SocketFile::defer(io::Irp& irp, ULONG_PTR&)
         return STATUS_INVALID_PARAMETER;
     const HANDLE handle = reinterpret_cast<HANDLE>(uintptr_t { input_of<ULONG>(irp) });
     ob::Ref<SocketFile> accepted;
-    if (const NTSTATUS status = reference(handle, accepted); !NT_SUCCESS(status))
+    if (const NTSTATUS status = by_handle(handle, accepted); !NT_SUCCESS(status))
         return status;
     const SocketUse use(*accepted);
     if (!use.is_valid() || accepted->state() != SocketState::Connected)

@@ -62,7 +62,7 @@ NTSTATUS SocketFile::open(Mode mode, ob::Ref<io::File>& file)
     return file ? STATUS_SUCCESS : STATUS_NO_MEMORY;
 }
 
-NTSTATUS SocketFile::reference(HANDLE handle, ob::Ref<SocketFile>& socket)
+NTSTATUS SocketFile::by_handle(HANDLE handle, ob::Ref<SocketFile>& socket)
 {
     ob::Ref<io::File> file;
     const NTSTATUS status = ob::HandleTable::current().reference(handle, 0, file);
@@ -87,6 +87,8 @@ NTSTATUS SocketFile::dispatch(io::Irp& irp, ULONG_PTR& information)
     const SocketUse use(*this);
     if (!use.is_valid())
         return STATUS_INVALID_HANDLE; // closed since the service looked the handle up
+    if (m_host_handle && m_is_left_to_host.load(std::memory_order_acquire))
+        return ntke::kPassDown;
     switch (irp.parameters().operation) {
     case io::Operation::Read:
         return m_is_created ? read(irp, information) : STATUS_BAD_DEVICE_TYPE;
@@ -114,7 +116,9 @@ NTSTATUS SocketFile::control(io::Irp& irp, ULONG_PTR& information)
         return parameters.code >> 16 == kDeviceOfWinsock ? STATUS_NOT_SUPPORTED
                                                          : STATUS_INVALID_DEVICE_REQUEST;
     }
-    const bool is_for_any_handle = row && (row->code == kIoctlCreate || row->code == kIoctlPoll);
+    const bool is_for_any_handle = row
+        && (row->code == kIoctlCreate || row->code == kIoctlPoll
+            || (row->code == kIoctlCompleteAsync && m_host_handle));
     if (!is_for_any_handle && !m_is_created.load(std::memory_order_acquire))
         return STATUS_BAD_DEVICE_TYPE;
     if (row && (parameters.input_length < row->input || parameters.output_length < row->output))

@@ -70,6 +70,8 @@ ob::Ref<ke::Event> Endpoint::stop_recording()
 {
     if (std::exchange(m_is_watched, false))
         Pump::instance().unwatch(*this);
+    if (std::exchange(m_is_watched_by_port, false))
+        m_port_pump.load(std::memory_order_relaxed)->unwatch(*this);
     m_is_recording = false;
     m_record = EventRecord(); // nobody inherits a mask without its event
     return std::move(m_event);
@@ -400,6 +402,15 @@ NTSTATUS Endpoint::watch()
     if (std::exchange(m_is_muted, false))
         Pump::instance().unmute(*this);
     return STATUS_SUCCESS;
+}
+
+NTSTATUS Endpoint::watch_by_port(Pump& pump)
+{
+    if (m_is_watched_by_port)
+        return STATUS_SUCCESS;
+    const NTSTATUS status = pump.watch_arrivals(*this);
+    m_is_watched_by_port = NT_SUCCESS(status);
+    return status;
 }
 
 void Endpoint::mute()

@@ -14,6 +14,8 @@
 
 namespace afd {
 
+class Pump;
+
 using ntke::SocketState;
 
 /// An event to set; a host's event once no lock is held. Owner: a stack frame; declared before the
@@ -185,6 +187,8 @@ protected:
         REQUIRES(m_lock);
     /// Has the pump tell what happens. Errors: STATUS_INSUFFICIENT_RESOURCES.
     NTSTATUS watch() REQUIRES(m_lock);
+    /// Has the port's pump tell what a receive waits for. Errors: the same.
+    NTSTATUS watch_by_port(Pump& pump) REQUIRES(m_lock);
     /// Ends watch and record for good; the descriptor is still open. Returns the event.
     ob::Ref<ke::Event> stop_recording() REQUIRES(m_lock);
     bool posts_messages() const REQUIRES(m_lock) { return m_mode == SelectMode::Message; }
@@ -222,7 +226,11 @@ protected:
     uint32_t m_mark_seen GUARDED_BY(m_lock) = kNoMark; // bytes before the urgent one
     bool m_has_had_urgent GUARDED_BY(m_lock) = false; // Linux stops receives at an urgent byte
 
-    Endpoint* m_next_unwatched = nullptr; // the pump's list
+    /// Where receives are watched that only a completion port is told of: the port's own pump. Set
+    /// once, with the port, which keeps it.
+    std::atomic<Pump*> m_port_pump { nullptr };
+    bool m_is_watched_by_port GUARDED_BY(m_lock) = false;
+    Endpoint* m_next_unwatched[2] = {}; // the lists of the process' pump and of the port's
 };
 
 } // namespace afd

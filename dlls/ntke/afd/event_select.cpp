@@ -15,9 +15,15 @@ NTSTATUS SocketFile::event_select(io::Irp& irp, ULONG_PTR&)
         if (!NT_SUCCESS(status))
             return STATUS_INVALID_PARAMETER;
     }
-    m_is_nonblocking.store(true, std::memory_order_relaxed); // and stays so [WSAEventSelect/7]
     ob::Ref<ke::Event> replaced;
-    return select(std::move(event), mask, replaced);
+    return select_events(std::move(event), mask, replaced, SelectMode::Event);
+}
+
+NTSTATUS SocketFile::select_events(
+    ob::Ref<ke::Event> event, uint32_t mask, ob::Ref<ke::Event>& replaced, SelectMode mode)
+{
+    m_is_nonblocking.store(true, std::memory_order_relaxed); // and stays so [WSAEventSelect/7]
+    return select(std::move(event), mask, replaced, mode);
 }
 
 NTSTATUS SocketFile::get_events(io::Irp& irp, ULONG_PTR& information)

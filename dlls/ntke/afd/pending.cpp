@@ -1,4 +1,5 @@
 // Requests that wait: how they come, are served, and go without having been served.
+#include "afd/pump.h"
 #include "afd/socket_file.h"
 #include "afd/transfer.h"
 #include "ke/time.h"
@@ -55,11 +56,15 @@ void SocketFile::refresh_if_recording(Signal& signal)
         refresh(signal);
 }
 
-NTSTATUS SocketFile::pend(io::Irp& irp, RequestQueue& queue, Completions&)
+NTSTATUS SocketFile::pend(io::Irp& irp, RequestQueue& queue, Completions& done)
 {
     if (m_is_closing)
         return STATUS_CANCELLED;
-    if (const NTSTATUS status = watch(); !NT_SUCCESS(status))
+    // A receive that only a port tells of is served by those who wait for its packets.
+    Pump* const port = &queue == &m_receives && irp.ends_with_packet_only()
+        ? m_port_pump.load(std::memory_order_acquire)
+        : nullptr;
+    if (const NTSTATUS status = port ? watch_by_port(*port) : watch(); !NT_SUCCESS(status))
         return status;
     Request& request = Request::of(irp);
     request.owner = this;
@@ -68,6 +73,12 @@ NTSTATUS SocketFile::pend(io::Irp& irp, RequestQueue& queue, Completions&)
     request.timer.expired = expire_queued;
     queue.push(irp);
     irp.pend(cancel_queued);
+    // Its thread was stopped before it could be seen to have a request.
+    if (irp.thread().is_stopped() && !irp.ends_with_packet_only() && irp.claim()) {
+        queue.remove(irp);
+        done.add(irp, STATUS_CANCELLED, 0);
+        return STATUS_PENDING;
+    }
     if (request.timeout) {
         LARGE_INTEGER time;
         time.QuadPart = -int64_t { request.timeout } * 10'000;

@@ -5,6 +5,7 @@
 #include <poll.h>
 
 #include "ke/pool.h"
+#include "ke/user_memory.h"
 
 namespace afd {
 
@@ -148,11 +149,12 @@ NTSTATUS Poll::capture_entries(const uint8_t* bytes)
 {
     for (uint32_t i = 0; i < count; ++i) {
         PollEntry entry;
-        memcpy(&entry, bytes + i * sizeof(entry), sizeof(entry));
+        if (!ke::read_user(&entry, bytes + i * sizeof(entry), sizeof(entry)))
+            return STATUS_ACCESS_VIOLATION;
         links[i].handle = entry.socket;
         links[i].asked = static_cast<uint32_t>(entry.flags);
         const NTSTATUS status
-            = SocketFile::reference(reinterpret_cast<HANDLE>(entry.socket), links[i].socket);
+            = SocketFile::by_handle(reinterpret_cast<HANDLE>(entry.socket), links[i].socket);
         if (!NT_SUCCESS(status))
             return status;
     }
@@ -233,11 +235,11 @@ ULONG_PTR Poll::write_result() const
             continue;
         const PollEntry entry { links[i].handle, static_cast<int32_t>(links[i].found),
             links[i].status };
-        memcpy(position, &entry, sizeof(entry));
+        ke::write_user(position, &entry, sizeof(entry));
         position += sizeof(entry);
         ++result.count;
     }
-    memcpy(output, &result, sizeof(result));
+    ke::write_user(output, &result, sizeof(result));
     return static_cast<ULONG_PTR>(position - output);
 }
 
@@ -248,6 +250,7 @@ NTSTATUS Poll::pend(const ke::DueTime& due)
     finish = finish_poll;
     timer.irp = irp;
     timer.expired = expire;
+    irp->prepare_to_pend();
     irp->pend(cancel);
     if (!irp->claim())
         return STATUS_PENDING; // cancelled at once

@@ -16,10 +16,13 @@ namespace {
 // epoll's bits are poll's, with the edge bit above them.
 static_assert(EPOLLIN == 0x001 && EPOLLPRI == 0x002 && EPOLLOUT == 0x004 && EPOLLRDHUP == 0x2000);
 constexpr uint32_t kWatched = EPOLLIN | EPOLLPRI | EPOLLOUT | EPOLLRDHUP | EPOLLET;
+constexpr uint32_t kArrivals = EPOLLIN | EPOLLPRI | EPOLLRDHUP | EPOLLET;
+
+/// Tells guests from endpoints in what epoll keeps for us: a bit that no address has.
+constexpr uint64_t kGuest = 1;
 
 /// The pump holds memory of at most this many unwatched endpoints while it sleeps.
 constexpr uint32_t kUnwatchedAtRest = 64;
-constexpr int kEventsPerRound = 64;
 
 void* run_pump(void* argument)
 {
@@ -32,7 +35,7 @@ void* run_pump(void* argument)
 
 Pump& Pump::instance()
 {
-    static constinit Pump pump;
+    static constinit Pump pump(Kind::OfProcess);
     return pump;
 }
 
@@ -61,6 +64,8 @@ NTSTATUS Pump::open()
 
 NTSTATUS Pump::start_thread()
 {
+    if (m_kind == Kind::OfPort)
+        return STATUS_SUCCESS; // others run it
     if (m_has_thread.load(std::memory_order_acquire) || m_has_thread.exchange(true))
         return STATUS_SUCCESS;
     pthread_t thread;
@@ -74,15 +79,45 @@ NTSTATUS Pump::start_thread()
 
 NTSTATUS Pump::watch(Endpoint& endpoint)
 {
+    return begin_watch(endpoint, kWatched);
+}
+
+NTSTATUS Pump::watch_arrivals(Endpoint& endpoint)
+{
+    return begin_watch(endpoint, kArrivals);
+}
+
+NTSTATUS Pump::begin_watch(Endpoint& endpoint, uint32_t events)
+{
     if (const NTSTATUS status = open(); !NT_SUCCESS(status))
         return status;
     if (const NTSTATUS status = start_thread(); !NT_SUCCESS(status))
         return status;
     endpoint.reference();
-    if (control(EPOLL_CTL_ADD, endpoint, kWatched) == 0)
+    if (control(EPOLL_CTL_ADD, endpoint, events) == 0)
         return STATUS_SUCCESS;
     endpoint.dereference();
     return STATUS_INSUFFICIENT_RESOURCES;
+}
+
+NTSTATUS Pump::add_guest(Pump& pump, Guest& guest)
+{
+    for (const NTSTATUS status : { open(), pump.open(), start_thread() }) {
+        if (!NT_SUCCESS(status))
+            return status;
+    }
+    epoll_event event {};
+    event.events = EPOLLIN; // as long as there is something, and so also what was there before
+    event.data.u64 = reinterpret_cast<uintptr_t>(&guest) | kGuest;
+    const int added = epoll_ctl(m_epoll.load(std::memory_order_relaxed), EPOLL_CTL_ADD,
+        pump.m_epoll.load(std::memory_order_relaxed), &event);
+    return added == 0 ? STATUS_SUCCESS : STATUS_INSUFFICIENT_RESOURCES;
+}
+
+void Pump::remove_guest(Pump& pump)
+{
+    epoll_ctl(m_epoll.load(std::memory_order_relaxed), EPOLL_CTL_DEL,
+        pump.m_epoll.load(std::memory_order_relaxed), nullptr);
 }
 
 int Pump::control(int operation, Endpoint& endpoint, uint32_t events)
@@ -109,18 +144,32 @@ void Pump::watch_again(Endpoint& endpoint)
     control(EPOLL_CTL_ADD, endpoint, kWatched); // closing the old socket has taken it out
 }
 
+Endpoint*& Pump::next_unwatched(Endpoint& endpoint) const
+{
+    return endpoint.m_next_unwatched[m_kind == Kind::OfPort];
+}
+
 void Pump::unwatch(Endpoint& endpoint)
 {
     control(EPOLL_CTL_DEL, endpoint, 0);
     bool is_full;
     {
         ke::LockGuard guard(m_lock);
-        endpoint.m_next_unwatched = m_unwatched;
+        next_unwatched(endpoint) = m_unwatched;
         m_unwatched = &endpoint;
         is_full = ++m_unwatched_count % kUnwatchedAtRest == 0;
     }
     if (is_full)
         wake();
+}
+
+void Pump::close()
+{
+    release_unwatched();
+    for (std::atomic<int>* fd : { &m_epoll, &m_wake_fd }) {
+        if (*fd >= 0)
+            ::close(fd->exchange(-1));
+    }
 }
 
 /// Called between two rounds: nothing epoll told before is left to be looked at.
@@ -134,7 +183,7 @@ void Pump::release_unwatched()
         m_unwatched_count = 0;
     }
     while (endpoint) {
-        Endpoint* next = endpoint->m_next_unwatched;
+        Endpoint* next = next_unwatched(*endpoint);
         endpoint->dereference();
         endpoint = next;
     }
@@ -155,22 +204,40 @@ void Pump::drain()
 
 NTSTATUS Pump::run(int milliseconds, const sigset_t* while_waiting)
 {
+    Round round;
+    const NTSTATUS status = wait(round, milliseconds, while_waiting);
+    if (NT_SUCCESS(status))
+        tell(round);
+    return status;
+}
+
+NTSTATUS Pump::wait(Round& round, int milliseconds, const sigset_t* while_waiting)
+{
     if (const NTSTATUS status = open(); !NT_SUCCESS(status))
         return status;
     release_unwatched();
-    epoll_event events[kEventsPerRound];
     TimerList& timers = TimerList::instance();
-    const int count = epoll_pwait(m_epoll.load(std::memory_order_relaxed), events, kEventsPerRound,
-        timers.limit_sleep(milliseconds), while_waiting);
-    timers.end_expired();
-    if (count > 0)
+    if (m_kind == Kind::OfProcess)
+        milliseconds = timers.limit_sleep(milliseconds);
+    round.m_count = epoll_pwait(m_epoll.load(std::memory_order_relaxed), round.m_events,
+        Round::kMostEvents, milliseconds, while_waiting);
+    if (m_kind == Kind::OfProcess)
+        timers.end_expired();
+    if (round.m_count > 0)
         m_wakeups.fetch_add(1, std::memory_order_relaxed);
-    for (int i = 0; i < count; ++i) {
-        if (auto* endpoint = static_cast<Endpoint*>(events[i].data.ptr))
-            endpoint->on_ready(
-                HostSocket::ready_from_poll_events(static_cast<short>(events[i].events & 0xFFFF)));
-    }
     return STATUS_SUCCESS;
+}
+
+void Pump::tell(const Round& round)
+{
+    for (int i = 0; i < round.m_count; ++i) {
+        const epoll_event& event = round.m_events[i];
+        if (event.data.u64 & kGuest)
+            reinterpret_cast<Guest*>(event.data.u64 & ~kGuest)->on_guest_ready();
+        else if (auto* endpoint = static_cast<Endpoint*>(event.data.ptr))
+            endpoint->on_ready(
+                HostSocket::ready_from_poll_events(static_cast<short>(event.events & 0xFFFF)));
+    }
 }
 
 void Pump::wake()

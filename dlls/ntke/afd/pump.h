@@ -1,9 +1,11 @@
-// The one thread that waits for sockets.
+// Waiting for sockets.
 #pragma once
 
 #include <atomic>
 #include <csignal>
 #include <cstdint>
+
+#include <sys/epoll.h>
 
 #include "ke/lock.h"
 #include "nt/status.h"
@@ -20,17 +22,34 @@ class Endpoint;
 /// rounds. Owner: the process; it is never destroyed. Lock: m_lock guards the list of unwatched
 /// endpoints, a leaf.
 ///
-/// Natively the pump has a thread of its own, made with the first watch. Under Wine the PE side
-/// lends one, which comes back from run() whenever it has something to do on the host.
+/// The pump of the process has a thread. Natively it is one of its own, made with the first watch.
+/// Under Wine the PE side lends one, which comes back from run() whenever it has something to do on
+/// the host. A completion port has a pump too, for the sockets whose requests only it tells of; the
+/// threads that wait for packets run it, one at a time.
 class Pump {
 public:
     static Pump& instance();
 
+    /// Whom a pump tells, beside endpoints: another pump that has something to tell.
+    class Guest {
+    public:
+        virtual void on_guest_ready() = 0;
+
+    protected:
+        ~Guest() = default;
+    };
+
     /// From here on somebody else calls run(): no thread is made. Before the first watch.
     void use_caller_thread() { m_has_thread.store(true, std::memory_order_relaxed); }
 
-    /// Begins to watch. Errors: STATUS_INSUFFICIENT_RESOURCES (no descriptor, no thread).
+    /// Begins to watch, for everything, or for what a receive waits for. Errors:
+    /// STATUS_INSUFFICIENT_RESOURCES (no descriptor, no thread).
     NTSTATUS watch(Endpoint& endpoint) EXCLUDES(m_lock);
+    NTSTATUS watch_arrivals(Endpoint& endpoint) EXCLUDES(m_lock);
+    /// Tells a guest whenever the other pump has something to tell, as long as it lasts. Errors:
+    /// STATUS_INSUFFICIENT_RESOURCES.
+    NTSTATUS add_guest(Pump& pump, Guest& guest) EXCLUDES(m_lock);
+    void remove_guest(Pump& pump);
     /// A watched endpoint is told nothing but errors any more / everything again. Its conditions
     /// are told anew after that.
     void mute(Endpoint& endpoint);
@@ -45,6 +64,15 @@ public:
     /// `while_waiting` are the signals blocked meanwhile, null for those that are blocked now.
     /// Errors: STATUS_INSUFFICIENT_RESOURCES (no descriptor left); then there was no wait.
     NTSTATUS run(int milliseconds, const sigset_t* while_waiting = nullptr) EXCLUDES(m_lock);
+
+    /// The two halves of a round, for those who do something in between.
+    class Round;
+    NTSTATUS wait(Round& round, int milliseconds, const sigset_t* while_waiting = nullptr)
+        EXCLUDES(m_lock);
+    static void tell(const Round& round);
+
+    /// Lets go of everything unwatched. Nobody runs it, nor will.
+    void close() EXCLUDES(m_lock);
     /// Ends the wait that is, or the next one.
     void wake();
 
@@ -55,14 +83,24 @@ public:
     /// Rounds that had something to tell.
     uint64_t wakeups() const { return m_wakeups.load(std::memory_order_relaxed); }
 
+    /// One without a thread.
     constexpr Pump() = default;
 
 private:
+    enum class Kind : uint8_t { OfProcess, OfPort };
+    constexpr explicit Pump(Kind kind)
+        : m_kind(kind)
+    {
+    }
+
     NTSTATUS open() EXCLUDES(m_lock);
     int control(int operation, Endpoint& endpoint, uint32_t events);
+    NTSTATUS begin_watch(Endpoint& endpoint, uint32_t events) EXCLUDES(m_lock);
     NTSTATUS start_thread();
+    Endpoint*& next_unwatched(Endpoint& endpoint) const;
     void release_unwatched() EXCLUDES(m_lock);
 
+    const Kind m_kind = Kind::OfPort;
     std::atomic<int> m_epoll { -1 };
     std::atomic<int> m_wake_fd { -1 };
     std::atomic<bool> m_has_thread { false };
@@ -71,6 +109,19 @@ private:
     ke::Lock m_lock;
     Endpoint* m_unwatched GUARDED_BY(m_lock) = nullptr; // chained by Endpoint::m_next_unwatched
     uint32_t m_unwatched_count GUARDED_BY(m_lock) = 0;
+};
+
+/// What one wait has found. Owner: a stack frame.
+class Pump::Round {
+public:
+    static constexpr int kMostEvents = 64;
+    Round() { }
+    Round(const Round&) = delete;
+
+private:
+    friend class Pump;
+    epoll_event m_events[kMostEvents];
+    int m_count = 0;
 };
 
 } // namespace afd

@@ -4,6 +4,7 @@
 #include "afd/ancillary.h"
 #include "afd/socket_file.h"
 #include "afd/transfer.h"
+#include "ke/user_memory.h"
 #include "nt/probe.h"
 
 namespace afd {
@@ -25,7 +26,19 @@ NTSTATUS SocketFile::try_receive_nothing(const Transfer& transfer)
     return status == STATUS_BUFFER_OVERFLOW ? STATUS_SUCCESS : status;
 }
 
+/// Linux does not write to memory that Wine keeps read-only because its writes are watched, and
+/// loses a datagram that it cannot write; a stream's data stay. So datagrams are preceded by a
+/// touch.
 NTSTATUS SocketFile::try_receive(Transfer& transfer, ULONG_PTR& information)
+{
+    if (!is_stream() && m_host_handle && transfer.total && !transfer.touch())
+        return STATUS_ACCESS_VIOLATION;
+    const NTSTATUS status = receive_into(transfer, information);
+    const bool is_worth_a_try = status == STATUS_ACCESS_VIOLATION && is_stream() && m_host_handle;
+    return is_worth_a_try && transfer.touch() ? receive_into(transfer, information) : status;
+}
+
+NTSTATUS SocketFile::receive_into(Transfer& transfer, ULONG_PTR& information)
 {
     information = 0;
     NTSTATUS status;
@@ -49,8 +62,10 @@ NTSTATUS SocketFile::try_receive(Transfer& transfer, ULONG_PTR& information)
         return status;
     information = received;
     if (transfer.address && transfer.address_length && !is_stream()) {
-        memcpy(transfer.address, from.bytes, from.length);
-        *transfer.address_length = static_cast<int32_t>(from.length);
+        const auto length = static_cast<int32_t>(from.length);
+        if (!ke::write_user(transfer.address, from.bytes, from.length)
+            || !ke::write_user_value(transfer.address_length, length))
+            return STATUS_ACCESS_VIOLATION; // gone since the request was made
     }
     if (transfer.control && !write_control(control, *transfer.control)) {
         *transfer.flags_result |= kMsgControlTruncated;
@@ -89,6 +104,14 @@ NTSTATUS SocketFile::receive(io::Irp& irp, Transfer& transfer, ULONG_PTR& inform
     return status;
 }
 
+NTSTATUS SocketFile::receive_now(
+    const ntke::Buffer* buffers, uint32_t count, uint32_t flags, Address* from, size_t* received)
+{
+    const RequestQueue& queue = flags & kMsgOob ? m_urgent_receives : m_receives;
+    return queue.is_empty() ? Endpoint::receive(buffers, count, flags, from, received)
+                            : ntke::kPassDown;
+}
+
 NTSTATUS SocketFile::receive_message(io::Irp& irp, ULONG_PTR& information)
 {
     const auto params = input_of<RecvMsgParams>(irp);
@@ -110,12 +133,16 @@ NTSTATUS SocketFile::receive_message(io::Irp& irp, ULONG_PTR& information)
     if (transfer.address && transfer.address_length && !is_stream()) {
         // Too little room for the sender's name: the datagram stays where it is. [recvfrom/5]
         const uint32_t size = address_size(static_cast<uint16_t>(m_family));
-        if (*transfer.address_length < static_cast<int32_t>(size))
+        int32_t room = 0;
+        if (!ke::read_user(&room, transfer.address_length, sizeof(room))
+            || room < static_cast<int32_t>(size))
             return STATUS_ACCESS_VIOLATION;
         if (const NTSTATUS status = nt::probe(transfer.address, size, 1); !NT_SUCCESS(status))
             return status;
     }
-    transfer.flags = *transfer.flags_result & (kMsgOob | kMsgPeek);
+    if (!ke::read_user(&transfer.flags, transfer.flags_result, sizeof(transfer.flags)))
+        return STATUS_ACCESS_VIOLATION;
+    transfer.flags &= kMsgOob | kMsgPeek;
     transfer.is_forced = params.force_async != 0;
     const NTSTATUS status = transfer.capture(pointer_from<WsaBuf>(params.buffers), params.count);
     return NT_SUCCESS(status) ? receive(irp, transfer, information) : status;

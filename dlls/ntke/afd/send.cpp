@@ -4,6 +4,7 @@
 
 #include "afd/socket_file.h"
 #include "afd/transfer.h"
+#include "ke/user_memory.h"
 #include "nt/probe.h"
 
 namespace afd {
@@ -70,6 +71,12 @@ NTSTATUS SocketFile::send(io::Irp& irp, Transfer& transfer, ULONG_PTR& informati
     return status;
 }
 
+NTSTATUS SocketFile::send_now(const ntke::Buffer* buffers, uint32_t count, uint32_t flags,
+    const Address* to, size_t* sent)
+{
+    return has_older_sends() ? ntke::kPassDown : Endpoint::send(buffers, count, flags, to, sent);
+}
+
 bool SocketFile::put_by(const Transfer& transfer)
 {
     Transfer* backlog = Transfer::with_copy_of(transfer);
@@ -112,8 +119,11 @@ NTSTATUS SocketFile::send_message(io::Irp& irp, ULONG_PTR& information)
     Transfer transfer(Transfer::Direction::Send);
     if (params.address && !is_stream()) {
         const auto* bytes = pointer_from<uint8_t>(params.address);
+        Address given;
+        given.length = std::min<uint32_t>(params.address_length, sizeof(given.bytes));
         if (!NT_SUCCESS(nt::probe(bytes, params.address_length, 1))
-            || !NT_SUCCESS(capture_address(bytes, params.address_length, transfer.to)))
+            || !ke::read_user(given.bytes, bytes, given.length)
+            || !NT_SUCCESS(capture_address(given.bytes, given.length, transfer.to)))
             return STATUS_ACCESS_VIOLATION;
     }
     transfer.flags = params.flags & kMsgOob;

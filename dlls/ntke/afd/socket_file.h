@@ -42,16 +42,83 @@ public:
     static NTSTATUS open(Mode mode, ob::Ref<io::File>& file);
     /// The socket with this handle. Errors: STATUS_INVALID_HANDLE, STATUS_OBJECT_TYPE_MISMATCH,
     /// STATUS_BAD_DEVICE_TYPE (no socket has been created on it).
-    static NTSTATUS reference(HANDLE handle, ob::Ref<SocketFile>& socket);
+    static NTSTATUS by_handle(HANDLE handle, ob::Ref<SocketFile>& socket);
 
     explicit SocketFile(Mode mode);
 
     const io::Device* device() const override { return &g_device; }
     void on_ready(uint32_t ready) override EXCLUDES(m_lock);
 
+    // What uses the descriptor beside the lock; the last one closes it. False: the last handle is
+    // gone.
+    bool begin_use();
+    void end_use();
+
+    // Under Wine: the file is the host's, and this is attached to its handle. What the host does to
+    // the socket is told with set_state and note_done_by_host. hosted.cpp
+
+    /// A file of the host's, no socket yet; null: no memory.
+    static ob::Ref<SocketFile> make_hosted(uint64_t host_handle, Mode mode);
+    /// It has become a socket; later calls change nothing.
+    void tell_created(const ntke::AttachArgs& args) EXCLUDES(m_lock);
+    bool serves(const io::Parameters& parameters) override;
+    /// What this has pending goes on; new requests are the host's, for good.
+    void leave_to_host();
+    bool is_left_to_host() const { return m_is_left_to_host.load(std::memory_order_acquire); }
+    /// The file has been associated with a port: from here on its pump watches receives.
+    void use_port_pump(Pump& pump) { m_port_pump.store(&pump, std::memory_order_release); }
+    /// The socket that an object is, null: it is something else.
+    static SocketFile* from(ob::Object& object);
+    /// Its owner closes the last handle now; nobody else needs to be told.
+    void note_owner_closes() { m_owner_closes.store(true, std::memory_order_relaxed); }
+    /// Handles of these sockets were closed by somebody else. `told` is called for each, with the
+    /// socket's host handle and serial, until it returns false. Each is told once.
+    static void take_closed(
+        bool (*told)(void* context, uint64_t host_handle, uint64_t serial), void* context);
+    /// A request that may pend is left to the host; it has ended at once after all.
+    void note_request_on_host(bool is_send);
+    void note_request_on_host_ended(bool is_send);
+    /// May there be requests on the host to cancel? Those on a synchronous handle wait inside it.
+    bool may_have_requests_on_host() const
+    {
+        return m_requests_on_host.load(std::memory_order_relaxed) || mode() != Mode::Asynchronous;
+    }
+    /// May sends be among them, which do not end with the last handle?
+    bool may_have_sends_on_host() const { return m_sends_on_host.load(std::memory_order_relaxed); }
+    /// The host has done a request.
+    void note_done_by_host(ULONG code, const void* input, ULONG length) EXCLUDES(m_lock);
+    bool is_created() const { return m_is_created.load(std::memory_order_acquire); }
+    /// Endpoint's select; like the request, it makes the socket non-blocking.
+    NTSTATUS select_events(ob::Ref<ke::Event> event, uint32_t mask, ob::Ref<ke::Event>& replaced,
+        SelectMode mode) EXCLUDES(m_lock);
+    /// Those conditions that no pending request takes.
+    uint32_t unclaimed_conditions(uint32_t ready) const
+    {
+        return conditions_from_ready(ready) & ~claimed_conditions();
+    }
+    /// Makes sure that there is a descriptor. Once there is none to be had, the socket is left to
+    /// the host. Errors: those of open_host_descriptor, STATUS_INVALID_HANDLE (closed, or the
+    /// host's).
+    NTSTATUS open_descriptor() EXCLUDES(m_lock);
+    bool has_descriptor() const { return m_has_descriptor.load(std::memory_order_acquire); }
+    /// Gives a descriptor of its own for a socket of the host.
+    static NTSTATUS (*open_host_descriptor)(uint64_t host_handle, int& fd);
+
+    /// A transfer of a call that does not wait, past the requests: kPassDown, nothing has happened,
+    /// when older ones wait. Otherwise as Endpoint's.
+    NTSTATUS receive_now(const ntke::Buffer* buffers, uint32_t count, uint32_t flags, Address* from,
+        size_t* received);
+    NTSTATUS send_now(const ntke::Buffer* buffers, uint32_t count, uint32_t flags,
+        const Address* to, size_t* sent);
+
 private:
     friend class SocketUse;
     friend struct Poll;
+
+    bool serves_data();
+    bool serves_poll(const io::Parameters& parameters);
+    bool can_be_polled();
+    void tell_closed();
 
     using Handler = NTSTATUS (SocketFile::*)(io::Irp& irp, ULONG_PTR& information);
     struct IoctlRow;
@@ -144,6 +211,7 @@ private:
     /// STATUS_DEVICE_NOT_READY: it would have to wait; `information` is what has been done.
     NTSTATUS try_transfer(Transfer& transfer, ULONG_PTR& information);
     NTSTATUS try_receive(Transfer& transfer, ULONG_PTR& information);
+    NTSTATUS receive_into(Transfer& transfer, ULONG_PTR& information);
     NTSTATUS try_send(Transfer& transfer, ULONG_PTR& information);
     NTSTATUS try_receive_nothing(const Transfer& transfer);
     void settle_now() EXCLUDES(m_lock);
@@ -189,11 +257,13 @@ private:
     void set_bound() REQUIRES(m_lock);
     void add_flags(uint32_t flags) { m_flags.fetch_or(flags, std::memory_order_relaxed); }
 
-    // What uses the descriptor beside the lock; the last one closes it.
-    bool begin_use();
-    void end_use();
-
     std::atomic<bool> m_is_created { false };
+    std::atomic<bool> m_has_descriptor { false }; // hosted: m_socket is open
+    std::atomic<bool> m_is_left_to_host { false };
+    std::atomic<uint32_t> m_requests_on_host { 0 }; // those that pended stay in it
+    std::atomic<uint32_t> m_sends_on_host { 0 };
+    std::atomic<bool> m_owner_closes { false };
+    uint64_t m_serial = 0; // its owner's; written before m_is_created
     std::atomic<bool> m_is_nonblocking { false };
     std::atomic<uint32_t> m_uses { 1 }; // 1 while there are handles
 

@@ -5,6 +5,7 @@
 #include <cstring>
 
 #include "afd/socket_file.h"
+#include "ke/user_memory.h"
 #include "nt/probe.h"
 
 namespace afd {
@@ -33,7 +34,9 @@ NTSTATUS Transfer::capture(const WsaBuf* array, uint32_t array_count)
     }
     count = array_count;
     for (uint32_t i = 0; i < array_count; ++i) {
-        const WsaBuf buffer = array[i];
+        WsaBuf buffer;
+        if (!ke::read_user(&buffer, &array[i], sizeof(buffer)))
+            return STATUS_ACCESS_VIOLATION;
         if (const NTSTATUS status = nt::probe(buffer.data, buffer.length, 1); !NT_SUCCESS(status))
             return status;
         buffers[i] = { reinterpret_cast<uintptr_t>(buffer.data), buffer.length };
@@ -85,6 +88,18 @@ void Transfer::advance(size_t bytes)
     }
 }
 
+bool Transfer::touch() const
+{
+    constexpr uint64_t kMostBytes = 65536; // a datagram has no more; streams come back for the rest
+    for (uint32_t i = 0; i < remaining_count(); ++i) {
+        const ntke::Buffer& buffer = remaining()[i];
+        if (!ke::touch_user(reinterpret_cast<void*>(static_cast<uintptr_t>(buffer.data)),
+                std::min(buffer.length, kMostBytes)))
+            return false;
+    }
+    return true;
+}
+
 /// Or a call could be given empty buffers only, and move nothing.
 void Transfer::skip_empty()
 {
@@ -133,6 +148,7 @@ NTSTATUS SocketFile::pend_transfer(io::Irp& irp, Transfer& transfer, RequestQueu
     if (!pending)
         return STATUS_NO_MEMORY;
     Request::give(irp, pending);
+    irp.prepare_to_pend();
     const bool is_receive = transfer.direction == Transfer::Direction::Receive;
 
     Completions done;

@@ -53,6 +53,8 @@ struct Transfer : Request {
     const ntke::Buffer* remaining() const { return buffers + first_left; }
     uint32_t remaining_count() const { return count - first_left; }
     void advance(size_t bytes);
+    /// Can the buffers that are left be written? Linux then can, too.
+    bool touch() const;
     void skip_empty();
 
     const Direction direction;

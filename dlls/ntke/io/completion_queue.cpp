@@ -8,16 +8,6 @@
 
 namespace io {
 
-/// A thread in remove(). Owner: its stack. Guarded by the queue's lock while linked; whoever ends
-/// the thread's wait unlinks it first.
-struct CompletionQueue::Waiter {
-    ke::Thread* thread = nullptr;
-    Waiter* older = nullptr;
-    Waiter* newer = nullptr;
-    Packet* packet = nullptr; // what it was handed
-    bool is_linked = false;
-};
-
 namespace {
 
 /// A packet that belongs to no request.
@@ -36,6 +26,10 @@ void release_packets(Packet* packets)
     }
 }
 
+/// The queue whose source the thread serves.
+constinit thread_local CompletionQueue* t_served __attribute__((tls_model("initial-exec")))
+= nullptr;
+
 uint32_t processor_count()
 {
     const long count = sysconf(_SC_NPROCESSORS_ONLN);
@@ -48,6 +42,28 @@ CompletionQueue::CompletionQueue(uint32_t concurrency)
     : Object(object_type(), nullptr)
     , m_concurrency(concurrency ? concurrency : processor_count())
 {
+}
+
+CompletionQueue::~CompletionQueue()
+{
+    if (WaitSource* source = m_source.load(std::memory_order_relaxed))
+        source->destroy();
+}
+
+CompletionQueue::Serving::Serving(CompletionQueue& queue)
+{
+    t_served = &queue;
+}
+
+CompletionQueue::Serving::~Serving()
+{
+    t_served = nullptr;
+}
+
+bool CompletionQueue::set_source(WaitSource& source)
+{
+    WaitSource* none = nullptr;
+    return m_source.compare_exchange_strong(none, &source, std::memory_order_acq_rel);
 }
 
 NTSTATUS CompletionQueue::create(uint32_t concurrency, ob::Ref<CompletionQueue>& queue)
@@ -69,19 +85,42 @@ NTSTATUS CompletionQueue::post(const CompletionPacket& contents)
 
 void CompletionQueue::post(Packet& packet)
 {
-    ke::WakeList wakes; // woken after the lock is released
+    bool is_poller_activated = false;
+    bool is_left = false;
+    bool is_closed;
     {
+        ke::WakeList wakes; // woken after the lock is released
         ke::LockGuard guard(m_lock);
-        if (!m_is_closed) {
+        is_closed = m_is_closed;
+        if (!is_closed) {
             packet.next = nullptr;
             (m_last ? m_last->next : m_first) = &packet;
             m_last = &packet;
             ++m_depth;
-            activate_waiters(wakes);
-            return;
+            if (t_served != this) {
+                is_poller_activated = activate_waiters(wakes);
+                is_left = m_first;
+            }
         }
     }
-    packet.release(packet); // nobody can ask for it any more
+    if (is_closed)
+        return packet.release(packet); // nobody can ask for it any more
+    if (is_poller_activated)
+        source()->interrupt();
+    else if (is_left && source())
+        source()->on_packet_left();
+}
+
+uint32_t CompletionQueue::try_remove(CompletionPacket* packets, uint32_t count)
+{
+    Packet* taken = nullptr;
+    uint32_t removed;
+    {
+        ke::LockGuard guard(m_lock);
+        removed = take(packets, count, taken);
+    }
+    release_packets(taken);
+    return removed;
 }
 
 NTSTATUS CompletionQueue::remove(ke::Thread& thread, CompletionPacket* packets, uint32_t count,
@@ -89,17 +128,22 @@ NTSTATUS CompletionQueue::remove(ke::Thread& thread, CompletionPacket* packets, 
 {
     adopt(thread);
 
-    Waiter waiter;
-    waiter.thread = &thread;
+    Waiter& waiter = thread.queue_waiter();
     Packet* taken = nullptr;
     *removed = 0;
     {
         ke::LockGuard guard(m_lock);
         --m_running; // until this call returns
-        if (m_first && m_running < m_concurrency) {
+        if (can_take()) {
             *removed = take(packets, count, taken);
             ++m_running;
+        } else if (m_is_closed) {
+            ++m_running;
+            return STATUS_ABANDONED;
         } else {
+            waiter.thread = &thread;
+            waiter.queue = this;
+            waiter.packet = nullptr;
             thread.begin_wait();
             push_waiter(waiter);
         }
@@ -107,14 +151,12 @@ NTSTATUS CompletionQueue::remove(ke::Thread& thread, CompletionPacket* packets, 
 
     NTSTATUS status = STATUS_SUCCESS;
     if (*removed == 0) {
-        // The sleep is the queue's own affair: the thread is not counted as running.
-        CompletionQueue* self = std::exchange(thread.completion_queue(), nullptr);
         if (alertable == ke::Alertable::Yes)
             thread.arm_alerts();
-        status = thread.sleep(due);
-        thread.completion_queue() = self;
+        status = sleep(waiter, due);
 
         ke::LockGuard guard(m_lock);
+        waiter.queue = nullptr;
         if (waiter.is_linked)
             unlink_waiter(waiter);
         if (waiter.packet) {
@@ -124,13 +166,110 @@ NTSTATUS CompletionQueue::remove(ke::Thread& thread, CompletionPacket* packets, 
             Packet* rest = nullptr;
             *removed = 1 + take(packets + 1, count - 1, rest);
             waiter.packet->next = rest;
-            taken = waiter.packet;
+            taken = std::exchange(waiter.packet, nullptr);
         } else {
             ++m_running;
         }
     }
     release_packets(taken);
     return status;
+}
+
+/// The sleep of a linked waiter is the queue's own affair: the thread is not counted as running.
+NTSTATUS CompletionQueue::sleep(Waiter& waiter, const ke::DueTime& due)
+{
+    ke::Thread& thread = *waiter.thread;
+    for (;;) {
+        if (become_poller(waiter))
+            poll(waiter, due); // and then it has a result, which this tells
+        CompletionQueue* self = std::exchange(thread.completion_queue(), nullptr);
+        const NTSTATUS status = source() ? source()->sleep(thread, due) : thread.sleep(due);
+        thread.completion_queue() = self;
+
+        ke::LockGuard guard(m_lock);
+        if (!std::exchange(waiter.is_promoted, false) || waiter.packet)
+            return status;
+        thread.begin_wait();
+        if (!waiter.is_linked)
+            push_waiter(waiter);
+    }
+}
+
+bool CompletionQueue::become_poller(Waiter& waiter)
+{
+    if (!source())
+        return false;
+    ke::LockGuard guard(m_lock);
+    if (m_poller || !waiter.is_linked)
+        return false;
+    m_poller = &waiter;
+    return true;
+}
+
+/// Waits at the source until the waiter's wait has a result.
+void CompletionQueue::poll(Waiter& waiter, const ke::DueTime& due)
+{
+    ke::Thread& thread = *waiter.thread;
+    for (bool is_over = false; !is_over;) {
+        // Whoever ends the wait from now on interrupts the source.
+        if (!thread.has_wait_ended())
+            source()->wait_and_serve(*this, due);
+        bool is_another_poller = false;
+        ke::WakeList wakes;
+        ke::LockGuard guard(m_lock);
+        const std::atomic<uint32_t>* wake = nullptr; // ourselves: awake
+        if (waiter.is_linked && can_take() && thread.try_end_wait(STATUS_WAIT_0, &wake)) {
+            unlink_waiter(waiter);
+            waiter.packet = pop();
+            ++m_running;
+        }
+        if (due.has_passed())
+            thread.try_end_wait(STATUS_TIMEOUT, &wake);
+        is_over = thread.has_wait_ended();
+        if (is_over)
+            give_up_polling(waiter, wakes);
+        is_another_poller = activate_waiters(wakes); // cannot be: it is this thread, or nobody
+        static_cast<void>(is_another_poller);
+    }
+}
+
+/// The thread that came last waits at the source from here on.
+void CompletionQueue::give_up_polling(Waiter& waiter, ke::WakeList& wakes)
+{
+    m_poller = nullptr;
+    if (waiter.is_linked)
+        unlink_waiter(waiter);
+    for (Waiter* next = m_last_waiter; next; next = next->older) {
+        const std::atomic<uint32_t>* wake = nullptr;
+        next->is_promoted = true;
+        if (next->thread->try_end_wait(STATUS_ALERTED, &wake)) {
+            wakes.add(wake);
+            return;
+        }
+        next->is_promoted = false; // it is on its way out
+    }
+}
+
+void CompletionQueue::serve_source()
+{
+    Waiter guest;
+    {
+        ke::LockGuard guard(m_lock);
+        if (m_poller || m_is_closed || !source())
+            return;
+        m_poller = &guest;
+    }
+    source()->wait_and_serve(*this, ke::DueTime::now());
+    bool is_left;
+    {
+        ke::WakeList wakes;
+        ke::LockGuard guard(m_lock);
+        give_up_polling(guest, wakes);
+        static_cast<void>(activate_waiters(wakes)); // nobody polls
+        is_left = m_first;
+    }
+    if (is_left)
+        source()->on_packet_left();
 }
 
 /// Moves up to `count` packets' contents to the caller; the packets themselves become the list
@@ -147,19 +286,31 @@ uint32_t CompletionQueue::take(CompletionPacket* packets, uint32_t count, Packet
     return done;
 }
 
-void CompletionQueue::activate_waiters(ke::WakeList& wakes)
+/// The one that came last, but the poller only when there is no other: somebody would have to take
+/// over from it.
+CompletionQueue::Waiter* CompletionQueue::waiter_to_activate() const
 {
-    while (m_first && m_last_waiter && m_running < m_concurrency) {
-        Waiter& waiter = *m_last_waiter;
-        unlink_waiter(waiter);
+    if (m_last_waiter && m_last_waiter == m_poller && m_poller->older)
+        return m_poller->older;
+    return m_last_waiter;
+}
+
+bool CompletionQueue::activate_waiters(ke::WakeList& wakes)
+{
+    bool is_poller_activated = false;
+    Waiter* waiter;
+    while (can_take() && (waiter = waiter_to_activate())) {
+        unlink_waiter(*waiter);
         const std::atomic<uint32_t>* wake = nullptr;
-        if (!waiter.thread->try_end_wait(STATUS_WAIT_0, &wake))
+        if (!waiter->thread->try_end_wait(STATUS_WAIT_0, &wake))
             continue; // Timed out or interrupted meanwhile: the packet stays for the next.
         // The thread looks at its waiter only after taking our lock.
-        waiter.packet = pop();
+        waiter->packet = pop();
         ++m_running;
         wakes.add(wake);
+        is_poller_activated |= waiter == m_poller;
     }
+    return is_poller_activated;
 }
 
 /// Makes this the queue `thread` works for, and counts it as running.
@@ -184,10 +335,43 @@ void CompletionQueue::leave(ke::Thread& thread)
 
 void CompletionQueue::on_thread_blocked()
 {
-    ke::WakeList wakes;
-    ke::LockGuard guard(m_lock);
-    --m_running;
-    activate_waiters(wakes);
+    bool is_poller_activated;
+    {
+        ke::WakeList wakes;
+        ke::LockGuard guard(m_lock);
+        --m_running;
+        is_poller_activated = activate_waiters(wakes);
+    }
+    if (is_poller_activated)
+        source()->interrupt();
+}
+
+void CompletionQueue::abandon_wait(ke::Thread& thread)
+{
+    Waiter& waiter = thread.queue_waiter();
+    CompletionQueue* queue = std::exchange(waiter.queue, nullptr);
+    if (!queue)
+        return;
+    bool is_poller_activated;
+    {
+        ke::WakeList wakes;
+        ke::LockGuard guard(queue->m_lock);
+        if (waiter.is_linked)
+            queue->unlink_waiter(waiter);
+        if (Packet* packet = std::exchange(waiter.packet, nullptr)) {
+            packet->next = queue->m_first;
+            queue->m_first = packet;
+            if (!queue->m_last)
+                queue->m_last = packet;
+            ++queue->m_depth;
+        }
+        if (queue->m_poller == &waiter)
+            queue->give_up_polling(waiter, wakes);
+        is_poller_activated = queue->activate_waiters(wakes);
+    }
+    if (is_poller_activated)
+        queue->source()->interrupt();
+    thread.completion_queue() = queue; // a sleep puts it aside
 }
 
 void CompletionQueue::on_thread_resumed()
@@ -229,6 +413,10 @@ void CompletionQueue::close()
                 wakes.add(wake);
         }
     }
+    if (WaitSource* waited_at = source()) {
+        waited_at->interrupt();
+        waited_at->on_closed();
+    }
     release_packets(packets);
 }
 
@@ -244,6 +432,7 @@ Packet* CompletionQueue::pop()
 
 void CompletionQueue::push_waiter(Waiter& waiter)
 {
+    waiter.newer = nullptr;
     waiter.older = m_last_waiter;
     if (m_last_waiter)
         m_last_waiter->newer = &waiter;

@@ -12,6 +12,48 @@ File::~File()
 {
     if (CompletionQueue* queue = m_queue.load(std::memory_order_relaxed))
         queue->dereference();
+    if (ke::Event* mirror = m_mirror.load(std::memory_order_relaxed))
+        mirror->dereference();
+}
+
+// The mirror is changed after the file's own state by whoever changes that. Two threads that do it
+// at a time may leave them different; so may they on NT leave either state.
+
+void File::signal()
+{
+    m_event.set();
+    if (ke::Event* mirror = m_mirror.load(std::memory_order_acquire)) [[unlikely]]
+        mirror->set();
+}
+
+void File::unsignal()
+{
+    m_event.reset();
+    if (ke::Event* mirror = m_mirror.load(std::memory_order_acquire)) [[unlikely]]
+        mirror->reset();
+}
+
+ob::Ref<ke::Event> File::event_for_host_waits(
+    NTSTATUS (*make)(bool signaled, ob::Ref<ke::Event>& event))
+{
+    if (ke::Event* mirror = m_mirror.load(std::memory_order_acquire))
+        return ob::Ref<ke::Event>::share(mirror);
+    {
+        ke::LockGuard guard(m_irp_lock);
+        if (!m_first_irp && !m_event.peek())
+            return {};
+    }
+    ob::Ref<ke::Event> made;
+    if (!NT_SUCCESS(make(false, made)))
+        return {};
+    ke::Event* expected = nullptr;
+    if (!m_mirror.compare_exchange_strong(expected, made.get(), std::memory_order_acq_rel))
+        return ob::Ref<ke::Event>::share(expected);
+    static_cast<void>(ob::Ref<ke::Event>(made).release()); // the file's reference
+    // What ended before the mirror was there is told now.
+    if (m_event.peek())
+        made->set();
+    return made;
 }
 
 NTSTATUS File::associate(ob::Ref<CompletionQueue> queue, ULONG_PTR key)

@@ -36,6 +36,10 @@ public:
     enum class Mode : uint8_t { Asynchronous, Synchronous, SynchronousAlertable };
 
     Mode mode() const { return m_mode; }
+    /// Is this request ours to serve? Where the file is a host's, what is not goes to the host. The
+    /// parameters' input has been copied; the answer may have changed by the time of the dispatch,
+    /// which then gives STATUS_MORE_PROCESSING_REQUIRED, nothing having happened.
+    virtual bool serves(const Parameters&) { return true; }
     /// The device it belongs to, null for files of tests. Counterpart: FILE_OBJECT.DeviceObject.
     virtual const Device* device() const { return nullptr; }
 
@@ -50,6 +54,12 @@ public:
     /// Cancels pending requests; each completes with what its cancel routine returns. Returns how
     /// many. `iosb`: only the request with that block; `thread`: only that thread's; null = all.
     uint32_t cancel(const IO_STATUS_BLOCK* iosb, const ke::Thread* thread) EXCLUDES(m_irp_lock);
+
+    /// For waits that are a host's: an event of the host that is signaled like the file, made with
+    /// the first such wait by `make`. Null: there is no need to wait here, for nothing is pending
+    /// that could signal the file, and nothing has; or it cannot be made.
+    ob::Ref<ke::Event> event_for_host_waits(
+        NTSTATUS (*make)(bool signaled, ob::Ref<ke::Event>& event)) EXCLUDES(m_irp_lock);
 
 protected:
     explicit File(Mode mode);
@@ -69,7 +79,11 @@ private:
     friend class Irp;
     friend NTSTATUS issue(File& file, const Parameters& parameters, Delivery delivery);
 
+    void signal();
+    void unsignal();
+
     const Mode m_mode;
+    std::atomic<ke::Event*> m_mirror { nullptr }; // of event_for_host_waits; holds a reference
     ke::DispatcherObject m_event { ke::DispatcherObject::Kind::Notification, false };
     std::atomic<uint32_t> m_completion_modes { 0 };
     std::atomic<CompletionQueue*> m_queue { nullptr }; // holds a reference

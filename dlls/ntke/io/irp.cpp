@@ -7,6 +7,12 @@
 
 namespace io {
 
+void (*g_queue_apc_on_host)(
+    ke::Thread& thread, PIO_APC_ROUTINE routine, PVOID context, IO_STATUS_BLOCK* iosb)
+    = nullptr;
+
+void (*g_before_pending)(ke::Thread& thread) = nullptr;
+
 namespace {
 
 bool is_error(NTSTATUS status)
@@ -45,6 +51,14 @@ void Irp::release()
 {
     if (m_references.fetch_sub(1, std::memory_order_acq_rel) == 1)
         ke::pool_delete(this);
+}
+
+void Irp::prepare_to_pend()
+{
+    if (g_before_pending && !ends_with_packet_only())
+        g_before_pending(*m_thread);
+    if (m_delivery.event && m_delivery.event->is_host_backed())
+        m_delivery.event->reset();
 }
 
 void Irp::pend(CancelRoutine cancel)
@@ -158,20 +172,10 @@ void Irp::deliver(NTSTATUS status, ULONG_PTR information)
     if (m_delivery.event)
         m_delivery.event->set();
     else if (!(modes & kSkipSetEventOnHandle))
-        m_file->m_event.set();
+        m_file->signal();
 
-    if (m_delivery.apc) {
-        m_apc.routine = call_io_apc;
-        m_apc.arguments[0] = reinterpret_cast<PVOID>(m_delivery.apc);
-        m_apc.arguments[1] = m_delivery.apc_context;
-        m_apc.arguments[2] = iosb;
-        m_apc.irp = this;
-        m_apc.release = [](ke::Apc& apc) { static_cast<OwnApc&>(apc).irp->release(); };
-        hold(); // until the APC is delivered or dropped
-        if (!m_thread->queue_apc(m_apc))
-            release(); // the thread has gone
-        return;
-    }
+    if (m_delivery.apc)
+        return deliver_apc();
 
     const bool is_skipped
         = !was_pended && NT_SUCCESS(status) && (modes & kSkipCompletionPortOnSuccess);
@@ -186,6 +190,22 @@ void Irp::deliver(NTSTATUS status, ULONG_PTR information)
         hold(); // until the packet is taken or dropped
         m_file->m_queue.load(std::memory_order_acquire)->post(m_packet);
     }
+}
+
+void Irp::deliver_apc()
+{
+    if (g_queue_apc_on_host)
+        return g_queue_apc_on_host(
+            *m_thread, m_delivery.apc, m_delivery.apc_context, m_delivery.iosb);
+    m_apc.routine = call_io_apc;
+    m_apc.arguments[0] = reinterpret_cast<PVOID>(m_delivery.apc);
+    m_apc.arguments[1] = m_delivery.apc_context;
+    m_apc.arguments[2] = m_delivery.iosb;
+    m_apc.irp = this;
+    m_apc.release = [](ke::Apc& apc) { static_cast<OwnApc&>(apc).irp->release(); };
+    hold(); // until the APC is delivered or dropped
+    if (!m_thread->queue_apc(m_apc))
+        release(); // the thread has gone
 }
 
 /// The end of a request to a synchronous file. An alert or APC during an alertable wait cancels the
@@ -217,10 +237,10 @@ NTSTATUS issue(File& file, const Parameters& parameters, Delivery delivery)
         return STATUS_INSUFFICIENT_RESOURCES;
 
     // Nonsignaled from the start of the request, however it ends.
-    if (irp->m_delivery.event)
-        irp->m_delivery.event->reset();
-    else
-        file.m_event.reset();
+    if (!irp->m_delivery.event)
+        file.unsignal();
+    else if (!irp->m_delivery.event->is_host_backed())
+        irp->m_delivery.event->reset(); // else prepare_to_pend
 
     ULONG_PTR information = 0;
     NTSTATUS status = file.dispatch(*irp, information);

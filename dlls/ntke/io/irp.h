@@ -74,6 +74,10 @@ public:
     /// is not cancelled by the close.
     void pend(CancelRoutine cancel);
 
+    /// Before pend(), with no lock held: makes the event of the request nonsignaled where the host
+    /// keeps its state. A request that ends at once is spared that.
+    void prepare_to_pend();
+
     /// For a request that ends at once: its end is told like that of a pended one, error or not.
     void tell_also_errors() { m_tells_errors = true; }
 
@@ -91,6 +95,9 @@ public:
     bool cancel();
     /// Ends a claimed request. No driver lock held: events, APCs and packets are delivered.
     void complete(NTSTATUS status, ULONG_PTR information);
+
+    /// Is its end told by a packet and in no other way?
+    bool ends_with_packet_only() const { return wants_packet() && !m_delivery.event; }
 
     /// Keeps the memory of a request; drivers need it only for a claimed one they put aside.
     void hold() { m_references.fetch_add(1, std::memory_order_relaxed); }
@@ -132,6 +139,7 @@ private:
     bool wants_packet() const;
     /// Tells the caller: status block, then event, APC, packet.
     void deliver(NTSTATUS status, ULONG_PTR information);
+    void deliver_apc();
     NTSTATUS wait_until_completed();
 
     std::atomic<uint32_t> m_references { 1 };
@@ -159,12 +167,22 @@ private:
     bool m_tells_errors = false;
 };
 
+/// Where threads and their APCs are a host's: queues the call of a completion to the thread. Null:
+/// ke has them. Set once, before the first request.
+extern void (*g_queue_apc_on_host)(
+    ke::Thread& thread, PIO_APC_ROUTINE routine, PVOID context, IO_STATUS_BLOCK* iosb);
+
+/// Where threads are a host's: before a request of the calling thread begins to wait. Null: nothing
+/// to do.
+extern void (*g_before_pending)(ke::Thread& thread);
+
 /// Sends a request to the file and waits for its end if the handle is synchronous. Returns what the
 /// Nt service returns. Counterpart: IopSynchronousServiceTail.
 NTSTATUS issue(File& file, const Parameters& parameters, Delivery delivery);
 
 /// Cancels the requests `thread` has pending on any file; those that report to a completion port
-/// without an event survive, another thread will see them. Called when a thread exits.
+/// without an event survive, another thread will see them. Called when a thread exits, or is
+/// stopped.
 void cancel_all_of_exiting_thread(ke::Thread& thread);
 
 } // namespace io

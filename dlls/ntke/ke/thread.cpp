@@ -2,6 +2,7 @@
 
 #include <pthread.h>
 
+#include "io/completion_queue.h"
 #include "io/irp.h"
 #include "ke/futex.h"
 #include "ke/pool.h"
@@ -10,6 +11,7 @@
 namespace ke {
 
 constinit thread_local Thread* Thread::t_current = nullptr;
+void (*Thread::on_stopped)(Thread& thread) = nullptr;
 
 namespace {
 
@@ -18,7 +20,10 @@ pthread_key_t g_exit_key;
 
 void on_thread_exit(void*)
 {
-    Thread::detach();
+    if (!Thread::on_stopped)
+        Thread::detach();
+    else if (Thread* thread = Thread::take_current())
+        Thread::on_stopped(*thread);
 }
 
 } // namespace
@@ -50,6 +55,14 @@ void Thread::detach()
     thread->dereference();
 }
 
+Thread* Thread::take_current()
+{
+    Thread* thread = std::exchange(t_current, nullptr);
+    if (thread)
+        pthread_setspecific(g_exit_key, nullptr);
+    return thread;
+}
+
 /// The objects are there: nobody has dropped the references the wait had.
 void Thread::abandon_wait()
 {
@@ -63,6 +76,7 @@ void Thread::abandon_wait()
 void Thread::run_down()
 {
     abandon_wait();
+    io::CompletionQueue::abandon_wait(*this);
     io::cancel_all_of_exiting_thread(*this);
     io::CompletionQueue::leave(*this);
     {

@@ -14,9 +14,24 @@
 namespace io {
 class CompletionQueue;
 class Irp;
+struct Packet;
 } // namespace io
 
 namespace ke {
+
+class Thread;
+
+/// A thread that waits in a completion queue. Owner: the thread; guarded by the queue's lock while
+/// linked; whoever ends the thread's wait unlinks it first.
+struct QueueWaiter {
+    Thread* thread = nullptr;
+    io::CompletionQueue* queue = nullptr; // while it waits; the thread holds a reference
+    QueueWaiter* older = nullptr;
+    QueueWaiter* newer = nullptr;
+    io::Packet* packet = nullptr; // what it was handed
+    bool is_linked = false;
+    bool is_promoted = false; // its wait was ended so that it waits at the source
+};
 
 /// A thread: its current wait, its APC queue, its alert. Counterpart: KTHREAD / ETHREAD.
 ///
@@ -42,6 +57,28 @@ public:
     /// dropped, the object signaled. Runs by itself when a thread exits; explicit for tests.
     static void detach();
 
+    // Where threads are a host's.
+
+    /// Takes the calling thread's object from it, with its reference; null: it has none. The caller
+    /// runs it down.
+    static Thread* take_current();
+    /// What detach does of it.
+    void run_down() EXCLUDES(m_apc_lock);
+    /// A thread has ended that did not detach before: it was stopped. Takes over the reference.
+    /// Null: detach is called.
+    static void (*on_stopped)(Thread& thread);
+    Thread*& next_stopped() { return m_next_stopped; }
+    /// It is being stopped: what it still issues does not begin to wait.
+    void stop() { m_is_stopped.store(true, std::memory_order_seq_cst); }
+    bool is_stopped() const { return m_is_stopped.load(std::memory_order_seq_cst); }
+    /// Its number on the host, 0: not known yet, and its link in a list of the host's side.
+    uint64_t& host_id() { return m_host_id; }
+    Thread*& next_known() { return m_next_known; }
+    /// A handle of ours to the thread, null: none. Only the thread itself, or who runs it down,
+    /// sets it.
+    HANDLE host_handle() const { return m_host_handle.load(std::memory_order_acquire); }
+    void set_host_handle(HANDLE handle) { m_host_handle.store(handle, std::memory_order_release); }
+
     // APCs and alerts.
 
     /// Counterpart: KeInsertQueueApc. False when the thread has exited: the caller keeps the APC.
@@ -66,6 +103,7 @@ public:
     /// true the thread may be gone any moment; `wake` says which word to wake (after unlocking is
     /// best), null when it does not sleep yet.
     bool try_end_wait(NTSTATUS result, const std::atomic<uint32_t>** wake);
+    bool has_wait_ended() const { return m_wait_word.load(std::memory_order_acquire) & kEnded; }
     /// Sleeps until the wait has a result; at `due` that is `timeout_result`. Returns the result.
     NTSTATUS sleep(const DueTime& due);
     WaitBlock& wait_block(uint32_t index) { return m_wait_blocks[index]; }
@@ -84,6 +122,7 @@ public:
     /// The completion queue whose packets the thread works on, null before its first removal.
     /// Only the thread itself touches it. Counterpart: KTHREAD.Queue.
     io::CompletionQueue*& completion_queue() { return m_completion_queue; }
+    QueueWaiter& queue_waiter() { return m_queue_waiter; }
 
     /// Is the thread asleep in a wait? For tests that must not start before it is.
     bool is_asleep() const { return m_wait_word.load(std::memory_order_acquire) & kAsleep; }
@@ -92,7 +131,6 @@ public:
 
 private:
     static Thread* attach();
-    void run_down() EXCLUDES(m_apc_lock);
     void abandon_wait();
     Apc* take_apc() EXCLUDES(m_apc_lock);
     NTSTATUS sleep_until_ended(const DueTime& due);
@@ -108,6 +146,11 @@ private:
 
     static constinit thread_local Thread* t_current __attribute__((tls_model("initial-exec")));
 
+    std::atomic<HANDLE> m_host_handle { nullptr };
+    Thread* m_next_stopped = nullptr;
+    std::atomic<bool> m_is_stopped { false };
+    uint64_t m_host_id = 0;
+    Thread* m_next_known = nullptr;
     DispatcherObject m_exit { DispatcherObject::Kind::Notification, false };
     std::atomic<uint32_t> m_wait_word { 0 };
     uint32_t m_wait_all_count = 0;
@@ -123,6 +166,7 @@ private:
     Lock m_irp_lock;
     io::Irp* m_first_irp GUARDED_BY(m_irp_lock) = nullptr;
     io::CompletionQueue* m_completion_queue = nullptr;
+    QueueWaiter m_queue_waiter;
 };
 
 } // namespace ke

@@ -27,6 +27,10 @@ public:
     bool is_never() const { return m_interrupt_time == INT64_MAX; }
     /// The caller asked for a test, not for a wait.
     bool is_now() const { return m_interrupt_time == INT64_MIN; }
+    bool has_passed() const
+    {
+        return is_now() || (!is_never() && m_interrupt_time <= ke::interrupt_time());
+    }
     /// 100 ns units on interrupt_time()'s clock.
     int64_t interrupt_time() const { return m_interrupt_time; }
 

@@ -45,10 +45,21 @@ NTSTATUS HandleTable::attach(HANDLE handle, Object& object, ACCESS_MASK granted,
 
 NTSTATUS HandleTable::detach(HANDLE handle)
 {
+    return detach_if(handle, nullptr);
+}
+
+NTSTATUS HandleTable::detach(HANDLE handle, const Object& object)
+{
+    return detach_if(handle, &object);
+}
+
+NTSTATUS HandleTable::detach_if(HANDLE handle, const Object* expected)
+{
     Object* object = nullptr;
     {
         ke::LockGuard guard(m_lock);
-        if (!open_entry(handle))
+        const Entry* entry = open_entry(handle);
+        if (!entry || (expected && entry->object.load(std::memory_order_relaxed) != expected))
             return STATUS_INVALID_HANDLE;
         object = clear(index_of(handle));
     }

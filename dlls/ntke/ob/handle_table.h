@@ -50,6 +50,8 @@ public:
     /// Forgets an attached handle, whatever its flags; the host owns the value.
     /// Errors: STATUS_INVALID_HANDLE.
     NTSTATUS detach(HANDLE handle) EXCLUDES(m_lock);
+    /// The same, unless the handle carries another object by now.
+    NTSTATUS detach(HANDLE handle, const Object& object) EXCLUDES(m_lock);
 
     /// Counterpart: NtClose. Of several threads closing one handle exactly one succeeds.
     /// Errors: STATUS_INVALID_HANDLE, STATUS_HANDLE_NOT_CLOSABLE (protected from close).
@@ -147,6 +149,7 @@ private:
         bool is_in_free_list[kPageEntries];
     };
 
+    NTSTATUS detach_if(HANDLE handle, const Object* expected) EXCLUDES(m_lock);
     Page* page_for(uintptr_t index) REQUIRES(m_lock);
     Page& page_of(uintptr_t index) REQUIRES(m_lock);
     Entry& entry_at(uintptr_t index) REQUIRES(m_lock);

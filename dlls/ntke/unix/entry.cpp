@@ -3,8 +3,8 @@
 // lock is not interrupted.
 #include <poll.h>
 
-#include "afd/endpoint.h"
 #include "afd/pump.h"
+#include "afd/socket_file.h"
 #include "ke/pool.h"
 #include "ke/thread.h"
 #include "ke/wait.h"
@@ -12,6 +12,11 @@
 #include "unix/emulated_events.h"
 #include "unix/host_descriptor.h"
 #include "unix/host_events.h"
+#include "unix/host_services.h"
+#include "unix/host_threads.h"
+#include "unix/port.h"
+#include "unix/services.h"
+#include "unix/statistics.h"
 #include "unix/uninterrupted.h"
 
 namespace unix_side {
@@ -22,9 +27,9 @@ using namespace ntke;
 
 std::atomic<uint64_t> g_endpoints { 0 };
 
-afd::Endpoint& endpoint_from(EndpointId id)
+afd::SocketFile& endpoint_from(EndpointId id)
 {
-    return *reinterpret_cast<afd::Endpoint*>(id);
+    return *reinterpret_cast<afd::SocketFile*>(id);
 }
 
 // --- Settling connects with the host
@@ -44,31 +49,57 @@ void settle_with_host(afd::Endpoint& endpoint)
 /// Threads that start Winsock at the same time may each make this call.
 NTSTATUS open(void* block)
 {
-    const auto& args = *static_cast<OpenArgs*>(block);
+    auto& args = *static_cast<OpenArgs*>(block);
     if (args.version != kInterfaceVersion)
         return STATUS_REVISION_MISMATCH;
     set_host_version(args.wine_major);
-    afd::Pump::instance().use_caller_thread();
-    afd::Endpoint::settle_with_host = settle_with_host;
-    return STATUS_SUCCESS;
+    static ke::Lock lock;
+    ke::LockGuard guard(lock);
+    if (service_table::is_taken())
+        return STATUS_SUCCESS;
+    const char* why = host::find_services();
+    if (!why) {
+        host_threads::set_starts({ args.pump_start, args.relay_start });
+        host_threads::connect();
+        afd::Pump::instance().use_caller_thread();
+        afd::Endpoint::settle_with_host = settle_with_host;
+        afd::SocketFile::open_host_descriptor = [](uint64_t handle, int& fd) {
+            return open_descriptor(reinterpret_cast<HANDLE>(handle), fd);
+        };
+        why = services::take();
+    }
+    args.why = reinterpret_cast<uint64_t>(why);
+    return why ? STATUS_NOT_SUPPORTED : STATUS_SUCCESS;
 }
 
 // --- Endpoints
 
+/// A socket fresh from the host, so whatever is attached to its handle and has been a socket before
+/// is one whose close was not seen.
 NTSTATUS attach(void* block)
 {
     auto& args = *static_cast<AttachArgs*>(block);
     const Uninterrupted section;
     HostWork work;
-    int fd;
-    if (const NTSTATUS status = open_descriptor(reinterpret_cast<HANDLE>(args.handle), fd);
-        !NT_SUCCESS(status))
-        return status;
-    ob::Ref<afd::Endpoint> endpoint;
-    if (const NTSTATUS status = afd::Endpoint::attach(fd, args, endpoint); !NT_SUCCESS(status))
-        return status;
+    ob::HandleTable& table = ob::HandleTable::current();
+    const HANDLE handle = reinterpret_cast<HANDLE>(args.handle);
+    ob::Ref<io::File> known;
+    table.reference(handle, 0, known);
+    ob::Ref<afd::SocketFile> endpoint
+        = ob::Ref<afd::SocketFile>::share(known ? afd::SocketFile::from(*known) : nullptr);
+    if (!endpoint || endpoint->is_created()) {
+        endpoint = afd::SocketFile::make_hosted(args.handle,
+            args.is_synchronous ? io::File::Mode::Synchronous : io::File::Mode::Asynchronous);
+        if (!endpoint)
+            return STATUS_NO_MEMORY;
+        const NTSTATUS status = table.attach(handle, *endpoint, endpoint->type().valid_access, 0);
+        if (!NT_SUCCESS(status))
+            return status;
+    }
+    endpoint->tell_created(args);
     if (args.listener)
-        args.has_inherited = endpoint->inherit_selection(endpoint_from(args.listener));
+        args.has_inherited = NT_SUCCESS(endpoint->open_descriptor())
+            && endpoint->inherit_selection(endpoint_from(args.listener));
     g_endpoints.fetch_add(1, std::memory_order_relaxed);
     args.endpoint = reinterpret_cast<EndpointId>(endpoint.release());
     args.signal = work.signal();
@@ -77,21 +108,7 @@ NTSTATUS attach(void* block)
 
 NTSTATUS close(void* block)
 {
-    auto& args = *static_cast<EndpointArgs*>(block);
-    const Uninterrupted section;
-    HostWork work;
-    endpoint_from(args.endpoint).close_socket().reset();
-    args.released = work.released();
-    return STATUS_SUCCESS;
-}
-
-NTSTATUS abandon(void* block)
-{
-    auto& args = *static_cast<EndpointArgs*>(block);
-    const Uninterrupted section;
-    HostWork work;
-    endpoint_from(args.endpoint).abandon_socket().reset();
-    args.released = work.released();
+    endpoint_from(static_cast<EndpointArgs*>(block)->endpoint).note_owner_closes();
     return STATUS_SUCCESS;
 }
 
@@ -116,6 +133,15 @@ NTSTATUS set_state(void* block)
     return STATUS_SUCCESS;
 }
 
+/// Makes sure of a socket's descriptor, for calls that take no lock otherwise.
+bool can_be_used(afd::SocketFile& endpoint)
+{
+    if (endpoint.has_descriptor()) [[likely]]
+        return true;
+    const Uninterrupted section;
+    return NT_SUCCESS(endpoint.open_descriptor());
+}
+
 // --- Transfers
 
 /// Transfers take the lock while events are recorded.
@@ -130,17 +156,21 @@ template <typename Transfer> NTSTATUS transfer(const afd::Endpoint& endpoint, Tr
 NTSTATUS receive(void* block)
 {
     auto& args = *static_cast<TransferArgs*>(block);
-    afd::Endpoint& endpoint = endpoint_from(args.endpoint);
+    afd::SocketFile& endpoint = endpoint_from(args.endpoint);
+    const afd::SocketUse use(endpoint);
+    if (!use.is_valid())
+        return STATUS_INVALID_HANDLE;
     const auto* buffers = reinterpret_cast<const Buffer*>(args.buffers);
-    // Reading nothing waits for data and leaves it: the host's business.
-    if (!endpoint.can_receive() || !afd::total_length(buffers, args.count))
+    // Reading nothing waits for data and leaves it: a request.
+    if (!endpoint.can_receive() || !afd::total_length(buffers, args.count)
+        || !can_be_used(endpoint))
         return kPassDown;
     HostWork work;
     afd::Address from;
     size_t received = 0;
     const auto attempt = [&] {
         return transfer(endpoint, [&] {
-            return endpoint.receive(
+            return endpoint.receive_now(
                 buffers, args.count, args.flags, args.address ? &from : nullptr, &received);
         });
     };
@@ -160,9 +190,12 @@ NTSTATUS receive(void* block)
 NTSTATUS send(void* block)
 {
     auto& args = *static_cast<TransferArgs*>(block);
-    afd::Endpoint& endpoint = endpoint_from(args.endpoint);
+    afd::SocketFile& endpoint = endpoint_from(args.endpoint);
+    const afd::SocketUse use(endpoint);
+    if (!use.is_valid())
+        return STATUS_INVALID_HANDLE;
     const auto* buffers = reinterpret_cast<const Buffer*>(args.buffers);
-    if (!endpoint.can_send())
+    if (!endpoint.can_send() || !can_be_used(endpoint))
         return kPassDown;
     HostWork work;
     afd::Address to;
@@ -173,7 +206,7 @@ NTSTATUS send(void* block)
     size_t sent = 0;
     const auto attempt = [&] {
         return transfer(endpoint, [&] {
-            return endpoint.send(
+            return endpoint.send_now(
                 buffers, args.count, args.flags, args.address ? &to : nullptr, &sent);
         });
     };
@@ -188,48 +221,90 @@ NTSTATUS send(void* block)
 
 // --- Conditions
 
+/// The sockets of a poll, their descriptors open meanwhile. Owner: the call's frame.
+class PolledSockets {
+public:
+    explicit PolledSockets(PollArgs& args)
+        : m_items(reinterpret_cast<PollItem*>(args.items))
+        , m_count(args.count)
+    {
+        if (m_count > kInline)
+            m_fds = static_cast<pollfd*>(ke::pool_allocate(m_count * sizeof(pollfd)));
+    }
+    ~PolledSockets()
+    {
+        while (m_used)
+            endpoint_from(m_items[--m_used].endpoint).end_use();
+        if (m_fds != m_inline)
+            ke::pool_free(m_fds);
+    }
+    PolledSockets(const PolledSockets&) = delete;
+
+    /// False: one of them cannot be polled here.
+    bool open()
+    {
+        for (; m_fds && m_used < m_count; ++m_used) {
+            afd::SocketFile& socket = endpoint_from(m_items[m_used].endpoint);
+            if (!socket.begin_use())
+                return false;
+            if (!can_be_used(socket)) {
+                socket.end_use();
+                return false;
+            }
+            m_fds[m_used] = { socket.socket().descriptor(),
+                afd::HostSocket::poll_events_from_ready(
+                    afd::Endpoint::ready_from_conditions(m_items[m_used].conditions)),
+                0 };
+        }
+        return m_fds;
+    }
+    int ask(uint32_t microseconds)
+    {
+        return afd::HostSocket::poll_many(m_fds, m_count, microseconds);
+    }
+    uint32_t tell()
+    {
+        uint32_t ready = 0;
+        for (uint32_t i = 0; i < m_count; ++i) {
+            PollItem& item = m_items[i];
+            item.found = 0;
+            if (m_fds[i].revents)
+                item.found = item.conditions
+                    & endpoint_from(item.endpoint)
+                          .unclaimed_conditions(
+                              afd::HostSocket::ready_from_poll_events(m_fds[i].revents));
+            ready += item.found != 0;
+        }
+        return ready;
+    }
+
+private:
+    static constexpr uint32_t kInline = 64;
+    PollItem* m_items;
+    uint32_t m_count;
+    uint32_t m_used = 0;
+    pollfd m_inline[kInline];
+    pollfd* m_fds = m_inline;
+};
+
 NTSTATUS poll(void* block)
 {
     auto& args = *static_cast<PollArgs*>(block);
-    auto* items = reinterpret_cast<PollItem*>(args.items);
-    constexpr uint32_t kOnStack = 64;
-    pollfd on_stack[kOnStack];
-    pollfd* fds = args.count <= kOnStack
-        ? on_stack
-        : static_cast<pollfd*>(ke::pool_allocate(args.count * sizeof(pollfd)));
-    if (!fds)
+    PolledSockets sockets(args);
+    if (!sockets.open())
         return kPassDown;
-
-    for (uint32_t i = 0; i < args.count; ++i) {
-        fds[i].fd = endpoint_from(items[i].endpoint).socket().descriptor();
-        fds[i].events = afd::HostSocket::poll_events_from_ready(
-            afd::Endpoint::ready_from_conditions(items[i].conditions));
-        fds[i].revents = 0;
-    }
-    int ready = afd::HostSocket::poll_many(fds, args.count, 0);
-    if (!ready && args.patience)
-        ready = afd::HostSocket::poll_many(fds, args.count, args.patience);
-    args.ready = 0;
-    for (uint32_t i = 0; i < args.count; ++i) {
-        items[i].found = 0;
-        if (fds[i].revents) {
-            const afd::Endpoint& endpoint = endpoint_from(items[i].endpoint);
-            items[i].found = items[i].conditions
-                & endpoint.conditions_from_ready(
-                    afd::HostSocket::ready_from_poll_events(fds[i].revents));
-        }
-        args.ready += items[i].found != 0;
-    }
-    if (fds != on_stack)
-        ke::pool_free(fds);
+    if (!sockets.ask(0) && args.patience)
+        sockets.ask(args.patience);
+    args.ready = sockets.tell();
     return STATUS_SUCCESS;
 }
 
 NTSTATUS readable(void* block)
 {
     auto& args = *static_cast<ReadableArgs*>(block);
-    afd::Endpoint& endpoint = endpoint_from(args.endpoint);
-    if (!endpoint.can_transfer())
+    afd::SocketFile& endpoint = endpoint_from(args.endpoint);
+    const afd::SocketUse use(endpoint);
+    if (!use.is_valid() || !endpoint.can_transfer() || !can_be_used(endpoint))
         return kPassDown;
     args.bytes = endpoint.socket().readable_bytes();
     return STATUS_SUCCESS;
@@ -255,10 +330,12 @@ NTSTATUS select(void* block)
             return status;
     }
     ob::Ref<ke::Event> replaced;
-    const NTSTATUS status
-        = endpoint_from(args.endpoint)
-              .select(std::move(event), args.mask, replaced,
-                  args.posts_messages ? afd::SelectMode::Message : afd::SelectMode::Event);
+    afd::SocketFile& endpoint = endpoint_from(args.endpoint);
+    const afd::SocketUse use(endpoint);
+    NTSTATUS status = use.is_valid() ? endpoint.open_descriptor() : STATUS_INVALID_HANDLE;
+    if (NT_SUCCESS(status))
+        status = endpoint.select_events(std::move(event), args.mask, replaced,
+            args.posts_messages ? afd::SelectMode::Message : afd::SelectMode::Event);
     replaced.reset();
     args.signal = work.signal();
     args.released = work.released();
@@ -270,7 +347,11 @@ NTSTATUS get_events(void* block)
     auto& args = *static_cast<GetEventsArgs*>(block);
     const Uninterrupted section;
     const HostWork work;
-    endpoint_from(args.endpoint).take_events(args.result);
+    afd::SocketFile& endpoint = endpoint_from(args.endpoint);
+    const afd::SocketUse use(endpoint);
+    if (!use.is_valid())
+        return STATUS_INVALID_HANDLE;
+    endpoint.take_events(args.result);
     return STATUS_SUCCESS;
 }
 
@@ -279,7 +360,12 @@ NTSTATUS hand_over(void* block)
     auto& args = *static_cast<HandOverArgs*>(block);
     const Uninterrupted section;
     HostWork work;
-    afd::Endpoint::Selection selection = endpoint_from(args.endpoint).hand_over();
+    afd::SocketFile& endpoint = endpoint_from(args.endpoint);
+    const afd::SocketUse use(endpoint);
+    endpoint.leave_to_host();
+    afd::Endpoint::Selection selection;
+    if (use.is_valid())
+        selection = endpoint.hand_over();
     args.event = 0;
     if (selection.event && selection.event->is_host_backed())
         args.event = share(selection.event->host_event());
@@ -289,6 +375,15 @@ NTSTATUS hand_over(void* block)
     selection.event.reset();
     args.released = work.released();
     return STATUS_SUCCESS;
+}
+
+bool note_closed(void* context, uint64_t host_handle, uint64_t serial)
+{
+    auto& args = *static_cast<PumpArgs*>(context);
+    if (args.close_count == kPumpCapacity)
+        return false;
+    args.closes[args.close_count++] = { host_handle, serial };
+    return true;
 }
 
 NTSTATUS pump(void* block)
@@ -301,12 +396,21 @@ NTSTATUS pump(void* block)
         HostWork work(args.signals, args.released, kPumpCapacity);
         const Uninterrupted section;
         status = afd::Pump::instance().run(args.patience, &section.before());
+        host_threads::end_stopped();
         work.take_orphans();
+        args.close_count = 0;
+        afd::SocketFile::take_closed(note_closed, &args);
         args.signal_count = work.signal_count();
         args.released_count = work.released_count();
     }
     t_pump = nullptr;
     return status;
+}
+
+NTSTATUS relay(void* port)
+{
+    static_cast<Port*>(port)->relay();
+    return STATUS_SUCCESS;
 }
 
 NTSTATUS wake_pump(void*)
@@ -315,12 +419,13 @@ NTSTATUS wake_pump(void*)
     return STATUS_SUCCESS;
 }
 
-NTSTATUS statistics(void* block)
+NTSTATUS tell_statistics(void* block)
 {
     auto& args = *static_cast<StatisticsArgs*>(block);
     args.pump_wakeups = afd::Pump::instance().wakeups();
     args.signals = signals_so_far();
     args.endpoints = g_endpoints.load(std::memory_order_relaxed);
+    statistics::tell(args);
     return STATUS_SUCCESS;
 }
 
@@ -334,7 +439,6 @@ extern "C" __attribute__((visibility("default"))) const EntryFunction __wine_uni
     unix_side::open,
     unix_side::attach,
     unix_side::close,
-    unix_side::abandon,
     unix_side::release,
     unix_side::set_state,
     unix_side::receive,
@@ -345,6 +449,7 @@ extern "C" __attribute__((visibility("default"))) const EntryFunction __wine_uni
     unix_side::readable,
     unix_side::hand_over,
     unix_side::pump,
+    unix_side::relay,
     unix_side::wake_pump,
     unix_side::event_create,
     unix_side::event_close,
@@ -352,6 +457,6 @@ extern "C" __attribute__((visibility("default"))) const EntryFunction __wine_uni
     unix_side::event_reset,
     unix_side::event_wait,
     unix_side::event_convert,
-    unix_side::statistics,
+    unix_side::tell_statistics,
 };
 static_assert(std::size(__wine_unix_call_funcs) == ntke::kCallCount);

@@ -2,7 +2,9 @@
 
 #include <atomic>
 
+#include "afd/pump.h"
 #include "ke/lock.h"
+#include "unix/host_services.h"
 
 namespace unix_side {
 
@@ -14,6 +16,9 @@ constexpr uint32_t kMostOrphans = 256;
 ke::Lock g_orphan_lock;
 ntke::HostEventPtr g_orphans[kMostOrphans] GUARDED_BY(g_orphan_lock);
 uint32_t g_orphan_count GUARDED_BY(g_orphan_lock) = 0;
+// Signals that only the PE side can tell: messages to windows.
+ntke::HostEventPtr g_left_signals[kMostOrphans] GUARDED_BY(g_orphan_lock);
+uint32_t g_left_signal_count GUARDED_BY(g_orphan_lock) = 0;
 
 thread_local HostWork* t_work __attribute__((tls_model("initial-exec"))) = nullptr;
 std::atomic<uint64_t> g_signals { 0 };
@@ -44,12 +49,35 @@ void HostWork::take_orphans()
     ke::LockGuard guard(g_orphan_lock);
     while (g_orphan_count && m_released_count < m_capacity)
         m_released[m_released_count++] = g_orphans[--g_orphan_count];
+    while (g_left_signal_count && m_signal_count < m_capacity)
+        m_signals[m_signal_count++] = g_left_signals[--g_left_signal_count];
+}
+
+ServiceWork::~ServiceWork()
+{
+    bool is_left = m_released_count != 0;
+    for (uint32_t i = 0; i < m_signal_count; ++i) {
+        ntke::HostEvent* event = host_event_from(m_signals[i]);
+        if (event->handle)
+            host::set_event(reinterpret_cast<HANDLE>(event->handle), nullptr);
+        is_left = true; // its reference, or all of it
+        ke::LockGuard guard(g_orphan_lock);
+        ntke::HostEventPtr* list = event->handle ? g_orphans : g_left_signals;
+        uint32_t& count = event->handle ? g_orphan_count : g_left_signal_count;
+        if (count < kMostOrphans)
+            list[count++] = m_signals[i];
+    }
+    m_signal_count = 0;
+    if (is_left)
+        afd::Pump::instance().wake();
 }
 
 class HostEvents final : public ke::HostSignal {
 public:
     void set_host_event(HANDLE event) override
     {
+        if (!t_work)
+            return; // a thread that ends
         HostWork& work = *t_work;
         for (uint32_t i = 0; i < work.m_signal_count; ++i) {
             if (work.m_signals[i] == reinterpret_cast<ntke::HostEventPtr>(event))

@@ -27,11 +27,12 @@ public:
     /// The first of each, 0 if there is none.
     ntke::HostEventPtr signal() const { return m_signal_count ? m_signals[0] : 0; }
     ntke::HostEventPtr released() { return m_released_count ? m_released[--m_released_count] : 0; }
-    /// Adds what calls had to let go of that have no room to tell it. For the pump.
+    /// Adds what calls and services have left. For the pump.
     void take_orphans();
 
 private:
     friend class HostEvents;
+    friend class ServiceWork;
     static constexpr uint32_t kOwn = 2;
 
     ntke::HostEventPtr m_own_signals[kOwn];
@@ -42,6 +43,14 @@ private:
     uint32_t m_signal_count = 0;
     uint32_t m_released_count = 0;
     HostWork* m_outer;
+};
+
+/// The same for a service, which comes back to no PE code that could do it: what can be done is
+/// done at its end, the rest is left to the pump.
+class ServiceWork : public HostWork {
+public:
+    ServiceWork() = default;
+    ~ServiceWork();
 };
 
 /// ke's way to the host's events. The HANDLE ke holds is a ntke::HostEvent*.

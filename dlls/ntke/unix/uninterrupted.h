@@ -12,20 +12,38 @@ class Uninterrupted {
 public:
     Uninterrupted()
     {
-        sigset_t stops;
-        sigemptyset(&stops);
-        sigaddset(&stops, SIGUSR1); // SuspendThread
-        sigaddset(&stops, SIGQUIT); // TerminateThread
-        pthread_sigmask(SIG_BLOCK, &stops, &m_before);
+        const sigset_t set = stops();
+        pthread_sigmask(SIG_BLOCK, &set, &m_before);
     }
     ~Uninterrupted() { pthread_sigmask(SIG_SETMASK, &m_before, nullptr); }
     Uninterrupted(const Uninterrupted&) = delete;
 
+    /// The host's signals that stop a thread.
+    static sigset_t stops()
+    {
+        sigset_t set;
+        sigemptyset(&set);
+        sigaddset(&set, SIGUSR1); // SuspendThread
+        sigaddset(&set, SIGQUIT); // TerminateThread
+        return set;
+    }
     /// The signals that are blocked outside, for calls that wait.
     const sigset_t& before() const { return m_before; }
 
 private:
     sigset_t m_before;
+};
+
+/// While it exists, the host can stop the calling thread again, which then holds nothing. For a
+/// wait inside an Uninterrupted section.
+class Interruptible {
+public:
+    Interruptible() { pthread_sigmask(SIG_UNBLOCK, &m_stops, nullptr); }
+    ~Interruptible() { pthread_sigmask(SIG_BLOCK, &m_stops, nullptr); }
+    Interruptible(const Interruptible&) = delete;
+
+private:
+    const sigset_t m_stops = Uninterrupted::stops();
 };
 
 } // namespace unix_side

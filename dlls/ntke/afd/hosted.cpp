@@ -1,0 +1,209 @@
+// A socket whose file is a host's: what ntke serves of it, and what it learns of the rest.
+#include "afd/socket_file.h"
+
+#include "afd/params.h"
+#include "afd/pump.h"
+
+namespace afd {
+
+NTSTATUS (*SocketFile::open_host_descriptor)(uint64_t host_handle, int& fd) = nullptr;
+
+ob::Ref<SocketFile> SocketFile::make_hosted(uint64_t host_handle, Mode mode)
+{
+    auto file = ob::Ref<SocketFile>::adopt(ke::pool_new<SocketFile>(mode));
+    if (file)
+        file->m_host_handle = host_handle;
+    return file;
+}
+
+void SocketFile::tell_created(const ntke::AttachArgs& args)
+{
+    ke::LockGuard guard(m_lock);
+    if (m_is_created.load(std::memory_order_relaxed))
+        return;
+    m_family = args.family;
+    m_type = args.type;
+    m_protocol = args.protocol;
+    m_serial = args.serial;
+    if (args.is_nonblocking)
+        m_is_nonblocking.store(true, std::memory_order_relaxed);
+    m_flags = args.flags;
+    m_state = static_cast<SocketState>(args.state);
+    m_is_created.store(true, std::memory_order_release);
+}
+
+void SocketFile::leave_to_host()
+{
+    m_is_left_to_host.store(true, std::memory_order_release);
+}
+
+NTSTATUS SocketFile::open_descriptor()
+{
+    if (m_has_descriptor.load(std::memory_order_acquire))
+        return STATUS_SUCCESS;
+    if (!m_host_handle || m_is_left_to_host.load(std::memory_order_acquire))
+        return STATUS_INVALID_HANDLE;
+    int fd;
+    const NTSTATUS status = open_host_descriptor(m_host_handle, fd);
+    if (!NT_SUCCESS(status)) {
+        leave_to_host(); // once refused, nobody knows which requests the host has by then
+        return status;
+    }
+    HostSocket opened(fd);
+    ke::LockGuard guard(m_lock);
+    if (m_is_closed || m_has_descriptor.load(std::memory_order_relaxed)) {
+        opened.close(); // another thread was first
+        return m_is_closed ? STATUS_INVALID_HANDLE : STATUS_SUCCESS;
+    }
+    m_socket.adopt(fd);
+    m_has_descriptor.store(true, std::memory_order_release);
+    return STATUS_SUCCESS;
+}
+
+/// Transfers: the connection is made or the socket bound, as far as is known here, for the host
+/// binds a socket with its first datagram and keeps what is sent while it connects.
+bool SocketFile::serves_data()
+{
+    if (!m_is_created.load(std::memory_order_acquire)
+        || m_is_left_to_host.load(std::memory_order_acquire) || mode() != Mode::Asynchronous
+        || !can_transfer() || (!is_stream() && !has(ntke::kSocketBound)))
+        return false;
+    return NT_SUCCESS(open_descriptor());
+}
+
+bool SocketFile::serves(const io::Parameters& parameters)
+{
+    if (!m_host_handle)
+        return true;
+    if (parameters.operation != io::Operation::DeviceControl)
+        return serves_data();
+    switch (parameters.code) {
+    case kIoctlRecvMsg:
+        // Control data are in the layout of the program, and rarely asked for.
+        return parameters.input_length >= sizeof(RecvMsgParams)
+            && !static_cast<const RecvMsgParams*>(parameters.input)->control && serves_data();
+    case kIoctlSendMsg:
+    case kIoctlRecv:
+        return serves_data();
+    case kIoctlPoll:
+        return serves_poll(parameters);
+    case kIoctlCompleteAsync:
+        return has_completion_queue(); // its packet belongs into our queue
+    default:
+        return false;
+    }
+}
+
+/// A stream that is being connected changes its state on the host only.
+bool SocketFile::can_be_polled()
+{
+    return m_is_created.load(std::memory_order_acquire)
+        && !m_is_left_to_host.load(std::memory_order_acquire)
+        && (can_transfer() || state() == SocketState::Listening) && NT_SUCCESS(open_descriptor());
+}
+
+/// A poll is served when all of its sockets are.
+bool SocketFile::serves_poll(const io::Parameters& parameters)
+{
+    PollHeader header;
+    if (parameters.input_length < sizeof(header) || mode() != Mode::Asynchronous)
+        return false;
+    memcpy(&header, parameters.input, sizeof(header));
+    const auto* entries = static_cast<const uint8_t*>(parameters.input) + sizeof(header);
+    if (!header.count
+        || (parameters.input_length - sizeof(header)) / sizeof(PollEntry) < header.count)
+        return false;
+    for (uint32_t i = 0; i < header.count; ++i) {
+        PollEntry entry;
+        memcpy(&entry, entries + i * sizeof(entry), sizeof(entry));
+        ob::Ref<SocketFile> socket;
+        if (!NT_SUCCESS(by_handle(reinterpret_cast<HANDLE>(entry.socket), socket))
+            || !socket->can_be_polled())
+            return false;
+    }
+    return true;
+}
+
+SocketFile* SocketFile::from(ob::Object& object)
+{
+    if (&object.type() != &object_type() || static_cast<io::File&>(object).device() != &g_device)
+        return nullptr;
+    return &static_cast<SocketFile&>(object);
+}
+
+// --- Handles that were closed by somebody else
+
+namespace {
+
+struct Closed {
+    uint64_t host_handle;
+    uint64_t serial;
+};
+constexpr uint32_t kMostClosed = 256; // of more, the next request on the handle tells
+ke::Lock g_closed_lock;
+Closed g_closed[kMostClosed] GUARDED_BY(g_closed_lock);
+uint32_t g_closed_count GUARDED_BY(g_closed_lock) = 0;
+
+} // namespace
+
+void SocketFile::tell_closed()
+{
+    if (!m_serial || m_owner_closes.load(std::memory_order_relaxed))
+        return;
+    {
+        ke::LockGuard guard(g_closed_lock);
+        if (g_closed_count == kMostClosed)
+            return;
+        g_closed[g_closed_count++] = { m_host_handle, m_serial };
+    }
+    Pump::instance().wake();
+}
+
+void SocketFile::take_closed(
+    bool (*told)(void* context, uint64_t host_handle, uint64_t serial), void* context)
+{
+    ke::LockGuard guard(g_closed_lock);
+    while (g_closed_count) {
+        const Closed& closed = g_closed[g_closed_count - 1];
+        if (!told(context, closed.host_handle, closed.serial))
+            return;
+        --g_closed_count;
+    }
+}
+
+void SocketFile::note_request_on_host(bool is_send)
+{
+    m_requests_on_host.fetch_add(1, std::memory_order_relaxed);
+    if (is_send)
+        m_sends_on_host.fetch_add(1, std::memory_order_relaxed);
+}
+
+void SocketFile::note_request_on_host_ended(bool is_send)
+{
+    m_requests_on_host.fetch_sub(1, std::memory_order_relaxed);
+    if (is_send)
+        m_sends_on_host.fetch_sub(1, std::memory_order_relaxed);
+}
+
+void SocketFile::note_done_by_host(ULONG code, const void* input, ULONG length)
+{
+    uint32_t value = 0;
+    if (length < sizeof(value))
+        return;
+    memcpy(&value, input, sizeof(value));
+    switch (code) {
+    case kIoctlFionbio:
+        m_is_nonblocking.store(value != 0, std::memory_order_relaxed);
+        break;
+    case kIoctlSetSoRcvTimeo:
+    case kIoctlSetSoSndTimeo: {
+        ke::LockGuard guard(m_lock);
+        (code == kIoctlSetSoRcvTimeo ? m_options.receive_timeout : m_options.send_timeout) = value;
+        break;
+    }
+    default:
+        break;
+    }
+}
+
+} // namespace afd

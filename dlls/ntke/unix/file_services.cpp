@@ -1,0 +1,387 @@
+// The file services: requests to sockets, and to the helper files of \Device\Afd that polls are
+// sent to.
+#include <cstring>
+#include <iterator>
+
+#include "afd/poll.h"
+#include "afd/socket_file.h"
+#include "io/device.h"
+#include "io/file.h"
+#include "ke/pool.h"
+#include "ke/user_memory.h"
+#include "ob/handle_table.h"
+#include "unix/host_events.h"
+#include "unix/host_services.h"
+#include "unix/host_threads.h"
+#include "unix/port.h"
+#include "unix/program_events.h"
+#include "unix/services.h"
+#include "unix/statistics.h"
+#include "unix/uninterrupted.h"
+
+namespace services {
+
+namespace {
+
+using unix_side::ServiceWork;
+using unix_side::Uninterrupted;
+namespace statistics = unix_side::statistics;
+
+constexpr NTSTATUS kPassDown = ntke::kPassDown;
+constexpr ULONG kFileCompletionInformation = 30;
+constexpr ULONG kFileIoCompletionNotificationInformation = 41;
+
+/// Where the result of a request goes, as the service is given it.
+struct Target {
+    HANDLE event;
+    PIO_APC_ROUTINE apc;
+    PVOID apc_context;
+    IO_STATUS_BLOCK* iosb;
+};
+
+ob::Ref<io::File> find_file(HANDLE handle)
+{
+    ob::Ref<io::File> file;
+    ob::HandleTable::current().reference(handle, 0, file);
+    return file;
+}
+
+/// Serves a request, or says kPassDown: nothing has happened.
+NTSTATUS serve(io::File& file, const Target& target, const io::Parameters& parameters)
+{
+    const Uninterrupted section;
+    const ServiceWork work;
+    if (!file.serves(parameters))
+        return kPassDown;
+    io::Delivery delivery;
+    delivery.apc = target.apc;
+    delivery.apc_context = target.apc_context;
+    delivery.iosb = target.iosb;
+    if (target.event) {
+        const NTSTATUS status = program_events::reference(target.event, delivery.event);
+        if (!NT_SUCCESS(status))
+            return status;
+    }
+    ke::Thread* thread = ke::Thread::current();
+    if (!thread)
+        return kPassDown;
+    if (target.apc && !NT_SUCCESS(host_threads::prepare_for_apcs(*thread)))
+        return kPassDown;
+    return io::issue(file, parameters, std::move(delivery));
+}
+
+afd::SocketFile* socket_of(io::File& file)
+{
+    return afd::SocketFile::from(file);
+}
+
+// --- Opening
+
+/// Notes a new file of the host, if it is of the device.
+void note_opened(HANDLE handle, const OBJECT_ATTRIBUTES* attributes, ULONG options)
+{
+    ob::HandleTable& table = ob::HandleTable::current();
+    const UNICODE_STRING* name = attributes->ObjectName; // the host has read it by now
+    const io::Device* device = !name || attributes->RootDirectory
+        ? nullptr
+        : io::find_device(name->Buffer, name->Length / sizeof(WCHAR),
+            attributes->Attributes & OBJ_CASE_INSENSITIVE);
+    if (device != &afd::SocketFile::g_device)
+        return forget_stale(handle);
+    auto mode = io::File::Mode::Asynchronous;
+    if (options & FILE_SYNCHRONOUS_IO_ALERT)
+        mode = io::File::Mode::SynchronousAlertable;
+    else if (options & FILE_SYNCHRONOUS_IO_NONALERT)
+        mode = io::File::Mode::Synchronous;
+    const Uninterrupted section;
+    const ServiceWork work;
+    const ob::Ref<afd::SocketFile> file
+        = afd::SocketFile::make_hosted(reinterpret_cast<uint64_t>(handle), mode);
+    if (!file || !NT_SUCCESS(table.attach(handle, *file, file->type().valid_access, 0)))
+        table.detach(handle);
+}
+
+NTSTATUS create_file(HANDLE* handle, ACCESS_MASK access, const OBJECT_ATTRIBUTES* attributes,
+    IO_STATUS_BLOCK* iosb, const LARGE_INTEGER* allocation_size, ULONG file_attributes,
+    ULONG share_access, ULONG disposition, ULONG options, PVOID ea_buffer, ULONG ea_length)
+{
+    const NTSTATUS status = host::create_file(handle, access, attributes, iosb, allocation_size,
+        file_attributes, share_access, disposition, options, ea_buffer, ea_length);
+    if (NT_SUCCESS(status))
+        note_opened(*handle, attributes, options);
+    return status;
+}
+
+NTSTATUS open_file(HANDLE* handle, ACCESS_MASK access, const OBJECT_ATTRIBUTES* attributes,
+    IO_STATUS_BLOCK* iosb, ULONG share_access, ULONG options)
+{
+    const NTSTATUS status
+        = host::open_file(handle, access, attributes, iosb, share_access, options);
+    if (NT_SUCCESS(status))
+        note_opened(*handle, attributes, options);
+    return status;
+}
+
+// --- Requests
+
+/// The input of a request, read once: what the program does to its memory meanwhile changes
+/// nothing. Owner: the service's frame.
+class Input {
+public:
+    ~Input()
+    {
+        if (m_bytes != m_own)
+            ke::pool_free(m_bytes);
+    }
+    /// False: it is not there, or too much.
+    bool read(const void* input, ULONG length)
+    {
+        if (length > sizeof(m_own))
+            m_bytes = length <= kMost ? static_cast<char*>(ke::pool_allocate(length)) : nullptr;
+        return m_bytes && ke::read_user(m_bytes, input, length);
+    }
+    const void* bytes() const { return m_bytes; }
+
+private:
+    static constexpr ULONG kMost = 1u << 20; // a poll of 65,535 sockets
+    alignas(8) char m_own[sizeof(afd::PollHeader) + 16 * sizeof(afd::PollEntry)];
+    char* m_bytes = m_own;
+};
+
+/// Notes a request that goes to the host and may pend there. Owner: the service's frame.
+class OnHost {
+public:
+    OnHost(io::File* file, bool may_pend, bool is_send)
+        : m_socket(file && may_pend ? socket_of(*file) : nullptr)
+        , m_is_send(is_send)
+    {
+        if (m_socket)
+            m_socket->note_request_on_host(is_send);
+    }
+    /// Passes on what the host has answered.
+    NTSTATUS answered(NTSTATUS status)
+    {
+        if (m_socket && status != STATUS_PENDING)
+            m_socket->note_request_on_host_ended(m_is_send);
+        return status;
+    }
+
+private:
+    afd::SocketFile* m_socket;
+    bool m_is_send;
+};
+
+bool may_pend(ULONG code)
+{
+    switch (code) {
+    case afd::kIoctlRecv:
+    case afd::kIoctlRecvMsg:
+    case afd::kIoctlSendMsg:
+    case afd::kIoctlTransmit:
+    case afd::kIoctlAccept:
+    case afd::kIoctlAcceptInto:
+    case afd::kIoctlConnect:
+    case afd::kIoctlPoll:
+    case afd::kIoctlAddressListChange:
+        return true;
+    default:
+        return false;
+    }
+}
+
+/// A request goes to the host, which tells its end. What comes of it is noted.
+NTSTATUS control_by_host(io::File* file, HANDLE handle, const Target& target, ULONG code,
+    PVOID input, ULONG input_length, PVOID output, ULONG output_length)
+{
+    OnHost on_host(file, may_pend(code), code == afd::kIoctlSendMsg || code == afd::kIoctlTransmit);
+    const NTSTATUS status
+        = on_host.answered(host::device_io_control(handle, target.event, target.apc,
+            target.apc_context, target.iosb, code, input, input_length, output, output_length));
+    if (afd::SocketFile* socket = file ? socket_of(*file) : nullptr) {
+        if (NT_SUCCESS(status) && status != STATUS_PENDING)
+            socket->note_done_by_host(code, input, input_length);
+    }
+    return status;
+}
+
+bool is_data(ULONG code)
+{
+    return code == afd::kIoctlRecvMsg || code == afd::kIoctlSendMsg || code == afd::kIoctlRecv;
+}
+
+NTSTATUS device_io_control(HANDLE handle, HANDLE event, PIO_APC_ROUTINE apc, PVOID apc_context,
+    IO_STATUS_BLOCK* iosb, ULONG code, PVOID input, ULONG input_length, PVOID output,
+    ULONG output_length)
+{
+    const Target target { event, apc, apc_context, iosb };
+    const ob::Ref<io::File> file = find_file(handle);
+    if (!file)
+        return host::device_io_control(handle, event, apc, apc_context, iosb, code, input,
+            input_length, output, output_length);
+    if (is_data(code) || code == afd::kIoctlPoll || code == afd::kIoctlCompleteAsync) {
+        Input copy;
+        if (copy.read(input, input_length)) {
+            const io::Parameters parameters { io::Operation::DeviceControl, code, copy.bytes(),
+                input_length, output, output_length };
+            const NTSTATUS status = serve(*file, target, parameters);
+            statistics::count(code, status != kPassDown);
+            if (status != kPassDown)
+                return status;
+        }
+    }
+    return control_by_host(
+        file.get(), handle, target, code, input, input_length, output, output_length);
+}
+
+NTSTATUS read_file(HANDLE handle, HANDLE event, PIO_APC_ROUTINE apc, PVOID apc_context,
+    IO_STATUS_BLOCK* iosb, PVOID buffer, ULONG length, LARGE_INTEGER* offset, ULONG* key)
+{
+    const ob::Ref<io::File> file = find_file(handle);
+    if (file) {
+        const io::Parameters parameters { io::Operation::Read, 0, nullptr, 0, buffer, length };
+        const NTSTATUS status = serve(*file, { event, apc, apc_context, iosb }, parameters);
+        statistics::count(afd::kIoctlRecv, status != kPassDown);
+        if (status != kPassDown)
+            return status;
+    }
+    OnHost on_host(file.get(), true, false);
+    return on_host.answered(
+        host::read_file(handle, event, apc, apc_context, iosb, buffer, length, offset, key));
+}
+
+NTSTATUS write_file(HANDLE handle, HANDLE event, PIO_APC_ROUTINE apc, PVOID apc_context,
+    IO_STATUS_BLOCK* iosb, const void* buffer, ULONG length, LARGE_INTEGER* offset, ULONG* key)
+{
+    const ob::Ref<io::File> file = find_file(handle);
+    if (file) {
+        const io::Parameters parameters { io::Operation::Write, 0, buffer, length, nullptr, 0 };
+        const NTSTATUS status = serve(*file, { event, apc, apc_context, iosb }, parameters);
+        statistics::count(afd::kIoctlSendMsg, status != kPassDown);
+        if (status != kPassDown)
+            return status;
+    }
+    OnHost on_host(file.get(), true, true);
+    return on_host.answered(
+        host::write_file(handle, event, apc, apc_context, iosb, buffer, length, offset, key));
+}
+
+// --- Cancelling
+
+/// The host is asked, too, when requests have been left to it: its answer counts where we have
+/// none.
+NTSTATUS cancelled(uint32_t count, NTSTATUS none, bool asks_host, NTSTATUS (*ask)(void*),
+    void* context, IO_STATUS_BLOCK* iosb)
+{
+    const NTSTATUS of_host = asks_host ? ask(context) : none;
+    if (!count) {
+        if (!asks_host)
+            ke::publish_user(&iosb->Information, 0, &iosb->Status, of_host);
+        return of_host;
+    }
+    ke::publish_user(&iosb->Information, 0, &iosb->Status, STATUS_SUCCESS);
+    return STATUS_SUCCESS;
+}
+
+struct CancelCall {
+    HANDLE handle;
+    IO_STATUS_BLOCK* which;
+    IO_STATUS_BLOCK* iosb;
+};
+
+NTSTATUS cancel_io(HANDLE handle, IO_STATUS_BLOCK* iosb)
+{
+    const ob::Ref<io::File> file = find_file(handle);
+    if (!file)
+        return host::cancel_io(handle, iosb);
+    uint32_t count;
+    {
+        const Uninterrupted section;
+        const ServiceWork work;
+        count = file->cancel(nullptr, ke::Thread::current());
+    }
+    CancelCall call { handle, nullptr, iosb };
+    return cancelled(
+        count, STATUS_SUCCESS, socket_of(*file)->may_have_requests_on_host(),
+        [](void* context) {
+            const auto& call = *static_cast<CancelCall*>(context);
+            return host::cancel_io(call.handle, call.iosb);
+        },
+        &call, iosb);
+}
+
+NTSTATUS cancel_io_ex(HANDLE handle, IO_STATUS_BLOCK* which, IO_STATUS_BLOCK* iosb)
+{
+    const ob::Ref<io::File> file = find_file(handle);
+    if (!file)
+        return host::cancel_io_ex(handle, which, iosb);
+    uint32_t count;
+    {
+        const Uninterrupted section;
+        const ServiceWork work;
+        count = file->cancel(which, nullptr);
+    }
+    CancelCall call { handle, which, iosb };
+    return cancelled(
+        count, STATUS_NOT_FOUND, socket_of(*file)->may_have_requests_on_host(),
+        [](void* context) {
+            const auto& call = *static_cast<CancelCall*>(context);
+            return host::cancel_io_ex(call.handle, call.which, call.iosb);
+        },
+        &call, iosb);
+}
+
+// --- Ports
+
+/// The host has bound the file to its port. Packets of requests that ntke serves go to the port's
+/// queue.
+void note_associated(io::File& file, const FileCompletionInformation& info)
+{
+    afd::SocketFile* socket = socket_of(file);
+    ob::Ref<io::CompletionQueue> queue = unix_side::Port::find(info.port);
+    if (!queue && !NT_SUCCESS(unix_side::Port::attach(info.port, queue)))
+        return socket->leave_to_host();
+    unix_side::Port& port = unix_side::Port::of(*queue);
+    if (!NT_SUCCESS(port.begin_serving(info.port)))
+        return socket->leave_to_host();
+    socket->use_port_pump(port.pump());
+    file.associate(std::move(queue), info.key);
+}
+
+NTSTATUS set_information_file(
+    HANDLE handle, IO_STATUS_BLOCK* iosb, PVOID info, ULONG length, ULONG info_class)
+{
+    const NTSTATUS status = host::set_information_file(handle, iosb, info, length, info_class);
+    const bool is_ours = info_class == kFileCompletionInformation
+        || info_class == kFileIoCompletionNotificationInformation;
+    if (!NT_SUCCESS(status) || !is_ours)
+        return status;
+    const ob::Ref<io::File> file = find_file(handle);
+    if (!file)
+        return status;
+    const Uninterrupted section;
+    if (info_class == kFileCompletionInformation)
+        note_associated(*file, *static_cast<const FileCompletionInformation*>(info));
+    else
+        file->add_completion_modes(*static_cast<const ULONG*>(info));
+    return status;
+}
+
+const service_table::Row kRows[] = {
+    service_table::row<create_file>("NtCreateFile"),
+    service_table::row<open_file>("NtOpenFile"),
+    service_table::row<device_io_control>("NtDeviceIoControlFile"),
+    service_table::row<read_file>("NtReadFile"),
+    service_table::row<write_file>("NtWriteFile"),
+    service_table::row<cancel_io>("NtCancelIoFile"),
+    service_table::row<cancel_io_ex>("NtCancelIoFileEx"),
+    service_table::row<set_information_file>("NtSetInformationFile"),
+};
+
+} // namespace
+
+Rows file_services()
+{
+    return { kRows, std::size(kRows) };
+}
+
+} // namespace services

@@ -1,0 +1,128 @@
+// The handle services: what closes a handle, or makes another one of it.
+#include <iterator>
+
+#include "afd/socket_file.h"
+#include "ob/handle_table.h"
+#include "unix/host_events.h"
+#include "unix/host_services.h"
+#include "unix/services.h"
+#include "unix/uninterrupted.h"
+
+namespace services {
+
+namespace {
+
+using unix_side::ServiceWork;
+using unix_side::Uninterrupted;
+
+const HANDLE kCurrentProcess = reinterpret_cast<HANDLE>(~uintptr_t { 0 });
+
+/// A send that waits on the host would keep the socket and its connection alive past the handle.
+void end_requests_on_host(HANDLE handle, ob::Object& object)
+{
+    auto* socket = afd::SocketFile::from(object);
+    if (!socket || socket->handle_count() > 1 || !socket->may_have_sends_on_host())
+        return;
+    IO_STATUS_BLOCK iosb;
+    host::cancel_io_ex(handle, nullptr, &iosb);
+}
+
+} // namespace
+
+void forget_stale(HANDLE handle)
+{
+    ob::HandleTable& table = ob::HandleTable::current();
+    {
+        const ob::ReadSection section;
+        if (!table.find(section, handle).object) [[likely]]
+            return;
+    }
+    const Uninterrupted section;
+    const ServiceWork work;
+    table.detach(handle);
+}
+
+namespace {
+
+/// Lets go of a handle that the host is about to close: once it has, the value may mean anything.
+/// False: it is protected from that.
+bool let_go(HANDLE handle)
+{
+    ob::HandleTable& table = ob::HandleTable::current();
+    ob::Ref<ob::Object> object;
+    table.reference(handle, nullptr, 0, object);
+    if (!object)
+        return true;
+    const Uninterrupted section;
+    const ServiceWork work;
+    uint32_t flags = 0;
+    table.query_flags(handle, &flags);
+    if (flags & ob::kHandleProtectFromClose)
+        return false;
+    end_requests_on_host(handle, *object);
+    table.detach(handle, *object);
+    object.reset();
+    return true;
+}
+
+NTSTATUS close(HANDLE handle)
+{
+    let_go(handle);
+    return host::close(handle);
+}
+
+NTSTATUS set_information_object(HANDLE handle, ULONG info_class, PVOID info, ULONG length)
+{
+    constexpr ULONG kFlags = 4;
+    const NTSTATUS status = host::set_information_object(handle, info_class, info, length);
+    if (NT_SUCCESS(status) && info_class == kFlags) {
+        const Uninterrupted section;
+        const auto& flags = *static_cast<const HandleFlagInformation*>(info);
+        ob::HandleTable::current().set_flags(
+            handle, flags.protect_from_close ? ob::kHandleProtectFromClose : 0);
+    }
+    return status;
+}
+
+NTSTATUS duplicate_object(HANDLE source_process, HANDLE source, HANDLE target_process,
+    HANDLE* target, ACCESS_MASK access, ULONG attributes, ULONG options)
+{
+    ob::HandleTable& table = ob::HandleTable::current();
+    ob::Ref<ob::Object> object;
+    const bool is_ours = source_process == kCurrentProcess;
+    const bool stays = target && target_process == kCurrentProcess;
+    if (is_ours)
+        table.reference(source, nullptr, 0, object);
+    if (object && stays)
+        object->add_handle(); // the one that comes, before the source goes
+    if (is_ours && (options & DUPLICATE_CLOSE_SOURCE))
+        let_go(source);
+    const NTSTATUS status = host::duplicate_object(
+        source_process, source, target_process, target, access, attributes, options);
+    const Uninterrupted section;
+    const ServiceWork work;
+    if (NT_SUCCESS(status) && stays) {
+        // Without memory to note it, the duplicate is the host's.
+        if (!object || !NT_SUCCESS(table.attach(*target, *object, object->type().valid_access, 0)))
+            forget_stale(*target);
+    }
+    if (object && stays)
+        object->drop_handle();
+    object.reset();
+    return status;
+}
+
+const service_table::Row kRows[] = {
+    service_table::row<close>("NtClose"),
+    service_table::row<duplicate_object>("NtDuplicateObject"),
+    service_table::row<set_information_object>("NtSetInformationObject"),
+};
+
+} // namespace
+
+Rows handle_services()
+{
+    return { kRows, std::size(kRows) };
+}
+
+} // namespace services

@@ -1,0 +1,112 @@
+// The services of the host kernel, as Linux code calls them: past the system service table, so what
+// ntke asks of the host does not come back to ntke.
+#pragma once
+
+#include <cstdint>
+
+#include "nt/api.h"
+
+namespace host {
+
+/// How the host's own functions take their arguments. It differs by version of Wine, and is found
+/// out by a call (find_services), never assumed.
+enum class Convention : uint8_t { Unknown, Windows, Linux };
+extern Convention g_convention;
+
+/// What find_services looks for. Owner: the variables below, which stay. Written once, before any
+/// other thread looks.
+struct AnyService {
+    const char* name;
+    void* entry;
+};
+
+/// One service of the host, to be called like a function.
+template <typename Signature> struct Service;
+template <typename... Arguments> struct Service<NTSTATUS(Arguments...)> : AnyService {
+    NTSTATUS operator()(Arguments... arguments) const
+    {
+        using OfWindows = NTSTATUS(__attribute__((ms_abi))*)(Arguments...);
+        using OfLinux = NTSTATUS (*)(Arguments...);
+        void* function = entry;
+        if (g_convention == Convention::Windows) {
+            // GCC takes the two calls for one: to it they differ in nothing but the convention.
+            asm volatile("" : "+r"(function));
+            return reinterpret_cast<OfWindows>(function)(arguments...);
+        }
+        return reinterpret_cast<OfLinux>(function)(arguments...);
+    }
+};
+
+// Handles.
+inline constinit Service<decltype(NtClose)> close { { "NtClose", nullptr } };
+inline constinit Service<decltype(NtSetInformationObject)> set_information_object {
+    { "NtSetInformationObject", nullptr }
+};
+inline constinit Service<decltype(NtDuplicateObject)> duplicate_object { { "NtDuplicateObject",
+    nullptr } };
+
+// Files.
+inline constinit Service<decltype(NtCreateFile)> create_file { { "NtCreateFile", nullptr } };
+inline constinit Service<decltype(NtOpenFile)> open_file { { "NtOpenFile", nullptr } };
+inline constinit Service<decltype(NtDeviceIoControlFile)> device_io_control {
+    { "NtDeviceIoControlFile", nullptr }
+};
+inline constinit Service<decltype(NtReadFile)> read_file { { "NtReadFile", nullptr } };
+inline constinit Service<decltype(NtWriteFile)> write_file { { "NtWriteFile", nullptr } };
+inline constinit Service<decltype(NtCancelIoFile)> cancel_io { { "NtCancelIoFile", nullptr } };
+inline constinit Service<decltype(NtCancelIoFileEx)> cancel_io_ex { { "NtCancelIoFileEx",
+    nullptr } };
+inline constinit Service<decltype(NtSetInformationFile)> set_information_file {
+    { "NtSetInformationFile", nullptr }
+};
+
+// Completion ports.
+inline constinit Service<decltype(NtCreateIoCompletion)> create_io_completion {
+    { "NtCreateIoCompletion", nullptr }
+};
+inline constinit Service<decltype(NtSetIoCompletion)> set_io_completion { { "NtSetIoCompletion",
+    nullptr } };
+inline constinit Service<decltype(NtRemoveIoCompletion)> remove_io_completion {
+    { "NtRemoveIoCompletion", nullptr }
+};
+inline constinit Service<decltype(NtRemoveIoCompletionEx)> remove_io_completion_ex {
+    { "NtRemoveIoCompletionEx", nullptr }
+};
+inline constinit Service<decltype(NtQueryIoCompletion)> query_io_completion {
+    { "NtQueryIoCompletion", nullptr }
+};
+
+// Events and waits.
+inline constinit Service<decltype(NtCreateEvent)> create_event { { "NtCreateEvent", nullptr } };
+inline constinit Service<decltype(NtSetEvent)> set_event { { "NtSetEvent", nullptr } };
+inline constinit Service<decltype(NtResetEvent)> reset_event { { "NtResetEvent", nullptr } };
+inline constinit Service<decltype(NtQueryEvent)> query_event { { "NtQueryEvent", nullptr } };
+inline constinit Service<decltype(NtWaitForSingleObject)> wait_for_single_object {
+    { "NtWaitForSingleObject", nullptr }
+};
+inline constinit Service<decltype(NtWaitForMultipleObjects)> wait_for_multiple_objects {
+    { "NtWaitForMultipleObjects", nullptr }
+};
+
+// Threads and processes.
+inline constinit Service<decltype(NtQueueApcThread)> queue_apc_thread { { "NtQueueApcThread",
+    nullptr } };
+inline constinit Service<decltype(NtCreateThreadEx)> create_thread_ex { { "NtCreateThreadEx",
+    nullptr } };
+inline constinit Service<decltype(NtQueryInformationThread)> query_information_thread {
+    { "NtQueryInformationThread", nullptr }
+};
+inline constinit Service<decltype(NtTerminateThread)> terminate_thread { { "NtTerminateThread",
+    nullptr } };
+inline constinit Service<decltype(NtTerminateProcess)> terminate_process { { "NtTerminateProcess",
+    nullptr } };
+
+/// Finds the services in the host's Linux half, which the host has loaded long ago, and its
+/// convention. May be called by several threads at a time; the work is done once. Returns why not,
+/// or null: they are all there.
+const char* find_services();
+
+/// A function of the host's Linux half, null: it has none of this name.
+void* find_function(const char* name);
+
+} // namespace host

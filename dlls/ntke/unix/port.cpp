@@ -1,0 +1,325 @@
+#include "unix/port.h"
+
+#include <algorithm>
+
+#include <sched.h>
+
+#include "ke/pool.h"
+#include "ke/thread.h"
+#include "ob/handle_table.h"
+#include "unix/host_events.h"
+#include "unix/host_services.h"
+#include "unix/host_threads.h"
+#include "unix/uninterrupted.h"
+
+namespace unix_side {
+
+namespace {
+
+const HANDLE kCurrentProcess = reinterpret_cast<HANDLE>(~uintptr_t { 0 });
+constexpr ULONG kSameAccess = DUPLICATE_SAME_ACCESS;
+/// IO_COMPLETION_ALL_ACCESS
+constexpr ACCESS_MASK kAllAccess = STANDARD_RIGHTS_REQUIRED | SYNCHRONIZE | 0x3u;
+
+/// A packet that only ends a wait at the host's port. Its address is of nobody else's.
+const char g_call_back = 0;
+ULONG_PTR call_back_mark()
+{
+    return reinterpret_cast<ULONG_PTR>(&g_call_back);
+}
+bool is_call_back(const CompletionPacket& packet)
+{
+    return packet.key == call_back_mark() && packet.context == call_back_mark();
+}
+
+/// Takes call-backs out of what the host has given. Returns how many packets are left.
+uint32_t drop_call_backs(CompletionPacket* packets, uint32_t count)
+{
+    uint32_t left = 0;
+    for (uint32_t i = 0; i < count; ++i) {
+        if (!is_call_back(packets[i]))
+            packets[left++] = packets[i];
+    }
+    return left;
+}
+
+/// What is left until `due`, as the host's services take it; null: for ever.
+const LARGE_INTEGER* timeout_until(const ke::DueTime& due, LARGE_INTEGER& timeout)
+{
+    if (due.is_never())
+        return nullptr;
+    const int64_t left = due.is_now() ? 0 : due.interrupt_time() - ke::interrupt_time();
+    timeout.QuadPart = left > 0 ? -left : 0;
+    return &timeout;
+}
+
+int milliseconds_until(const ke::DueTime& due)
+{
+    constexpr int64_t kTicksPerMillisecond = 10'000;
+    if (due.is_never())
+        return -1;
+    if (due.is_now())
+        return 0;
+    // Rounded up, or the last part of a wait would be a spin.
+    const int64_t left = due.interrupt_time() - ke::interrupt_time() + kTicksPerMillisecond - 1;
+    return left <= 0 ? 0
+                     : static_cast<int>(std::min<int64_t>(left / kTicksPerMillisecond, INT32_MAX));
+}
+
+} // namespace
+
+ob::Ref<io::CompletionQueue> Port::find(HANDLE handle)
+{
+    ob::Ref<io::CompletionQueue> queue;
+    ob::HandleTable::current().reference(handle, 0, queue);
+    return queue;
+}
+
+NTSTATUS Port::attach(HANDLE handle, ob::Ref<io::CompletionQueue>& queue)
+{
+    const Uninterrupted section;
+    // The host does not limit how many threads run at a time, and neither do we: what a thread
+    // waits for elsewhere is not all seen here, so a limit would keep others waiting for one that
+    // waits itself.
+    ob::Ref<io::CompletionQueue> created;
+    if (const NTSTATUS status = io::CompletionQueue::create(UINT32_MAX, created);
+        !NT_SUCCESS(status))
+        return status;
+    auto* port = ke::pool_new<Port>(*created);
+    if (!port)
+        return STATUS_NO_MEMORY;
+    created->set_source(*port);
+    const NTSTATUS status = ob::HandleTable::current().attach(handle, *created, kAllAccess, 0);
+    if (NT_SUCCESS(status))
+        queue = std::move(created);
+    return status;
+}
+
+NTSTATUS Port::open(HANDLE handle)
+{
+    NTSTATUS status = host::duplicate_object(
+        kCurrentProcess, handle, kCurrentProcess, &m_host_port, 0, 0, kSameAccess);
+    if (!NT_SUCCESS(status))
+        return status;
+    status = host::create_event(
+        &m_packet_event, EVENT_ALL_ACCESS, nullptr, kSynchronizationEvent, FALSE);
+    if (NT_SUCCESS(status)) {
+        m_queue.reference(); // the relay's
+        status = host_threads::start_relay(this);
+        if (NT_SUCCESS(status))
+            return status;
+        m_queue.dereference();
+        host::close(m_packet_event);
+        m_packet_event = nullptr;
+    }
+    host::close(m_host_port);
+    return status;
+}
+
+NTSTATUS Port::begin_serving(HANDLE handle)
+{
+    State state = State::Host;
+    if (!m_state.compare_exchange_strong(state, State::Beginning)) {
+        while (m_state == State::Beginning)
+            sched_yield();
+        return is_serving() ? STATUS_SUCCESS : STATUS_INSUFFICIENT_RESOURCES;
+    }
+    if (const NTSTATUS status = open(handle); !NT_SUCCESS(status)) {
+        m_state = State::Host;
+        return status;
+    }
+    m_state.store(State::Serving, std::memory_order_seq_cst);
+    while (m_posts_outside.load(std::memory_order_seq_cst))
+        sched_yield();
+    bring_in_what_is_there();
+    call_back_waiters();
+    return STATUS_SUCCESS;
+}
+
+/// What was posted before comes first.
+void Port::bring_in_what_is_there()
+{
+    CompletionPacket packet;
+    const LARGE_INTEGER no_wait {};
+    ULONG given = 0;
+    while (host::remove_io_completion_ex(m_host_port, &packet, 1, &given, &no_wait, FALSE)
+            == STATUS_SUCCESS
+        && given)
+        m_queue.post(packet);
+}
+
+void Port::call_back_waiters()
+{
+    for (uint32_t i = m_waiters_outside.load(std::memory_order_seq_cst); i; --i)
+        host::set_io_completion(m_host_port, call_back_mark(), call_back_mark(), STATUS_SUCCESS, 0);
+}
+
+NTSTATUS Port::post(HANDLE handle, const CompletionPacket& packet)
+{
+    if (!is_serving()) {
+        m_posts_outside.fetch_add(1, std::memory_order_seq_cst);
+        const bool is_outside = !is_serving();
+        NTSTATUS status = STATUS_SUCCESS;
+        if (is_outside)
+            status = host::set_io_completion(
+                handle, packet.key, packet.context, packet.iosb.Status, packet.iosb.Information);
+        m_posts_outside.fetch_sub(1, std::memory_order_seq_cst);
+        if (is_outside)
+            return status;
+    }
+    const Uninterrupted section;
+    return m_queue.post(packet);
+}
+
+NTSTATUS Port::remove(HANDLE handle, CompletionPacket* packets, uint32_t count, uint32_t* removed,
+    bool is_alertable, const ke::DueTime& due)
+{
+    while (!is_serving()) {
+        const NTSTATUS status = remove_outside(handle, packets, count, removed, is_alertable, due);
+        if (status != STATUS_MORE_PROCESSING_REQUIRED)
+            return status;
+    }
+    if (is_alertable)
+        return remove_alertably(packets, count, removed, due);
+    const Uninterrupted section;
+    ke::Thread* thread = ke::Thread::current();
+    if (!thread)
+        return STATUS_NO_MEMORY;
+    return m_queue.remove(*thread, packets, count, removed, ke::Alertable::No, due);
+}
+
+NTSTATUS Port::remove_alertably(
+    CompletionPacket* packets, uint32_t count, uint32_t* removed, const ke::DueTime& due)
+{
+    for (;;) {
+        {
+            const Uninterrupted section;
+            m_queue.serve_source();
+            *removed = m_queue.try_remove(packets, count);
+        }
+        if (*removed) {
+            on_packet_left(); // there may be more, for others that wait alertably
+            return STATUS_SUCCESS;
+        }
+        if (m_is_closed) {
+            host::set_event(m_packet_event, nullptr); // for the next
+            return STATUS_ABANDONED;
+        }
+        const NTSTATUS status = wait_alertably(due);
+        if (status != STATUS_WAIT_0)
+            return status;
+    }
+}
+
+/// STATUS_MORE_PROCESSING_REQUIRED: it was called back.
+NTSTATUS Port::remove_outside(HANDLE handle, CompletionPacket* packets, uint32_t count,
+    uint32_t* removed, bool is_alertable, const ke::DueTime& due)
+{
+    *removed = 0;
+    m_waiters_outside.fetch_add(1, std::memory_order_seq_cst);
+    NTSTATUS status = STATUS_MORE_PROCESSING_REQUIRED;
+    if (!is_serving()) {
+        LARGE_INTEGER timeout;
+        ULONG given = 0;
+        status = host::remove_io_completion_ex(
+            handle, packets, count, &given, timeout_until(due, timeout), is_alertable);
+        if (status == STATUS_SUCCESS) {
+            *removed = drop_call_backs(packets, given);
+            if (!*removed)
+                status = STATUS_MORE_PROCESSING_REQUIRED;
+        }
+    }
+    m_waiters_outside.fetch_sub(1, std::memory_order_seq_cst);
+    return status;
+}
+
+/// STATUS_WAIT_0: there may be a packet.
+NTSTATUS Port::wait_alertably(const ke::DueTime& due)
+{
+    if (m_alertable_waiters.fetch_add(1, std::memory_order_seq_cst) == 0)
+        afd::Pump::instance().add_guest(m_pump, *this);
+    LARGE_INTEGER timeout;
+    NTSTATUS status = STATUS_WAIT_0;
+    if (!m_queue.depth() && !m_is_closed)
+        status = host::wait_for_single_object(m_packet_event, TRUE, timeout_until(due, timeout));
+    if (m_alertable_waiters.fetch_sub(1, std::memory_order_seq_cst) == 1)
+        afd::Pump::instance().remove_guest(m_pump);
+    return status;
+}
+
+void Port::on_packet_left()
+{
+    if (m_alertable_waiters.load(std::memory_order_seq_cst) && m_queue.depth())
+        host::set_event(m_packet_event, nullptr);
+}
+
+void Port::on_guest_ready()
+{
+    m_queue.serve_source();
+}
+
+/// In an uninterrupted section; the waits in it are not.
+void Port::wait_and_serve(io::CompletionQueue& queue, const ke::DueTime& due)
+{
+    const ServiceWork work;
+    const Uninterrupted section;
+    sigset_t while_waiting = section.before();
+    sigdelset(&while_waiting, SIGUSR1);
+    sigdelset(&while_waiting, SIGQUIT);
+    afd::Pump::Round round;
+    if (!NT_SUCCESS(m_pump.wait(round, milliseconds_until(due), &while_waiting))) {
+        sched_yield(); // no descriptor is left
+        return;
+    }
+    const io::CompletionQueue::Serving serving(queue);
+    afd::Pump::tell(round);
+}
+
+NTSTATUS Port::sleep(ke::Thread& thread, const ke::DueTime& due)
+{
+    if (thread.has_wait_ended() || due.is_now())
+        return thread.sleep(due);
+    const Interruptible section;
+    return thread.sleep(due);
+}
+
+void Port::relay()
+{
+    constexpr ULONG kMost = 16;
+    CompletionPacket packets[kMost];
+    while (!is_serving())
+        sched_yield();
+    ULONG given = 0;
+    while (!m_is_closed
+        && host::remove_io_completion_ex(m_host_port, packets, kMost, &given, nullptr, FALSE)
+            == STATUS_SUCCESS) {
+        for (ULONG i = 0; i < given; ++i) {
+            if (!is_call_back(packets[i])) {
+                const Uninterrupted section;
+                m_queue.post(packets[i]);
+            } else if (m_waiters_outside.load(std::memory_order_seq_cst))
+                call_back_waiters(); // it was another thread's
+        }
+    }
+    host::close(m_host_port);
+    m_queue.dereference();
+}
+
+void Port::on_closed()
+{
+    m_is_closed = true;
+    if (!is_serving())
+        return;
+    host::set_event(m_packet_event, nullptr);
+    host::set_io_completion(m_host_port, call_back_mark(), call_back_mark(), STATUS_SUCCESS, 0);
+}
+
+void Port::destroy()
+{
+    m_pump.close();
+    if (m_packet_event)
+        host::close(m_packet_event);
+    ke::pool_delete(this);
+}
+
+} // namespace unix_side

@@ -1,0 +1,83 @@
+// Completion ports under Wine.
+#pragma once
+
+#include <atomic>
+
+#include "afd/pump.h"
+#include "io/completion_queue.h"
+
+namespace unix_side {
+
+/// What a completion port of the host is to ntke, the source of its queue.
+///
+///     Host ──begin_serving──> Serving, for good
+///
+/// A port of the first state is the host's alone: nobody has associated a socket with it that ntke
+/// serves. Then its packets come to the queue, those that the program posts too, and what the
+/// host's own files still send to the host's port is brought here by a thread, the relay. Threads
+/// that waited at the host's port are called back.
+///
+/// A thread that waits alertably waits on the host, where APCs reach it, for an event that is set
+/// when there is a packet for it; meanwhile the process' pump looks after the sockets.
+///
+/// Owner: the queue. Lock: none; m_state with m_waiters_outside and with m_posts_outside are each a
+/// pair of which either side writes its own before it reads the other's.
+class Port final : public io::WaitSource, public afd::Pump::Guest {
+public:
+    /// The queue of the port with this handle, null: there is none, or it is no port.
+    static ob::Ref<io::CompletionQueue> find(HANDLE handle);
+    /// Attaches a queue to a handle of the host that is a port's, or may be one's.
+    /// Errors: STATUS_NO_MEMORY.
+    static NTSTATUS attach(HANDLE handle, ob::Ref<io::CompletionQueue>& queue);
+    static Port& of(io::CompletionQueue& queue) { return static_cast<Port&>(*queue.source()); }
+
+    bool is_serving() const { return m_state.load(std::memory_order_seq_cst) == State::Serving; }
+    /// From here on the queue has the packets. `handle` is one of the port. Errors: the host's,
+    /// when it has no handle, event or thread left: the port is the host's then, as before.
+    NTSTATUS begin_serving(HANDLE handle);
+    /// Takes packets, as the service does. `handle` is the port's.
+    NTSTATUS remove(HANDLE handle, CompletionPacket* packets, uint32_t count, uint32_t* removed,
+        bool is_alertable, const ke::DueTime& due);
+    NTSTATUS post(HANDLE handle, const CompletionPacket& packet);
+    afd::Pump& pump() { return m_pump; }
+    /// The relay's work; comes back when the port is closed, and gives up the relay's reference.
+    void relay();
+
+    void wait_and_serve(io::CompletionQueue& queue, const ke::DueTime& due) override;
+    NTSTATUS sleep(ke::Thread& thread, const ke::DueTime& due) override;
+    void interrupt() override { m_pump.wake(); }
+    void on_packet_left() override;
+    void on_closed() override;
+    void destroy() override;
+    void on_guest_ready() override;
+
+    explicit Port(io::CompletionQueue& queue)
+        : m_queue(queue)
+    {
+    }
+
+private:
+    enum class State : uint8_t { Host, Beginning, Serving };
+
+    NTSTATUS remove_outside(HANDLE handle, CompletionPacket* packets, uint32_t count,
+        uint32_t* removed, bool is_alertable, const ke::DueTime& due);
+    NTSTATUS remove_alertably(
+        CompletionPacket* packets, uint32_t count, uint32_t* removed, const ke::DueTime& due);
+    NTSTATUS wait_alertably(const ke::DueTime& due);
+    NTSTATUS open(HANDLE handle);
+    void bring_in_what_is_there();
+    void call_back_waiters();
+
+    io::CompletionQueue& m_queue; // whose source this is
+    afd::Pump m_pump;
+    std::atomic<State> m_state { State::Host };
+    std::atomic<uint32_t> m_waiters_outside { 0 }; // threads in the host's removal
+    std::atomic<uint32_t> m_posts_outside { 0 }; // threads that post to the host
+    std::atomic<uint32_t> m_alertable_waiters { 0 };
+    std::atomic<bool> m_is_closed { false };
+    // Written before State::Serving.
+    HANDLE m_host_port = nullptr; // a handle of our own; the relay's
+    HANDLE m_packet_event = nullptr; // auto-reset
+};
+
+} // namespace unix_side

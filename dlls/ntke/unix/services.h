@@ -1,0 +1,28 @@
+// The system services that ntke takes under Wine. Each looks its handle up; what ntke does not
+// know, or does not serve, goes to the host's own service unchanged.
+#pragma once
+
+#include "nt/types.h"
+#include "unix/service_table.h"
+
+namespace services {
+
+/// Puts them into the host's table. Returns why not, null: they are there.
+const char* take();
+
+/// The host has given this value to a new handle: what is attached to it had a close that was not
+/// seen.
+void forget_stale(HANDLE handle);
+
+// The families, each a list of rows that its own file makes.
+struct Rows {
+    const service_table::Row* list;
+    uint32_t count;
+};
+Rows handle_services();
+Rows file_services();
+Rows port_services();
+Rows thread_services();
+Rows wait_services();
+
+} // namespace services

@@ -1,0 +1,53 @@
+// The services by which threads and the process end.
+#include <iterator>
+
+#include "unix/host_events.h"
+#include "unix/host_services.h"
+#include "unix/host_threads.h"
+#include "unix/services.h"
+#include "unix/uninterrupted.h"
+
+namespace services {
+
+namespace {
+
+const HANDLE kCurrentThread = reinterpret_cast<HANDLE>(~uintptr_t { 1 });
+
+NTSTATUS terminate_thread(HANDLE thread, NTSTATUS exit_status)
+{
+    // By its pseudo handle a thread means itself, and this is its last moment to ask the host.
+    if (thread == kCurrentThread || !thread) {
+        {
+            const unix_side::Uninterrupted section;
+            const unix_side::ServiceWork work;
+            host_threads::end_current();
+        }
+        return host::terminate_thread(thread, exit_status);
+    }
+    const unix_side::Uninterrupted section;
+    const unix_side::ServiceWork work;
+    return host_threads::stop(thread, exit_status);
+}
+
+NTSTATUS terminate_process(HANDLE process, NTSTATUS exit_status)
+{
+    // The other threads are killed now, wherever they are; what closes handles after that must find
+    // no lock of theirs.
+    if (!process)
+        service_table::give_back();
+    return host::terminate_process(process, exit_status);
+}
+
+const service_table::Row kRows[] = {
+    service_table::row<terminate_thread>("NtTerminateThread"),
+    service_table::row<terminate_process>("NtTerminateProcess"),
+};
+
+} // namespace
+
+Rows thread_services()
+{
+    return { kRows, std::size(kRows) };
+}
+
+} // namespace services
