@@ -7,6 +7,7 @@
 #include "hosts_file.h"
 #include "ip_text.h"
 #include "own_addresses.h"
+#include "search_list.h"
 
 namespace ws2 {
 
@@ -188,7 +189,7 @@ static int resolve_self(const wchar_t* own_name, int family, HostAnswer& answer)
 }
 
 /// Both address families are asked. One that has an answer makes up for the other's failure.
-static int resolve_by_dns(const wchar_t* name, int family, HostAnswer& answer)
+static int resolve_full_name(const wchar_t* name, int family, HostAnswer& answer)
 {
     if (family != AF_UNSPEC)
         return query_dns_addresses(name, family, answer);
@@ -199,6 +200,31 @@ static int resolve_by_dns(const wchar_t* name, int family, HostAnswer& answer)
     if (!v4_error || !v6_error)
         return 0;
     return v4_error == WSANO_DATA ? v6_error : v4_error;
+}
+
+/// A name of one label is looked for under the suffixes first. [getaddrinfo/13]
+static int resolve_by_dns(const wchar_t* name, int family, HostAnswer& answer)
+{
+    HeapArray<wchar_t> suffixes;
+    if (!std::wcschr(name, '.') && !list_search_suffixes(suffixes))
+        return WSA_NOT_ENOUGH_MEMORY;
+    const size_t length = std::wcslen(name);
+    bool known = false;
+    for (const wchar_t* suffix = suffixes.begin(); suffix < suffixes.end();
+         suffix += std::wcslen(suffix) + 1) {
+        wchar_t full_name[kMaxHostName];
+        if (length + 1 + std::wcslen(suffix) >= kMaxHostName)
+            continue;
+        std::wcscpy(full_name, name);
+        full_name[length] = '.';
+        std::wcscpy(full_name + length + 1, suffix);
+        const int error = resolve_full_name(full_name, family, answer);
+        if (error != WSAHOST_NOT_FOUND && error != WSANO_DATA)
+            return error; // No server answers: it would not answer the next question either.
+        known |= error == WSANO_DATA;
+    }
+    const int error = resolve_full_name(name, family, answer);
+    return error == WSAHOST_NOT_FOUND && known ? WSANO_DATA : error;
 }
 
 int resolve_host(const wchar_t* name, int family, HostAnswer& answer)
