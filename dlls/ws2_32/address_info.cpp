@@ -1,5 +1,6 @@
 // getaddrinfo, GetAddrInfoW, freeaddrinfo, FreeAddrInfoW.
 #include "address_query.h"
+#include "caller.h"
 #include "error.h"
 #include "guard.h"
 #include "host_name.h"
@@ -25,9 +26,10 @@ template <typename Info> static int read_hints(const Info* hints, AddressQuery& 
 }
 
 template <typename Char, typename Info>
-static int get_address_info(const Char* node, const Char* service, const Info* hints, Info*& list)
+static int get_address_info(
+    const void* caller, const Char* node, const Char* service, const Info* hints, Info*& list)
 {
-    if (!is_started())
+    if (!is_started_for(caller))
         return WSANOTINITIALISED;
     const NameArgument node_argument(node);
     const NameArgument service_argument(service);
@@ -49,12 +51,12 @@ static int get_address_info(const Char* node, const Char* service, const Info* h
 /// error.
 template <typename Char, typename Info>
 static int get_address_info_checked(
-    const Char* node, const Char* service, const Info* hints, Info** result)
+    const void* caller, const Char* node, const Char* service, const Info* hints, Info** result)
 {
     Info* list = nullptr;
     int error = WSAEFAULT;
     if (guard::write(result, list)) {
-        error = get_address_info(node, service, hints, list);
+        error = get_address_info(caller, node, service, hints, list);
         if (!error)
             *result = list;
     }
@@ -67,13 +69,13 @@ static int get_address_info_checked(
 int WSAAPI getaddrinfo(
     const char* node, const char* service, const ADDRINFOA* hints, ADDRINFOA** result)
 {
-    return ws2::get_address_info_checked(node, service, hints, result);
+    return ws2::get_address_info_checked(WS2_CALLER, node, service, hints, result);
 }
 
 int WSAAPI GetAddrInfoW(
     const wchar_t* node, const wchar_t* service, const ADDRINFOW* hints, ADDRINFOW** result)
 {
-    return ws2::get_address_info_checked(node, service, hints, result);
+    return ws2::get_address_info_checked(WS2_CALLER, node, service, hints, result);
 }
 
 void WSAAPI freeaddrinfo(ADDRINFOA* list)

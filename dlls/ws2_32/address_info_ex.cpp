@@ -3,6 +3,7 @@
 #include <cstddef>
 
 #include "address_query.h"
+#include "caller.h"
 #include "error.h"
 #include "guard.h"
 #include "host_name.h"
@@ -290,10 +291,10 @@ static int look_up_in_time(const wchar_t* node, const wchar_t* service, const AD
     return error;
 }
 
-static int get_address_info_ex(const wchar_t* node, const wchar_t* service, DWORD name_space,
-    const ADDRINFOEXW* hints, AddressInfoEx** result, const Delivery& delivery)
+static int get_address_info_ex(const void* caller, const wchar_t* node, const wchar_t* service,
+    DWORD name_space, const ADDRINFOEXW* hints, AddressInfoEx** result, const Delivery& delivery)
 {
-    if (!is_started())
+    if (!is_started_for(caller))
         return WSANOTINITIALISED;
     AddressInfoEx* const none = nullptr;
     if (!guard::write(result, none))
@@ -325,7 +326,7 @@ int WSAAPI GetAddrInfoExW(const wchar_t* node, const wchar_t* service, DWORD nam
     GUID* /*provider*/, const ADDRINFOEXW* hints, ADDRINFOEXW** result, timeval* timeout,
     OVERLAPPED* overlapped, LPLOOKUPSERVICE_COMPLETION_ROUTINE routine, HANDLE* handle)
 {
-    return finish(get_address_info_ex(node, service, name_space, hints,
+    return finish(get_address_info_ex(WS2_CALLER, node, service, name_space, hints,
         reinterpret_cast<AddressInfoEx**>(result),
         { timeout, overlapped, reinterpret_cast<CompletionRoutine>(routine), handle }));
 }

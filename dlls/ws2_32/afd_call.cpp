@@ -3,6 +3,7 @@
 #include "emulated_event.h"
 #include "error.h"
 #include "guard.h"
+#include "poll_request.h"
 #include "thread.h"
 
 namespace ws2 {
@@ -11,6 +12,19 @@ namespace ws2 {
 static bool is_not_a_socket(NTSTATUS status)
 {
     return status == STATUS_INVALID_HANDLE || status == STATUS_OBJECT_TYPE_MISMATCH;
+}
+
+NTSTATUS afd_open_socket(
+    const afd::CreateParams& params, ULONG attributes, ULONG options, HANDLE* handle)
+{
+    SharedGuard guard(g_unmade_sockets);
+    NTSTATUS status = kernel::open_afd(handle, attributes, options);
+    if (!NT_SUCCESS(status))
+        return status;
+    status = afd_call(*handle, afd::kIoctlCreate, &params, sizeof(params), nullptr, 0);
+    if (!NT_SUCCESS(status))
+        kernel::close(*handle);
+    return status;
 }
 
 NTSTATUS afd_call(HANDLE handle, ULONG code, const void* input, ULONG input_length, void* output,

@@ -8,6 +8,11 @@
 
 namespace ws2 {
 
+/// Makes a socket of the device's, which no table of ours knows: the handle is the caller's.
+/// `attributes` is OBJ_INHERIT or 0, `options` FILE_SYNCHRONOUS_IO_* or 0 for overlapped use.
+NTSTATUS afd_open_socket(
+    const afd::CreateParams& params, ULONG attributes, ULONG options, HANDLE* handle);
+
 /// A request that never pends (options, names, states). Returns the status of the request;
 /// `information`, if given, receives the bytes written to `output` for those requests that say so.
 NTSTATUS afd_call(HANDLE handle, ULONG code, const void* input, ULONG input_length, void* output,

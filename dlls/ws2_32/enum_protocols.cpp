@@ -1,4 +1,5 @@
 // WSAEnumProtocolsA/W, WSCEnumProtocols.
+#include "caller.h"
 #include "catalog.h"
 
 #include "error.h"
@@ -95,9 +96,10 @@ int enum_protocols(const INT* protocols, Hidden hidden, Info* buffer, DWORD* siz
     return count;
 }
 
-template <typename Info> int enum_visible_protocols(const INT* protocols, Info* buffer, DWORD* size)
+template <typename Info>
+int enum_visible_protocols(const void* caller, const INT* protocols, Info* buffer, DWORD* size)
 {
-    if (!is_started())
+    if (!is_started_for(caller))
         return fail(WSANOTINITIALISED);
     int error;
     const int count = enum_protocols(protocols, Hidden::kLeaveOut, buffer, size, error);
@@ -112,12 +114,12 @@ using namespace ws2;
 
 int WSAAPI WSAEnumProtocolsW(INT* protocols, WSAPROTOCOL_INFOW* buffer, DWORD* size)
 {
-    return enum_visible_protocols(protocols, buffer, size);
+    return enum_visible_protocols(WS2_CALLER, protocols, buffer, size);
 }
 
 int WSAAPI WSAEnumProtocolsA(INT* protocols, WSAPROTOCOL_INFOA* buffer, DWORD* size)
 {
-    return enum_visible_protocols(protocols, buffer, size);
+    return enum_visible_protocols(WS2_CALLER, protocols, buffer, size);
 }
 
 int WSPAPI WSCEnumProtocols(INT* protocols, WSAPROTOCOL_INFOW* buffer, DWORD* size, INT* error_out)

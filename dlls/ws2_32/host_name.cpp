@@ -3,6 +3,7 @@
 
 #include <cwchar>
 
+#include "caller.h"
 #include "error.h"
 #include "startup.h"
 
@@ -41,10 +42,10 @@ using namespace ws2;
 
 int WSAAPI gethostname(char* buffer, int size)
 {
-    if (!is_started())
+    if (!is_started_for(WS2_CALLER))
         return fail(WSANOTINITIALISED);
     wchar_t name[kMaxHostName];
-    if (!own_host_name(name))
+    if (!own_host_name(name) && !unix_host_name(name))
         return fail(WSAENETDOWN);
     char ansi[kMaxHostName * 2];
     const int needed
@@ -57,10 +58,10 @@ int WSAAPI gethostname(char* buffer, int size)
 
 int WSAAPI GetHostNameW(wchar_t* buffer, int size)
 {
-    if (!is_started())
+    if (!is_started_for(WS2_CALLER))
         return fail(WSANOTINITIALISED);
     wchar_t name[kMaxHostName];
-    if (!own_host_name(name))
+    if (!own_host_name(name) && !unix_host_name(name))
         return fail(WSAENETDOWN);
     const int needed = static_cast<int>(std::wcslen(name)) + 1;
     if (size < needed || !guard::copy(buffer, name, needed * sizeof(wchar_t)))

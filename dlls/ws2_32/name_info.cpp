@@ -2,6 +2,7 @@
 #include <cwchar>
 
 #include "address_query.h"
+#include "caller.h"
 #include "catalog.h"
 #include "error.h"
 #include "guard.h"
@@ -91,10 +92,10 @@ template <typename Char> static int give_text(const wchar_t* text, Char* target,
 }
 
 template <typename Char>
-static int get_name_info(const SOCKADDR* source, int length, Char* host, DWORD host_size,
-    Char* service, DWORD service_size, int flags)
+static int get_name_info(const void* caller, const SOCKADDR* source, int length, Char* host,
+    DWORD host_size, Char* service, DWORD service_size, int flags)
 {
-    if (!is_started())
+    if (!is_started_for(caller))
         return WSANOTINITIALISED;
     HostAddress address;
     u_short port;
@@ -128,13 +129,13 @@ static int finish(int error)
 int WSAAPI getnameinfo(const SOCKADDR* address, socklen_t length, char* host, DWORD host_size,
     char* service, DWORD service_size, int flags)
 {
-    return ws2::finish(
-        ws2::get_name_info(address, length, host, host_size, service, service_size, flags));
+    return ws2::finish(ws2::get_name_info(
+        WS2_CALLER, address, length, host, host_size, service, service_size, flags));
 }
 
 INT WSAAPI GetNameInfoW(const SOCKADDR* address, socklen_t length, wchar_t* host, DWORD host_size,
     wchar_t* service, DWORD service_size, INT flags)
 {
-    return ws2::finish(
-        ws2::get_name_info(address, length, host, host_size, service, service_size, flags));
+    return ws2::finish(ws2::get_name_info(
+        WS2_CALLER, address, length, host, host_size, service, service_size, flags));
 }

@@ -4,6 +4,7 @@
 #include <cstddef>
 #include <cstring>
 
+#include "caller.h"
 #include "error.h"
 #include "guard.h"
 #include "startup.h"
@@ -25,9 +26,9 @@ constexpr wchar_t kNameW[] = L"Tcpip";
 
 /// Describes the one provider; the name stands behind the structure.
 template <typename Info, typename Char, size_t kSize>
-int enum_providers(DWORD* size, Info* buffer, const Char (&name)[kSize])
+int enum_providers(const void* caller, DWORD* size, Info* buffer, const Char (&name)[kSize])
 {
-    if (!is_started())
+    if (!is_started_for(caller))
         return fail(WSANOTINITIALISED);
     constexpr DWORD kNeeded = sizeof(Info) + sizeof(name);
     DWORD room;
@@ -77,12 +78,12 @@ using namespace ws2;
 
 INT WSAAPI WSAEnumNameSpaceProvidersA(DWORD* size, WSANAMESPACE_INFOA* buffer)
 {
-    return enum_providers(size, buffer, kNameA);
+    return enum_providers(WS2_CALLER, size, buffer, kNameA);
 }
 
 INT WSAAPI WSAEnumNameSpaceProvidersW(DWORD* size, WSANAMESPACE_INFOW* buffer)
 {
-    return enum_providers(size, buffer, kNameW);
+    return enum_providers(WS2_CALLER, size, buffer, kNameW);
 }
 
 INT WSPAPI WSCInstallNameSpace(

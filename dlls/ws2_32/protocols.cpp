@@ -3,6 +3,7 @@
 
 #include <iterator>
 
+#include "caller.h"
 #include "entry_block.h"
 #include "error.h"
 #include "guard_text.h"
@@ -71,7 +72,7 @@ using namespace ws2;
 protoent* WSAAPI getprotobyname(const char* name)
 {
     const GuardedText guarded_name(name);
-    if (!is_started())
+    if (!is_started_for(WS2_CALLER))
         SetLastError(WSANOTINITIALISED);
     else if (!guarded_name.text())
         SetLastError(WSAEFAULT);
@@ -82,7 +83,7 @@ protoent* WSAAPI getprotobyname(const char* name)
 
 protoent* WSAAPI getprotobynumber(int number)
 {
-    if (!is_started())
+    if (!is_started_for(WS2_CALLER))
         SetLastError(WSANOTINITIALISED);
     else if (number < 0)
         SetLastError(WSANO_DATA);

@@ -1,8 +1,10 @@
 #include "resolver.h"
 
 #include <atomic>
+#include <cstring>
 #include <cwchar>
 
+#include "afd_call.h"
 #include "dns.h"
 #include "hosts_file.h"
 #include "ip_text.h"
@@ -69,25 +71,62 @@ bool equal_names(const wchar_t* a, const wchar_t* b)
     return false;
 }
 
+/// Has the system its name? It gets it when it comes up, and keeps it. [gethostname/3]
+static bool is_system_named()
+{
+    static std::atomic<bool> known { false };
+    if (!known.load(std::memory_order_relaxed)) {
+        wchar_t name[kMaxHostName];
+        DWORD size = kMaxHostName;
+        if (!GetComputerNameW(name, &size))
+            return false;
+        known.store(true, std::memory_order_relaxed);
+    }
+    return true;
+}
+
 bool own_host_name(wchar_t (&name)[kMaxHostName])
 {
     DWORD size = kMaxHostName;
-    return GetComputerNameExW(ComputerNameDnsHostname, name, &size);
+    return is_system_named() && GetComputerNameExW(ComputerNameDnsHostname, name, &size);
 }
 
-/// A socket that can be bound to IPv6 loopback is the proof that needs no list of interfaces.
+bool unix_host_name(wchar_t (&name)[kMaxHostName])
+{
+    const HANDLE file = CreateFileW(L"\\\\?\\unix\\proc\\sys\\kernel\\hostname", GENERIC_READ,
+        FILE_SHARE_READ | FILE_SHARE_WRITE, nullptr, OPEN_EXISTING, 0, nullptr);
+    if (file == INVALID_HANDLE_VALUE)
+        return false;
+    char line[kMaxHostName];
+    DWORD length = 0;
+    if (!ReadFile(file, line, sizeof(line) - 1, &length, nullptr))
+        length = 0;
+    CloseHandle(file);
+    line[length] = 0;
+    line[std::strcspn(line, "\n")] = 0;
+    return *line && MultiByteToWideChar(CP_UTF8, 0, line, -1, name, kMaxHostName);
+}
+
+/// A socket that can be bound to IPv6 loopback is the proof that needs no list of interfaces. It is
+/// the kernel's alone, as Winsock need not be started. [WSAStartup/11]
 static bool can_bind_ipv6()
 {
-    const DWORD last_error = GetLastError();
-    const SOCKET probe = socket(AF_INET6, SOCK_DGRAM, 0);
-    sockaddr_in6 loopback = {};
-    loopback.sin6_family = AF_INET6;
-    loopback.sin6_addr = IN6_ADDR IN6ADDR_LOOPBACK_INIT;
-    const bool is_bound = probe != INVALID_SOCKET
-        && !bind(probe, reinterpret_cast<const sockaddr*>(&loopback), sizeof(loopback));
-    if (probe != INVALID_SOCKET)
-        closesocket(probe);
-    SetLastError(last_error);
+    const afd::CreateParams create {
+        .family = AF_INET6, .type = SOCK_DGRAM, .protocol = IPPROTO_UDP, .flags = 0
+    };
+    HANDLE probe;
+    if (!NT_SUCCESS(afd_open_socket(create, 0, 0, &probe)))
+        return false;
+    struct {
+        afd::BindParams params {};
+        sockaddr_in6 loopback {};
+    } request;
+    request.loopback.sin6_family = AF_INET6;
+    request.loopback.sin6_addr = IN6_ADDR IN6ADDR_LOOPBACK_INIT;
+    SOCKADDR_STORAGE bound {};
+    const bool is_bound = NT_SUCCESS(
+        afd_call(probe, afd::kIoctlBind, &request, sizeof(request), &bound, sizeof(bound)));
+    kernel::close(probe);
     return is_bound;
 }
 

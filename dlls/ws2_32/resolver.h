@@ -53,8 +53,12 @@ int resolve_host(const wchar_t* name, int family, HostAnswer& answer);
 /// Finds the name of an address: own addresses, hosts files, DNS. Errors as above.
 int resolve_address(const HostAddress& address, HostAnswer& answer);
 
-/// The computer's own host name; false when it has none that fits.
+/// The computer's own host name; false when it has none that fits, and while the system comes up.
 bool own_host_name(wchar_t (&name)[kMaxHostName]);
+
+/// The host name of the Unix below, which is where Wine's boot program has the computer's name
+/// from; false where there is none. [gethostname/3]
+bool unix_host_name(wchar_t (&name)[kMaxHostName]);
 
 /// Has the computer any IPv6 address at all, loopback included? Asked once per process.
 bool has_ipv6();

@@ -3,6 +3,7 @@
 
 #include <iterator>
 
+#include "caller.h"
 #include "entry_block.h"
 #include "error.h"
 #include "guard_text.h"
@@ -106,7 +107,7 @@ servent* WSAAPI getservbyname(const char* name, const char* protocol)
 {
     const GuardedText guarded_name(name);
     const GuardedText guarded_protocol(protocol);
-    if (!is_started())
+    if (!is_started_for(WS2_CALLER))
         SetLastError(WSANOTINITIALISED);
     else if (!guarded_name.text() || (protocol && !guarded_protocol.text()))
         SetLastError(WSAEFAULT);
@@ -118,7 +119,7 @@ servent* WSAAPI getservbyname(const char* name, const char* protocol)
 servent* WSAAPI getservbyport(int port, const char* protocol)
 {
     const GuardedText guarded_protocol(protocol);
-    if (!is_started())
+    if (!is_started_for(WS2_CALLER))
         SetLastError(WSANOTINITIALISED);
     else if (protocol && !guarded_protocol.text())
         SetLastError(WSAEFAULT);

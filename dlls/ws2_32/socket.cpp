@@ -8,7 +8,6 @@
 #include "catalog.h"
 #include "error.h"
 #include "guard.h"
-#include "poll_request.h"
 #include "startup.h"
 #include "thread.h"
 
@@ -28,18 +27,9 @@ static SOCKET create_socket(int family, int type, int protocol, DWORD flags)
         .type = type,
         .protocol = protocol,
         .flags = flags & ~DWORD { WSA_FLAG_OVERLAPPED | WSA_FLAG_NO_HANDLE_INHERIT } };
+    const ULONG attributes = flags & WSA_FLAG_NO_HANDLE_INHERIT ? 0 : OBJ_INHERIT;
     HANDLE handle;
-    NTSTATUS status;
-    {
-        SharedGuard guard(g_unmade_sockets);
-        const ULONG attributes = flags & WSA_FLAG_NO_HANDLE_INHERIT ? 0 : OBJ_INHERIT;
-        status = kernel::open_afd(&handle, attributes, options);
-        if (NT_SUCCESS(status)) {
-            status = afd_call(handle, afd::kIoctlCreate, &params, sizeof(params), nullptr, 0);
-            if (!NT_SUCCESS(status))
-                kernel::close(handle);
-        }
-    }
+    const NTSTATUS status = afd_open_socket(params, attributes, options, &handle);
     if (!NT_SUCCESS(status)) {
         fail(error_from_status(status));
         return INVALID_SOCKET;

@@ -1,4 +1,5 @@
 // Socket addresses as text, with port and scope: WSAAddressToStringA/W, WSAStringToAddressA/W.
+#include "caller.h"
 #include "catalog.h"
 #include "error.h"
 #include "guard.h"
@@ -73,9 +74,10 @@ static int read_address(const SOCKADDR* source, DWORD length, InternetAddress& a
 }
 
 template <typename Char>
-static int address_to_string(const SOCKADDR* source, DWORD length, Char* text, DWORD* text_length)
+static int address_to_string(
+    const void* caller, const SOCKADDR* source, DWORD length, Char* text, DWORD* text_length)
 {
-    if (!is_started())
+    if (!is_started_for(caller))
         return fail(WSANOTINITIALISED);
     if (!text_length)
         return fail(WSAEINVAL);
@@ -113,9 +115,10 @@ static int give_address(const Address& address, bool is_good, SOCKADDR* target, 
 }
 
 template <typename Char>
-static int string_to_address(const Char* source, int family, SOCKADDR* target, int* length)
+static int string_to_address(
+    const void* caller, const Char* source, int family, SOCKADDR* target, int* length)
 {
-    if (!is_started())
+    if (!is_started_for(caller))
         return fail(WSANOTINITIALISED);
     if (!length)
         return fail(WSAEFAULT);
@@ -142,23 +145,23 @@ static int string_to_address(const Char* source, int family, SOCKADDR* target, i
 INT WSAAPI WSAAddressToStringA(SOCKADDR* address, DWORD length, WSAPROTOCOL_INFOA* /*provider*/,
     char* text, DWORD* text_length)
 {
-    return ws2::address_to_string(address, length, text, text_length);
+    return ws2::address_to_string(WS2_CALLER, address, length, text, text_length);
 }
 
 INT WSAAPI WSAAddressToStringW(SOCKADDR* address, DWORD length, WSAPROTOCOL_INFOW* /*provider*/,
     wchar_t* text, DWORD* text_length)
 {
-    return ws2::address_to_string(address, length, text, text_length);
+    return ws2::address_to_string(WS2_CALLER, address, length, text, text_length);
 }
 
 INT WSAAPI WSAStringToAddressA(
     char* text, INT family, WSAPROTOCOL_INFOA* /*provider*/, SOCKADDR* address, INT* length)
 {
-    return ws2::string_to_address(text, family, address, length);
+    return ws2::string_to_address(WS2_CALLER, text, family, address, length);
 }
 
 INT WSAAPI WSAStringToAddressW(
     wchar_t* text, INT family, WSAPROTOCOL_INFOW* /*provider*/, SOCKADDR* address, INT* length)
 {
-    return ws2::string_to_address(text, family, address, length);
+    return ws2::string_to_address(WS2_CALLER, text, family, address, length);
 }

@@ -3,6 +3,7 @@
 
 #include <cstring>
 
+#include "caller.h"
 #include "emulation.h"
 #include "error.h"
 #include "guard.h"
@@ -19,6 +20,11 @@ static SrwLock startup_lock;
 bool is_started()
 {
     return startup_count.load(std::memory_order_relaxed) > 0;
+}
+
+bool is_started_for(const void* caller)
+{
+    return is_started() || is_code_of_wine(caller);
 }
 
 constexpr WORD kHighestVersion = MAKEWORD(2, 2);

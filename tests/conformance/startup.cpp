@@ -139,6 +139,36 @@ void sockets_and_names_need_a_start(void**) // [WSAStartup/8]
     assert_wsa_fails(gethostbyname("localhost"), nullptr, WSANOTINITIALISED);
 }
 
+void texts_and_tables_need_a_start(void**) // [WSAStartup/8]
+{
+    SOCKADDR_IN address = {};
+    address.sin_family = AF_INET;
+    auto* const name = reinterpret_cast<SOCKADDR*>(&address);
+    int length = sizeof(address);
+    char text[64];
+    wchar_t wide[64];
+    DWORD size = 64;
+    addrinfo* list;
+    ADDRINFOW* wide_list;
+
+    assert_wsa_fails(gethostname(text, 64), SOCKET_ERROR, WSANOTINITIALISED);
+    assert_int_equal(getaddrinfo("127.0.0.1", nullptr, nullptr, &list), WSANOTINITIALISED);
+    assert_int_equal(GetAddrInfoW(L"127.0.0.1", nullptr, nullptr, &wide_list), WSANOTINITIALISED);
+    assert_int_equal(
+        getnameinfo(name, length, text, 64, nullptr, 0, NI_NUMERICHOST), WSANOTINITIALISED);
+    assert_int_equal(
+        GetNameInfoW(name, length, wide, 64, nullptr, 0, NI_NUMERICHOST), WSANOTINITIALISED);
+    assert_wsa_fails(
+        WSAAddressToStringA(name, length, nullptr, text, &size), SOCKET_ERROR, WSANOTINITIALISED);
+    assert_wsa_fails(
+        WSAAddressToStringW(name, length, nullptr, wide, &size), SOCKET_ERROR, WSANOTINITIALISED);
+    strcpy(text, "127.0.0.1");
+    assert_wsa_fails(WSAStringToAddressA(text, AF_INET, nullptr, name, &length), SOCKET_ERROR,
+        WSANOTINITIALISED);
+    assert_wsa_fails(getservbyname("http", "tcp"), nullptr, WSANOTINITIALISED);
+    assert_wsa_fails(getprotobynumber(6), nullptr, WSANOTINITIALISED);
+}
+
 void calls_on_a_socket_need_a_start(void**) // [WSAStartup/8]
 {
     char byte;
@@ -298,6 +328,7 @@ const CMUnitTest kCases[] = {
     cmocka_unit_test_teardown(starts_nest_and_may_differ_in_version, undo_every_start),
     cmocka_unit_test_teardown(a_refused_start_does_not_count, undo_every_start),
     cmocka_unit_test_teardown(sockets_and_names_need_a_start, undo_every_start),
+    cmocka_unit_test_teardown(texts_and_tables_need_a_start, undo_every_start),
     cmocka_unit_test_teardown(calls_on_a_socket_need_a_start, undo_every_start),
     cmocka_unit_test_teardown(the_last_error_works_without_a_start, undo_every_start),
     cmocka_unit_test_teardown(the_last_error_belongs_to_the_thread, undo_every_start),
