@@ -7,7 +7,7 @@ import subprocess
 import sys
 from pathlib import Path
 
-from . import build, conformance, demo, matrix, packages, paths, tap
+from . import build, conformance, demo, matrix, packages, paths, prefix_facts, tap
 from .report import Report
 from .ui import Failure, run_quietly, say
 from .wine import RootWine, Wine, fresh_prefix
@@ -22,6 +22,8 @@ Builds everything and runs every test. A side is one thing that is tested:
                            Wine's server, Wine's own DLL
   nt                       the NT-level suite on the ntdll of the machine's Wine
   demo                     the demo of `ws2 run`, on both kernels, and how our DLL chooses between them
+  prefix                   what programs, Wine's own among them, find in a prefix before and after our
+                           DLL is installed, in each way to install it
   stress-ntke              the stress programs on our DLL, bounded (longer with --long)
   clients-ntke             real programs on our DLL
   ntke-10.0-x86_64 ...     the same suites with Wine 10.0, where its root exists or can be made
@@ -208,6 +210,10 @@ def _demo(report: Report, _long: bool) -> None:
     demo.run(report)
 
 
+def _prefix(report: Report, _long: bool) -> None:
+    prefix_facts.run(report, Wine(), "x86_64")
+
+
 def _clients(dll: str):
     return lambda report, _long: _run_clients(report, dll, Wine())
 
@@ -269,7 +275,7 @@ def _matrix(dll: str, arch: str):
             return
         wine = matrix.get()
         if arch == "i386" and wine.emulates_32bit:
-            if dll == "builtin":
+            if dll in ("builtin", "prefix"):
                 # What the emulator does to it would have to be told apart from what it does itself.
                 report.skip(side, "the kernel runs no 32-bit programs; only our DLL is tried emulated")
                 return
@@ -280,6 +286,8 @@ def _matrix(dll: str, arch: str):
             _run_clients(report, dll.removeprefix("clients-"), wine)
         elif dll == "nt":
             conformance.run_nt(report, wine, arch)
+        elif dll == "prefix":
+            prefix_facts.run(report, wine, arch)
         else:
             conformance.run(report, wine, arch, dll)
     return run
@@ -294,15 +302,16 @@ SIDES = {
     "builtin": _conformance("builtin"),
     "nt": _nt,
     "demo": _demo,
+    "prefix": _prefix,
     "stress-ntke": _stress("ntke"),
     "stress-host": _stress("host"),
     "clients-ntke": _clients("ntke"),
     "clients-host": _clients("host"),
     **{f"{dll}-{matrix.VERSION}-x86_64": _matrix(dll, "x86_64")
-       for dll in ("ntke", "host", "builtin", "nt", "stress-ntke", "stress-host", "clients-ntke",
+       for dll in ("ntke", "host", "builtin", "nt", "prefix", "stress-ntke", "stress-host", "clients-ntke",
                    "clients-host")},
     **{f"{dll}-{matrix.VERSION}-i386": _matrix(dll, "i386")
-       for dll in ("host", "builtin", "stress-host")},
+       for dll in ("host", "builtin", "prefix", "stress-host")},
 }
 # What a plain `ws2 test` leaves out, so that it ends within some 20 minutes on two cores.
 ON_DEMAND = ["stress-host", "clients-host", f"host-{matrix.VERSION}-x86_64",

@@ -20,6 +20,7 @@ from pathlib import Path
 from . import packages, paths, pe
 from .ui import Failure, exclusive, run_quietly, step
 
+WINE64 = "/usr/lib/wine/wine64"  # Debian's 64-bit loader
 # What a prefix for tests does without: menu entries, .NET, HTML, and the debugger after a crash.
 QUIET_OVERRIDES = "winemenubuilder.exe=;mscoree=;mshtml=;winedbg.exe="
 
@@ -157,9 +158,13 @@ class Prefix:
         env.update(extra or {})
         return env
 
-    def command(self, program, *arguments, cwd: Path | None = None) -> list[str]:
-        arch = pe.machine(Path(program)) if Path(program).is_file() else None
-        return self.wine.command(["wine", str(program), *map(str, arguments)], cwd or Path.cwd(),
+    def command(self, program, *arguments, cwd: Path | None = None, arch: str | None = None) -> list[str]:
+        """Of a program of Wine's own, which is no file to us, `arch` tells which of the two is meant."""
+        # `wine` may be the 32-bit loader, whose system32 is that of 32-bit programs.
+        loader = WINE64 if arch == "x86_64" else "wine"
+        if Path(program).is_file():
+            loader, arch = "wine", pe.machine(Path(program))
+        return self.wine.command([loader, str(program), *map(str, arguments)], cwd or Path.cwd(),
                                  arch or "x86_64")
 
     def create(self) -> None:
@@ -187,18 +192,19 @@ class Prefix:
                                stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
 
     def run(self, program, *arguments, timeout: float, env: dict[str, str] | None = None,
-            cwd: Path | None = None, ours: bool | None = None, descriptors: int | None = None) -> Outcome:
+            cwd: Path | None = None, ours: bool | None = None, descriptors: int | None = None,
+            arch: str | None = None) -> Outcome:
         """Runs a program to its end and returns what it wrote. After `timeout` seconds it is taken
         to hang, and everything in the prefix is ended. With `ours` the outcome is only accepted from
         a program that said which ws2_32.dll it got (see proof_of_library). `descriptors` is how many
-        the program may have open."""
+        the program may have open, `arch` as for command()."""
         cwd = cwd or Path.cwd()
         limit = ["prlimit", f"--nofile={descriptors}:{descriptors}"] if descriptors else []
         start = time.monotonic()
         # A file and not a pipe: what Wine starts in the background keeps our end of a pipe open.
         with tempfile.TemporaryFile() as output:
             process = subprocess.Popen(
-                limit + self.command(program, *arguments, cwd=cwd), cwd=cwd, env=self.environment(env),
+                limit + self.command(program, *arguments, cwd=cwd, arch=arch), cwd=cwd, env=self.environment(env),
                 stdin=subprocess.DEVNULL, stdout=output, stderr=subprocess.STDOUT,
                 start_new_session=True)
             try:
