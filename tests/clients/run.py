@@ -8,7 +8,7 @@ skipped with the reason.
 
     run.py --list
     run.py --wine wine --prefix /tmp/prefix --expect-product Wine
-    WINEDLLOVERRIDES=ws2_32=n run.py --wine wine --prefix /tmp/prefix \\
+    WINEDLLOVERRIDES=ws2_32=n,b run.py --wine wine --prefix /tmp/prefix \\
         --expect-product 'ws2_32 for Wine (from scratch)' --client node --client plink
 """
 

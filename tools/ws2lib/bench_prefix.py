@@ -34,11 +34,11 @@ _NTKE = _PAIR[0]
 
 CONFIGURATIONS = {c.name: c for c in (
     Configuration("builtin", paths.BUILTIN_PRODUCT, "host", "host", "ws2_32=b"),
-    Configuration("host", paths.PRODUCT, "host", "host", "ws2_32=n", needs=(_OURS,),
+    Configuration("host", paths.PRODUCT, "host", "host", "ws2_32=n,b", needs=(_OURS,),
                   system32=(_OURS,), environment={"WS2_32_KERNEL": "host"}),
-    Configuration("ntke", paths.PRODUCT, "ntke", "host", "ws2_32=n", needs=(_OURS, *_PAIR),
+    Configuration("ntke", paths.PRODUCT, "ntke", "host", "ws2_32=n,b", needs=(_OURS, *_PAIR),
                   system32=(_OURS, _NTKE), environment={"WINEDLLPATH": str(_NTKE_TREE)}),
-    Configuration("emulated", paths.PRODUCT, "ntke", "emulated", "ws2_32=n", needs=(_OURS, *_PAIR),
+    Configuration("emulated", paths.PRODUCT, "ntke", "emulated", "ws2_32=n,b", needs=(_OURS, *_PAIR),
                   system32=(_OURS, _NTKE),
                   environment={"WINEDLLPATH": str(_NTKE_TREE), "WS2_32_EVENTS": "emulated"}),
 )}
