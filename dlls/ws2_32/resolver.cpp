@@ -261,6 +261,7 @@ static int resolve_by_dns(const wchar_t* name, int family, HostAnswer& answer)
         if (error != WSAHOST_NOT_FOUND && error != WSANO_DATA)
             return error; // No server answers: it would not answer the next question either.
         known |= error == WSANO_DATA;
+        answer.aliases.truncate(0); // Those of a name that has led to no address.
     }
     const int error = resolve_full_name(name, family, answer);
     return error == WSAHOST_NOT_FOUND && known ? WSANO_DATA : error;
