@@ -60,6 +60,7 @@ class Comparison(unittest.TestCase):
 
     def test_leaves_out_what_others_do(self):
         self.assertFalse(self.side._is_steady("netstat", "TCP 127.0.0.1:5 127.0.0.1:6 ESTABLISHED"))
+        self.assertFalse(self.side._is_steady("netstat", "TCP 127.0.0.1:1 127.0.0.1:6 TIME_WAIT"))
         self.assertTrue(self.side._is_steady("netstat", "TCP 127.0.0.1:1 127.0.0.1:2 ESTABLISHED"))
         self.assertFalse(self.side._is_steady("net", "Remote Procedure Call (RPC)"))
         self.assertTrue(self.side._is_steady("net", "Event Log"))

@@ -22,7 +22,8 @@ from pathlib import Path
 from . import paths, prefix as installer
 from .report import Report
 from .ui import Failure, run_quietly
-from .wine import (QUIET_OVERRIDES, Prefix, Wine, fresh_prefix, proof_of_kernel, proof_of_library)
+from .wine import (QUIET_OVERRIDES, Prefix, RootWine, Wine, fresh_prefix, proof_of_kernel,
+                   proof_of_library)
 
 LIMIT = 300  # seconds; only there to end a hang
 SCRIPTS = paths.ROOT / "tests" / "prefix"
@@ -146,7 +147,7 @@ class Side:
     def _is_steady(self, tool: str, line: str) -> bool:
         """Not what other programs of this machine, or the moment, add to a list."""
         if tool == "netstat":
-            return "TCP" not in line or any(f":{port} " in line for port in self._neighbours.connection)
+            return "TCP" not in line or all(f":{port} " in line for port in self._neighbours.connection)
         if tool == "net":  # services that are started on demand
             return not re.search(r"Remote Procedure Call|Winedevice", line)
         return True
@@ -168,7 +169,7 @@ class Side:
         """In a prefix that `ws2 run` makes."""
         wine = self._prefix.wine
         own = Prefix(wine, self._prefix.folder.parent / "run")
-        version = [] if type(wine) is Wine else ["--wine", wine.version]  # pylint: disable=unidiomatic-typecheck
+        version = ["--wine", wine.version] if isinstance(wine, RootWine) else []
         try:
             done = subprocess.run(
                 [sys.executable, str(paths.ROOT / "tools" / "ws2"), "run", *version, "--prefix", str(own.folder),
