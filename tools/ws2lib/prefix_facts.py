@@ -150,7 +150,7 @@ class Side:
             return "TCP" not in line or all(f":{port} " in line for port in self._neighbours.connection)
         if tool == "net":  # services that are started on demand
             return not re.search(r"Remote Procedure Call|Winedevice", line)
-        return True
+        return "XDG_RUNTIME_DIR" not in line  # a Linux library's complaint when a desktop is made
 
     def by_hand(self) -> list[str]:
         """The DLLs lie beside the program, in a prefix that has only Wine's."""
