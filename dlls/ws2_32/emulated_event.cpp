@@ -45,8 +45,8 @@ NTSTATUS wait_in_process(ULONG count, const HANDLE* handles, WaitType type, int6
 
 bool is_wanted()
 {
-    static const bool wanted = environment_says(L"WS2_32_EVENTS", L"emulated");
-    return wanted && emulation::is_on();
+    static EnvironmentSwitch wanted(L"WS2_32_EVENTS", L"emulated");
+    return wanted.is_on() && emulation::is_on();
 }
 
 NTSTATUS create(HANDLE* event)

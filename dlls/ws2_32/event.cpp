@@ -36,8 +36,8 @@ static DWORD check_wait_handles(const HANDLE* handles, DWORD count, bool wait_al
 /// Without it they work at any time, so that the order of a program's clean-up cannot hang it.
 static bool strict_startup_missing()
 {
-    static const bool strict = environment_says(L"WS2_32_STRICT", L"1");
-    if (!strict || is_started())
+    static EnvironmentSwitch strict(L"WS2_32_STRICT", L"1");
+    if (!strict.is_on() || is_started())
         return false;
     SetLastError(WSANOTINITIALISED);
     return true;

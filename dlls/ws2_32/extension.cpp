@@ -23,7 +23,7 @@ template <typename Function> void* address_of(Function* function)
 
 void* find_extension(const GUID& guid)
 {
-    static const ExtensionRow kExtensions[] = {
+    const ExtensionRow extensions[] = {
         { WSAID_ACCEPTEX, address_of(accept_ex) },
         { WSAID_GETACCEPTEXSOCKADDRS, address_of(get_accept_ex_sockaddrs) },
         { WSAID_CONNECTEX, address_of(connect_ex) },
@@ -33,7 +33,7 @@ void* find_extension(const GUID& guid)
         { kWsaSendMsg, address_of(WSASendMsg) },
         { kWsaPoll, address_of(WSAPoll) },
     };
-    for (const ExtensionRow& row : kExtensions) {
+    for (const ExtensionRow& row : extensions) {
         if (IsEqualGUID(row.guid, guid))
             return row.function;
     }

@@ -22,14 +22,15 @@ inline void heap_free(void* block)
         HeapFree(GetProcessHeap(), 0, block);
 }
 
-/// A growing array of plain values. Not for sharing between threads.
-template <typename T> class HeapArray {
+/// A growing array of plain values, in static storage: it is never freed. (A destructor would run
+/// when the process ends, and could wait for the heap of a thread that was terminated.) Not for
+/// sharing between threads.
+template <typename T> class LastingArray {
     static_assert(std::is_trivially_copyable_v<T>);
 
 public:
-    HeapArray() = default;
-    HeapArray(const HeapArray&) = delete;
-    ~HeapArray() { heap_free(m_items); }
+    constexpr LastingArray() = default;
+    LastingArray(const LastingArray&) = delete;
 
     size_t count() const { return m_count; }
     T* begin() { return m_items; }
@@ -72,10 +73,18 @@ public:
 
     bool append(const T& item) { return append(&item, 1); }
 
-private:
+protected:
     T* m_items = nullptr;
+
+private:
     size_t m_count = 0;
     size_t m_capacity = 0;
+};
+
+/// The same, freed with its owner.
+template <typename T> class HeapArray : public LastingArray<T> {
+public:
+    ~HeapArray() { heap_free(this->m_items); }
 };
 
 } // namespace ws2

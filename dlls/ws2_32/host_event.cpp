@@ -2,6 +2,7 @@
 
 #include "heap.h"
 #include "kernel.h"
+#include "late_library.h"
 #include "lock.h"
 #include "message_select.h"
 #include "pump.h"
@@ -61,12 +62,12 @@ void forget(ntke::HostEventPtr event)
     }
 }
 
+LateFunction<NTSTATUS(NTAPI*)(HANDLE, HANDLE)> compare_objects(L"ntdll.dll", "NtCompareObjects");
+
 /// Do two handles mean one object? One request to the host.
 bool is_same_object(HANDLE first, HANDLE second)
 {
-    using CompareObjects = NTSTATUS(NTAPI*)(HANDLE, HANDLE);
-    static const auto compare = reinterpret_cast<CompareObjects>(reinterpret_cast<void*>(
-        GetProcAddress(GetModuleHandleW(L"ntdll.dll"), "NtCompareObjects")));
+    const auto compare = compare_objects.get();
     return compare && compare(first, second) == STATUS_SUCCESS;
 }
 

@@ -1,5 +1,6 @@
 #include "kernel.h"
 
+#include <atomic>
 #include <cstdlib>
 
 namespace ws2::kernel {
@@ -7,12 +8,16 @@ namespace ws2::kernel {
 int wine_major_version()
 {
     using GetVersion = const char*(CDECL*)();
-    static const int version = [] {
+    constexpr int kUnknown = -1;
+    static std::atomic<int> version { kUnknown };
+    int known = version.load(std::memory_order_relaxed);
+    if (known == kUnknown) {
         const auto get_version = reinterpret_cast<GetVersion>(reinterpret_cast<void*>(
             GetProcAddress(GetModuleHandleW(L"ntdll.dll"), "wine_get_version")));
-        return get_version ? std::atoi(get_version()) : 0;
-    }();
-    return version;
+        known = get_version ? std::atoi(get_version()) : 0;
+        version.store(known, std::memory_order_relaxed);
+    }
+    return known;
 }
 
 NTSTATUS open_afd(HANDLE* file, ULONG attributes, ULONG options)

@@ -1,8 +1,23 @@
 // The DLL's entry point. It does almost nothing: no waiting, no loading of libraries.
 #include "last_thread.h"
+#include "poll_request.h"
 #include "sdk.h"
+#include "socket.h"
 #include "statistics.h"
+#include "system_file.h"
 #include "thread.h"
+
+/// The program has freed the DLL: what was opened and taken on the way goes back. Nothing here
+/// waits, for no thread is in a call any more, and the emulation, whose pump would be, keeps the
+/// DLL loaded. Libraries that were loaded late stay: they must not be freed from here.
+/// [WSAStartup/12]
+static void let_go()
+{
+    ws2::free_socket_table();
+    ws2::close_poll_device();
+    ws2::free_system_files();
+    ws2::thread_detach_process();
+}
 
 BOOL WINAPI DllMain(HINSTANCE, DWORD reason, void* process_is_ending)
 {
@@ -20,7 +35,7 @@ BOOL WINAPI DllMain(HINSTANCE, DWORD reason, void* process_is_ending)
         ws2::statistics::print();
         // At the end of the process the kernel takes everything back.
         if (!process_is_ending)
-            ws2::thread_detach_process();
+            let_go();
         break;
     }
     return TRUE;

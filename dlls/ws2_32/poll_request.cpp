@@ -30,13 +30,20 @@ void PollRequest::add(SOCKET socket, ULONG flags)
 
 SrwLock g_unmade_sockets;
 
+static SrwLock device_lock;
+static std::atomic<HANDLE> device { nullptr }; // written under device_lock
+
+void close_poll_device()
+{
+    if (const HANDLE opened = device.exchange(nullptr))
+        kernel::close(opened);
+}
+
 HANDLE poll_device()
 {
-    static SrwLock lock;
-    static std::atomic<HANDLE> device { nullptr };
     if (HANDLE existing = device.load(std::memory_order_acquire))
         return existing;
-    ExclusiveGuard guard(lock);
+    ExclusiveGuard guard(device_lock);
     HANDLE opened = device.load(std::memory_order_relaxed);
     if (!opened && NT_SUCCESS(kernel::open_afd(&opened, 0, 0)))
         device.store(opened, std::memory_order_release);

@@ -50,6 +50,9 @@ private:
 /// of other sockets is pending.
 HANDLE poll_device();
 
+/// Closes it. For the end of a DLL that is freed, when no thread is in a call.
+void close_poll_device();
+
 /// Held shared while there is a handle of the device that is no socket yet, exclusively while a
 /// handle is polled that may have become one: Wine's server does not survive a poll of such a
 /// handle.

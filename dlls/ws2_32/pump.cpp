@@ -16,7 +16,7 @@ namespace {
 
 SrwLock lock;
 std::atomic<bool> runs { false }; // written under lock
-HeapArray<HANDLE> to_close; // guarded by lock
+LastingArray<HANDLE> to_close; // guarded by lock
 
 void close_handles()
 {

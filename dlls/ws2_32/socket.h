@@ -179,6 +179,10 @@ bool close_socket(Socket& socket);
 /// Closes every socket of the table. For the last WSACleanup.
 void close_all_sockets();
 
+/// Gives back the table's memory. For the end of a DLL that is freed, when no thread is in a call.
+/// Sockets that the program has left open stay open: their handles are the program's.
+void free_socket_table();
+
 inline SOCKET socket_from_handle(HANDLE handle)
 {
     return reinterpret_cast<SOCKET>(handle);

@@ -349,4 +349,18 @@ void close_all_sockets()
     }
 }
 
+void free_socket_table()
+{
+    for (std::atomic<Page*>& entry : pages) {
+        Page* page = entry.exchange(nullptr);
+        if (!page)
+            continue;
+        for (Slot& slot : page->slots) {
+            if (slot.socket)
+                SocketTable::abandon(*slot.socket);
+        }
+        HeapFree(GetProcessHeap(), 0, page);
+    }
+}
+
 } // namespace ws2

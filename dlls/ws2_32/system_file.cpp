@@ -1,5 +1,6 @@
 #include "system_file.h"
 
+#include <atomic>
 #include <cwchar>
 
 #include "heap.h"
@@ -41,13 +42,25 @@ void SystemFile::path(wchar_t (&buffer)[MAX_PATH + 16]) const
     std::wcscat(buffer, m_name);
 }
 
+/// Every table that has been read. It only grows.
+static std::atomic<SystemFile*> read_files { nullptr };
+
+void free_system_files()
+{
+    for (SystemFile* file = read_files.load(); file; file = file->m_next_read)
+        heap_free(std::exchange(file->m_text, nullptr));
+}
+
 /// Takes the text of the file. A file that cannot be read is an empty table.
 void SystemFile::load(const wchar_t* path, const Stamp& stamp)
 {
     constexpr DWORD kMaxSize = 16 << 20;
 
     m_stamp = stamp;
-    m_loaded = true;
+    if (!std::exchange(m_loaded, true)) {
+        m_next_read = read_files.load(std::memory_order_relaxed);
+        while (!read_files.compare_exchange_weak(m_next_read, this)) { }
+    }
     heap_free(std::exchange(m_text, nullptr));
     if (!stamp.size || stamp.size > kMaxSize)
         return;

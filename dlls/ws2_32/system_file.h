@@ -30,6 +30,10 @@ struct TableLine {
     int count;
 };
 
+/// Gives back the text of every table. For the end of a DLL that is freed, when no thread is in a
+/// call.
+void free_system_files();
+
 /// A table in a file. Lives in static storage.
 class SystemFile {
 public:
@@ -60,6 +64,8 @@ public:
     };
 
 private:
+    friend void free_system_files();
+
     struct Stamp {
         FILETIME written;
         DWORD size;
@@ -74,6 +80,7 @@ private:
     char* m_text = nullptr; // ends with a null character; null: no such file
     Stamp m_stamp = {};
     bool m_loaded = false;
+    SystemFile* m_next_read = nullptr; // of all that have been read; set once
 };
 
 } // namespace ws2

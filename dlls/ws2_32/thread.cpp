@@ -4,10 +4,51 @@
 
 #include <initializer_list>
 #include <new>
+#include <utility>
 
 namespace ws2 {
 
 static DWORD thread_slot = TLS_OUT_OF_INDEXES;
+
+/// Every state there is. It only grows, so a thread that ends needs no lock: it could wait for one
+/// that was terminated.
+static std::atomic<Thread*> all_threads { nullptr };
+
+/// A state that a thread has left behind; null when there is none.
+static Thread* take_idle()
+{
+    for (Thread* thread = all_threads.load(std::memory_order_acquire); thread;
+         thread = thread->next) {
+        if (!thread->is_taken.load(std::memory_order_relaxed)
+            && !thread->is_taken.exchange(true, std::memory_order_acquire))
+            return thread;
+    }
+    return nullptr;
+}
+
+static Thread* make()
+{
+    void* memory = HeapAlloc(GetProcessHeap(), 0, sizeof(Thread));
+    if (!memory)
+        return nullptr;
+    auto* thread = new (memory) Thread;
+    thread->next = all_threads.load(std::memory_order_relaxed);
+    while (!all_threads.compare_exchange_weak(thread->next, thread, std::memory_order_release)) { }
+    return thread;
+}
+
+/// Gives back what a thread has collected.
+static void clear(Thread& thread)
+{
+    if (thread.wait_event)
+        kernel::close(std::exchange(thread.wait_event, nullptr));
+    thread.wait_event_in_use = false;
+    thread.open_type = 0;
+    for (void** block : { &thread.host_entry, &thread.service_entry, &thread.protocol_entry }) {
+        if (*block)
+            HeapFree(GetProcessHeap(), 0, std::exchange(*block, nullptr));
+    }
+}
 
 Thread* Thread::current()
 {
@@ -17,10 +58,9 @@ Thread* Thread::current()
     SetLastError(last_error);
     if (thread)
         return thread;
-    void* memory = HeapAlloc(GetProcessHeap(), 0, sizeof(Thread));
-    if (!memory)
-        return nullptr;
-    thread = new (memory) Thread;
+    thread = take_idle();
+    if (!thread)
+        thread = make();
     TlsSetValue(thread_slot, thread);
     SetLastError(last_error);
     return thread;
@@ -34,8 +74,14 @@ bool thread_attach_process()
 
 void thread_detach_process()
 {
-    thread_detach_thread();
     TlsFree(thread_slot);
+    Thread* thread = all_threads.exchange(nullptr);
+    while (thread) {
+        Thread* const next = thread->next;
+        clear(*thread);
+        HeapFree(GetProcessHeap(), 0, thread);
+        thread = next;
+    }
 }
 
 void thread_detach_thread()
@@ -43,15 +89,9 @@ void thread_detach_thread()
     auto* thread = static_cast<Thread*>(TlsGetValue(thread_slot));
     if (!thread)
         return;
-    if (thread->wait_event)
-        kernel::close(thread->wait_event);
-    HANDLE heap = GetProcessHeap();
-    for (void* block : { thread->host_entry, thread->service_entry, thread->protocol_entry }) {
-        if (block)
-            HeapFree(heap, 0, block);
-    }
-    HeapFree(heap, 0, thread);
     TlsSetValue(thread_slot, nullptr);
+    clear(*thread);
+    thread->is_taken.store(false, std::memory_order_release);
 }
 
 WaitEvent::WaitEvent()

@@ -1,11 +1,14 @@
 // What ws2_32 keeps per thread.
 #pragma once
 
+#include <atomic>
+
 #include "sdk.h"
 
 namespace ws2 {
 
-/// Per-thread state. Owner: the thread; made on first use, freed when the thread or the DLL goes.
+/// Per-thread state. Owner: the thread, from its first use to its end. Then it is empty and waits
+/// for another thread; the memory goes with the DLL.
 struct Thread {
     HANDLE wait_event = nullptr; // notification event of the thread's blocking calls
     bool wait_event_in_use = false; // a blocking call below us on the stack waits for it
@@ -16,11 +19,16 @@ struct Thread {
     void* service_entry = nullptr; // getservby*: likewise
     void* protocol_entry = nullptr; // getprotoby*: likewise
 
+    std::atomic<bool> is_taken { true }; // a thread owns it
+    Thread* next = nullptr; // of all there are; never changes
+
     /// The calling thread's state; null only when memory is out.
     static Thread* current();
 };
 
-/// DllMain's share: the TLS slot and the end of a thread. Return false when there is no slot.
+/// DllMain's share: the TLS slot, false when there is none, and the end of a thread.
+/// thread_detach_process is for a DLL that is freed, when no thread is in a call; it lets go of
+/// what every thread has, also of those that live on.
 bool thread_attach_process();
 void thread_detach_process();
 void thread_detach_thread();
