@@ -9,6 +9,7 @@
 #include "name.h"
 #include "poll_request.h"
 #include "transfer.h"
+#include "transfer_buffers.h"
 
 namespace ws2 {
 
@@ -92,8 +93,8 @@ bool lacks_urgent_data(SOCKET s, Socket& socket)
 }
 
 /// One receive of a blocking or non-blocking call. `received` is its byte count.
-NTSTATUS receive_once(SocketRef& socket, const ReceiveCall& call, WSABUF* buffers, DWORD count,
-    DWORD& flags, ULONG_PTR& received)
+NTSTATUS receive_once(SocketRef& socket, const ReceiveCall& call, const WSABUF* buffers,
+    DWORD count, DWORD& flags, ULONG_PTR& received)
 {
     SOCKADDR_STORAGE sender {};
     int sender_length = sizeof(sender);
@@ -180,6 +181,10 @@ int receive_on_socket(SOCKET s, const ReceiveCall& call)
         if (!is_bound(*socket))
             return fail(WSAEINVAL); // [recvfrom/3]
     }
+    TransferBuffers buffers;
+    if (const int error
+        = buffers.take(call.buffers, call.count, TransferBuffers::kReceive, call.overlapped))
+        return fail(error);
     if (call.overlapped)
         return receive_overlapped(*socket, call, flags);
     if ((flags & MSG_OOB) && !socket->nonblocking && lacks_urgent_data(s, *socket))
@@ -189,7 +194,7 @@ int receive_on_socket(SOCKET s, const ReceiveCall& call)
     DWORD result_flags = flags & (MSG_OOB | MSG_PEEK);
     NTSTATUS status = flags & MSG_WAITALL
         ? receive_all(s, call, received)
-        : receive_once(socket, call, call.buffers, call.count, result_flags, received);
+        : receive_once(socket, call, buffers.array(), buffers.count(), result_flags, received);
     if (status == STATUS_CONNECTION_REFUSED && !socket->is_stream() && !socket->reports_unreachable)
         return receive_on_socket(s, call); // [recvfrom/11]
     WSABUF first;
@@ -200,7 +205,8 @@ int receive_on_socket(SOCKET s, const ReceiveCall& call)
         return fail(error_from_status(refine_status(*socket, status)));
     note_transfer(*socket);
     // The count of a truncated datagram is written although the call fails. [recvfrom/6]
-    if (!guard::write(call.received, static_cast<DWORD>(received)))
+    if ((!(flags & MSG_WAITALL) && !buffers.scatter(received))
+        || !guard::write(call.received, static_cast<DWORD>(received)))
         return fail(WSAEFAULT);
     if (status == STATUS_BUFFER_OVERFLOW)
         return fail(WSAEMSGSIZE);
@@ -271,6 +277,10 @@ int WSAAPI ws2::recv_msg(SOCKET s, WSAMSG* message, DWORD* received, WSAOVERLAPP
         && (given.namelen < address_length(socket->family)
             || !guard::is_writable(given.name, address_length(socket->family))))
         return fail(WSAEFAULT);
+    TransferBuffers buffers;
+    if (const int error
+        = buffers.take(given.lpBuffers, given.dwBufferCount, TransferBuffers::kReceive, overlapped))
+        return fail(error);
     kernel::Completion completion;
     if (overlapped && !completion_from_overlapped(overlapped, routine, completion))
         return fail(WSAEFAULT);
@@ -281,8 +291,8 @@ int WSAAPI ws2::recv_msg(SOCKET s, WSAMSG* message, DWORD* received, WSAOVERLAPP
         .address_length = wants_sender ? afd::ptr64(&message->namelen) : 0,
         .flags = afd::ptr64(&message->dwFlags),
         .force_async = overlapped != nullptr,
-        .count = given.dwBufferCount,
-        .buffers = afd::ptr64(given.lpBuffers) };
+        .count = buffers.count(),
+        .buffers = afd::ptr64(buffers.array()) };
     if (overlapped) {
         const NTSTATUS status = afd_call_overlapped(
             *socket, completion, afd::kIoctlRecvMsg, &params, sizeof(params), nullptr, 0);
@@ -293,7 +303,7 @@ int WSAAPI ws2::recv_msg(SOCKET s, WSAMSG* message, DWORD* received, WSAOVERLAPP
         socket, afd::kIoctlRecvMsg, &params, sizeof(params), nullptr, 0, Alertable::kYes, &count);
     if (!NT_SUCCESS(status) && status != STATUS_BUFFER_OVERFLOW)
         return fail(error_from_status(refine_status(*socket, status)));
-    if (!guard::write(received, static_cast<DWORD>(count)))
+    if (!buffers.scatter(count) || !guard::write(received, static_cast<DWORD>(count)))
         return fail(WSAEFAULT);
     return status == STATUS_BUFFER_OVERFLOW ? fail(WSAEMSGSIZE) : succeed();
 }

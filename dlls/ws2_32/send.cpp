@@ -5,6 +5,7 @@
 #include "guard.h"
 #include "name.h"
 #include "transfer.h"
+#include "transfer_buffers.h"
 
 namespace ws2 {
 
@@ -81,6 +82,10 @@ int send_on_socket(SOCKET s, const SendCall& call)
         if (const int error = read_destination(*socket, call, address))
             return fail(error);
     }
+    TransferBuffers buffers;
+    if (const int error
+        = buffers.take(call.buffers, call.count, TransferBuffers::kSend, call.overlapped))
+        return fail(error);
     kernel::Completion completion;
     if (call.overlapped && !completion_from_overlapped(call.overlapped, call.routine, completion))
         return fail(WSAEFAULT);
@@ -89,8 +94,8 @@ int send_on_socket(SOCKET s, const SendCall& call)
         .address_length = static_cast<uint32_t>(to_address ? address_length(socket->family) : 0),
         .flags = call.flags & MSG_OOB,
         .force_async = call.overlapped != nullptr,
-        .count = call.count,
-        .buffers = afd::ptr64(call.buffers) };
+        .count = buffers.count(),
+        .buffers = afd::ptr64(buffers.array()) };
 
     if (call.overlapped) {
         NTSTATUS status = afd_call_overlapped(
