@@ -92,7 +92,8 @@ def fill_package_cache() -> None:
     os.replace(partial, place)
 
 
-def _setup_arguments(name: str) -> tuple[list[str], dict[str, str]]:
+def setup_arguments(name: str) -> tuple[list[str], dict[str, str]]:
+    """What `meson setup` is told for a build, and the environment it needs."""
     env = dict(os.environ)
     if name in NATIVE:
         if NATIVE[name]:
@@ -110,7 +111,7 @@ def _cross_name(arch: str) -> str:
 
 def _build_one(name: str) -> None:
     folder = paths.BUILD / name
-    arguments, env = _setup_arguments(name)
+    arguments, env = setup_arguments(name)
     if not (folder / "build.ninja").is_file():
         shutil.rmtree(folder, ignore_errors=True)  # an interrupted set-up leaves an unusable folder
         with step(f"configuring build/{name}"):
@@ -118,10 +119,15 @@ def _build_one(name: str) -> None:
     with step(f"building build/{name}") if _has_work(folder) else _nothing():
         run_quietly(["ninja", "-C", folder], env=env)
     if name not in NATIVE:
-        run_quietly(["meson", "install", "-C", folder, "--no-rebuild", "--only-changed", "--quiet"])
+        install(name)
     if name in paths.ARCHES:
         folders = [folder, paths.BUILD / UNIX] if name == "x86_64" else [folder]
         _remove_stale(folders, paths.DIST / name)
+
+
+def install(name: str) -> None:
+    """Puts what a build has made into build/dist, stripped."""
+    run_quietly(["meson", "install", "-C", paths.BUILD / name, "--no-rebuild", "--only-changed", "--quiet"])
 
 
 def _has_work(folder: Path) -> bool:

@@ -8,15 +8,25 @@ _MACHINES = {0x8664: "x86_64", 0x14C: "i386"}
 
 def machine(path: Path) -> str | None:
     """"x86_64", "i386", or None for anything that is not such a program."""
+    header = _file_header(path)
+    return header and _MACHINES.get(struct.unpack_from("<H", header, 0)[0])
+
+
+def time_stamp(path: Path) -> int | None:
+    """When it was linked, in seconds since 1970; 0 when it does not say, None for what is no program."""
+    header = _file_header(path)
+    return header and struct.unpack_from("<I", header, 4)[0]
+
+
+def _file_header(path: Path) -> bytes | None:
+    """The COFF header behind the signature."""
     with open(path, "rb") as file:
-        header = file.read(64)
-        if len(header) < 64 or header[:2] != b"MZ":
+        start = file.read(64)
+        if len(start) < 64 or start[:2] != b"MZ":
             return None
-        file.seek(struct.unpack_from("<I", header, 60)[0])
-        signature = file.read(6)
-    if len(signature) < 6 or signature[:4] != b"PE\0\0":
-        return None
-    return _MACHINES.get(struct.unpack_from("<H", signature, 4)[0])
+        file.seek(struct.unpack_from("<I", start, 60)[0])
+        signature, header = file.read(4), file.read(20)
+    return header if signature == b"PE\0\0" and len(header) == 20 else None
 
 
 def version_string(path: Path, name: str) -> str | None:

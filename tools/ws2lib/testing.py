@@ -5,9 +5,10 @@ import os
 import re
 import subprocess
 import sys
+import tempfile
 from pathlib import Path
 
-from . import build, conformance, demo, matrix, packages, paths, prefix_facts, tap
+from . import build, conformance, demo, matrix, packages, paths, prefix_facts, reproducible, tap
 from .report import Report
 from .ui import Failure, run_quietly, say
 from .wine import RootWine, Wine, fresh_prefix
@@ -16,6 +17,7 @@ HELP = """\
 Builds everything and runs every test. A side is one thing that is tested:
 
   tools                    this command itself, above all `prefix install` and `remove`
+  reproducible             that a build from nothing in another folder gives the same bytes
   native                   the kernel object emulation as Linux code, also under sanitizers
   emulated                 the conformance suite on ntke with events that live in the process
   ntke, host, builtin      the conformance suite with the machine's Wine: our DLL on ntke, our DLL on
@@ -29,7 +31,7 @@ Builds everything and runs every test. A side is one thing that is tested:
   ntke-10.0-x86_64 ...     the same suites with Wine 10.0, where its root exists or can be made
 
 Sides in brackets in --list only run when they are named, or by `ws2 matrix`: they repeat on another
-kernel or Wine what a side of the same suite does.
+kernel or Wine what a side of the same suite does, or build everything again.
 
 The last line is `N passed, N failed, N skipped`. Known gaps (tests/expected) count as skipped.
 
@@ -78,7 +80,7 @@ def _needed_builds(sides: list[str]) -> list[str]:
     if any(side != "native" for side in sides):
         names.append("x86_64")
     # The prefixes of the matrix have both architectures, and both get our DLL.
-    if any(matrix.VERSION in side or side == "tools" for side in sides):
+    if any(matrix.VERSION in side or side in ("tools", "reproducible") for side in sides):
         names.append("i386")
     if "native" in sides:
         names += list(build.NATIVE)
@@ -206,6 +208,11 @@ def _run_stress(report: Report, long: bool, dll: str, wine: Wine, arch: str) -> 
                             outcome.output.splitlines()[-12:])
 
 
+def _reproducible(report: Report, _long: bool) -> None:
+    with tempfile.TemporaryDirectory() as scratch:
+        reproducible.check_all(report, Path(scratch) / "of" / "another-depth")
+
+
 def _demo(report: Report, _long: bool) -> None:
     demo.run(report)
 
@@ -295,6 +302,7 @@ def _matrix(dll: str, arch: str):
 
 SIDES = {
     "tools": _tools,
+    "reproducible": _reproducible,
     "native": _native,
     "ntke": _conformance("ntke"),
     "emulated": _conformance("emulated"),
@@ -314,7 +322,7 @@ SIDES = {
        for dll in ("host", "builtin", "prefix", "stress-host")},
 }
 # What a plain `ws2 test` leaves out, so that it ends within some 20 minutes on two cores.
-ON_DEMAND = ["stress-host", "clients-host", f"host-{matrix.VERSION}-x86_64",
+ON_DEMAND = ["reproducible", "stress-host", "clients-host", f"host-{matrix.VERSION}-x86_64",
              f"stress-ntke-{matrix.VERSION}-x86_64", f"stress-host-{matrix.VERSION}-x86_64",
              f"clients-ntke-{matrix.VERSION}-x86_64", f"clients-host-{matrix.VERSION}-x86_64",
              f"builtin-{matrix.VERSION}-i386", f"stress-host-{matrix.VERSION}-i386"]
