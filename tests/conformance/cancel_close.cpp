@@ -1,33 +1,18 @@
 // Cancelling operations, and closing sockets under them.
 
 #include "extensions.h"
+#include "ports.h"
 
 using namespace conformance;
 
 namespace {
-
-Operation* pending_receive(SOCKET socket, Where where = Where::current())
-{
-    Operation* operation = new_operation(new_event(where));
-    if (WSARecv(socket, &operation->buffer, 1, nullptr, &operation->flags, &operation->overlapped,
-            nullptr)
-            != SOCKET_ERROR
-        || WSAGetLastError() != WSA_IO_PENDING)
-        fail_at(where, "the receive did not pend");
-    return operation;
-}
-
-HANDLE as_handle(SOCKET socket)
-{
-    return reinterpret_cast<HANDLE>(socket);
-}
 
 void closing_the_socket_aborts_a_pending_receive(void**) // [overlapped/40]
 {
     const TcpPair pair = new_tcp_pair();
     const HANDLE port = new_port();
     associate(pair.server, port, 1);
-    Operation* receive = pending_receive(pair.server);
+    Operation* receive = pending_receive(pair.server, new_event());
 
     close_owned(pair.server);
     const Packet packet = next_packet(port);
@@ -40,7 +25,7 @@ void closing_the_socket_aborts_a_pending_receive(void**) // [overlapped/40]
 void closing_the_socket_ends_a_pending_receive(void**) // [overlapped/41]
 {
     const TcpPair pair = new_tcp_pair();
-    Operation* receive = pending_receive(pair.server);
+    Operation* receive = pending_receive(pair.server, new_event());
 
     close_owned(pair.server);
     assert_true(await_status(receive) < 0);
@@ -50,7 +35,7 @@ void closing_the_socket_ends_a_pending_receive(void**) // [overlapped/41]
 void closing_the_handle_ends_a_pending_receive(void**) // [overlapped/41]
 {
     const TcpPair pair = new_tcp_pair();
-    Operation* receive = pending_receive(pair.server);
+    Operation* receive = pending_receive(pair.server, new_event());
 
     assert_true(CloseHandle(as_handle(pair.server)));
     assert_true(await_status(receive) < 0);
@@ -77,7 +62,7 @@ void closing_the_acceptor_cancels_a_pending_accept(void**) // [overlapped/42]
 void cancel_ends_the_operations_of_this_thread(void**) // [overlapped/43]
 {
     const TcpPair pair = new_tcp_pair();
-    Operation* receive = pending_receive(pair.server);
+    Operation* receive = pending_receive(pair.server, new_event());
     DWORD transferred, flags;
 
     assert_true(CancelIo(as_handle(pair.server)));
@@ -90,8 +75,8 @@ void cancel_ends_the_operations_of_this_thread(void**) // [overlapped/43]
 void cancel_ex_ends_one_operation(void**) // [overlapped/44]
 {
     const TcpPair pair = new_tcp_pair();
-    Operation* first = pending_receive(pair.server);
-    Operation* second = pending_receive(pair.server);
+    Operation* first = pending_receive(pair.server, new_event());
+    Operation* second = pending_receive(pair.server, new_event());
 
     assert_true(CancelIoEx(as_handle(pair.server), &first->overlapped));
     assert_int_equal((DWORD)await_status(first), (DWORD)STATUS_CANCELLED);
@@ -164,7 +149,7 @@ void an_operation_on_a_port_outlives_its_thread(void**) // [overlapped/45]
 void shutting_down_receives_keeps_a_pending_one(void**) // [overlapped/46]
 {
     const TcpPair pair = new_tcp_pair();
-    Operation* receive = pending_receive(pair.server);
+    Operation* receive = pending_receive(pair.server, new_event());
 
     assert_wsa_ok(shutdown(pair.server, SD_RECEIVE));
     let_it_settle();

@@ -1,38 +1,13 @@
 // Completion ports.
 
 #include "extensions.h"
+#include "ports.h"
 
 #include <cstring>
 
 using namespace conformance;
 
 namespace {
-
-constexpr ULONG_PTR kKey = 0x1234;
-
-struct PortPair {
-    TcpPair pair;
-    HANDLE port;
-};
-
-/// A connected pair whose server side is on a port.
-PortPair new_port_pair()
-{
-    PortPair result { new_tcp_pair(), new_port() };
-    associate(result.pair.server, result.port, kKey);
-    return result;
-}
-
-int start_receive(SOCKET socket, Operation* operation)
-{
-    return WSARecv(
-        socket, &operation->buffer, 1, nullptr, &operation->flags, &operation->overlapped, nullptr);
-}
-
-WSAEVENT without_packet(WSAEVENT event)
-{
-    return reinterpret_cast<WSAEVENT>(reinterpret_cast<uintptr_t>(event) | 1);
-}
 
 void a_pending_receive_queues_one_packet(void**) // [overlapped/20]
 {
@@ -44,7 +19,7 @@ void a_pending_receive_queues_one_packet(void**) // [overlapped/20]
     send_text(p.pair.client, "hello");
     const Packet packet = next_packet(p.port);
     assert_true(packet.result);
-    assert_int_equal(packet.key, kKey);
+    assert_int_equal(packet.key, kPortKey);
     assert_int_equal(packet.transferred, 5);
     assert_ptr_equal(packet.overlapped, &receive->overlapped);
     assert_int_equal(packet.error, kPoison); // Success leaves the last error alone.
@@ -108,10 +83,10 @@ void an_operation_started_before_the_association_queues_a_packet(void**) // [ove
     Operation* receive = new_operation();
     assert_wsa_fails(start_receive(pair.server, receive), SOCKET_ERROR, WSA_IO_PENDING);
 
-    associate(pair.server, port, kKey);
+    associate(pair.server, port, kPortKey);
     send_text(pair.client, "x");
     const Packet packet = next_packet(port);
-    assert_int_equal(packet.key, kKey);
+    assert_int_equal(packet.key, kPortKey);
     assert_ptr_equal(packet.overlapped, &receive->overlapped);
 }
 
@@ -220,13 +195,13 @@ void an_accept_is_queued_with_the_key_of_the_listener(void**) // [overlapped/29]
 {
     const PendingAccept accept = new_pending_accept(0);
     const HANDLE port = new_port();
-    associate(accept.listener.socket, port, kKey);
-    associate(accept.acceptor, port, kKey + 1);
+    associate(accept.listener.socket, port, kPortKey);
+    associate(accept.acceptor, port, kPortKey + 1);
 
     connect_to(accept.listener);
     const Packet packet = next_packet(port);
     assert_true(packet.result);
-    assert_int_equal(packet.key, kKey);
+    assert_int_equal(packet.key, kPortKey);
     assert_ptr_equal(packet.overlapped, &accept.operation->overlapped);
     assert_no_packet(port);
 }
@@ -244,7 +219,7 @@ void a_duplicate_shares_the_association(void**) // [overlapped/30]
     assert_wsa_fails(start_receive(duplicate, receive), SOCKET_ERROR, WSA_IO_PENDING);
     send_text(p.pair.client, "x");
     const Packet packet = next_packet(p.port);
-    assert_int_equal(packet.key, kKey);
+    assert_int_equal(packet.key, kPortKey);
     assert_ptr_equal(packet.overlapped, &receive->overlapped);
 }
 

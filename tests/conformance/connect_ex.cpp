@@ -1,6 +1,7 @@
 // ConnectEx.
 
 #include "extensions.h"
+#include "ports.h"
 #include "network_events.h"
 
 #include <cstring>

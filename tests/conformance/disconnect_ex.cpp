@@ -1,6 +1,7 @@
 // DisconnectEx.
 
 #include "extensions.h"
+#include "ports.h"
 
 #include <cstring>
 

@@ -52,48 +52,4 @@ NTSTATUS await_status(Operation* operation, Where where)
     return static_cast<NTSTATUS>(operation->overlapped.Internal);
 }
 
-HANDLE new_port(Where where)
-{
-    const HANDLE port = CreateIoCompletionPort(INVALID_HANDLE_VALUE, nullptr, 0, 0);
-    if (!port)
-        fail_at(where, "CreateIoCompletionPort failed with %lu", GetLastError());
-    return owned(port);
-}
-
-void associate(SOCKET socket, HANDLE port, ULONG_PTR key, Where where)
-{
-    if (CreateIoCompletionPort(reinterpret_cast<HANDLE>(socket), port, key, 0) != port)
-        fail_at(where, "the socket could not be associated: error %lu", GetLastError());
-}
-
-namespace {
-
-Packet take_packet(HANDLE port, DWORD timeout)
-{
-    Packet packet = { FALSE, 0, 0xdeadbeef, 0xdeadbeef, nullptr };
-    SetLastError(kPoison);
-    packet.result = GetQueuedCompletionStatus(
-        port, &packet.transferred, &packet.key, &packet.overlapped, timeout);
-    packet.error = GetLastError();
-    return packet;
-}
-
-} // namespace
-
-Packet next_packet(HANDLE port, Where where)
-{
-    const Packet packet = take_packet(port, kEventLimit);
-    if (!packet.overlapped)
-        fail_at(where, "no packet came: error %lu", packet.error);
-    return packet;
-}
-
-void assert_no_packet(HANDLE port, Where where)
-{
-    let_it_settle();
-    const Packet packet = take_packet(port, 0);
-    if (packet.overlapped)
-        fail_at(where, "an unexpected packet with error %lu came", packet.error);
-}
-
 } // namespace conformance

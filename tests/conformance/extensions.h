@@ -1,4 +1,4 @@
-// The extension functions, looked up for a socket, and completion ports, for the cases.
+// The extension functions, looked up for a socket, for the cases.
 #pragma once
 
 #include "sockets.h"
@@ -29,26 +29,5 @@ BOOL call_accept_ex(const PendingAccept& accept, DWORD data_length);
 
 /// The status of an operation, once its event is set.
 NTSTATUS await_status(Operation* operation, Where where = Where::current());
-
-/// A completion port, owned.
-HANDLE new_port(Where where = Where::current());
-
-/// Associates a socket with a port.
-void associate(SOCKET socket, HANDLE port, ULONG_PTR key, Where where = Where::current());
-
-/// One packet as GetQueuedCompletionStatus tells it. `overlapped` is null when none came in time.
-struct Packet {
-    BOOL result;
-    DWORD error;
-    DWORD transferred;
-    ULONG_PTR key;
-    OVERLAPPED* overlapped;
-};
-
-/// The next packet; fails the case if none comes within the hang limit.
-Packet next_packet(HANDLE port, Where where = Where::current());
-
-/// No packet is in the port, although it was given the time to come.
-void assert_no_packet(HANDLE port, Where where = Where::current());
 
 } // namespace conformance

@@ -1,29 +1,13 @@
 // Overlapped operations: the forms of completion, immediate and pending results, and
 // WSAGetOverlappedResult.
 
-#include "sockets.h"
+#include "ports.h"
 
 #include <cstring>
 
 using namespace conformance;
 
 namespace {
-
-int start_receive(
-    SOCKET socket, Operation* operation, LPWSAOVERLAPPED_COMPLETION_ROUTINE routine = nullptr)
-{
-    return WSARecv(
-        socket, &operation->buffer, 1, nullptr, &operation->flags, &operation->overlapped, routine);
-}
-
-/// A receive that must pend.
-Operation* pending_receive(SOCKET socket, WSAEVENT event = nullptr, Where where = Where::current())
-{
-    Operation* operation = new_operation(event);
-    if (start_receive(socket, operation) != SOCKET_ERROR || WSAGetLastError() != WSA_IO_PENDING)
-        fail_at(where, "the receive did not pend");
-    return operation;
-}
 
 struct RoutineCall {
     int calls;

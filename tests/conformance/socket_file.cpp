@@ -1,17 +1,12 @@
 // Sockets as file handles: ReadFile, WriteFile and what the file functions say of them.
 
-#include "extensions.h"
+#include "ports.h"
 
 #include <cstring>
 
 using namespace conformance;
 
 namespace {
-
-HANDLE as_handle(SOCKET socket)
-{
-    return reinterpret_cast<HANDLE>(socket);
-}
 
 void write_file_sends(void**) // [overlapped/50]
 {

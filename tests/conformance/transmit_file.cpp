@@ -1,30 +1,13 @@
 // TransmitFile.
 
 #include "extensions.h"
+#include "ports.h"
 
 #include <cstring>
 
 using namespace conformance;
 
 namespace {
-
-/// A temporary file that says "0123456789" and goes away with its handle.
-HANDLE new_file(Where where = Where::current())
-{
-    wchar_t folder[MAX_PATH], path[MAX_PATH];
-    DWORD written = 0;
-    GetTempPathW(MAX_PATH, folder);
-    GetTempFileNameW(folder, L"ws2", 0, path);
-    const HANDLE file = CreateFileW(path, GENERIC_READ | GENERIC_WRITE | DELETE, 0, nullptr,
-        CREATE_ALWAYS, FILE_FLAG_DELETE_ON_CLOSE, nullptr);
-    if (file == INVALID_HANDLE_VALUE)
-        fail_at(where, "the file could not be made: error %lu", GetLastError());
-    owned(file);
-    if (!WriteFile(file, "0123456789", 10, &written, nullptr) || written != 10)
-        fail_at(where, "the file could not be written: error %lu", GetLastError());
-    SetFilePointer(file, 0, nullptr, FILE_BEGIN);
-    return file;
-}
 
 /// The peer must receive exactly this text.
 void assert_received(SOCKET socket, const char* text, Where where = Where::current())
@@ -52,7 +35,7 @@ void transmit_refuses_an_unconnected_socket(void**) // [TransmitFile/2]
 {
     const SOCKET tcp = tcp_socket();
     const SOCKET udp = udp_socket();
-    const HANDLE file = new_file();
+    const HANDLE file = new_file("0123456789", false);
     const auto transmit = transmit_file_of(tcp);
 
     assert_wsa_fails(transmit(tcp, file, 0, 0, nullptr, nullptr, 0), FALSE, WSAENOTCONN);
@@ -86,14 +69,15 @@ void the_whole_file_is_sent_between_head_and_tail(void**) // [TransmitFile/5]
     char head[] = "head", tail[] = "tail";
     TRANSMIT_FILE_BUFFERS buffers = { head, 4, tail, 4 };
 
-    assert_true(transmit_file_of(pair.client)(pair.client, new_file(), 0, 0, nullptr, &buffers, 0));
+    assert_true(transmit_file_of(pair.client)(
+        pair.client, new_file("0123456789", false), 0, 0, nullptr, &buffers, 0));
     assert_received(pair.server, "head0123456789tail");
 }
 
 void without_overlapped_it_starts_at_the_file_pointer(void**) // [TransmitFile/6]
 {
     const TcpPair pair = new_tcp_pair();
-    const HANDLE file = new_file();
+    const HANDLE file = new_file("0123456789", false);
     SetFilePointer(file, 6, nullptr, FILE_BEGIN);
 
     assert_true(transmit_file_of(pair.client)(pair.client, file, 0, 0, nullptr, nullptr, 0));
@@ -105,7 +89,8 @@ void no_more_than_the_wanted_bytes_are_sent(void**) // [TransmitFile/5]
 {
     const TcpPair pair = new_tcp_pair();
 
-    assert_true(transmit_file_of(pair.client)(pair.client, new_file(), 4, 0, nullptr, nullptr, 0));
+    assert_true(transmit_file_of(pair.client)(
+        pair.client, new_file("0123456789", false), 4, 0, nullptr, nullptr, 0));
     assert_received(pair.server, "0123");
 }
 
@@ -113,7 +98,8 @@ void small_sends_change_nothing(void**) // [TransmitFile/5]
 {
     const TcpPair pair = new_tcp_pair();
 
-    assert_true(transmit_file_of(pair.client)(pair.client, new_file(), 0, 3, nullptr, nullptr, 0));
+    assert_true(transmit_file_of(pair.client)(
+        pair.client, new_file("0123456789", false), 0, 3, nullptr, nullptr, 0));
     assert_received(pair.server, "0123456789");
 }
 
@@ -125,8 +111,8 @@ void with_overlapped_it_pends_and_starts_at_the_offset(void**) // [TransmitFile/
     char head[] = "head", tail[] = "tail";
     TRANSMIT_FILE_BUFFERS buffers = { head, 4, tail, 4 };
 
-    assert_wsa_fails(transmit_file_of(pair.client)(
-                         pair.client, new_file(), 0, 0, &operation->overlapped, &buffers, 0),
+    assert_wsa_fails(transmit_file_of(pair.client)(pair.client, new_file("0123456789", false), 0, 0,
+                         &operation->overlapped, &buffers, 0),
         FALSE, WSA_IO_PENDING);
     assert_int_equal(await_status(operation), STATUS_SUCCESS);
     assert_int_equal(operation->overlapped.InternalHigh, 11);
@@ -139,7 +125,7 @@ void disconnecting_ends_the_stream_after_the_file(void**) // [TransmitFile/8]
     char data[16];
 
     assert_true(transmit_file_of(pair.client)(
-        pair.client, new_file(), 0, 0, nullptr, nullptr, TF_DISCONNECT));
+        pair.client, new_file("0123456789", false), 0, 0, nullptr, nullptr, TF_DISCONNECT));
     receive_exactly(pair.server, data, 10);
     wait_until_readable(pair.server);
     assert_int_equal(recv(pair.server, data, sizeof(data), 0), 0);
