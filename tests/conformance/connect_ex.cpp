@@ -1,8 +1,8 @@
 // ConnectEx.
 
 #include "extensions.h"
-#include "ports.h"
 #include "network_events.h"
+#include "ports.h"
 
 #include <cstring>
 

@@ -131,6 +131,72 @@ void disconnecting_ends_the_stream_after_the_file(void**) // [TransmitFile/8]
     assert_int_equal(recv(pair.server, data, sizeof(data), 0), 0);
 }
 
+/// A large file, sent to a peer that does not read it.
+struct Transmission {
+    TcpPair pair;
+    Background* call;
+};
+
+Transmission transmit_much(DWORD per_send, Where where = Where::current())
+{
+    const TcpPair pair = new_tcp_pair(AF_INET, where);
+    const HANDLE file = new_file("", false, where);
+    // The rest of the file are zeros.
+    if (SetFilePointer(file, 32 << 20, nullptr, FILE_BEGIN) == INVALID_SET_FILE_POINTER
+        || !SetEndOfFile(file))
+        fail_at(where, "the file could not be made large: error %lu", GetLastError());
+    SetFilePointer(file, 0, nullptr, FILE_BEGIN);
+    const auto transmit = transmit_file_of(pair.client, where);
+    return { pair, run_in_background([=] {
+                return transmit(pair.client, file, 0, per_send, nullptr, nullptr, 0);
+            }) };
+}
+
+/// The call must end by itself, with an error.
+void assert_fails_soon(const Transmission& transmission, Where where = Where::current())
+{
+    if (WaitForSingleObject(background_thread(transmission.call), kEventLimit) != WAIT_OBJECT_0)
+        fail_at(where, "the call does not end");
+    const Outcome outcome = join(transmission.call, where);
+    if (outcome.value || !outcome.error)
+        fail_at(where, "the call returned %lld with error %d", outcome.value, outcome.error);
+}
+
+void a_peer_that_leaves_unread_ends_a_transmission(void**) // [TransmitFile/9]
+{
+    for (DWORD per_send : { 0, 28 }) {
+        const Transmission transmission = transmit_much(per_send);
+        let_it_settle();
+        close_owned(transmission.pair.server);
+        assert_fails_soon(transmission);
+    }
+}
+
+void a_peer_that_has_left_ends_a_transmission(void**) // [TransmitFile/9]
+{
+    const TcpPair pair = new_tcp_pair();
+    const HANDLE file = new_file("0123456789", false);
+    const auto transmit = transmit_file_of(pair.client);
+    char head[] = "abc";
+    TRANSMIT_FILE_BUFFERS buffers = { head, 3, nullptr, 0 };
+    reset_connection(pair.server);
+    wait_until_readable(pair.client);
+
+    const Transmission transmission { pair,
+        run_in_background(
+            [=]() mutable { return transmit(pair.client, file, 0, 2, nullptr, &buffers, 0); }) };
+    assert_fails_soon(transmission);
+}
+
+void closing_the_socket_ends_a_transmission(void**) // [TransmitFile/9]
+{
+    const Transmission transmission = transmit_much(0);
+
+    let_it_settle();
+    close_owned(transmission.pair.client);
+    assert_fails_soon(transmission);
+}
+
 const CMUnitTest kCases[] = {
     cmocka_unit_test(transmit_refuses_what_is_no_socket),
     cmocka_unit_test(transmit_refuses_an_unconnected_socket),
@@ -142,6 +208,9 @@ const CMUnitTest kCases[] = {
     cmocka_unit_test(small_sends_change_nothing),
     cmocka_unit_test(with_overlapped_it_pends_and_starts_at_the_offset),
     cmocka_unit_test(disconnecting_ends_the_stream_after_the_file),
+    cmocka_unit_test(a_peer_that_leaves_unread_ends_a_transmission),
+    cmocka_unit_test(a_peer_that_has_left_ends_a_transmission),
+    cmocka_unit_test(closing_the_socket_ends_a_transmission),
 };
 
 } // namespace
