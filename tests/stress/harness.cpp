@@ -60,6 +60,7 @@ Options start(int argc, char** argv)
         const char* value = i + 1 < argc ? argv[i + 1] : "";
         if (argument == "--long") {
             options.seconds = kLongSeconds;
+            options.is_long = true;
         } else if (argument == "--expect-product" && *value) {
             product = value;
             ++i;

@@ -14,6 +14,8 @@ namespace stress {
 /// takes.
 struct Options {
     unsigned seconds = 8;
+    /// --long was given: what has a size may be large.
+    bool is_long = false;
 };
 
 /// Reads the command line, [--seconds N] [--long] [--expect-product NAME], starts Winsock and the
