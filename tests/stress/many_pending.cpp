@@ -188,6 +188,7 @@ unsigned run(unsigned count, unsigned seconds, Activity& activity, std::vector<A
         require(
             consumers[i].start([&, i] { consume(port.get(), *others[i]); }), "starting a thread");
     Connections connections = make_connections(count, port.get(), activity);
+    note(std::to_string(connections.size()) + " connections");
     const unsigned rounds = run_rounds(connections, seconds, dice, activity);
     end_all(connections, activity);
     for (unsigned i = 0; i < kConsumers; ++i)
@@ -221,8 +222,7 @@ int main(int argc, char** argv)
     stress::run(100, 0, activity, consumers);
     const unsigned before = stress::count_handles();
     const unsigned rounds = stress::run(count, options.seconds / 2, activity, consumers);
-    stress::note(std::to_string(count) + " connections, data to each of them "
-        + std::to_string(rounds) + " times");
+    stress::note("data to each of them " + std::to_string(rounds) + " times");
     stress::report(true, "every_pending_receive_is_told_once");
     stress::report_handles(before);
     return stress::finish();
