@@ -563,7 +563,7 @@ void a_poll_checks_its_list(void**) // [afd/79]
     assert_int_equal((DWORD)poll->start(p.device), (DWORD)STATUS_INVALID_PARAMETER);
 
     for (const auto& [handle, status] :
-        { std::pair { HANDLE(new_event()), STATUS_OBJECT_TYPE_MISMATCH },
+        { std::pair { HANDLE(new_auto_event()), STATUS_OBJECT_TYPE_MISMATCH },
             std::pair { HANDLE(as_handle(0x7ffff0)), STATUS_INVALID_HANDLE } }) {
         poll->begin();
         poll->add(reinterpret_cast<SOCKET>(handle), kReadable);

@@ -637,7 +637,7 @@ void a_port_with_packets_is_signaled(void**) // [NtIoCompletion/12]
 void a_port_with_a_sockets_packet_is_signaled(void**) // [NtIoCompletion/12]
 {
     const PortPair p = new_port_pair();
-    const HANDLE handles[] = { new_event(), p.port };
+    const HANDLE handles[] = { new_auto_event(), p.port };
     Operation* receive = pending_receive(p.pair.server);
     assert_int_equal(WaitForSingleObject(p.port, 0), WAIT_TIMEOUT);
 

@@ -131,48 +131,12 @@ void closing_twice_harms_no_later_operation(void**) // [closesocket/14]
     }
 }
 
-void an_event_is_not_set_after_its_selection_was_taken_back(void**) // [WSAEventSelect/73]
-{
-    constexpr LONG kRounds = 2500;
-    const TcpPair pair = new_tcp_pair();
-    const HANDLE event = new_auto_event();
-    auto* go = static_cast<std::atomic<LONG>*>(lasting_memory(sizeof(std::atomic<LONG>)));
-    Background* peer = run_in_background([=] {
-        long long sent = 0;
-        for (LONG round = 1; round <= kRounds && sent >= 0; ++round) {
-            while (*go < round)
-                YieldProcessor();
-            if (*go == LONG_MAX || send(pair.client, "x", 1, 0) != 1)
-                break;
-            ++sent;
-        }
-        return sent;
-    });
-    LONG late = 0;
-    for (LONG round = 1; round <= kRounds && !late; ++round) {
-        char data[8];
-        u_long blocking = 0;
-        select_events(pair.server, event, FD_READ | FD_ACCEPT | FD_CLOSE);
-        *go = round;
-        wait_until_readable(pair.server);
-        select_nothing(pair.server);
-        assert_wsa_ok(ioctlsocket(pair.server, FIONBIO, &blocking));
-        WaitForSingleObject(event, 0); // What was set before is taken; from here on nothing may.
-        recv(pair.server, data, sizeof(data), 0);
-        late += WaitForSingleObject(event, 2) == WAIT_OBJECT_0;
-    }
-    *go = LONG_MAX; // Whichever round it was.
-    join(peer);
-    assert_int_equal(late, 0);
-}
-
 const CMUnitTest kCases[] = {
     cmocka_unit_test(data_goes_to_the_connection_that_has_the_value_now),
     cmocka_unit_test(data_comes_from_the_connection_that_has_the_value_now),
     cmocka_unit_test(operations_go_to_the_connection_that_has_the_value_now),
     cmocka_unit_test(closing_twice_harms_no_later_event),
     cmocka_unit_test(closing_twice_harms_no_later_operation),
-    cmocka_unit_test(an_event_is_not_set_after_its_selection_was_taken_back),
 };
 
 } // namespace

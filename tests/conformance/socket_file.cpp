@@ -123,7 +123,7 @@ void read_file_ends_with_the_stream(void**) // [overlapped/60]
 void read_file_of_nothing_leaves_the_data(void**) // [overlapped/11] [overlapped/50]
 {
     const TcpPair pair = new_tcp_pair();
-    Operation* read = new_operation(new_event());
+    Operation* read = new_operation(new_auto_event());
     char byte = 0;
     send_text(pair.client, "x");
     wait_until_received(pair.server, 1);
@@ -140,7 +140,7 @@ void read_file_of_nothing_leaves_the_data(void**) // [overlapped/11] [overlapped
 void write_file_of_nothing_succeeds(void**) // [overlapped/50]
 {
     const TcpPair pair = new_tcp_pair();
-    Operation* write = new_operation(new_event());
+    Operation* write = new_operation(new_auto_event());
 
     if (!WriteFile(as_handle(pair.client), write->data, 0, nullptr, &write->overlapped))
         assert_int_equal(GetLastError(), ERROR_IO_PENDING);
@@ -177,7 +177,7 @@ void read_file_records_the_data_it_leaves(void**) // [WSAEventSelect/42] [overla
 {
     const TcpPair pair = new_tcp_pair();
     const WSAEVENT event = new_event();
-    Operation* read = new_operation(new_event());
+    Operation* read = new_operation(new_auto_event());
     select_events(pair.server, event, FD_READ);
     send_text(pair.client, "ab");
     assert_events(pair.server, event, FD_READ);

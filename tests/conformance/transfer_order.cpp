@@ -403,7 +403,8 @@ void a_wait_for_many_mixes_sockets_and_events(void**) // [overlapped/1]
     const TcpPair second = new_tcp_pair();
     pending_receive(first.server);
     Operation* receive = pending_receive(second.server);
-    const HANDLE handles[] = { new_event(), as_handle(first.server), as_handle(second.server) };
+    const HANDLE handles[]
+        = { new_auto_event(), as_handle(first.server), as_handle(second.server) };
     Background* peer = run_in_background([=] { return send(second.client, "x", 1, 0); });
 
     assert_int_equal(WaitForMultipleObjects(3, handles, FALSE, kHangLimit), WAIT_OBJECT_0 + 2);
