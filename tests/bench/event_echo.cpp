@@ -1,9 +1,6 @@
 #include "workloads.h"
-#include "loopback.h"
+#include "echo.h"
 #include "thread.h"
-
-#include <algorithm>
-#include <array>
 
 namespace bench {
 
@@ -127,55 +124,8 @@ private:
     UniqueSocket m_client;
 };
 
-/// The same server with `connections` clients that each have one message under way. The clients are
-/// one thread with blocking sockets, so that the server is what is measured.
-class Throughput : public Workload {
-public:
-    explicit Throughput(unsigned connections)
-        : m_clients(connections)
-    {
-    }
-    ~Throughput() override { m_clients.clear(); }
-
-    bool set_up() override
-    {
-        sockaddr_in address;
-        const UniqueSocket listener(listen_on_loopback(address));
-        for (UniqueSocket& client : m_clients) {
-            UniqueSocket server;
-            if (!connect_pair(listener.get(), address, client, server)
-                || !m_server.add(std::move(server)))
-                return fail("making a connection");
-        }
-        return expect(m_server.start(), "starting the server");
-    }
-    bool run(uint64_t iterations) override
-    {
-        Message sent;
-        Message received;
-        // A message is an operation; the last turn may be short of some connections.
-        for (uint64_t first = 0; first < iterations; first += m_clients.size()) {
-            const size_t count = std::min<uint64_t>(m_clients.size(), iterations - first);
-            for (size_t i = 0; i < count; ++i) {
-                sent.fill(first + i);
-                if (!send_all(m_clients[i].get(), &sent, sizeof(sent)))
-                    return fail("the client's send");
-            }
-            for (size_t i = 0; i < count; ++i) {
-                sent.fill(first + i);
-                if (!recv_all(m_clients[i].get(), &received, sizeof(received)) || received != sent)
-                    return fail("the client's recv");
-            }
-        }
-        return true;
-    }
-
-private:
-    using Message = std::array<uint64_t, 8>;
-
-    EventLoop m_server;
-    std::vector<UniqueSocket> m_clients;
-};
+/// The same server with more connections.
+using Throughput = Echo<EventLoop, BlockingClients>;
 
 } // namespace
 

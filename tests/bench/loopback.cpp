@@ -101,6 +101,14 @@ bool recv_all(SOCKET socket, void* data, size_t length)
     return true;
 }
 
+ptrdiff_t recv_some(SOCKET socket, void* data, size_t length)
+{
+    const int received = recv(socket, static_cast<char*>(data), static_cast<int>(length), 0);
+    if (received >= 0)
+        return received;
+    return WSAGetLastError() == WSAEWOULDBLOCK ? kRecvNothing : kRecvFailed;
+}
+
 bool set_nonblocking(SOCKET socket, bool nonblocking)
 {
     u_long value = nonblocking;

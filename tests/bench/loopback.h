@@ -102,6 +102,12 @@ bool close_with_reset(SOCKET socket);
 bool send_all(SOCKET socket, const void* data, size_t length);
 bool recv_all(SOCKET socket, void* data, size_t length);
 
+/// Receives what is there, at most `length` bytes: their number, 0 at the end of the stream, or one
+/// of the two constants.
+ptrdiff_t recv_some(SOCKET socket, void* data, size_t length);
+inline constexpr ptrdiff_t kRecvNothing = -1; // It would block.
+inline constexpr ptrdiff_t kRecvFailed = -2;
+
 bool set_nonblocking(SOCKET socket, bool nonblocking);
 
 /// An extension function such as AcceptEx, or null.

@@ -29,17 +29,6 @@ private:
     int m_error;
 };
 
-std::vector<bench::WorkloadRow> all_workloads()
-{
-    std::vector<bench::WorkloadRow> rows;
-    for (const auto& part :
-        { bench::event_workloads(), bench::event_select_workloads(), bench::transfer_workloads(),
-            bench::event_echo_workloads(), bench::readiness_workloads(),
-            bench::overlapped_workloads(), bench::socket_workloads(), bench::process_workloads() })
-        rows.insert(rows.end(), part.begin(), part.end());
-    return rows;
-}
-
 /// Does nothing until its standard input ends: a driver keeps the system's own processes running
 /// with it.
 int idle()
@@ -71,5 +60,5 @@ int main(int argc, char** argv)
         bench::kernel_at_work().c_str(), bench::events_at_work().c_str());
     std::fflush(stdout);
     return first == "--count" ? bench::run_counted(argc, argv)
-                              : bench::run_workloads(all_workloads(), argc, argv);
+                              : bench::run_workloads(bench::all_workloads(), argc, argv);
 }

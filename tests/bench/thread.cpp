@@ -1,11 +1,23 @@
 #include "thread.h"
 
+#include <windows.h>
+
 namespace bench {
+
+namespace {
+
+DWORD WINAPI run(void* body)
+{
+    (*static_cast<std::function<void()>*>(body))();
+    return 0;
+}
+
+} // namespace
 
 bool Thread::start(std::function<void()> body)
 {
     m_body = std::move(body);
-    m_handle = CreateThread(nullptr, 0, entry, this, 0, nullptr);
+    m_handle = CreateThread(nullptr, 0, run, &m_body, 0, nullptr);
     return m_handle != nullptr;
 }
 
@@ -16,12 +28,6 @@ void Thread::join()
     WaitForSingleObject(m_handle, INFINITE);
     CloseHandle(m_handle);
     m_handle = nullptr;
-}
-
-DWORD WINAPI Thread::entry(void* self)
-{
-    static_cast<Thread*>(self)->m_body();
-    return 0;
 }
 
 } // namespace bench

@@ -1,8 +1,6 @@
 #pragma once
 
-#include <winsock2.h>
 #include <functional>
-#include <utility>
 
 namespace bench {
 
@@ -22,10 +20,8 @@ public:
     void join();
 
 private:
-    static DWORD WINAPI entry(void* self);
-
     std::function<void()> m_body;
-    HANDLE m_handle = nullptr;
+    void* m_handle = nullptr; // what the system calls it
 };
 
 } // namespace bench

@@ -1,6 +1,7 @@
 #pragma once
 
-// The workloads of the Windows program, by noun. Names are part of the JSON the driver writes.
+// The workloads by noun, of the Windows program or the native one. Names are part of the JSON the
+// driver writes.
 
 #include "measure.h"
 
@@ -12,8 +13,16 @@ std::vector<WorkloadRow> transfer_workloads();
 std::vector<WorkloadRow> event_echo_workloads();
 std::vector<WorkloadRow> readiness_workloads();
 std::vector<WorkloadRow> overlapped_workloads();
+std::vector<WorkloadRow> overlapped_echo_workloads();
+std::vector<WorkloadRow> iocp_echo_workloads();
+std::vector<WorkloadRow> udp_overlapped_workloads();
+std::vector<WorkloadRow> afd_poll_echo_workloads();
+std::vector<WorkloadRow> port_workloads();
 std::vector<WorkloadRow> socket_workloads();
 std::vector<WorkloadRow> process_workloads();
+
+/// All of them, in the order of the tables.
+std::vector<WorkloadRow> all_workloads();
 
 /// The argument with which process_start runs this program again: start up, clean up, exit.
 inline constexpr char kStartAndExit[] = "--start-and-exit";

@@ -43,7 +43,7 @@ SAMPLES_PER_ROUND = 3  # Few: a process keeps its place on the machine, and only
 # 50, since it takes long to wake another processor.
 FREE, TOGETHER, APART = PLACES = ("free", "together", "apart")
 # These make the same requests on all configurations; their figures would tell of that chance only.
-ALWAYS_TOGETHER = ("overlapped_send_recv", "acceptex_iocp", "process_start")
+ALWAYS_TOGETHER = ("acceptex_iocp", "process_start")
 PROCESS_TIMEOUT = 180  # seconds; a workload with 10,000 sockets on a busy machine needs many
 
 

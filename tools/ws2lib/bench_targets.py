@@ -25,6 +25,11 @@ class Target:
     base: str = "builtin"
 
 
+def _both(workload: str, factor: float, share: float) -> tuple[Target, Target]:
+    """`factor` times the builtin, and at least this share of what the native program does."""
+    return Target(workload, factor), Target(workload, share, base="native")
+
+
 TARGETS = (
     Target("send_recv_1", 15),
     Target("recv_wouldblock", 30),
@@ -38,8 +43,15 @@ TARGETS = (
     Target("event_set", 100, "emulated"),
     Target("event_reset", 100, "emulated"),
     Target("event_wait_signaled", 100, "emulated"),
-    Target("overlapped_send_recv", 0.95),
-    Target("acceptex_iocp", 0.95),
+    *_both("overlapped_send_recv", 6, 0.6),
+    *_both("iocp_echo_rtt", 12, 0.5),
+    *_both("iocp_echo_rtt_skip", 12, 0.5),
+    *_both("iocp_echo_throughput_64", 12, 0.5),
+    *_both("iocp_echo_throughput_64_skip", 12, 0.5),
+    *_both("afd_poll_echo_64", 8, 0.4),
+    *_both("udp_overlapped_pingpong", 15, 0.5),
+    Target("port_post_get", 20),
+    Target("acceptex_iocp", 1.5),
     Target("bulk_64k", 1.5),
     Target("bulk_64k", 0.7, base="native"),
     Target("process_start", 0.9),

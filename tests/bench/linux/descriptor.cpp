@@ -1,10 +1,12 @@
 #include "descriptor.h"
 
 #include <arpa/inet.h>
+#include <fcntl.h>
 #include <netinet/tcp.h>
 #include <sys/epoll.h>
 #include <sys/socket.h>
 #include <unistd.h>
+#include <cerrno>
 
 namespace bench {
 
@@ -86,6 +88,19 @@ bool recv_all(int socket, void* data, size_t length)
         length -= static_cast<size_t>(received);
     }
     return true;
+}
+
+ptrdiff_t recv_some(int socket, void* data, size_t length)
+{
+    const ssize_t received = recv(socket, data, length, 0);
+    if (received >= 0)
+        return received;
+    return errno == EAGAIN ? kRecvNothing : kRecvFailed;
+}
+
+bool set_nonblocking(int socket, bool nonblocking)
+{
+    return !fcntl(socket, F_SETFL, nonblocking ? O_NONBLOCK : 0);
 }
 
 UniqueDescriptor watch_input(int descriptor)

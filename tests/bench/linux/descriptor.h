@@ -48,6 +48,14 @@ bool connect_pair(
 bool send_all(int socket, const void* data, size_t length);
 bool recv_all(int socket, void* data, size_t length);
 
+/// Receives what is there, at most `length` bytes: their number, 0 at the end of the stream, or one
+/// of the two constants.
+ptrdiff_t recv_some(int socket, void* data, size_t length);
+inline constexpr ptrdiff_t kRecvNothing = -1; // It would block.
+inline constexpr ptrdiff_t kRecvFailed = -2;
+
+bool set_nonblocking(int socket, bool nonblocking);
+
 /// A new epoll instance that watches `descriptor` for input, edge-triggered; invalid on failure.
 UniqueDescriptor watch_input(int descriptor);
 

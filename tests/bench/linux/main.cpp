@@ -17,11 +17,5 @@ int main(int argc, char** argv)
         limit.rlim_cur = limit.rlim_max;
         setrlimit(RLIMIT_NOFILE, &limit);
     }
-    std::vector<bench::WorkloadRow> rows;
-    for (const auto& part :
-        { bench::event_workloads(), bench::event_select_workloads(), bench::transfer_workloads(),
-            bench::event_echo_workloads(), bench::readiness_workloads(),
-            bench::overlapped_workloads(), bench::socket_workloads(), bench::process_workloads() })
-        rows.insert(rows.end(), part.begin(), part.end());
-    return bench::run_workloads(rows, argc, argv);
+    return bench::run_workloads(bench::all_workloads(), argc, argv);
 }
