@@ -3,6 +3,8 @@
 #include "module.h"
 #include "thread.h"
 
+#include <windows.h>
+
 #include <cstdio>
 #include <cstdlib>
 #include <vector>
