@@ -1,103 +1,10 @@
 #include "workloads.h"
 #include "echo.h"
-#include "port.h"
-#include "thread.h"
-
-#include <atomic>
-#include <deque>
+#include "port_server.h"
 
 namespace bench {
 
 namespace {
-
-/// An echo server on a completion port: each connection has a receive or a send under way, and
-/// whichever thread gets its packet starts the next one.
-template <OnSuccess Mode, unsigned Threads = 1> class PortServer {
-public:
-    bool add(UniqueSocket connected)
-    {
-        if (m_connections.empty() && !m_port.open())
-            return fail("CreateIoCompletionPort");
-        Connection& connection = m_connections.emplace_back();
-        return expect(connection.stream.attach(std::move(connected), m_port,
-                          reinterpret_cast<ULONG_PTR>(&connection), Mode),
-            "associating a socket of the server");
-    }
-    bool start()
-    {
-        m_open = m_connections.size();
-        for (Connection& connection : m_connections)
-            go_on(connection, Step::Sent, 0);
-        for (Thread& thread : m_threads) {
-            if (!thread.start([this] { serve(); }))
-                return false;
-        }
-        return true;
-    }
-
-private:
-    struct Connection {
-        PortStream stream;
-        char buffer[4096];
-    };
-    enum class Step { Received, Sent };
-    static constexpr ULONG_PTR kEnd = 0;
-
-    void serve()
-    {
-        OVERLAPPED_ENTRY packets[64];
-        while (const ULONG count = m_port.remove(packets, 64)) {
-            for (ULONG i = 0; i < count; ++i) {
-                if (packets[i].lpCompletionKey == kEnd) {
-                    m_port.post(kEnd); // for the next thread
-                    return;
-                }
-                take(packets[i]);
-            }
-        }
-        fail("the server's GetQueuedCompletionStatusEx");
-    }
-    void take(const OVERLAPPED_ENTRY& packet)
-    {
-        Connection& connection = *reinterpret_cast<Connection*>(packet.lpCompletionKey);
-        if (!has_succeeded(packet)) {
-            fail("an operation of the server");
-            close(connection);
-            return;
-        }
-        go_on(connection, connection.stream.is_receive(packet) ? Step::Received : Step::Sent,
-            packet.dwNumberOfBytesTransferred);
-    }
-    /// Starts what follows `step`, until something goes pending.
-    void go_on(Connection& connection, Step step, DWORD moved)
-    {
-        for (;;) {
-            if (step == Step::Received && !moved)
-                return close(connection); // the end of the stream
-            step = step == Step::Received ? Step::Sent : Step::Received;
-            const Started started = step == Step::Sent
-                ? connection.stream.send(connection.buffer, moved, moved)
-                : connection.stream.receive(connection.buffer, sizeof(connection.buffer), moved);
-            if (started == Started::Pending)
-                return;
-            if (started == Started::Failed) {
-                fail("WSASend or WSARecv of the server");
-                return close(connection);
-            }
-        }
-    }
-    void close(Connection& connection)
-    {
-        connection.stream.close();
-        if (!--m_open)
-            m_port.post(kEnd);
-    }
-
-    Port m_port;
-    std::deque<Connection> m_connections;
-    std::atomic<size_t> m_open = 0;
-    Thread m_threads[Threads]; // Joined before what they use goes.
-};
 
 /// The clients, on a port of their own, all in the thread that calls run().
 template <OnSuccess Mode> class PortClients {
@@ -106,9 +13,8 @@ public:
     {
         if (m_clients.empty() && !m_port.open())
             return fail("CreateIoCompletionPort");
-        Client& client = m_clients.emplace_back();
-        return expect(client.stream.attach(
-                          std::move(connected), m_port, reinterpret_cast<ULONG_PTR>(&client), Mode),
+        Client& client = m_clients.emplace_back(std::move(connected));
+        return expect(client.stream.attach(m_port, reinterpret_cast<ULONG_PTR>(&client), Mode),
             "associating a socket of the client");
     }
     bool run(uint64_t iterations)
@@ -135,12 +41,17 @@ public:
 private:
     /// A message is over when it has come back and its send is over, too.
     struct Client {
-        PortStream stream;
+        SocketStream stream;
         EchoMessage sent;
         EchoMessage received;
         DWORD length = 0; // of what has been received
         bool is_sending = false;
         bool is_receiving = false;
+
+        explicit Client(UniqueSocket connected)
+            : stream(std::move(connected))
+        {
+        }
     };
 
     bool take(const OVERLAPPED_ENTRY& packet)

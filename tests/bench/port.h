@@ -47,14 +47,19 @@ enum class Started {
     Failed,
 };
 
+/// Is this the packet of a receive that will get no more? A pipe tells its end by a status.
+bool is_end_of_stream(const OVERLAPPED_ENTRY& packet);
+
 /// One end of a connection on a port, with at most one receive and one send under way. The buffers
 /// are the caller's and stay until the operation is over, as the object itself does.
 class PortStream {
 public:
-    bool attach(UniqueSocket socket, Port& port, ULONG_PTR key, OnSuccess on_success);
-    void close() { m_socket.reset(); }
+    virtual ~PortStream() = default;
 
-    /// `moved` receives the number of bytes if the result is Done.
+    bool attach(Port& port, ULONG_PTR key, OnSuccess on_success);
+    virtual void close() = 0;
+
+    /// `moved` receives the number of bytes if the result is Done; 0 is the end of the stream.
     Started receive(void* data, DWORD length, DWORD& moved);
     Started send(const void* data, DWORD length, DWORD& moved);
 
@@ -65,12 +70,50 @@ public:
     }
 
 private:
-    Started started(int result) const;
+    virtual HANDLE handle() const = 0;
+    /// The system's calls: false with the last error when not done at once.
+    virtual bool begin_receive(void* data, DWORD length, DWORD& moved, OVERLAPPED& operation) = 0;
+    virtual bool begin_send(const void* data, DWORD length, DWORD& moved, OVERLAPPED& operation)
+        = 0;
+    Started started(bool is_done) const;
 
-    UniqueSocket m_socket;
     OnSuccess m_on_success = OnSuccess::Packet;
     OVERLAPPED m_receiving = {};
     OVERLAPPED m_sending = {};
+};
+
+class SocketStream : public PortStream {
+public:
+    explicit SocketStream(UniqueSocket connected)
+        : m_socket(std::move(connected))
+    {
+    }
+    void close() override { m_socket.reset(); }
+
+private:
+    HANDLE handle() const override { return reinterpret_cast<HANDLE>(m_socket.get()); }
+    bool begin_receive(void* data, DWORD length, DWORD& moved, OVERLAPPED& operation) override;
+    bool begin_send(const void* data, DWORD length, DWORD& moved, OVERLAPPED& operation) override;
+
+    UniqueSocket m_socket;
+};
+
+/// An end of a named pipe, which the object owns.
+class PipeStream : public PortStream {
+public:
+    explicit PipeStream(HANDLE pipe)
+        : m_pipe(pipe)
+    {
+    }
+    ~PipeStream() override { close(); }
+    void close() override;
+
+private:
+    HANDLE handle() const override { return m_pipe; }
+    bool begin_receive(void* data, DWORD length, DWORD& moved, OVERLAPPED& operation) override;
+    bool begin_send(const void* data, DWORD length, DWORD& moved, OVERLAPPED& operation) override;
+
+    HANDLE m_pipe;
 };
 
 } // namespace bench

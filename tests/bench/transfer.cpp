@@ -1,4 +1,5 @@
 #include "workloads.h"
+#include "bulk.h"
 #include "loopback.h"
 #include "thread.h"
 
@@ -131,55 +132,6 @@ private:
     sockaddr_in m_right_address = {};
 };
 
-constexpr size_t kBulkLength = 64 * 1024;
-
-/// One direction, 64 KiB a call, the sender in a second thread. The receiver says how many buffers
-/// it wants; every buffer carries its number in each word.
-class Bulk : public Workload {
-public:
-    ~Bulk() override { m_receiver.reset(); }
-
-    bool set_up() override
-    {
-        return expect(connect_pair(m_receiver, m_sender), "making a connection")
-            && expect(m_thread.start([this] { serve(); }), "CreateThread");
-    }
-    bool run(uint64_t iterations) override
-    {
-        if (!send_all(m_receiver.get(), &iterations, sizeof(iterations)))
-            return fail("send of the number of buffers");
-        for (uint64_t i = 0; i < iterations; ++i) {
-            if (!recv_all(m_receiver.get(), m_received, sizeof(m_received)))
-                return fail("recv of 64 KiB");
-            for (const uint64_t word : m_received) {
-                if (word != i)
-                    return fail("a wrong word in 64 KiB");
-            }
-        }
-        return true;
-    }
-
-private:
-    void serve()
-    {
-        uint64_t count;
-        while (recv_all(m_sender.get(), &count, sizeof(count))) {
-            for (uint64_t i = 0; i < count; ++i) {
-                for (uint64_t& word : m_sent)
-                    word = i;
-                if (!send_all(m_sender.get(), m_sent, sizeof(m_sent)))
-                    return;
-            }
-        }
-    }
-
-    UniqueSocket m_sender;
-    UniqueSocket m_receiver;
-    uint64_t m_sent[kBulkLength / sizeof(uint64_t)] = {};
-    uint64_t m_received[kBulkLength / sizeof(uint64_t)] = {};
-    Thread m_thread;
-};
-
 } // namespace
 
 std::vector<WorkloadRow> transfer_workloads()
@@ -190,7 +142,7 @@ std::vector<WorkloadRow> transfer_workloads()
         { "recv_wouldblock", us, create<RecvWouldBlock> },
         { "blocking_pingpong", us, create<BlockingPingPong> },
         { "udp_pingpong", us, create<UdpPingPong> },
-        { "bulk_64k", Unit::MegabytesPerSecond, create<Bulk>, 0, kBulkLength },
+        { "bulk_64k", Unit::MegabytesPerSecond, create<Bulk<BlockingStream>>, 0, kBulkLength },
     };
 }
 

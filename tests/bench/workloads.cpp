@@ -14,9 +14,11 @@ std::vector<WorkloadRow> all_workloads()
              overlapped_workloads(),
              overlapped_echo_workloads(),
              iocp_echo_workloads(),
+             iocp_bulk_workloads(),
              udp_overlapped_workloads(),
              afd_poll_echo_workloads(),
              port_workloads(),
+             connection_workloads(),
              socket_workloads(),
              process_workloads(),
          })

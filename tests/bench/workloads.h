@@ -15,9 +15,11 @@ std::vector<WorkloadRow> readiness_workloads();
 std::vector<WorkloadRow> overlapped_workloads();
 std::vector<WorkloadRow> overlapped_echo_workloads();
 std::vector<WorkloadRow> iocp_echo_workloads();
+std::vector<WorkloadRow> iocp_bulk_workloads();
 std::vector<WorkloadRow> udp_overlapped_workloads();
 std::vector<WorkloadRow> afd_poll_echo_workloads();
 std::vector<WorkloadRow> port_workloads();
+std::vector<WorkloadRow> connection_workloads();
 std::vector<WorkloadRow> socket_workloads();
 std::vector<WorkloadRow> process_workloads();
 

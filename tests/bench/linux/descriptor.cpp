@@ -64,6 +64,13 @@ bool connect_pair(
         && !setsockopt(server.get(), IPPROTO_TCP, TCP_NODELAY, &on, sizeof(on));
 }
 
+bool close_with_reset(int socket)
+{
+    const linger hard = { 1, 0 };
+    const bool is_hard = !setsockopt(socket, SOL_SOCKET, SO_LINGER, &hard, sizeof(hard));
+    return !close(socket) && is_hard;
+}
+
 bool send_all(int socket, const void* data, size_t length)
 {
     const char* next = static_cast<const char*>(data);

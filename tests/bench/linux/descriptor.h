@@ -44,6 +44,9 @@ bool connect_pair(UniqueDescriptor& client, UniqueDescriptor& server);
 bool connect_pair(
     int listener, const sockaddr_in& address, UniqueDescriptor& client, UniqueDescriptor& server);
 
+/// Closing `socket` resets the connection: no port stays in TIME_WAIT.
+bool close_with_reset(int socket);
+
 /// Blocking transfers of exactly `length` bytes. False on an error or the end of the stream.
 bool send_all(int socket, const void* data, size_t length);
 bool recv_all(int socket, void* data, size_t length);

@@ -56,9 +56,8 @@ public:
     }
     bool run(uint64_t iterations) override
     {
-        const linger hard = { 1, 0 };
         for (uint64_t i = 0; i < iterations; ++i) {
-            const UniqueDescriptor client(socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0));
+            UniqueDescriptor client(socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0));
             epoll_event event;
             if (connect(client.get(), reinterpret_cast<sockaddr*>(&m_address), sizeof(m_address)))
                 return fail("connect");
@@ -66,8 +65,7 @@ public:
                 return fail("epoll_wait");
             const UniqueDescriptor accepted(
                 accept4(m_listener.get(), nullptr, nullptr, SOCK_CLOEXEC));
-            if (!accepted.is_valid()
-                || setsockopt(client.get(), SOL_SOCKET, SO_LINGER, &hard, sizeof(hard)))
+            if (!accepted.is_valid() || !close_with_reset(client.release()))
                 return fail("accept4");
         }
         return true;

@@ -1,7 +1,9 @@
+#include "../readiness_echo.h"
 #include "../workloads.h"
 #include "epoll_poller.h"
 
 #include <sys/eventfd.h>
+#include <sys/socket.h>
 
 namespace bench {
 
@@ -34,11 +36,42 @@ private:
     UniqueDescriptor m_event;
 };
 
+/// Messages through a local socket, which is a pipe of two directions, to a server whose epoll also
+/// watches a TCP socket.
+class SharedEpollPipe : public Workload {
+public:
+    bool set_up() override
+    {
+        UniqueSocket client;
+        UniqueSocket server;
+        if (!connect_pair(client, server) || !m_server.add(std::move(server))
+            || !m_clients.add(std::move(client)))
+            return fail("making a connection");
+        int ends[2];
+        if (socketpair(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0, ends))
+            return fail("socketpair");
+        UniqueSocket pipe(ends[1]);
+        return m_pipe.add(UniqueSocket(ends[0])) && m_server.add(std::move(pipe))
+            && expect(m_server.start(), "starting the server") && verify();
+    }
+    bool run(uint64_t iterations) override { return m_pipe.run(iterations); }
+    bool verify() override { return m_clients.run(1); }
+
+private:
+    ReadinessServer<EpollPoller> m_server;
+    BlockingClients m_clients; // These go before the server, so that the server ends.
+    BlockingClients m_pipe;
+};
+
 } // namespace
 
 std::vector<WorkloadRow> port_workloads()
 {
-    return { { "port_post_get", Unit::MicrosecondsPerOperation, create<PostGet> } };
+    constexpr Unit us = Unit::MicrosecondsPerOperation;
+    return {
+        { "port_post_get", us, create<PostGet> },
+        { "pipe_echo_on_shared_port", us, create<SharedEpollPipe> },
+    };
 }
 
 } // namespace bench

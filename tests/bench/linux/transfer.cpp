@@ -1,3 +1,4 @@
+#include "../bulk.h"
 #include "../workloads.h"
 #include "descriptor.h"
 
@@ -146,46 +147,6 @@ private:
     sockaddr_in m_right_address = {};
 };
 
-constexpr size_t kBulkLength = 64 * 1024;
-
-class Bulk : public ServedConnection {
-public:
-    ~Bulk() override { stop(); }
-
-    bool run(uint64_t iterations) override
-    {
-        if (!send_all(m_client.get(), &iterations, sizeof(iterations)))
-            return fail("send of the number of buffers");
-        for (uint64_t i = 0; i < iterations; ++i) {
-            if (!recv_all(m_client.get(), m_received, sizeof(m_received)))
-                return fail("recv of 64 KiB");
-            for (const uint64_t word : m_received) {
-                if (word != i)
-                    return fail("a wrong word in 64 KiB");
-            }
-        }
-        return true;
-    }
-
-protected:
-    void serve() override
-    {
-        uint64_t count;
-        while (recv_all(m_server.get(), &count, sizeof(count))) {
-            for (uint64_t i = 0; i < count; ++i) {
-                for (uint64_t& word : m_sent)
-                    word = i;
-                if (!send_all(m_server.get(), m_sent, sizeof(m_sent)))
-                    return;
-            }
-        }
-    }
-
-private:
-    uint64_t m_sent[kBulkLength / sizeof(uint64_t)] = {};
-    uint64_t m_received[kBulkLength / sizeof(uint64_t)] = {};
-};
-
 } // namespace
 
 std::vector<WorkloadRow> transfer_workloads()
@@ -196,7 +157,7 @@ std::vector<WorkloadRow> transfer_workloads()
         { "recv_wouldblock", us, create<RecvWouldBlock> },
         { "blocking_pingpong", us, create<BlockingPingPong> },
         { "udp_pingpong", us, create<UdpPingPong> },
-        { "bulk_64k", Unit::MegabytesPerSecond, create<Bulk>, 0, kBulkLength },
+        { "bulk_64k", Unit::MegabytesPerSecond, create<Bulk<BlockingStream>>, 0, kBulkLength },
     };
 }
 
