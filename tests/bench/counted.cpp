@@ -76,7 +76,7 @@ int run_counted(int argc, char** argv)
 {
     std::vector<CountedCall> rows;
     for (const auto& part : { counted_event_calls(), counted_socket_calls(),
-             counted_transfer_calls(), counted_overlapped_calls() })
+             counted_transfer_calls(), counted_overlapped_calls(), counted_port_calls() })
         rows.insert(rows.end(), part.begin(), part.end());
 
     const std::string wanted = argc > 2 ? argv[2] : "all";

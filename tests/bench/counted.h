@@ -5,10 +5,13 @@
 
 #include "loopback.h"
 
+#include <memory>
 #include <string>
 #include <vector>
 
 namespace bench {
+
+struct CountedPort;
 
 /// What the counted calls work on; made anew for each row.
 struct CountedFixture {
@@ -22,6 +25,8 @@ struct CountedFixture {
     UniqueEvent event;
     /// 64 UDP sockets, of which the last has a datagram; see make_many().
     std::vector<UniqueSocket> many;
+    /// What the calls of counted_port.cpp make for themselves.
+    std::shared_ptr<CountedPort> port;
 
     /// What prepare made for call, and call for finish.
     UniqueSocket fresh;
@@ -49,6 +54,7 @@ std::vector<CountedCall> counted_event_calls();
 std::vector<CountedCall> counted_socket_calls();
 std::vector<CountedCall> counted_transfer_calls();
 std::vector<CountedCall> counted_overlapped_calls();
+std::vector<CountedCall> counted_port_calls();
 
 /// --count CALL|all [--iterations N]: frames N calls of the row, or of each row. Prints a line
 ///     counted call=NAME calls=N

@@ -31,6 +31,30 @@ bool finish_operation(Fixture& f, SOCKET socket, DWORD expected)
     return WSAGetOverlappedResult(socket, &f.overlapped, &moved, TRUE, &flags) && moved == expected;
 }
 
+bool make_send_event(Fixture& f)
+{
+    if (!f.fresh_event.is_valid())
+        f.fresh_event.reset(WSACreateEvent());
+    return f.fresh_event.is_valid() && prepare_operation(f);
+}
+
+/// A receive that goes pending, the send that ends it, and both results: one turn of a program that
+/// has its transfers on events.
+bool receive_then_send(Fixture& f)
+{
+    char byte = 's';
+    WSABUF buffer = { 1, &byte };
+    WSAOVERLAPPED sending = {};
+    sending.hEvent = f.fresh_event.get();
+    DWORD moved = 0;
+    DWORD flags = 0;
+    return start_recv(f)
+        && (!WSASend(f.client.get(), &buffer, 1, nullptr, 0, &sending, nullptr)
+            || WSAGetLastError() == WSA_IO_PENDING)
+        && WSAGetOverlappedResult(f.client.get(), &sending, &moved, TRUE, &flags) && moved == 1
+        && finish_operation(f, f.server.get(), 1) && f.bytes[0] == 's';
+}
+
 bool prepare_accept(Fixture& f)
 {
     f.accepted.reset(socket(AF_INET, SOCK_STREAM, IPPROTO_TCP));
@@ -128,6 +152,7 @@ std::vector<CountedCall> counted_overlapped_calls()
                     && finish_operation(f, f.server.get(), 1);
             },
             [](Fixture& f) { return finish_operation(f, f.server.get(), 1); }, nullptr },
+        { "receive, send (events)", make_send_event, receive_then_send, nullptr },
         { "AcceptEx", prepare_accept, start_accept, finish_accept },
         { "setsockopt SO_UPDATE_ACCEPT_CONTEXT", make_accepted, set_accept_context,
             [](Fixture& f) {

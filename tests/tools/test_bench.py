@@ -132,10 +132,20 @@ class Targets(unittest.TestCase):
         self.assertEqual(len(self.problems(call="send", builtin=2, host=2, ntke=1, emulated=0)), 1)
         self.assertEqual(self.problems(call="send", builtin=2, host=2, ntke=0, emulated=0), [])
 
+    def test_tell_which_goals_are_still_open(self):
+        rows = [{"call": "post, get (port)", "builtin": 2, "ntke": 2}, {"call": "connect", "ntke": 4},
+                {"call": "receive, send (port)", "builtin": 9, "ntke": 0}]
+        lines = bench_targets.goals_table({"requests": rows}).splitlines()
+        self.assertEqual([line.split() for line in lines[1:]], [["post,", "get", "(port)", "0", "2"]])
+        self.assertEqual(bench_targets.goals_table({"requests": rows[1:]}), "")
+
+    def test_have_a_limit_or_a_goal_for_a_call(self):
+        self.assertFalse(bench_targets.MOST_REQUESTS.keys() & bench_targets.REQUEST_GOALS.keys())
+
     def test_name_workloads_and_calls_that_exist(self):
         sources = "".join(path.read_text() for path in (paths.ROOT / "tests" / "bench").glob("*.cpp"))
         for name in ({t.workload for t in bench_targets.TARGETS} | set(bench.ALWAYS_TOGETHER)
-                     | set(bench_targets.MOST_REQUESTS)):
+                     | set(bench_targets.MOST_REQUESTS) | set(bench_targets.REQUEST_GOALS)):
             self.assertIn(f'{{ "{name}"', sources)
 
 
