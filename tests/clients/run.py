@@ -21,9 +21,10 @@ from pathlib import Path
 HERE = Path(__file__).resolve().parent
 sys.path[:0] = [str(HERE), str(HERE.parents[1] / "tools")]
 
-from harness.report import Tap, Unavailable  # noqa: E402
+from harness.report import Tap  # noqa: E402
 from harness.wine import Wine  # noqa: E402
 from programs import PROGRAMS  # noqa: E402
+from ws2lib.fetch import Unavailable  # noqa: E402
 
 
 def arguments() -> argparse.Namespace:

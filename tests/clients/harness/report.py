@@ -8,10 +8,6 @@ class CaseFailed(Exception):
     """A case's finding, in a sentence."""
 
 
-class Unavailable(Exception):
-    """A program can be had neither from the cache nor from where it comes."""
-
-
 def expect(condition: bool, message: str) -> None:
     if not condition:
         raise CaseFailed(message)

@@ -2,8 +2,8 @@
 device."""
 
 from harness.build import bcryptprimitives_beside
-from harness.fetch import NpmPackage, unpacked_npm
 from harness.wine import Wine
+from ws2lib.fetch import NpmPackage, unpacked_npm
 
 from .javascript import COMMON, Runtime, cases_of, claim_windows_10
 

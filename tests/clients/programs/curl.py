@@ -3,10 +3,10 @@ WSAWaitForMultipleEvents, its telnet client with event selection and WSAEnumNetw
 
 from harness import peers
 from harness.build import built_with_cmake
-from harness.fetch import DebianSource, unpacked_source
 from harness.payload import payload
 from harness.report import expect, expect_equal
 from harness.wine import Wine, windows_path
+from ws2lib.fetch import DebianSource, unpacked_source
 
 SOURCE = DebianSource("curl", "7.88.1", "curl_7.88.1.orig.tar.gz",
                       "cdb38b72e36bc5d33d5b8810f8018ece1baa29a8f215b4495e495ded82bbf3c7")

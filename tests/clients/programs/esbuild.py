@@ -4,10 +4,10 @@ import concurrent.futures
 import http.client
 import subprocess
 
-from harness.fetch import NpmPackage, unpacked_npm
 from harness.payload import payload
 from harness.report import expect, expect_equal
 from harness.wine import Wine, windows_path
+from ws2lib.fetch import NpmPackage, unpacked_npm
 
 PACKAGE = NpmPackage(
     "@esbuild/win32-x64", "0.21.5",

@@ -14,10 +14,10 @@ from pathlib import Path
 
 from harness import peers
 from harness.build import built_with_cmake
-from harness.fetch import DebianSource, unpacked_source
 from harness.payload import payload
 from harness.report import expect, expect_equal
 from harness.wine import PATIENCE, Wine, windows_path
+from ws2lib.fetch import DebianSource, unpacked_source
 
 from .javascript import exchange
 

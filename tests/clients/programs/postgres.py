@@ -9,15 +9,11 @@ import threading
 import time
 
 from harness import peers
-from harness.fetch import NpmPackage, unpacked_npm
 from harness.payload import payload
 from harness.postgres_client import Connection, PostgresError
 from harness.report import CaseFailed, expect, expect_equal
 from harness.wine import PATIENCE, Wine, windows_path
-
-PACKAGE = NpmPackage(
-    "@embedded-postgres/windows-x64", "15.18.0-beta.17",
-    "QE/GDEXKhEgbOJ2EIn57qcHNso3TV3s5ixjxzx7lgz46yGKUzTgXEHrgTEw2ckkNpIJSu9kUVIKck1ijnMlurw==")
+from ws2lib.fetch import POSTGRES, unpacked_npm
 
 CASES = [
     "answers_queries_with_the_expected_dll",
@@ -31,7 +27,7 @@ CASES = [
 
 
 def prepare(wine: Wine) -> dict:
-    suite = _Suite(wine, unpacked_npm(PACKAGE) / "native" / "bin")
+    suite = _Suite(wine, unpacked_npm(POSTGRES) / "native" / "bin")
     return {name: getattr(suite, name) for name in CASES}
 
 

