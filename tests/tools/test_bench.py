@@ -11,7 +11,8 @@ from unittest import mock
 
 sys.path.insert(0, str(Path(__file__).resolve().parents[2] / "tools"))
 
-from ws2lib import bench, bench_plot, bench_prefix, bench_report, bench_requests, bench_targets, paths  # noqa: E402
+from ws2lib import (bench, bench_plot, bench_postgres, bench_prefix, bench_programs, bench_report,  # noqa: E402
+                    bench_requests, bench_targets, paths)
 from ws2lib.ui import Failure  # noqa: E402
 
 
@@ -100,6 +101,18 @@ class Figures(unittest.TestCase):
             "CPU, 2 cores, Linux 6.1, Wine 8.0, 2026-01-02, program and server on different processors."])
 
 
+    def test_of_programs_are_a_table_of_their_own(self):
+        figures = {"machine": {}, "requests": [], "workloads": [
+            workload(builtin=[10], ntke=[5], native=[1]),
+            dict(workload("postgres_select_8", "1/s", builtin=[5], ntke=[6]), section=bench_report.PROGRAMS),
+            dict(workload("go_udp", "1/s", ntke=[6], native=[7]), section=bench_report.PROGRAMS)]}
+        lines = [line.split() for line in bench_report.table(figures).splitlines() if "(quartiles)" in line
+                 or "postgres" in line or "go_udp" in line]
+        self.assertEqual([line[0] for line in lines], ["median", "programs,", "postgres_select_8", "go_udp"])
+        self.assertEqual(lines[2][6], "-")
+        self.assertEqual(lines[3][2], "failed")
+
+
 class Targets(unittest.TestCase):
     def table(self, *rows: dict) -> list[str]:
         return bench_targets.table({"workloads": list(rows)}).splitlines()
@@ -146,7 +159,15 @@ class Targets(unittest.TestCase):
         sources = "".join(path.read_text() for path in (paths.ROOT / "tests" / "bench").glob("*.cpp"))
         for name in ({t.workload for t in bench_targets.TARGETS} | set(bench.ALWAYS_TOGETHER)
                      | set(bench_targets.MOST_REQUESTS) | set(bench_targets.REQUEST_GOALS)):
-            self.assertIn(f'{{ "{name}"', sources)
+            if name not in bench_programs.NAMES:
+                self.assertIn(f'{{ "{name}"', sources)
+
+    def test_name_programs_that_exist(self):
+        sources = (bench_programs.SOURCES / "network.go").read_text() \
+            + (bench_programs.SOURCES / "network.js").read_text()
+        for name in bench_programs.NAMES:
+            if name != bench_postgres.NAME:
+                self.assertRegex(sources, rf'"?{name}"?: ')
 
 
 class Proof(unittest.TestCase):
@@ -174,6 +195,27 @@ class Proof(unittest.TestCase):
                 self.check(name, *words)
 
 
+    def check_trace(self, configuration: str, *modules: tuple[str, str]) -> None:
+        prefix = bench_prefix.BenchPrefix.__new__(bench_prefix.BenchPrefix)
+        prefix.configuration = bench_prefix.CONFIGURATIONS[configuration]
+        prefix.check_trace("".join(
+            f'0024:trace:loaddll:build_module Loaded L"C:\\\\windows\\\\system32\\\\{name}" at 0000: {kind}\n'
+            for name, kind in modules))
+
+    def test_accepts_the_modules_that_were_meant(self):
+        ours = ("ws2_32.dll", "native")
+        self.check_trace("builtin", ("kernel32.dll", "builtin"), ("ws2_32.dll", "builtin"))
+        self.check_trace("host", ours)
+        self.check_trace("ntke", ours, ("ntke.dll", "builtin"))
+
+    def test_refuses_other_modules(self):
+        ours, theirs, ntke = ("ws2_32.dll", "native"), ("ws2_32.dll", "builtin"), ("ntke.dll", "native")
+        for name, modules in (("builtin", [ours]), ("builtin", []), ("host", [theirs]), ("host", [ours, ntke]),
+                              ("ntke", [ours]), ("ntke", [ours, theirs, ntke])):
+            with self.assertRaises(Failure):
+                self.check_trace(name, *modules)
+
+
 class Turns(unittest.TestCase):
     def test_are_taken_by_all_configurations_in_each_round(self):
         runner = bench._Runner({}, ["builtin", "ntke", "native"], 2)
@@ -183,6 +225,24 @@ class Turns(unittest.TestCase):
             runner.run(["a", "b"])
         one = [(w, c) for w in "ab" for c in ("builtin", "ntke", "native")]
         self.assertEqual(taken, one + one)
+
+    def test_leave_out_native_where_a_program_has_none(self):
+        program = mock.Mock(has_native=False)
+        program.output.return_value = "sample workload=p unit=1/s iterations=9 values=3,4,5\n"
+        runner = bench._Runner({"ntke": "the prefix"}, ["ntke", "native"], 1, programs={"p": program})
+        with mock.patch.object(bench, "say"):
+            rows = runner.run(["p"])
+        program.output.assert_called_once_with("p", "the prefix", bench.SAMPLES_PER_ROUND, bench.PROCESS_TIMEOUT)
+        self.assertEqual([(row["section"], row["median"]) for row in rows], [(bench_report.PROGRAMS, {"ntke": 4})])
+        self.assertEqual(runner.failures, [])
+
+    def test_go_on_when_a_program_fails(self):
+        program = mock.Mock(has_native=True)
+        program.output.side_effect = Failure("a wrong answer")
+        runner = bench._Runner({}, ["native"], 1, programs={"p": program})
+        with mock.patch.object(bench, "say"):
+            self.assertEqual(runner.run(["p"]), [])
+        self.assertEqual(runner.failures, ["p on native: a wrong answer"])
 
     def place(self, place: str, workload: str):
         """The processors a program gets where there are three, and those of its server if it is bound."""

@@ -8,7 +8,7 @@ import resource
 import subprocess
 from pathlib import Path
 
-from . import bench_plot, bench_report, bench_requests, bench_targets, build, paths, wine
+from . import bench_plot, bench_programs, bench_report, bench_requests, bench_targets, build, paths, wine
 from .bench_prefix import CONFIGURATIONS, BenchPrefix, available_configurations
 from .ui import Failure, say
 
@@ -140,8 +140,11 @@ def _measure_all(args) -> dict:
         figures["machine"]["configurations"] = {
             name: prefix.module() for name, prefix in prefixes.items()}
         if not args.requests_only:
-            runner = _Runner(prefixes, names, rounds, args.place)
-            figures["workloads"] = runner.run(_workloads(args.only))
+            workloads = _workloads(args.only)
+            programs = bench_programs.prepare(workloads, figures["failures"])
+            runner = _Runner(prefixes, names, rounds, args.place, programs)
+            figures["workloads"] = runner.run([name for name in workloads if name in programs
+                                               or name not in bench_programs.NAMES])
             figures["failures"] += runner.failures
             figures["machine"].update(rounds=rounds, place=args.place)
         if args.requests_only or not (args.no_requests or args.quick):
@@ -152,7 +155,7 @@ def _measure_all(args) -> dict:
 
 def _workloads(globs: list[str] | None) -> list[str]:
     names = subprocess.run([NATIVE_PROGRAM, "--list"], stdout=subprocess.PIPE, text=True,
-                           check=True).stdout.split()
+                           check=True).stdout.split() + list(bench_programs.NAMES)
     chosen = [name for name in names
               if any(fnmatch.fnmatch(name, glob) for glob in globs or ["*"])]
     if not chosen:
@@ -174,11 +177,12 @@ def _bound(processors: set[int]):
 class _Runner:
     """Takes the turns and collects the samples."""
 
-    def __init__(self, prefixes, names, rounds, place=FREE):
+    def __init__(self, prefixes, names, rounds, place=FREE, programs=None):
         self._prefixes = prefixes
         self._names = names
         self._rounds = rounds
         self._place = place
+        self._programs = programs or {}
         self._values = {}   # (workload, configuration) -> a list of samples per round
         self._units = {}    # workload -> unit
         self.failures = []
@@ -188,12 +192,21 @@ class _Runner:
             say(f"round {number} of {self._rounds}: {len(workloads)} workloads on "
                 + ", ".join(self._names))
             for workload in workloads:
-                for name in self._names:
+                for name in self._names_of(workload):
                     self._take(workload, name)
-        return [bench_report.summarize(workload, self._units[workload],
-                                       {name: self._values.get((workload, name), [])
-                                        for name in self._names})
-                for workload in workloads if workload in self._units]
+        return [self._summary(workload) for workload in workloads if workload in self._units]
+
+    def _names_of(self, workload: str) -> list[str]:
+        """The configurations that know the workload."""
+        program = self._programs.get(workload)
+        return [name for name in self._names if name != "native" or not program or program.has_native]
+
+    def _summary(self, workload: str) -> dict:
+        row = bench_report.summarize(workload, self._units[workload], {
+            name: self._values.get((workload, name), []) for name in self._names_of(workload)})
+        if workload in self._programs:
+            row["section"] = bench_report.PROGRAMS
+        return row
 
     def _take(self, workload: str, name: str) -> None:
         with contextlib.ExitStack() as bound:
@@ -207,17 +220,7 @@ class _Runner:
             self._run(workload, name)
 
     def _run(self, workload: str, name: str) -> None:
-        arguments = ["--samples", str(SAMPLES_PER_ROUND), workload]
-        if name == "native":
-            command, env = [str(NATIVE_PROGRAM), *arguments], None
-        else:
-            command, env = self._prefixes[name].command(arguments), self._prefixes[name].environment
-        try:
-            done = subprocess.run(command, env=env, stdin=subprocess.DEVNULL, capture_output=True,
-                                  text=True, errors="replace", timeout=PROCESS_TIMEOUT, check=False)
-            output, problem = done.stdout, done.stderr.strip().splitlines()[-2:]
-        except subprocess.TimeoutExpired:
-            output, problem = "", [f"no end within {PROCESS_TIMEOUT} s"]
+        output, problem = self._output(workload, name)
         match = re.search(r"^sample workload=\S+ unit=(\S+) iterations=\d+ values=(\S+)", output, re.M)
         if not match:
             text = f"{workload} on {name}: {' / '.join(problem) or 'no result'}"
@@ -225,7 +228,25 @@ class _Runner:
                 self.failures.append(text)
                 say(text)
             return
-        if name != "native":
+        if name != "native" and workload not in self._programs:
             self._prefixes[name].check_module(output)
         self._units[workload] = match[1]
         self._values.setdefault((workload, name), []).append([float(v) for v in match[2].split(",")])
+
+    def _output(self, workload: str, name: str) -> tuple[str, list[str]]:
+        """What the program of the workload prints, and what it complains of."""
+        try:
+            if program := self._programs.get(workload):
+                return program.output(workload, self._prefixes.get(name), SAMPLES_PER_ROUND, PROCESS_TIMEOUT), []
+            arguments = ["--samples", str(SAMPLES_PER_ROUND), workload]
+            if name == "native":
+                command, env = [str(NATIVE_PROGRAM), *arguments], None
+            else:
+                command, env = self._prefixes[name].command(arguments), self._prefixes[name].environment
+            done = subprocess.run(command, env=env, stdin=subprocess.DEVNULL, capture_output=True,
+                                  text=True, errors="replace", timeout=PROCESS_TIMEOUT, check=False)
+            return done.stdout, done.stderr.strip().splitlines()[-2:]
+        except subprocess.TimeoutExpired as error:
+            return "", [f"no end within {error.timeout:g} s"]
+        except Failure as failure:
+            return "", str(failure).splitlines()[-2:]

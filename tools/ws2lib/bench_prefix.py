@@ -5,6 +5,7 @@ import os
 import re
 import shutil
 import subprocess
+import tempfile
 import time
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -26,6 +27,9 @@ class Configuration:
     system32: tuple[Path, ...] = ()                 # files of the build copied into the prefix
     environment: dict = field(default_factory=dict)
 
+
+# A module of a program, as Wine's trace tells it.
+_LOADED = re.compile(r'trace:loaddll:\S+ Loaded (?:module )?L"(?:.*\\)?([^"\\]*)" at \S+: (native|builtin)')
 
 _OURS = paths.dll("x86_64")
 _NTKE_TREE = paths.ntke()                           # what WINEDLLPATH names
@@ -116,6 +120,40 @@ class BenchPrefix:
 
     def command(self, arguments: list[str]) -> list[str]:
         return self._prefix.command(self._program, *arguments)
+
+    def run(self, program: Path, *arguments, timeout: float, environment: dict | None = None,
+            loads_winsock: bool = True) -> str:
+        """Runs somebody else's program to its end and returns what it wrote on standard output. It must
+        exit with 0, on the ws2_32.dll and the kernel of this configuration if it `loads_winsock`."""
+        # Files and not pipes: what the program leaves running keeps our end of a pipe open.
+        with tempfile.TemporaryFile() as output, tempfile.TemporaryFile() as errors:
+            done = subprocess.run(
+                self._prefix.command(program, *arguments), stdin=subprocess.DEVNULL, stdout=output,
+                stderr=errors, timeout=timeout, check=False,
+                env={**self.environment, "WINEDEBUG": "-all,+loaddll", **(environment or {})})
+            texts = []
+            for file in (output, errors):
+                file.seek(0)
+                texts.append(file.read().decode(errors="replace").replace("\r\n", "\n"))
+        if done.returncode:
+            rest = "\n".join(line for line in texts[1].splitlines() if ":loaddll:" not in line)
+            raise Failure(f"{Path(program).name} ended with exit code {done.returncode}: {rest.strip()[-500:]}")
+        if loads_winsock:
+            self.check_trace(texts[1])
+        return texts[0]
+
+    def check_trace(self, trace: str) -> None:
+        """Did the program that left this trace of its modules run on what is measured here?"""
+        modules = {(name.lower(), kind) for name, kind in _LOADED.findall(trace)}
+        found = {kind for name, kind in modules if name == "ws2_32.dll"}
+        expected = "builtin" if self.configuration.product == paths.BUILTIN_PRODUCT else "native"
+        if found != {expected}:
+            raise Failure(f"a program measured as {self.configuration.name} loaded the ws2_32.dll "
+                          f"{' and '.join(sorted(found)) or 'never'}, not {expected}")
+        has_ntke = any(name == "ntke.dll" for name, _ in modules)
+        if has_ntke != (self.configuration.kernel == "ntke"):
+            raise Failure(f"a program measured as {self.configuration.name} ran {'with' if has_ntke else 'without'} "
+                          "ntke")
 
     def module(self) -> dict:
         """Which ws2_32.dll a program gets here, on which kernel."""

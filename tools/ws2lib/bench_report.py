@@ -12,6 +12,7 @@ from .ui import Failure
 # Configurations in the order of the columns.
 COLUMNS = ("builtin", "host", "ntke", "emulated", "native")
 FAST = ("ntke", "emulated")  # those on ntke
+PROGRAMS = "programs"  # the "section" of a row that is a program rather than a workload of bench.exe
 GROWTH_LIMIT = 1.5  # socket+closesocket with 10,000 sockets open against 10
 
 
@@ -89,26 +90,31 @@ def _present(rows: list[dict], key=None) -> list[str]:
     return [name for name in COLUMNS if any(name in (row[key] if key else row) for row in rows)]
 
 
+def _workload_table(chosen: list[dict], section: str | None) -> str:
+    names = _present(chosen, "median")
+    ours = [name for name in names if name != "builtin"]
+    rows = [[f"{section + ', ' if section else ''}median (quartiles)", "unit", *names,
+             *(f"{name}/builtin" for name in ours if "builtin" in names)]]
+    for row in chosen:
+        cells = [row["name"], row["unit"]]
+        for name in names:
+            if name in row["median"]:
+                low, high = row["spread"][name]
+                cells.append(f"{_number(row['median'][name])} ({_number(low)}..{_number(high)})")
+            else:  # Not every program has a native partner.
+                cells.append("-" if section and name == "native" else "failed")
+        if "builtin" in names:
+            factors = [ratio(row, name) for name in ours]
+            cells += [f"{factor:.2f}x" if factor else "-" for factor in factors]
+        rows.append(cells)
+    return aligned(rows) + "NAME/builtin: how many times faster than the builtin.\n"
+
+
 def table(figures: dict) -> str:
     parts = []
-    if figures["workloads"]:
-        names = _present(figures["workloads"], "median")
-        ours = [name for name in names if name != "builtin"]
-        rows = [["median (quartiles)", "unit", *names,
-                 *(f"{name}/builtin" for name in ours if "builtin" in names)]]
-        for row in figures["workloads"]:
-            cells = [row["name"], row["unit"]]
-            for name in names:
-                if name in row["median"]:
-                    low, high = row["spread"][name]
-                    cells.append(f"{_number(row['median'][name])} ({_number(low)}..{_number(high)})")
-                else:
-                    cells.append("failed")
-            if "builtin" in names:
-                factors = [ratio(row, name) for name in ours]
-                cells += [f"{factor:.2f}x" if factor else "-" for factor in factors]
-            rows.append(cells)
-        parts.append(aligned(rows) + "NAME/builtin: how many times faster than the builtin.\n")
+    for section in (None, PROGRAMS):
+        if chosen := [row for row in figures["workloads"] if row.get("section") == section]:
+            parts.append(_workload_table(chosen, section))
     growths = [(name, growth(figures, name)) for name in COLUMNS]
     if any(factor for _, factor in growths):
         parts.append("socket+closesocket, 10,000 open against 10: "

@@ -67,6 +67,13 @@ TARGETS = (
     Target("bulk_64k", 1.5),
     Target("bulk_64k", 0.7, base="native"),
     Target("process_start", 0.9),
+    *_both("go_echo_1", 15, 0.5),
+    *_both("go_echo_64", 15, 0.5),
+    *_both("go_udp", 15, 0.5),
+    *_both("go_http_32", 6, 0.6),
+    *_both("node_http_32", 4, 0.6),
+    *_both("node_echo_64", 4, 0.6),
+    Target("postgres_select_8", 1.5),
 )
 
 

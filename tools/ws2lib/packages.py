@@ -39,6 +39,17 @@ NEEDED = {
         "make": "make",
         "cc": "gcc",
     },
+    "bench-go": {
+        "go": "golang-go",
+    },
+    "bench-node": {
+        "npm": "npm",
+        "node": "nodejs",
+    },
+    "bench-postgres": {
+        "npm": "npm",
+        "/usr/lib/postgresql/*/bin/pgbench": "postgresql",
+    },
     "matrix": {
         "debootstrap": "debootstrap",
         "unshare": "util-linux",

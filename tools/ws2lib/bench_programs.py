@@ -1,0 +1,93 @@
+"""The programs of `ws2 bench`: what Go and Node.js make of a ws2_32.dll. Server and clients are one
+process, the source is tests/bench/programs, and the output is that of bench.exe. PostgreSQL, which is
+more than a process, is in bench_postgres."""
+
+import hashlib
+import os
+import re
+import shutil
+import subprocess
+from pathlib import Path
+
+from . import bench_postgres, fetch, packages, paths
+from .ui import Failure, exclusive, run_quietly, say, step
+
+SOURCES = paths.ROOT / "tests" / "bench" / "programs"
+_GO = ("go_http_32", "go_echo_1", "go_echo_64", "go_udp")
+_NODE = ("node_http_32", "node_echo_64")
+NAMES = (*_GO, *_NODE, bench_postgres.NAME)
+
+
+def prepare(names: list[str], failures: list) -> dict:
+    """The programs for these workloads, by name. What cannot be had is added to `failures`."""
+    found = {}
+    for group, make in ((_GO, _go), (_NODE, _node), ((bench_postgres.NAME,), bench_postgres.Postgres)):
+        chosen = [name for name in group if name in names]
+        try:
+            if chosen:
+                program = make()
+                found.update(dict.fromkeys(chosen, program))
+        except Failure as failure:
+            failures.append(f"{', '.join(chosen)}: {failure}")
+            say(failures[-1])
+    return found
+
+
+class NetworkProgram:
+    """A program that takes the name of a workload and the number of samples, and prints the figures."""
+    has_native = True
+
+    def __init__(self, windows: list, native: list, option: str = "", environment: dict | None = None):
+        self._windows = windows          # the command up to the workload
+        self._native = native
+        self._option = option            # what stands before the number of samples; before the workload then
+        self._environment = environment or {}
+
+    def output(self, workload: str, prefix, samples: int, timeout: float) -> str:
+        """What it prints in `prefix` or, without one, natively."""
+        arguments = [self._option, str(samples), workload] if self._option else [workload, str(samples)]
+        if prefix:
+            return prefix.run(*self._windows, *arguments, timeout=timeout, environment=self._environment)
+        done = subprocess.run([*self._native, *arguments], stdin=subprocess.DEVNULL, capture_output=True,
+                              text=True, errors="replace", timeout=timeout, check=False)
+        if done.returncode:
+            raise Failure(done.stderr.strip()[-500:] or f"exit code {done.returncode}")
+        return done.stdout
+
+
+def _go() -> NetworkProgram:
+    packages.ensure("bench-go")
+    folder = _go_build(SOURCES / "network.go")
+    return NetworkProgram([folder / "network.exe"], [folder / "network"], "-samples")
+
+
+def _go_build(source: Path) -> Path:
+    """The folder with the program for Windows and for this machine. Its name follows from everything
+    that went into it, so it is built once."""
+    version = run_quietly(["go", "version"])
+    recipe = hashlib.sha256(version.encode() + source.read_bytes()).hexdigest()[:12]
+    folder = paths.cache() / "bench" / f"go-{recipe}"
+    with exclusive(folder.with_suffix(".lock"), "the build of the Go program"):
+        if not folder.exists():
+            with step("building the Go program"):
+                scratch = folder.with_suffix(".part")
+                shutil.rmtree(scratch, ignore_errors=True)
+                for system, name in (("windows", "network.exe"), ("linux", "network")):
+                    env = dict(os.environ, GOOS=system, GOARCH="amd64", CGO_ENABLED="0", GOFLAGS="-trimpath",
+                               GOCACHE=str(paths.cache() / "go-build"))
+                    run_quietly(["go", "build", "-o", scratch / name, source], env=env)
+                scratch.rename(folder)
+    return folder
+
+
+def _node() -> NetworkProgram:
+    packages.ensure("bench-node")
+    exe = fetch.unpacked_npm(fetch.NODE) / "bin" / "node.exe"
+    script = SOURCES / "network.js"
+    native = shutil.which("node")
+    theirs = re.sub(r"^v", "", run_quietly([native, "--version"]).strip())
+    if theirs.partition(".")[0] != fetch.NODE.version.partition(".")[0]:
+        say(f"the machine's Node.js is {theirs}, the one for Windows {fetch.NODE.version}: "
+            "their ratio is of different programs")
+    # Wine 8.0 says it is Windows 7, on which Node.js does not start unasked.
+    return NetworkProgram([exe, script], [native, script], environment={"NODE_SKIP_PLATFORM_CHECK": "1"})
