@@ -61,6 +61,8 @@ private:
             }
         }
         fail("the server's GetQueuedCompletionStatusEx");
+        for (Connection& connection : m_connections)
+            connection.stream->close(); // The clients notice it.
     }
     void take(const OVERLAPPED_ENTRY& packet)
     {

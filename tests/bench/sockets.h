@@ -7,14 +7,18 @@
 #include "loopback.h"
 #else
 #include "linux/descriptor.h"
+
+#include <sys/socket.h>
 #endif
 
 namespace bench {
 
 #ifdef _WIN32
 using SocketHandle = SOCKET;
+inline constexpr int kShutdownBoth = SD_BOTH;
 #else
 using SocketHandle = int;
+inline constexpr int kShutdownBoth = SHUT_RDWR;
 using UniqueSocket = UniqueDescriptor;
 #endif
 

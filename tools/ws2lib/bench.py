@@ -16,7 +16,8 @@ HELP = """\
 Measures the DLL: the same Windows program on Wine's builtin and on ours, and a native Linux program
 as the limit. The configurations take turns (A B C A B C) in fresh prefixes of one machine, so that
 whatever else the machine does meets them all. Every workload checks its results, and every program
-says which ws2_32.dll, kernel and events it ran with. Also counts, from the log of Wine's server, how
+says which ws2_32.dll, kernel and events it ran with. Small programs of Go and Node.js and a PostgreSQL
+server are measured likewise (go_*, node_*, postgres_*). Also counts, from the log of Wine's server, how
 many requests each call costs.
 
 configurations:
