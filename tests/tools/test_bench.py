@@ -244,6 +244,12 @@ class Turns(unittest.TestCase):
             self.assertEqual(runner.run(["p"]), [])
         self.assertEqual(runner.failures, ["p on native: a wrong answer"])
 
+    def test_tell_the_cause_of_a_failure_and_the_workload(self):
+        self.assertEqual(bench._complaints("wine: x\nbench: a wrong answer\nbench: then this\nbench: w failed\n"),
+                         ["bench: a wrong answer", "bench: w failed"])
+        self.assertEqual(bench._complaints("bench: only this\n"), ["bench: only this"])
+        self.assertEqual(bench._complaints("a\nb\nc\n"), ["b", "c"])
+
     def place(self, place: str, workload: str):
         """The processors a program gets where there are three, and those of its server if it is bound."""
         processors, found = {0, 1, 2}, []

@@ -175,6 +175,12 @@ def _bound(processors: set[int]):
         os.sched_setaffinity(0, everywhere)
 
 
+def _complaints(text: str) -> list[str]:
+    """The first thing bench.exe says, which is the cause, and the last."""
+    own = [line for line in text.splitlines() if line.startswith("bench: ")]
+    return own[:1] + own[1:][-1:] or text.strip().splitlines()[-2:]
+
+
 class _Runner:
     """Takes the turns and collects the samples."""
 
@@ -246,7 +252,7 @@ class _Runner:
                 command, env = self._prefixes[name].command(arguments), self._prefixes[name].environment
             done = subprocess.run(command, env=env, stdin=subprocess.DEVNULL, capture_output=True,
                                   text=True, errors="replace", timeout=PROCESS_TIMEOUT, check=False)
-            return done.stdout, done.stderr.strip().splitlines()[-2:]
+            return done.stdout, _complaints(done.stderr)
         except subprocess.TimeoutExpired as error:
             return "", [f"no end within {error.timeout:g} s"]
         except Failure as failure:
