@@ -4,6 +4,7 @@
 #include <atomic>
 #include <cstdint>
 
+#include "afd/absence.h"
 #include "afd/host_socket.h"
 #include "afd/record.h"
 #include "io/file.h"
@@ -226,6 +227,8 @@ protected:
     uint32_t m_mark_seen GUARDED_BY(m_lock) = kNoMark; // bytes before the urgent one
     bool m_has_had_urgent GUARDED_BY(m_lock) = false; // Linux stops receives at an urgent byte
 
+    /// The port, to be attended while receives wait that only it is told of.
+    std::atomic<Absence::Guest*> m_port { nullptr };
     /// Where receives are watched that only a completion port is told of: the port's own pump. Set
     /// once, with the port, which keeps it.
     std::atomic<Pump*> m_port_pump { nullptr };

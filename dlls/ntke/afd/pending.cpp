@@ -66,6 +66,8 @@ NTSTATUS SocketFile::pend(io::Irp& irp, RequestQueue& queue, Completions& done)
         : nullptr;
     if (const NTSTATUS status = port ? watch_by_port(*port) : watch(); !NT_SUCCESS(status))
         return status;
+    if (port)
+        Absence::instance().expect(*m_port.load(std::memory_order_relaxed));
     Request& request = Request::of(irp);
     request.owner = this;
     request.queue = &queue;

@@ -94,13 +94,15 @@ NTSTATUS Pump::begin_watch(Endpoint& endpoint, uint32_t events)
     if (const NTSTATUS status = start_thread(); !NT_SUCCESS(status))
         return status;
     endpoint.reference();
-    if (control(EPOLL_CTL_ADD, endpoint, events) == 0)
+    if (control(EPOLL_CTL_ADD, endpoint, events) == 0) {
+        m_watch_count.fetch_add(1, std::memory_order_acq_rel);
         return STATUS_SUCCESS;
+    }
     endpoint.dereference();
     return STATUS_INSUFFICIENT_RESOURCES;
 }
 
-NTSTATUS Pump::add_guest(Pump& pump, Guest& guest)
+NTSTATUS Pump::add_guest(Pump& pump, Absence::Guest& guest)
 {
     for (const NTSTATUS status : { open(), pump.open(), start_thread() }) {
         if (!NT_SUCCESS(status))
@@ -152,6 +154,9 @@ Endpoint*& Pump::next_unwatched(Endpoint& endpoint) const
 void Pump::unwatch(Endpoint& endpoint)
 {
     control(EPOLL_CTL_DEL, endpoint, 0);
+    const bool is_last = m_watch_count.fetch_sub(1, std::memory_order_acq_rel) == 1;
+    if (is_last && m_kind == Kind::OfPort)
+        instance().wake(); // a port that is closed is over now
     bool is_full;
     {
         ke::LockGuard guard(m_lock);
@@ -217,8 +222,10 @@ NTSTATUS Pump::wait(Round& round, int milliseconds, const sigset_t* while_waitin
         return status;
     release_unwatched();
     TimerList& timers = TimerList::instance();
-    if (m_kind == Kind::OfProcess)
-        milliseconds = timers.limit_sleep(milliseconds);
+    if (m_kind == Kind::OfProcess) {
+        Absence::instance().look();
+        milliseconds = Absence::instance().limit_sleep(timers.limit_sleep(milliseconds));
+    }
     round.m_count = epoll_pwait(m_epoll.load(std::memory_order_relaxed), round.m_events,
         Round::kMostEvents, milliseconds, while_waiting);
     if (m_kind == Kind::OfProcess)
@@ -233,7 +240,7 @@ void Pump::tell(const Round& round)
     for (int i = 0; i < round.m_count; ++i) {
         const epoll_event& event = round.m_events[i];
         if (event.data.u64 & kGuest)
-            reinterpret_cast<Guest*>(event.data.u64 & ~kGuest)->on_guest_ready();
+            reinterpret_cast<Absence::Guest*>(event.data.u64 & ~kGuest)->on_guest_ready();
         else if (auto* endpoint = static_cast<Endpoint*>(event.data.ptr))
             endpoint->on_ready(
                 HostSocket::ready_from_poll_events(static_cast<short>(event.events & 0xFFFF)));

@@ -7,6 +7,7 @@
 
 #include <sys/epoll.h>
 
+#include "afd/absence.h"
 #include "ke/lock.h"
 #include "nt/status.h"
 
@@ -30,15 +31,6 @@ class Pump {
 public:
     static Pump& instance();
 
-    /// Whom a pump tells, beside endpoints: another pump that has something to tell.
-    class Guest {
-    public:
-        virtual void on_guest_ready() = 0;
-
-    protected:
-        ~Guest() = default;
-    };
-
     /// From here on somebody else calls run(): no thread is made. Before the first watch.
     void use_caller_thread() { m_has_thread.store(true, std::memory_order_relaxed); }
 
@@ -48,7 +40,7 @@ public:
     NTSTATUS watch_arrivals(Endpoint& endpoint) EXCLUDES(m_lock);
     /// Tells a guest whenever the other pump has something to tell, as long as it lasts. Errors:
     /// STATUS_INSUFFICIENT_RESOURCES.
-    NTSTATUS add_guest(Pump& pump, Guest& guest) EXCLUDES(m_lock);
+    NTSTATUS add_guest(Pump& pump, Absence::Guest& guest) EXCLUDES(m_lock);
     void remove_guest(Pump& pump);
     /// A watched endpoint is told nothing but errors any more / everything again. Its conditions
     /// are told anew after that.
@@ -70,6 +62,9 @@ public:
     NTSTATUS wait(Round& round, int milliseconds, const sigset_t* while_waiting = nullptr)
         EXCLUDES(m_lock);
     static void tell(const Round& round);
+
+    /// Endpoints watched now.
+    uint32_t watch_count() const { return m_watch_count.load(std::memory_order_acquire); }
 
     /// Lets go of everything unwatched. Nobody runs it, nor will.
     void close() EXCLUDES(m_lock);
@@ -104,6 +99,7 @@ private:
     std::atomic<int> m_epoll { -1 };
     std::atomic<int> m_wake_fd { -1 };
     std::atomic<bool> m_has_thread { false };
+    std::atomic<uint32_t> m_watch_count { 0 };
     std::atomic<uint64_t> m_wakeups { 0 };
     std::atomic<uint64_t> m_releases { 0 };
     ke::Lock m_lock;

@@ -66,7 +66,11 @@ public:
     void leave_to_host();
     bool is_left_to_host() const { return m_is_left_to_host.load(std::memory_order_acquire); }
     /// The file has been associated with a port: from here on its pump watches receives.
-    void use_port_pump(Pump& pump) { m_port_pump.store(&pump, std::memory_order_release); }
+    void use_port(Absence::Guest& port, Pump& pump)
+    {
+        m_port.store(&port, std::memory_order_relaxed);
+        m_port_pump.store(&pump, std::memory_order_release);
+    }
     /// The socket that an object is, null: it is something else.
     static SocketFile* from(ob::Object& object);
     /// Its owner closes the last handle now; nobody else needs to be told.

@@ -240,6 +240,8 @@ void CompletionQueue::give_up_polling(Waiter& waiter, ke::WakeList& wakes)
     if (waiter.is_linked)
         unlink_waiter(waiter);
     for (Waiter* next = m_last_waiter; next; next = next->older) {
+        if (next->is_promoted)
+            return; // it is on its way
         const std::atomic<uint32_t>* wake = nullptr;
         next->is_promoted = true;
         if (next->thread->try_end_wait(STATUS_ALERTED, &wake)) {
@@ -255,7 +257,7 @@ void CompletionQueue::serve_source()
     Waiter guest;
     {
         ke::LockGuard guard(m_lock);
-        if (m_poller || m_is_closed || !source())
+        if (m_poller || !source())
             return;
         m_poller = &guest;
     }

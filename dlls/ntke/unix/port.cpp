@@ -10,6 +10,7 @@
 #include "unix/host_events.h"
 #include "unix/host_services.h"
 #include "unix/host_threads.h"
+#include "unix/program_events.h"
 #include "unix/uninterrupted.h"
 
 namespace unix_side {
@@ -185,7 +186,10 @@ NTSTATUS Port::remove(HANDLE handle, CompletionPacket* packets, uint32_t count, 
     ke::Thread* thread = ke::Thread::current();
     if (!thread)
         return STATUS_NO_MEMORY;
-    return m_queue.remove(*thread, packets, count, removed, ke::Alertable::No, due);
+    const NTSTATUS status
+        = m_queue.remove(*thread, packets, count, removed, ke::Alertable::No, due);
+    tell_depth();
+    return status;
 }
 
 NTSTATUS Port::remove_alertably(
@@ -236,19 +240,66 @@ NTSTATUS Port::remove_outside(HANDLE handle, CompletionPacket* packets, uint32_t
 /// STATUS_WAIT_0: there may be a packet.
 NTSTATUS Port::wait_alertably(const ke::DueTime& due)
 {
-    if (m_alertable_waiters.fetch_add(1, std::memory_order_seq_cst) == 0)
-        afd::Pump::instance().add_guest(m_pump, *this);
+    m_alertable_waiters.fetch_add(1, std::memory_order_seq_cst);
+    {
+        const Uninterrupted section;
+        afd::Absence::instance().expect(*this);
+    }
     LARGE_INTEGER timeout;
     NTSTATUS status = STATUS_WAIT_0;
     if (!m_queue.depth() && !m_is_closed)
         status = host::wait_for_single_object(m_packet_event, TRUE, timeout_until(due, timeout));
-    if (m_alertable_waiters.fetch_sub(1, std::memory_order_seq_cst) == 1)
-        afd::Pump::instance().remove_guest(m_pump);
+    m_alertable_waiters.fetch_sub(1, std::memory_order_seq_cst);
     return status;
+}
+
+bool Port::is_over() const
+{
+    return m_is_closed && !m_pump.watch_count();
+}
+
+/// Whoever changes the number of packets tells it afterwards, and looks again.
+void Port::tell_depth()
+{
+    ke::Event* event = m_wait_event.load(std::memory_order_acquire);
+    if (!event) [[likely]]
+        return;
+    bool is_signaled;
+    do {
+        is_signaled = m_queue.depth() != 0;
+        if (is_signaled)
+            event->set();
+        else
+            event->reset();
+    } while (is_signaled != (m_queue.depth() != 0));
+}
+
+ob::Ref<ke::Event> Port::event_for_host_waits()
+{
+    if (!is_serving())
+        return {};
+    if (!m_wait_event.load(std::memory_order_acquire)) {
+        ob::Ref<ke::Event> made;
+        if (!NT_SUCCESS(program_events::make(false, made)))
+            return {};
+        ke::Event* none = nullptr;
+        if (m_wait_event.compare_exchange_strong(none, made.get(), std::memory_order_acq_rel))
+            static_cast<void>(made.release());
+    }
+    afd::Absence::instance().expect(*this);
+    tell_depth();
+    return ob::Ref<ke::Event>::share(m_wait_event.load(std::memory_order_acquire));
+}
+
+Port::~Port()
+{
+    if (ke::Event* event = m_wait_event.load(std::memory_order_relaxed))
+        event->dereference();
 }
 
 void Port::on_packet_left()
 {
+    tell_depth();
     if (m_alertable_waiters.load(std::memory_order_seq_cst) && m_queue.depth())
         host::set_event(m_packet_event, nullptr);
 }
@@ -266,8 +317,15 @@ void Port::wait_and_serve(io::CompletionQueue& queue, const ke::DueTime& due)
     sigset_t while_waiting = section.before();
     sigdelset(&while_waiting, SIGUSR1);
     sigdelset(&while_waiting, SIGQUIT);
+    afd::Absence& absence = afd::Absence::instance();
+    const int milliseconds = milliseconds_until(due);
     afd::Pump::Round round;
-    if (!NT_SUCCESS(m_pump.wait(round, milliseconds_until(due), &while_waiting))) {
+    if (milliseconds)
+        absence.attend(*this);
+    const NTSTATUS status = m_pump.wait(round, milliseconds, &while_waiting);
+    if (milliseconds)
+        absence.leave(*this);
+    if (!NT_SUCCESS(status)) {
         sched_yield(); // no descriptor is left
         return;
     }
@@ -308,6 +366,8 @@ void Port::relay()
 void Port::on_closed()
 {
     m_is_closed = true;
+    if (m_pump.watch_count())
+        afd::Absence::instance().expect(*this); // requests end, although nobody is told
     if (!is_serving())
         return;
     host::set_event(m_packet_event, nullptr);

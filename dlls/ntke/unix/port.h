@@ -5,6 +5,7 @@
 
 #include "afd/pump.h"
 #include "io/completion_queue.h"
+#include "ke/event.h"
 
 namespace unix_side {
 
@@ -22,7 +23,7 @@ namespace unix_side {
 ///
 /// Owner: the queue. Lock: none; m_state with m_waiters_outside and with m_posts_outside are each a
 /// pair of which either side writes its own before it reads the other's.
-class Port final : public io::WaitSource, public afd::Pump::Guest {
+class Port final : public io::WaitSource, public afd::Absence::Guest {
 public:
     /// The queue of the port with this handle, null: there is none, or it is no port.
     static ob::Ref<io::CompletionQueue> find(HANDLE handle);
@@ -50,14 +51,24 @@ public:
     void on_closed() override;
     void destroy() override;
     void on_guest_ready() override;
+    /// For waits for the port's handle: an event of the host, signaled as long as there are
+    /// packets. Null: the host has the packets, or has no event left.
+    ob::Ref<ke::Event> event_for_host_waits();
 
     explicit Port(io::CompletionQueue& queue)
-        : m_queue(queue)
+        : Guest(m_pump)
+        , m_queue(queue)
     {
     }
+    ~Port();
 
 private:
     enum class State : uint8_t { Host, Beginning, Serving };
+
+    void hold() override { m_queue.reference(); }
+    void release() override { m_queue.dereference(); }
+    bool is_over() const override;
+    void tell_depth();
 
     NTSTATUS remove_outside(HANDLE handle, CompletionPacket* packets, uint32_t count,
         uint32_t* removed, bool is_alertable, const ke::DueTime& due);
@@ -75,6 +86,7 @@ private:
     std::atomic<uint32_t> m_posts_outside { 0 }; // threads that post to the host
     std::atomic<uint32_t> m_alertable_waiters { 0 };
     std::atomic<bool> m_is_closed { false };
+    std::atomic<ke::Event*> m_wait_event { nullptr }; // of event_for_host_waits; holds a reference
     // Written before State::Serving.
     HANDLE m_host_port = nullptr; // a handle of our own; the relay's
     HANDLE m_packet_event = nullptr; // auto-reset

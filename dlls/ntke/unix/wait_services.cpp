@@ -7,6 +7,7 @@
 #include "ke/user_memory.h"
 #include "ob/handle_table.h"
 #include "unix/host_services.h"
+#include "unix/port.h"
 #include "unix/program_events.h"
 #include "unix/services.h"
 #include "unix/uninterrupted.h"
@@ -15,16 +16,21 @@ namespace services {
 
 namespace {
 
-/// What the host is to wait for in a file's place; null: it is no file of ours, or its own requests
-/// are all that can signal it.
+/// What the host is to wait for in the place of a file or a port; null: the object is the host's,
+/// or its own requests are all that can signal it.
 ob::Ref<ke::Event> find_event(HANDLE handle)
 {
-    ob::Ref<io::File> file;
-    ob::HandleTable::current().reference(handle, SYNCHRONIZE, file);
-    if (!file) [[likely]]
+    ob::Ref<ob::Object> object;
+    ob::HandleTable::current().reference(handle, nullptr, SYNCHRONIZE, object);
+    if (!object) [[likely]]
         return {};
     const unix_side::Uninterrupted section;
-    return file->event_for_host_waits(program_events::make);
+    if (&object->type() == &io::File::object_type())
+        return static_cast<io::File&>(*object).event_for_host_waits(program_events::make);
+    if (&object->type() == &io::CompletionQueue::object_type())
+        return unix_side::Port::of(static_cast<io::CompletionQueue&>(*object))
+            .event_for_host_waits();
+    return {};
 }
 
 NTSTATUS wait_for_single_object(HANDLE handle, BOOLEAN alertable, const LARGE_INTEGER* timeout)

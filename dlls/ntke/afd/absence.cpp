@@ -1,0 +1,100 @@
+#include "afd/absence.h"
+
+#include "afd/pump.h"
+
+namespace afd {
+
+namespace {
+
+constexpr int kPatience = 10; // milliseconds
+
+} // namespace
+
+Absence& Absence::instance()
+{
+    static constinit Absence absence;
+    return absence;
+}
+
+void Absence::begin(Guest& guest)
+{
+    guest.hold();
+    bool is_new = false;
+    {
+        ke::LockGuard guard(m_lock);
+        if (guest.m_state.load(std::memory_order_relaxed) == Guest::State::Attended) {
+            is_new = true;
+            guest.m_was_seen = false;
+            guest.m_next = m_first;
+            m_first = &guest;
+            guest.m_state.store(Guest::State::Expected, std::memory_order_seq_cst);
+            m_has_expected.store(true, std::memory_order_release);
+        }
+    }
+    if (is_new)
+        Pump::instance().wake();
+    else
+        guest.release();
+}
+
+/// It stays in the list until the pump's next look: what that has been told is still to be looked
+/// at.
+void Absence::disarm(Guest& guest)
+{
+    {
+        ke::LockGuard guard(m_lock);
+        if (guest.m_state.load(std::memory_order_relaxed) != Guest::State::Armed)
+            return;
+        Pump::instance().remove_guest(guest.m_pump);
+        guest.m_was_seen = false;
+        guest.m_state.store(Guest::State::Expected, std::memory_order_seq_cst);
+        m_has_expected.store(true, std::memory_order_release);
+    }
+}
+
+void Absence::look()
+{
+    Guest* gone = nullptr;
+    {
+        ke::LockGuard guard(m_lock);
+        bool has_expected = false;
+        for (Guest** link = &m_first; Guest* guest = *link;) {
+            const bool is_armed
+                = guest->m_state.load(std::memory_order_relaxed) == Guest::State::Armed;
+            const bool is_over = guest->is_over();
+            if (is_over || (!is_armed && guest->m_is_attended.load(std::memory_order_seq_cst))) {
+                if (is_armed)
+                    Pump::instance().remove_guest(guest->m_pump);
+                *link = guest->m_next;
+                guest->m_state.store(Guest::State::Attended, std::memory_order_seq_cst);
+                guest->m_next = gone;
+                gone = guest;
+                continue;
+            }
+            if (!is_armed) {
+                if (guest->m_was_seen
+                    && NT_SUCCESS(Pump::instance().add_guest(guest->m_pump, *guest)))
+                    guest->m_state.store(Guest::State::Armed, std::memory_order_seq_cst);
+                else
+                    has_expected = true;
+                guest->m_was_seen = true;
+            }
+            link = &guest->m_next;
+        }
+        m_has_expected.store(has_expected, std::memory_order_release);
+    }
+    while (gone) {
+        Guest* next = gone->m_next;
+        gone->release();
+        gone = next;
+    }
+}
+
+int Absence::limit_sleep(int milliseconds) const
+{
+    if (!m_has_expected.load(std::memory_order_acquire))
+        return milliseconds;
+    return milliseconds < 0 || milliseconds > kPatience ? kPatience : milliseconds;
+}
+
+} // namespace afd

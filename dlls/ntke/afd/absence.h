@@ -1,0 +1,95 @@
+// Ports at which no thread waits.
+#pragma once
+
+#include <atomic>
+#include <cstdint>
+
+#include "ke/lock.h"
+
+namespace afd {
+
+class Pump;
+
+/// Looks after the sockets of completion ports whose threads are busy, or gone, or wait elsewhere:
+/// then the pump of the process is told what the port's pump has to tell, so that requests end
+/// although nobody asks for their packets.
+///
+///     Attended ──expect──> Expected ──nobody came for a while──> Armed
+///        ^                    │                                     │
+///        └──── a thread waits again ────────────────────────────────┘
+///
+/// A busy thread mostly comes back at once, so that it left costs nothing but a look a hundredth of
+/// a second later. Owner: the process. Lock: m_lock, a leaf; the guests are kept by a reference
+/// each while they are in the list.
+class Absence {
+public:
+    /// A port, seen from here.
+    class Guest {
+    public:
+        explicit Guest(Pump& pump)
+            : m_pump(pump)
+        {
+        }
+        Guest(const Guest&) = delete;
+
+        virtual void on_guest_ready() = 0;
+
+    protected:
+        ~Guest() = default;
+
+    private:
+        friend class Absence;
+        enum class State : uint8_t { Attended, Expected, Armed };
+
+        virtual void hold() = 0;
+        virtual void release() = 0;
+        /// Will there be nothing more to tell?
+        virtual bool is_over() const = 0;
+
+        Pump& m_pump;
+        std::atomic<State> m_state { State::Attended };
+        std::atomic<bool> m_is_attended { false };
+        bool m_was_seen = false; // absent already at the last look
+        Guest* m_next = nullptr;
+    };
+
+    static Absence& instance();
+
+    /// A thread begins to wait at the port / comes back, or a request begins to wait without one.
+    void attend(Guest& guest) EXCLUDES(m_lock)
+    {
+        guest.m_is_attended.store(true, std::memory_order_seq_cst);
+        if (guest.m_state.load(std::memory_order_seq_cst) == Guest::State::Armed) [[unlikely]]
+            disarm(guest);
+    }
+    void leave(Guest& guest) EXCLUDES(m_lock)
+    {
+        guest.m_is_attended.store(false, std::memory_order_seq_cst);
+        expect(guest);
+    }
+    void expect(Guest& guest) EXCLUDES(m_lock)
+    {
+        if (guest.m_state.load(std::memory_order_seq_cst) == Guest::State::Attended
+            && !guest.m_is_attended.load(std::memory_order_seq_cst)) [[unlikely]]
+            begin(guest);
+    }
+
+    // For the pump of the process, between two rounds.
+
+    /// Arms those that have been absent for a while and lets go of the others.
+    void look() EXCLUDES(m_lock);
+    /// The shorter of this time and that until the next look; milliseconds, negative: for ever.
+    int limit_sleep(int milliseconds) const;
+
+    constexpr Absence() = default;
+
+private:
+    void begin(Guest& guest) EXCLUDES(m_lock);
+    void disarm(Guest& guest) EXCLUDES(m_lock);
+
+    ke::Lock m_lock;
+    Guest* m_first GUARDED_BY(m_lock) = nullptr; // expected and armed ones
+    std::atomic<bool> m_has_expected { false };
+};
+
+} // namespace afd
