@@ -396,6 +396,8 @@ void CompletionQueue::on_last_handle_closed()
 void CompletionQueue::on_last_reference_dropped()
 {
     close(); // for queues that never had a handle
+    if (WaitSource* waited_at = source())
+        waited_at->on_dropped();
 }
 
 void CompletionQueue::close()

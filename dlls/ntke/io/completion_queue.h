@@ -43,6 +43,8 @@ public:
     virtual void on_packet_left() = 0;
     /// The queue is closed: nobody will wait any more. No lock held.
     virtual void on_closed() = 0;
+    /// Nobody has a reference to the queue: lets go of everything but its own memory.
+    virtual void on_dropped() = 0;
     virtual void destroy() = 0;
 
 protected:

@@ -291,12 +291,6 @@ ob::Ref<ke::Event> Port::event_for_host_waits()
     return ob::Ref<ke::Event>::share(m_wait_event.load(std::memory_order_acquire));
 }
 
-Port::~Port()
-{
-    if (ke::Event* event = m_wait_event.load(std::memory_order_relaxed))
-        event->dereference();
-}
-
 void Port::on_packet_left()
 {
     tell_depth();
@@ -374,11 +368,17 @@ void Port::on_closed()
     host::set_io_completion(m_host_port, call_back_mark(), call_back_mark(), STATUS_SUCCESS, 0);
 }
 
-void Port::destroy()
+void Port::on_dropped()
 {
     m_pump.close();
     if (m_packet_event)
         host::close(m_packet_event);
+    if (ke::Event* event = m_wait_event.load(std::memory_order_relaxed))
+        event->dereference();
+}
+
+void Port::destroy()
+{
     ke::pool_delete(this);
 }
 

@@ -49,6 +49,7 @@ public:
     void interrupt() override { m_pump.wake(); }
     void on_packet_left() override;
     void on_closed() override;
+    void on_dropped() override;
     void destroy() override;
     void on_guest_ready() override;
     /// For waits for the port's handle: an event of the host, signaled as long as there are
@@ -60,7 +61,6 @@ public:
         , m_queue(queue)
     {
     }
-    ~Port();
 
 private:
     enum class State : uint8_t { Host, Beginning, Serving };
