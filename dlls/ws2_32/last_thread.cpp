@@ -21,6 +21,7 @@ constexpr ULONGLONG kFirstPause = 5; // milliseconds
 
 std::atomic<int> g_threads { 1 };
 std::atomic<int> g_helpers { 0 };
+std::atomic<DWORD> g_helper_ids[32]; // of those that run; more are taken for the program's
 std::atomic<int> g_looks { kLooks }; // made since a thread has ended
 std::atomic<ULONGLONG> g_next_look { 0 }; // when, GetTickCount64; written by the pump
 std::atomic<HANDLE> g_last_to_end { nullptr }; // a handle of our own
@@ -35,11 +36,29 @@ void note_begin()
 void note_helper()
 {
     g_helpers.fetch_add(1);
+    for (std::atomic<DWORD>& slot : g_helper_ids) {
+        DWORD free = 0;
+        if (slot.compare_exchange_strong(free, GetCurrentThreadId()))
+            return;
+    }
 }
 
 void note_helper_ends()
 {
     g_helpers.fetch_sub(1);
+}
+
+/// Is it one of ours that ends? Its end is no reason to look, and no handle is made for it: a
+/// program that closes a handle twice could hit that one.
+static bool is_helper_that_ends()
+{
+    const DWORD self = GetCurrentThreadId();
+    for (std::atomic<DWORD>& slot : g_helper_ids) {
+        DWORD id = self;
+        if (slot.compare_exchange_strong(id, 0))
+            return true;
+    }
+    return false;
 }
 
 void end_process(DWORD exit_code)
@@ -50,6 +69,10 @@ void end_process(DWORD exit_code)
 
 void note_end()
 {
+    if (is_helper_that_ends()) {
+        g_threads.fetch_sub(1, std::memory_order_relaxed);
+        return;
+    }
     const int left = g_threads.fetch_sub(1, std::memory_order_relaxed) - 1 - g_helpers;
     if (!pump::is_running() || (left > kFew && GetTickCount64() < g_next_look + kNowAndThen))
         return;

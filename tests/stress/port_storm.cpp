@@ -162,8 +162,10 @@ private:
         const bool wants_cancel = is_receive && !is_done && !m_cancel_dice.below(10);
         if (wants_cancel)
             CancelIoEx(receiver(), &request->overlapped);
+        // Once the lock is free, a packet that came may end the stream's life on another thread.
+        const bool is_told = is_done && m_skips;
         ReleaseSRWLockShared(&m_lock);
-        if (is_done && m_skips) {
+        if (is_told) {
             request->end();
             return Start::kDone;
         }

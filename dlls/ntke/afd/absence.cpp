@@ -54,40 +54,38 @@ void Absence::disarm(Guest& guest)
 
 void Absence::look()
 {
-    Guest* gone = nullptr;
-    {
-        ke::LockGuard guard(m_lock);
-        bool has_expected = false;
-        for (Guest** link = &m_first; Guest* guest = *link;) {
-            const bool is_armed
-                = guest->m_state.load(std::memory_order_relaxed) == Guest::State::Armed;
-            const bool is_over = guest->is_over();
-            if (is_over || (!is_armed && guest->m_is_attended.load(std::memory_order_seq_cst))) {
-                if (is_armed)
-                    Pump::instance().remove_guest(guest->m_pump);
-                *link = guest->m_next;
-                guest->m_state.store(Guest::State::Attended, std::memory_order_seq_cst);
-                guest->m_next = gone;
-                gone = guest;
-                continue;
-            }
-            if (!is_armed) {
-                if (guest->m_was_seen
-                    && NT_SUCCESS(Pump::instance().add_guest(guest->m_pump, *guest)))
-                    guest->m_state.store(Guest::State::Armed, std::memory_order_seq_cst);
-                else
-                    has_expected = true;
-                guest->m_was_seen = true;
-            }
-            link = &guest->m_next;
-        }
-        m_has_expected.store(has_expected, std::memory_order_release);
-    }
-    while (gone) {
-        Guest* next = gone->m_next;
+    while (Guest* gone = take_gone())
         gone->release();
-        gone = next;
+    ke::LockGuard guard(m_lock);
+    bool has_expected = false;
+    for (Guest* guest = m_first; guest; guest = guest->m_next) {
+        if (guest->m_state.load(std::memory_order_relaxed) == Guest::State::Armed)
+            continue;
+        if (guest->m_was_seen && NT_SUCCESS(Pump::instance().add_guest(guest->m_pump, *guest)))
+            guest->m_state.store(Guest::State::Armed, std::memory_order_seq_cst);
+        else
+            has_expected = true;
+        guest->m_was_seen = true;
     }
+    m_has_expected.store(has_expected, std::memory_order_release);
+}
+
+/// Takes one off the list that is attended again, or over; the caller has its reference then.
+Absence::Guest* Absence::take_gone()
+{
+    ke::LockGuard guard(m_lock);
+    for (Guest** link = &m_first; Guest* guest = *link; link = &guest->m_next) {
+        const bool is_armed = guest->m_state.load(std::memory_order_relaxed) == Guest::State::Armed;
+        const bool is_attended = !is_armed && guest->m_is_attended.load(std::memory_order_seq_cst);
+        if (!is_attended && !guest->is_over())
+            continue;
+        if (is_armed)
+            Pump::instance().remove_guest(guest->m_pump);
+        *link = guest->m_next;
+        guest->m_state.store(Guest::State::Attended, std::memory_order_seq_cst);
+        return guest;
+    }
+    return nullptr;
 }
 
 int Absence::limit_sleep(int milliseconds) const

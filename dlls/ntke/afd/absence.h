@@ -86,6 +86,7 @@ public:
 private:
     void begin(Guest& guest) EXCLUDES(m_lock);
     void disarm(Guest& guest) EXCLUDES(m_lock);
+    Guest* take_gone() EXCLUDES(m_lock);
 
     ke::Lock m_lock;
     Guest* m_first GUARDED_BY(m_lock) = nullptr; // expected and armed ones

@@ -209,28 +209,31 @@ bool CompletionQueue::become_poller(Waiter& waiter)
 /// Waits at the source until the waiter's wait has a result.
 void CompletionQueue::poll(Waiter& waiter, const ke::DueTime& due)
 {
-    ke::Thread& thread = *waiter.thread;
-    for (bool is_over = false; !is_over;) {
-        // Whoever ends the wait from now on interrupts the source.
-        if (!thread.has_wait_ended())
-            source()->wait_and_serve(*this, due);
-        bool is_another_poller = false;
-        ke::WakeList wakes;
-        ke::LockGuard guard(m_lock);
-        const std::atomic<uint32_t>* wake = nullptr; // ourselves: awake
-        if (waiter.is_linked && can_take() && thread.try_end_wait(STATUS_WAIT_0, &wake)) {
-            unlink_waiter(waiter);
-            waiter.packet = pop();
-            ++m_running;
-        }
-        if (due.has_passed())
-            thread.try_end_wait(STATUS_TIMEOUT, &wake);
-        is_over = thread.has_wait_ended();
-        if (is_over)
-            give_up_polling(waiter, wakes);
-        is_another_poller = activate_waiters(wakes); // cannot be: it is this thread, or nobody
-        static_cast<void>(is_another_poller);
+    for (bool has_looked = false;; has_looked = true) {
+        if (is_over(waiter, has_looked && due.has_passed()))
+            return;
+        source()->wait_and_serve(*this, due);
     }
+}
+
+/// Does the poller leave? Whoever ends its wait from outside interrupts the source.
+bool CompletionQueue::is_over(Waiter& waiter, bool has_timed_out)
+{
+    ke::WakeList wakes;
+    ke::LockGuard guard(m_lock);
+    const std::atomic<uint32_t>* wake = nullptr; // ourselves: awake
+    if (waiter.is_linked && can_take() && waiter.thread->try_end_wait(STATUS_WAIT_0, &wake)) {
+        unlink_waiter(waiter);
+        waiter.packet = pop();
+        ++m_running;
+    }
+    if (has_timed_out)
+        waiter.thread->try_end_wait(STATUS_TIMEOUT, &wake);
+    const bool is_over = waiter.thread->has_wait_ended();
+    if (is_over)
+        give_up_polling(waiter, wakes);
+    static_cast<void>(activate_waiters(wakes)); // the poller is this thread, or nobody
+    return is_over;
 }
 
 /// The thread that came last waits at the source from here on.

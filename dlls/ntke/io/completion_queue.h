@@ -134,6 +134,7 @@ private:
     NTSTATUS sleep(Waiter& waiter, const ke::DueTime& due) EXCLUDES(m_lock);
     bool become_poller(Waiter& waiter) EXCLUDES(m_lock);
     void poll(Waiter& waiter, const ke::DueTime& due) EXCLUDES(m_lock);
+    bool is_over(Waiter& waiter, bool has_timed_out) EXCLUDES(m_lock);
     void give_up_polling(Waiter& waiter, ke::WakeList& wakes) REQUIRES(m_lock);
     void adopt(ke::Thread& thread);
 
