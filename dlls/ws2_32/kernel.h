@@ -1,8 +1,7 @@
 // The kernel under the exports: the one place where ws2_32 asks for a system service.
 //
-// These services are the host kernel's (ntdll). The emulation sits above them, as a filter
-// (filter.h, emulated_event.h): what it does not complete comes down here, and no export needs to
-// know.
+// They are ntdll's. Where ntke is on they reach it first, at the system service table, and what it does not
+// serve is the host kernel's; no export needs to know. filter.h is a shorter way for calls that end at once.
 #pragma once
 
 #include "sdk.h"
