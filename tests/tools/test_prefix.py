@@ -1,4 +1,6 @@
-"""`ws2 prefix` on prefixes: nothing is lost, whatever happens in between."""
+"""`ws2 prefix`: what each verb does, what it refuses, and what it keeps of the user's.
+
+test_prefix_killed: when it is interrupted. test_prefix_attacks: when the prefix is not to be trusted."""
 
 import hashlib
 import os
@@ -6,23 +8,15 @@ import platform
 import shutil
 import subprocess
 import sys
-import tempfile
 import unittest
 from pathlib import Path
 from unittest import mock
 
-sys.path.insert(0, str(Path(__file__).resolve().parents[2] / "tools"))
-
-from ws2lib import paths, prefix, registry  # noqa: E402
+from prefix_world import NTKE, SYSTEM32, SYSWOW64, WorldCase, make_prefix
+from ws2lib import paths, prefix, prefix_layout, prefix_server, registry
 from ws2lib.ui import Failure  # noqa: E402
 
-SYSTEM32 = "drive_c/windows/system32/ws2_32.dll"
-SYSWOW64 = "drive_c/windows/syswow64/ws2_32.dll"
-NTKE = "drive_c/windows/system32/ntke.dll"
-USER_REG = (b"WINE REGISTRY Version 2\n;; All keys relative to REGISTRY\\\\User\\\\S-1-5-21-0-0-0-1000\n\n"
-            b"#arch=win64\n\n[Control Panel\\\\Colors] 1795475654\n#time=1dd7ba05b55a284\n\"A\"=\"0 0 0\"\n\n"
-            b"[Software\\\\Wine\\\\DllOverrides] 1795475654\n#time=1dd7ba05b5a0a5e\n%s\n"
-            b"[Software\\\\Wine\\\\Fonts] 1795475654\n\"Caf\xe9\"=\"ws2_32\"\n")
+OVERRIDE = prefix_layout.REGISTRY[0]
 
 
 def snapshot(folder: Path) -> dict:
@@ -40,39 +34,15 @@ def snapshot(folder: Path) -> dict:
     return seen
 
 
-class PrefixCase(unittest.TestCase):
-    """A made-up prefix with both architectures, and made-up DLLs of ours, on a machine for ntke."""
+class PrefixCase(WorldCase):
+    """A made-up prefix with both architectures."""
 
     def setUp(self):
-        self.scratch = Path(tempfile.mkdtemp(prefix="ws2-test-"))
-        self.addCleanup(shutil.rmtree, self.scratch)
-        for arch in paths.ARCHES:
-            (self.scratch / "dist" / arch).mkdir(parents=True)
-            (self.scratch / "dist" / arch / "ws2_32.dll").write_bytes(f"ours for {arch}".encode() * 5000)
-        for name, data in zip(paths.NTKE_FILES, (b"the PE half" * 1000, b"the Linux half" * 3000)):
-            place = self.scratch / "dist" / "x86_64" / "ntke" / name
-            place.parent.mkdir(parents=True)
-            place.write_bytes(data)
-        patch = mock.patch.object(paths, "DIST", self.scratch / "dist")
-        patch.start()
-        self.addCleanup(patch.stop)
-        patch = mock.patch.object(platform, "machine", return_value="x86_64")
-        patch.start()
-        self.addCleanup(patch.stop)
-        self.folder = self.make_prefix(self.scratch / "prefix")
-
-    def make_prefix(self, folder: Path, overrides: bytes = b"") -> Path:
-        for name, data in ((SYSTEM32, b"Wine's, 64-bit"), (SYSWOW64, b"Wine's, 32-bit"),
-                           ("drive_c/windows/syswow64/kernel32.dll", b"k"),
-                           ("system.reg", b"WINE REGISTRY Version 2\n\n#arch=win64\n"),
-                           ("user.reg", USER_REG % overrides)):
-            (folder / name).parent.mkdir(parents=True, exist_ok=True)
-            (folder / name).write_bytes(data)
-            os.utime(folder / name, (1_600_000_000, 1_600_000_000))
-        return folder
+        super().setUp()
+        self.folder = make_prefix(self.scratch / "prefix")
 
     def override(self) -> bytes | None:
-        return registry.get((self.folder / "user.reg").read_bytes(), b"ws2_32")
+        return registry.get((self.folder / "user.reg").read_bytes(), *OVERRIDE[:2])
 
     def assert_refused_unchanged(self, action, folder: Path | None = None) -> str:
         folder = folder or self.folder
@@ -88,7 +58,7 @@ class Install(PrefixCase):
         prefix.install(self.folder)
         for name, arch in ((SYSTEM32, "x86_64"), (SYSWOW64, "i386")):
             self.assertEqual((self.folder / name).read_bytes(), paths.dll(arch).read_bytes())
-        self.assertEqual(self.override(), prefix.VALUE)
+        self.assertEqual(self.override(), OVERRIDE[2])
         self.assertTrue(prefix.status(self.folder)[0])
 
     def test_changes_nothing_else(self):
@@ -133,7 +103,7 @@ class Install(PrefixCase):
         (self.folder / "user.reg").write_bytes(b"WINE REGISTRY Version 2\n\n#arch=win64\n\n[A] 1\n\"b\"=\"c\"\n")
         before = snapshot(self.folder)
         prefix.install(self.folder)
-        self.assertEqual(self.override(), prefix.VALUE)
+        self.assertEqual(self.override(), OVERRIDE[2])
         prefix.remove(self.folder)
         self.assertEqual(snapshot(self.folder), before)
 
@@ -174,36 +144,12 @@ class Refusal(PrefixCase):
 
     def test_of_removing_while_in_use(self):
         prefix.install(self.folder)
-        with mock.patch.object(prefix, "wineserver_of", return_value=4711):
+        with mock.patch.object(prefix_server, "wineserver_of", return_value=4711):
             self.assertIn("4711", self.assert_refused_unchanged(prefix.remove))
 
     def test_when_the_dll_is_not_built(self):
         paths.dll("i386").unlink()
         self.assert_refused_unchanged(prefix.install)
-
-    def test_when_the_disk_is_full_at_any_write(self):
-        failing = 0
-        while True:
-            writes = 0
-            real = prefix._new_beside
-
-            def full(*words):
-                nonlocal writes
-                writes += 1
-                if writes == failing + 1:
-                    raise OSError(28, "No space left on device")
-                return real(*words)
-
-            before = snapshot(self.folder)
-            with mock.patch.object(prefix, "_new_beside", full):
-                try:
-                    prefix.install(self.folder)
-                    break
-                except Failure as failure:
-                    self.assertIn("No space left", str(failure))
-            self.assertEqual(snapshot(self.folder), before)
-            failing += 1
-        self.assertGreaterEqual(failing, 7)  # two DLLs, three files of ntke, the registry, the manifest
 
     @unittest.skipIf(os.geteuid() != 0, "only root can mount a small file system")
     def test_on_a_disk_that_is_really_full(self):
@@ -214,7 +160,7 @@ class Refusal(PrefixCase):
         if mounted.returncode:
             self.skipTest(f"cannot mount here: {mounted.stderr.strip()}")
         self.addCleanup(subprocess.run, ["umount", disk], check=True)
-        folder = self.make_prefix(disk / "prefix")
+        folder = make_prefix(disk / "prefix")
         refused = 0
         for pages_left in range(0, 100, 3):
             (disk / "filler").write_bytes(b"")
@@ -304,26 +250,11 @@ class Ntke(PrefixCase):
             self.assertIn("is not built", self.assert_refused_unchanged(prefix.install))
             (paths.ntke() / "away").rename(paths.ntke() / name)
 
-    def test_adding_it_to_a_full_disk_changes_nothing(self):
-        prefix.install(self.folder, ntke=False)
-        real, writes = prefix._new_beside, []
-        for failing in range(4):  # its copy, the pair, the manifest
-            writes.clear()
-
-            def full(*words):
-                writes.append(words)
-                if len(writes) == failing + 1:  # pylint: disable=cell-var-from-loop
-                    raise OSError(28, "No space left on device")
-                return real(*words)
-
-            with mock.patch.object(prefix, "_new_beside", full):
-                self.assertIn("No space left", self.assert_refused_unchanged(prefix.install))
-
     def test_a_file_the_user_keeps_does_not_keep_it(self):
         prefix.install(self.folder)
         (self.folder / SYSTEM32).write_bytes(b"the user's own")
         prefix.remove(self.folder)
-        self.assertEqual(sorted(p.name for p in (self.folder / ".ws2_32-kept").iterdir()), ["saved"])
+        self.assertEqual(sorted(p.name for p in (self.folder / ".ws2_32-kept").iterdir()), ["0-ws2_32.dll"])
         self.assertFalse((self.folder / NTKE).exists())
 
     def test_is_not_for_another_machine(self):
@@ -337,7 +268,7 @@ class Remove(PrefixCase):
     def test_restores_byte_for_byte(self):
         for overrides in (b"", b'"ws2_32"="builtin"\n', b'"WS2_32"="native"\n"zlib"="native"\n'):
             with self.subTest(overrides=overrides):
-                folder = self.make_prefix(self.scratch / hashlib.sha256(overrides).hexdigest()[:8], overrides)
+                folder = make_prefix(self.scratch / hashlib.sha256(overrides).hexdigest()[:8], overrides)
                 before = snapshot(folder)
                 prefix.install(folder)
                 self.assertNotEqual(snapshot(folder), before)
@@ -365,7 +296,7 @@ class Remove(PrefixCase):
         self.assertEqual(path.read_bytes(), original + b'\n[Software\\\\Mine] 1\n"x"="y"\n')
 
     def test_brings_the_old_override_back_into_a_changed_registry(self):
-        folder = self.make_prefix(self.scratch / "other", b'"ws2_32"="builtin"\n')
+        folder = make_prefix(self.scratch / "other", b'"ws2_32"="builtin"\n')
         path = folder / "user.reg"
         original = path.read_bytes()
         prefix.install(folder)
@@ -376,12 +307,12 @@ class Remove(PrefixCase):
     def test_leaves_an_override_the_user_changed(self):
         prefix.install(self.folder)
         path = self.folder / "user.reg"
-        path.write_bytes(path.read_bytes().replace(prefix.VALUE, b"disabled"))
+        path.write_bytes(path.read_bytes().replace(OVERRIDE[2], b"disabled"))
         prefix.remove(self.folder)
         self.assertEqual(self.override(), b"disabled")
 
     def test_leaves_an_override_that_was_there_and_the_same(self):
-        folder = self.make_prefix(self.scratch / "same", b'"ws2_32"="native,builtin"\n')
+        folder = make_prefix(self.scratch / "same", b'"ws2_32"="native,builtin"\n')
         before = snapshot(folder)
         prefix.install(folder)
         prefix.remove(folder)
@@ -393,7 +324,7 @@ class Remove(PrefixCase):
         edited = path.read_bytes().replace(b'"ws2_32"="native,builtin"\n', b"") + b"; edited\n"
         path.write_bytes(edited)
         prefix.install(self.folder)
-        self.assertEqual(self.override(), prefix.VALUE)
+        self.assertEqual(self.override(), OVERRIDE[2])
         prefix.remove(self.folder)
         self.assertEqual(path.read_bytes(), edited)
 
@@ -419,6 +350,17 @@ class Remove(PrefixCase):
         prefix.remove(self.folder)
         self.assertEqual(os.readlink(self.folder / SYSTEM32), str(target))
 
+    def test_brings_back_the_very_file_where_it_was_one_of_ours(self):
+        ours = paths.dll("x86_64").read_bytes()
+        (self.folder / SYSTEM32).write_bytes(ours)
+        os.utime(self.folder / SYSTEM32, (1_500_000_000, 1_500_000_000))
+        before = snapshot(self.folder)
+        for data in (ours, b"a newer build", ours):
+            paths.dll("x86_64").write_bytes(data)
+            prefix.install(self.folder)
+        prefix.remove(self.folder)
+        self.assertEqual(snapshot(self.folder), before)
+
     def test_takes_the_dll_away_where_there_was_none(self):
         (self.folder / SYSTEM32).unlink()
         before = snapshot(self.folder)
@@ -432,70 +374,6 @@ class Remove(PrefixCase):
             prefix.install(self.folder)
         prefix.remove(self.folder)
         self.assertEqual(snapshot(self.folder), before)
-
-
-class Killed(PrefixCase):
-    """A child process installs or removes and is killed before each step that changes the disk."""
-
-    CODE = """
-import os, platform, sys
-platform.machine = lambda: "x86_64"
-sys.path.insert(0, sys.argv[1])
-from pathlib import Path
-from ws2lib import paths, prefix
-paths.DIST = Path(sys.argv[2])
-folder, action, steps = Path(sys.argv[3]), sys.argv[4], int(sys.argv[5])
-def counted(real):
-    def call(*words, **named):
-        global steps
-        if steps == 0:
-            os.kill(os.getpid(), 9)
-        steps -= 1
-        return real(*words, **named)
-    return call
-for name in ("replace", "link", "fsync", "unlink", "rmdir", "rename", "mkdir"):
-    setattr(os, name, counted(getattr(os, name)))
-getattr(prefix, action)(folder)
-"""
-
-    def kill_after(self, steps: int, action: str, folder: Path) -> bool:
-        """Returns whether the action was killed rather than done."""
-        tools = Path(__file__).resolve().parents[2] / "tools"
-        done = subprocess.run([sys.executable, "-B", "-c", self.CODE, tools, paths.DIST, folder, action,
-                               str(steps)], check=False)
-        self.assertIn(done.returncode, (0, -9))
-        return done.returncode == -9
-
-    def each_step(self, action: str):
-        steps = 0
-        while True:
-            folder = self.make_prefix(self.scratch / f"{action}-{steps}", b'"ws2_32"="builtin"\n')
-            before = snapshot(folder)
-            if action == "remove":
-                prefix.install(folder)
-            killed = self.kill_after(steps, action, folder)
-            yield folder, before
-            if not killed:
-                self.assertGreater(steps, 10)
-                return
-            steps += 1
-
-    def test_install_can_be_undone_at_every_step(self):
-        for folder, before in self.each_step("install"):
-            prefix.remove(folder)
-            self.assertEqual(snapshot(folder), before, folder.name)
-
-    def test_install_can_be_repeated_at_every_step(self):
-        for folder, before in self.each_step("install"):
-            prefix.install(folder)
-            self.assertTrue(prefix.status(folder)[0], folder.name)
-            prefix.remove(folder)
-            self.assertEqual(snapshot(folder), before, folder.name)
-
-    def test_remove_can_be_repeated_at_every_step(self):
-        for folder, before in self.each_step("remove"):
-            prefix.remove(folder)
-            self.assertEqual(snapshot(folder), before, folder.name)
 
 
 if __name__ == "__main__":

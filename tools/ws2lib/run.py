@@ -111,7 +111,7 @@ def _prefix(wine: Wine, folder: Path | None, ours: bool) -> Prefix:
 
 
 def _build_for(folder: Path) -> None:
-    build.build(*[target.arch for target in prefix.targets(folder)])
+    build.build(*prefix.arches(folder))
 
 
 def _environment(chosen: Prefix, kernel: str) -> dict[str, str]:
