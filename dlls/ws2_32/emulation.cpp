@@ -68,7 +68,6 @@ uintptr_t connect(const char*& why)
     // Both halves are asked: either may be left over from another build.
     ntke::OpenArgs args = { .version = ntke::kInterfaceVersion,
         .wine_major = static_cast<uint32_t>(wine),
-        .pump_start = reinterpret_cast<uint64_t>(pump::run),
         .relay_start = reinterpret_cast<uint64_t>(pump::run_relay),
         .why = 0 };
     if (link && link->version == ntke::kInterfaceVersion && stay_loaded()

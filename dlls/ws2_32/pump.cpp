@@ -40,8 +40,6 @@ void close_handles()
 /// Milliseconds until it is tried again when the pump cannot wait: no descriptor is left.
 constexpr DWORD kRest = 100;
 
-} // namespace
-
 DWORD WINAPI run(void*)
 {
     static ntke::PumpArgs args; // one pump a process; too large for a frame
@@ -67,6 +65,8 @@ DWORD WINAPI run(void*)
             filter::note_closed(args.closes[i]);
     }
 }
+
+} // namespace
 
 DWORD WINAPI run_relay(void* port)
 {

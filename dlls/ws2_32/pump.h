@@ -14,9 +14,8 @@ bool is_running();
 /// Has it look again at what there is to do.
 void wake();
 
-// Where threads start that Linux code has made. The first is the pump's; the second takes a
-// completion port of ntke's and brings in what the host sends to it.
-DWORD WINAPI run(void*);
+/// Where a thread starts that Linux code has made: it takes a completion port of ntke's and brings
+/// in what the host sends to it.
 DWORD WINAPI run_relay(void* port);
 
 /// Closes a handle soon, on the pump's thread: closing costs a request to the host's server that no

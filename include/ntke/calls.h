@@ -62,17 +62,15 @@ static_assert(sizeof(HostEvent) == 16);
 /// HostEvent*, 0 for none.
 using HostEventPtr = uint64_t;
 
-/// Threads that the Linux side needs are the host's: it has them started at these functions, `DWORD
-/// WINAPI (void*)`, of which one runs the pump and the other makes the call kCallRelay with what it
-/// is given.
+/// The Linux side has relays started by the host at `relay_start`, a `DWORD WINAPI (void*)` that
+/// makes the call kCallRelay with what it is given.
 struct OpenArgs {
     uint32_t version; // kInterfaceVersion
     uint32_t wine_major; // of the host: 8, 10, ...
-    uint64_t pump_start;
     uint64_t relay_start;
     uint64_t why; // out: of failure, a text that stays (const char*)
 };
-static_assert(sizeof(OpenArgs) == 32);
+static_assert(sizeof(OpenArgs) == 24);
 
 /// What the PE side knows of a socket's state. Counterpart: the endpoint's type and state in AFD.
 enum class SocketState : uint32_t {

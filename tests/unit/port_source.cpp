@@ -159,6 +159,7 @@ void every_packet_is_taken_once(void**)
         for (std::atomic<uint64_t>& count : storm.taken)
             count = 0;
         storm.queue.reset();
+        ob::reclaim_now(); // while the source is there
     }
 }
 

@@ -54,18 +54,6 @@ ob::Ref<ke::Event> Endpoint::close_socket()
     return event;
 }
 
-ob::Ref<ke::Event> Endpoint::abandon_socket()
-{
-    ke::LockGuard guard(m_lock);
-    if (m_is_closed)
-        return {};
-    ob::Ref<ke::Event> event = stop_recording();
-    HostSocket stranger;
-    if (NT_SUCCESS(stranger.create(m_family, m_type, m_protocol)))
-        m_socket.replace_with(stranger);
-    return event;
-}
-
 ob::Ref<ke::Event> Endpoint::stop_recording()
 {
     if (std::exchange(m_is_watched, false))

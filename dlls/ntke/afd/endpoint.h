@@ -53,9 +53,8 @@ private:
 
 /// A socket: its state, its data, its record of network events. Counterpart: AFD_ENDPOINT.
 ///
-/// Two kinds of owner use it. Natively it is a file whose requests come through dispatch
-/// (device.cpp). Under Wine it is attached to a socket of the host and answers what it can at once;
-/// what changes the socket's state happens on the host and is told with set_state.
+/// The base of SocketFile, whose requests come through dispatch (device.cpp). Under Wine what
+/// changes the socket's state happens on the host and is told with set_state.
 ///
 /// Owner: references; handles, the pump and pending requests hold them. Lock: m_lock guards state,
 /// record and event. It may be held while the kernel is asked about the socket, never while an
@@ -131,8 +130,6 @@ public:
         EXCLUDES(m_lock);
     /// Lets go of the descriptor. No other call may be running; returns the event of the selection.
     ob::Ref<ke::Event> close_socket() EXCLUDES(m_lock);
-    /// The same for the socket behind the descriptor: a call that runs goes on with another one.
-    ob::Ref<ke::Event> abandon_socket() EXCLUDES(m_lock);
     /// The pump saw something happen.
     virtual void on_ready(uint32_t ready) EXCLUDES(m_lock);
 

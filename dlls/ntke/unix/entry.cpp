@@ -59,7 +59,7 @@ NTSTATUS open(void* block)
         return STATUS_SUCCESS;
     const char* why = host::find_services();
     if (!why) {
-        host_threads::set_starts({ args.pump_start, args.relay_start });
+        host_threads::set_relay_start(args.relay_start);
         host_threads::connect();
         afd::Pump::instance().use_caller_thread();
         afd::Endpoint::settle_with_host = settle_with_host;

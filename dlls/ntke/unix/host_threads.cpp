@@ -12,17 +12,7 @@ const HANDLE kCurrentProcess = reinterpret_cast<HANDLE>(~uintptr_t { 0 });
 const HANDLE kCurrentThread = reinterpret_cast<HANDLE>(~uintptr_t { 1 });
 constexpr ACCESS_MASK kAllAccess = 0x1FFFFF;
 
-Starts g_starts; // written once, before there is a thread to start
-
-NTSTATUS start(uint64_t function, void* argument)
-{
-    HANDLE thread = nullptr;
-    const NTSTATUS status = host::create_thread_ex(&thread, kAllAccess, nullptr, kCurrentProcess,
-        reinterpret_cast<PVOID>(function), argument, 0, 0, 0, 0, nullptr);
-    if (NT_SUCCESS(status))
-        host::close(thread);
-    return status;
-}
+uint64_t g_relay_start = 0; // written once, before there is a relay to start
 
 void queue_apc(ke::Thread& thread, PIO_APC_ROUTINE routine, PVOID context, IO_STATUS_BLOCK* iosb)
 {
@@ -107,19 +97,19 @@ void end(ke::Thread& thread)
 
 } // namespace
 
-void set_starts(const Starts& starts)
+void set_relay_start(uint64_t function)
 {
-    g_starts = starts;
-}
-
-NTSTATUS start_pump()
-{
-    return start(g_starts.pump, nullptr);
+    g_relay_start = function;
 }
 
 NTSTATUS start_relay(void* argument)
 {
-    return start(g_starts.relay, argument);
+    HANDLE thread = nullptr;
+    const NTSTATUS status = host::create_thread_ex(&thread, kAllAccess, nullptr, kCurrentProcess,
+        reinterpret_cast<PVOID>(g_relay_start), argument, 0, 0, 0, 0, nullptr);
+    if (NT_SUCCESS(status))
+        host::close(thread);
+    return status;
 }
 
 NTSTATUS prepare_for_apcs(ke::Thread& thread)

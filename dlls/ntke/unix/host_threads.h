@@ -8,23 +8,18 @@
 
 namespace host_threads {
 
-/// Where threads start, on the PE side: functions that take one pointer and call back into Linux
+/// Where relays start: a function of the PE side that takes one pointer and comes back into Linux
 /// code.
-struct Starts {
-    uint64_t pump;
-    uint64_t relay;
-};
-void set_starts(const Starts& starts);
+void set_relay_start(uint64_t function);
 
-/// Starts one. From a thread of the host's only. Errors: the host's.
-NTSTATUS start_pump();
+/// Starts a relay. From a thread of the host's only. Errors: the host's.
 NTSTATUS start_relay(void* argument);
 
 /// Makes sure that calls can be queued to the calling thread. Errors: the host's.
 NTSTATUS prepare_for_apcs(ke::Thread& thread);
 
-/// Ends what a thread waits for that is about to be stopped, or has been; `thread` is any handle of
-/// it. `stop` asks the host to. Returns what the host answers.
+/// Has the host stop a thread, and ends what it waits for; `thread` is any handle of it. Returns
+/// what the host answers.
 NTSTATUS stop(HANDLE thread, NTSTATUS exit_status);
 
 /// The end of the calling thread, while it can still ask the host.

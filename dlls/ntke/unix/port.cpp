@@ -114,6 +114,7 @@ NTSTATUS Port::open(HANDLE handle)
         m_packet_event = nullptr;
     }
     host::close(m_host_port);
+    m_host_port = nullptr;
     return status;
 }
 
@@ -145,8 +146,10 @@ void Port::bring_in_what_is_there()
     ULONG given = 0;
     while (host::remove_io_completion_ex(m_host_port, &packet, 1, &given, &no_wait, FALSE)
             == STATUS_SUCCESS
-        && given)
-        m_queue.post(packet);
+        && given) {
+        if (!is_call_back(packet))
+            m_queue.post(packet);
+    }
 }
 
 void Port::call_back_waiters()
@@ -353,7 +356,6 @@ void Port::relay()
                 call_back_waiters(); // it was another thread's
         }
     }
-    host::close(m_host_port);
     m_queue.dereference();
 }
 
@@ -371,8 +373,10 @@ void Port::on_closed()
 void Port::on_dropped()
 {
     m_pump.close();
-    if (m_packet_event)
-        host::close(m_packet_event);
+    for (const HANDLE handle : { m_host_port, m_packet_event }) {
+        if (handle)
+            host::close(handle);
+    }
     if (ke::Event* event = m_wait_event.load(std::memory_order_relaxed))
         event->dereference();
 }
