@@ -8,6 +8,7 @@
 #include "host_event.h"
 #include "kernel.h"
 #include "last_thread.h"
+#include "poll_request.h"
 #include "trace.h"
 
 namespace ws2::pump {
@@ -43,6 +44,7 @@ constexpr DWORD kRest = 100;
 DWORD WINAPI run(void*)
 {
     static ntke::PumpArgs args; // one pump a process; too large for a frame
+    poll_device(); // where nobody waits for it to be opened
     for (;;) {
         close_handles();
         DWORD exit_code;

@@ -1,6 +1,5 @@
 // Requests with bad memory and wrong handles: they fail or are lost, and nothing else breaks.
 
-#include "child.h"
 #include "extensions.h"
 #include "ports.h"
 
@@ -111,35 +110,6 @@ void a_buffer_may_go_while_its_send_pends(void**) // [overlapped/55]
     close_owned(pair.client);
     join(peer);
     assert_works(other);
-}
-
-/// In a child, since a system that does not survive it hangs.
-void assert_survives(LostMemory how, Where where = Where::current())
-{
-    const Child child
-        = start_child("lose-memory", static_cast<unsigned long long>(how), false, where);
-    if (WaitForSingleObject(child.process, kEventLimit) != WAIT_OBJECT_0) {
-        TerminateProcess(child.process, 3);
-        fail_at(where, "the child hangs");
-    }
-    const DWORD code = exit_code_of(child, where);
-    if (code != 0)
-        fail_at(where, "the child failed with %#lx", code);
-}
-
-void an_overlapped_may_go_while_its_receive_pends(void**) // [overlapped/55]
-{
-    assert_survives(LostMemory::kData);
-}
-
-void an_overlapped_may_go_before_the_socket_is_closed(void**) // [overlapped/55]
-{
-    assert_survives(LostMemory::kClose);
-}
-
-void an_overlapped_may_go_before_the_receive_is_cancelled(void**) // [overlapped/55]
-{
-    assert_survives(LostMemory::kCancel);
 }
 
 // --- Memory that is bad from the start
@@ -255,9 +225,6 @@ const CMUnitTest kCases[] = {
     cmocka_unit_test(a_buffer_may_go_while_its_receive_pends),
     cmocka_unit_test(a_buffer_may_become_read_only_while_its_receive_pends),
     cmocka_unit_test(a_buffer_may_go_while_its_send_pends),
-    cmocka_unit_test(an_overlapped_may_go_while_its_receive_pends),
-    cmocka_unit_test(an_overlapped_may_go_before_the_socket_is_closed),
-    cmocka_unit_test(an_overlapped_may_go_before_the_receive_is_cancelled),
     cmocka_unit_test(an_overlapped_receive_into_nowhere_is_refused),
     cmocka_unit_test(an_overlapped_send_from_nowhere_is_refused),
     cmocka_unit_test(an_overlapped_receive_needs_a_buffer),

@@ -10,7 +10,6 @@ namespace {
 
 constexpr int kUnknownRole = 1;
 constexpr int kNoInput = 2;
-constexpr int kWrongByte = 3;
 
 bool read_input(void* data, DWORD size)
 {
@@ -78,68 +77,6 @@ int wait_for_end_of_input()
 {
     char byte;
     return read_input(&byte, 1) ? 0 : kNoInput;
-}
-
-/// Two connected sockets, or false.
-bool connect_pair(SOCKET& client, SOCKET& server)
-{
-    sockaddr_in address {};
-    int length = sizeof(address);
-    auto* const name = reinterpret_cast<sockaddr*>(&address);
-    const SOCKET listener = socket(AF_INET, SOCK_STREAM, 0);
-    address.sin_family = AF_INET;
-    address.sin_addr.s_addr = htonl(INADDR_LOOPBACK);
-    client = socket(AF_INET, SOCK_STREAM, 0);
-    if (bind(listener, name, length) || listen(listener, 1) || getsockname(listener, name, &length)
-        || connect(client, name, length))
-        return false;
-    server = accept(listener, nullptr, nullptr);
-    return server != INVALID_SOCKET && closesocket(listener) == 0;
-}
-
-/// A receive with its structure and buffer on `page`; whether it pends.
-bool start_receive_on(SOCKET socket, char* page, WSAEVENT event)
-{
-    auto* overlapped = reinterpret_cast<WSAOVERLAPPED*>(page);
-    WSABUF buffer = { 1024, page + 1024 };
-    DWORD flags = 0;
-    overlapped->hEvent = event;
-    return WSARecv(socket, &buffer, 1, nullptr, &flags, overlapped, nullptr) == SOCKET_ERROR
-        && WSAGetLastError() == WSA_IO_PENDING;
-}
-
-char* new_page()
-{
-    return static_cast<char*>(
-        VirtualAlloc(nullptr, 4096, MEM_RESERVE | MEM_COMMIT, PAGE_READWRITE));
-}
-
-/// Ends a receive whose memory is gone, and finds out whether another one still works.
-int lose_memory(LostMemory how)
-{
-    SOCKET client, server, other_client, other_server;
-    char* const lost = new_page();
-    char* const kept = new_page();
-    const WSAEVENT event = WSACreateEvent();
-    if (!connect_pair(client, server) || !connect_pair(other_client, other_server)
-        || !start_receive_on(server, lost, nullptr) || !start_receive_on(other_server, kept, event)
-        || !VirtualFree(lost, 4096, MEM_DECOMMIT))
-        return WSAGetLastError();
-    switch (how) {
-    case LostMemory::kData:
-        send(client, "hello", 5, 0);
-        break;
-    case LostMemory::kClose:
-        closesocket(server);
-        break;
-    case LostMemory::kCancel:
-        CancelIoEx(reinterpret_cast<HANDLE>(server), nullptr);
-    }
-    Sleep(60); // Whatever comes of it had its time.
-    if (send(other_client, "x", 1, 0) != 1
-        || WSAWaitForMultipleEvents(1, &event, FALSE, kHangLimit, FALSE) != WSA_WAIT_EVENT_0)
-        return WSAGetLastError();
-    return kept[1024] == 'x' ? 0 : kWrongByte;
 }
 
 } // namespace
@@ -221,8 +158,6 @@ int child_main(const char* role, const char* argument)
         return greet(static_cast<SOCKET>(strtoull(argument, nullptr, 10)));
     if (!strcmp(role, "end-thread"))
         return end_thread();
-    if (!strcmp(role, "lose-memory"))
-        return lose_memory(static_cast<LostMemory>(strtoull(argument, nullptr, 10)));
     if (!strcmp(role, "wait"))
         return wait_for_end_of_input();
     return kUnknownRole;

@@ -28,10 +28,6 @@ DWORD exit_code_of(const Child& child, Where where = Where::current());
 /// What a child in the role "end-thread" ends its thread with.
 constexpr DWORD kThreadsCode = 23;
 
-/// What ends the operation whose memory a child in the role "lose-memory" has taken away; the
-/// role's argument.
-enum class LostMemory { kData, kClose, kCancel };
-
 /// The child's side: what main() does after --child. Returns the exit code: 0, or the Winsock error
 /// the role met.
 int child_main(const char* role, const char* argument);

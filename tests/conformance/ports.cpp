@@ -16,9 +16,10 @@ long long consume(Consumers* consumers)
         const Packet packet = take_packet(consumers->port);
         if (!packet.overlapped && (!packet.result || packet.key == kStop))
             return packet.result ? 0 : packet.error;
-        const LONG index = consumers->taken++;
+        const LONG index = consumers->begun++;
         if (index < Consumers::kMost)
             consumers->packets[index] = packet;
+        consumers->taken++;
     }
 }
 
@@ -162,7 +163,7 @@ Packet only_packet_of(const Consumers* consumers, const OVERLAPPED* overlapped, 
 {
     Packet found = {};
     LONG count = 0;
-    for (LONG i = 0; i < consumers->taken && i < Consumers::kMost; ++i) {
+    for (LONG i = 0; i < consumers->begun && i < Consumers::kMost; ++i) {
         if (consumers->packets[i].overlapped != overlapped)
             continue;
         found = consumers->packets[i];

@@ -86,7 +86,8 @@ struct Consumers {
     HANDLE port;
     int number;
     Background* threads[kMostThreads];
-    std::atomic<LONG> taken;
+    std::atomic<LONG> begun; // packets that are being noted, or have been
+    std::atomic<LONG> taken; // that have been
     Packet packets[kMost];
 };
 
