@@ -37,8 +37,10 @@ public:
         if (m_waiting.fetch_add(1) != 0)
             m_crowds.fetch_add(1);
         pollfd fd { m_event, POLLIN, 0 };
-        const int64_t left = (due.interrupt_time() - ke::interrupt_time()) / 10'000;
-        const int milliseconds = due.is_never() ? -1 : due.is_now() || left < 0 ? 0 : left + 1;
+        int milliseconds = due.is_never() ? -1 : 0;
+        if (!due.is_never() && !due.has_passed())
+            milliseconds
+                = static_cast<int>((due.interrupt_time() - ke::interrupt_time()) / 10'000) + 1;
         ::poll(&fd, 1, milliseconds);
         uint64_t count;
         static_cast<void>(!read(m_event, &count, sizeof(count)));
