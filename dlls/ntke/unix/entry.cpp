@@ -336,6 +336,7 @@ NTSTATUS select(void* block)
     if (NT_SUCCESS(status))
         status = endpoint.select_events(std::move(event), args.mask, replaced,
             args.posts_messages ? afd::SelectMode::Message : afd::SelectMode::Event);
+    event.reset(); // it is told as released if it was not selected
     replaced.reset();
     args.signal = work.signal();
     args.released = work.released();
