@@ -1,7 +1,8 @@
 // The kernel under the exports: the one place where ws2_32 asks for a system service.
 //
-// They are ntdll's. Where ntke is on they reach it first, at the system service table, and what it does not
-// serve is the host kernel's; no export needs to know. filter.h is a shorter way for calls that end at once.
+// They are ntdll's. Where ntke is on they reach it first, at the system service table, and what it
+// does not serve is the host kernel's; no export needs to know. filter.h is a shorter way for calls
+// that end at once.
 #pragma once
 
 #include "sdk.h"

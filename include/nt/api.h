@@ -114,8 +114,8 @@ NTSTATUS NTAPI NtTerminateProcess(HANDLE process, NTSTATUS exit_status);
 
 /// Opens the thread of `process` that comes after `thread` (null: the first).
 /// Errors: STATUS_NO_MORE_ENTRIES.
-NTSTATUS NTAPI NtGetNextThread(HANDLE process, HANDLE thread, ACCESS_MASK access, ULONG attributes,
-    ULONG flags, HANDLE* next);
+NTSTATUS NTAPI NtGetNextThread(
+    HANDLE process, HANDLE thread, ACCESS_MASK access, ULONG attributes, ULONG flags, HANDLE* next);
 
 /// Is the process ending? Its other threads have been stopped then, wherever they were.
 BOOLEAN NTAPI RtlDllShutdownInProgress();
