@@ -2,6 +2,7 @@
 // ends.
 
 #include "extensions.h"
+#include "open_handles.h"
 #include "ports.h"
 
 using namespace conformance;
@@ -272,6 +273,33 @@ void several_operations_on_a_port_outlive_their_threads(void**) // [overlapped/4
     }
 }
 
+enum class First { Socket, Port, SocketThenPacket };
+
+/// A port, and a socket that has told it something and has a receive pending, go.
+void use_and_close_a_port(First first)
+{
+    const PortPair pair = new_port_pair();
+    pending_receive(pair.pair.server);
+    send_text(pair.pair.client, "x");
+    assert_true(next_packet(pair.port).result);
+    const Operation* last = pending_receive(pair.pair.server);
+
+    if (first == First::Port)
+        close_owned(pair.port);
+    close_owned(pair.pair.server);
+    close_owned(pair.pair.client);
+    if (first == First::SocketThenPacket)
+        assert_ptr_equal(next_packet(pair.port).overlapped, &last->overlapped);
+    if (first != First::Port)
+        close_owned(pair.port);
+}
+
+void a_port_and_its_socket_leave_nothing_open(void**) // [overlapped/36]
+{
+    for (const First first : { First::Socket, First::Port, First::SocketThenPacket })
+        assert_rounds_leave_nothing_open([first] { use_and_close_a_port(first); });
+}
+
 const CMUnitTest kCases[] = {
     cmocka_unit_test(closing_the_handle_aborts_a_queued_receive),
     cmocka_unit_test(closing_queues_every_pending_receive_once),
@@ -289,6 +317,7 @@ const CMUnitTest kCases[] = {
     cmocka_unit_test(an_operation_with_event_on_a_port_ends_with_its_thread),
     cmocka_unit_test(an_operation_of_another_thread_goes_on),
     cmocka_unit_test(several_operations_on_a_port_outlive_their_threads),
+    cmocka_unit_test(a_port_and_its_socket_leave_nothing_open),
 };
 
 } // namespace

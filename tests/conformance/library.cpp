@@ -1,5 +1,6 @@
 // The DLL as a module: what it keeps open of a process that loads, uses and frees it.
 
+#include "open_handles.h"
 #include "sockets.h"
 
 #include <atomic>
@@ -7,33 +8,6 @@
 using namespace conformance;
 
 namespace {
-
-constexpr int kRounds = 12;
-
-/// How many handle values of the process mean something. Asked one by one, since not every system
-/// counts them.
-int count_open_handles()
-{
-    constexpr uintptr_t kHighest = 0x4000;
-    int count = 0;
-    for (uintptr_t value = 4; value < kHighest; value += 4) {
-        DWORD flags;
-        count += GetHandleInformation(reinterpret_cast<HANDLE>(value), &flags) != 0;
-    }
-    return count;
-}
-
-/// Fails the case when a round leaves a handle open. The first ones load what they need for good.
-/// What another thread of the library closes may take a moment.
-template <typename Round> void assert_rounds_leave_nothing_open(Round round)
-{
-    for (int i = 0; i < 3; ++i)
-        round();
-    const int before = count_open_handles();
-    for (int i = 0; i < kRounds; ++i)
-        round();
-    assert_eventually([before] { return count_open_handles() <= before; });
-}
 
 /// A copy of the library under another name: a module that this program does not hold, so that
 /// freeing it unloads it.

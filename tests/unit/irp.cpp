@@ -238,6 +238,20 @@ void cancel_by_status_block(void**)
     assert_false(g.file->complete_oldest(STATUS_SUCCESS, 0));
 }
 
+/// The driver tries it at this very moment: it is found, and the driver ends it.
+void cancel_finds_a_request_that_is_being_tried(void**)
+{
+    IO_STATUS_BLOCK result;
+    assert_status(send(unit::kPend, g.event), STATUS_PENDING);
+    io::Irp* tried = g.file->claim_oldest();
+    assert_non_null(tried);
+    assert_status(NtCancelIoFileEx(g.handle, &g.iosb, &result), STATUS_SUCCESS);
+    assert_int_equal(g.iosb.Status, kUntouched);
+    assert_false(tried->unclaim());
+    g.file->complete_claimed(*tried, STATUS_CANCELLED);
+    assert_int_equal(g.iosb.Status, STATUS_CANCELLED);
+}
+
 void cancel_all_of_a_file(void**)
 {
     IO_STATUS_BLOCK result;
@@ -375,6 +389,7 @@ int main()
         CASE(a_routine_and_a_port_exclude_each_other),
         CASE(a_file_has_one_port_for_good),
         CASE(cancel_by_status_block),
+        CASE(cancel_finds_a_request_that_is_being_tried),
         CASE(cancel_all_of_a_file),
         CASE(the_last_handle_takes_pending_requests_along),
         CASE(an_exiting_thread_cancels_its_requests),

@@ -61,6 +61,7 @@ public:
         static_cast<void>(!write(m_event, &one, sizeof(one)));
     }
     void on_packet_left() override { }
+    void on_poller_stopped() override { }
     void on_closed() override { }
     void on_dropped() override { }
     void destroy() override { }

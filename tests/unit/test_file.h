@@ -45,6 +45,20 @@ public:
         claimed->complete(status, information);
         return true;
     }
+    /// As a driver that tries to serve the oldest request, and is done with that only later.
+    io::Irp* claim_oldest() EXCLUDES(m_lock)
+    {
+        ke::LockGuard guard(m_lock);
+        return m_first && m_first->claim() ? m_first : nullptr;
+    }
+    void complete_claimed(io::Irp& irp, NTSTATUS status) EXCLUDES(m_lock)
+    {
+        {
+            ke::LockGuard guard(m_lock);
+            unlink(irp);
+        }
+        irp.complete(status, 0);
+    }
     bool has_pending() const EXCLUDES(m_lock)
     {
         ke::LockGuard guard(m_lock);
@@ -86,6 +100,7 @@ private:
     {
         if (closes)
             ++*closes;
+        File::on_last_reference_dropped();
     }
 
     void link(io::Irp& irp) REQUIRES(m_lock)

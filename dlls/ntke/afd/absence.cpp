@@ -41,21 +41,27 @@ void Absence::begin(Guest& guest)
 /// at.
 void Absence::disarm(Guest& guest)
 {
-    {
-        ke::LockGuard guard(m_lock);
-        if (guest.m_state.load(std::memory_order_relaxed) != Guest::State::Armed)
-            return;
-        Pump::instance().remove_guest(guest.m_pump);
-        guest.m_was_seen = false;
-        guest.m_state.store(Guest::State::Expected, std::memory_order_seq_cst);
-        m_has_expected.store(true, std::memory_order_release);
-    }
+    ke::LockGuard guard(m_lock);
+    if (guest.m_state.load(std::memory_order_relaxed) != Guest::State::Armed)
+        return;
+    Pump::instance().remove_guest(guest.m_pump);
+    guest.m_was_seen = false;
+    guest.m_state.store(Guest::State::Expected, std::memory_order_seq_cst);
+    m_has_expected.store(true, std::memory_order_release);
+}
+
+void Absence::expect_end(Guest& guest)
+{
+    expect(guest);
+    Pump::instance().wake(); // nothing else makes it look, when the guest is armed
 }
 
 void Absence::look()
 {
-    while (Guest* gone = take_gone())
+    while (Guest* gone = take_gone()) {
+        gone->on_let_go();
         gone->release();
+    }
     ke::LockGuard guard(m_lock);
     bool has_expected = false;
     for (Guest* guest = m_first; guest; guest = guest->m_next) {

@@ -45,6 +45,8 @@ public:
         virtual void release() = 0;
         /// Will there be nothing more to tell?
         virtual bool is_over() const = 0;
+        /// It leaves the list. No lock held.
+        virtual void on_let_go() = 0;
 
         Pump& m_pump;
         std::atomic<State> m_state { State::Attended };
@@ -73,6 +75,8 @@ public:
             && !guest.m_is_attended.load(std::memory_order_seq_cst)) [[unlikely]]
             begin(guest);
     }
+    /// Nobody will wait at the port any more: it is looked after until it is over.
+    void expect_end(Guest& guest) EXCLUDES(m_lock);
 
     // For the pump of the process, between two rounds.
 

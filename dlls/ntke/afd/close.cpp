@@ -61,6 +61,7 @@ void SocketFile::on_last_reference_dropped()
 {
     ke::pool_delete(m_backlog.load(std::memory_order_relaxed));
     close_socket(); // for one that never had a handle
+    File::on_last_reference_dropped();
 }
 
 } // namespace afd

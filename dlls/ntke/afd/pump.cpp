@@ -154,9 +154,6 @@ Endpoint*& Pump::next_unwatched(Endpoint& endpoint) const
 void Pump::unwatch(Endpoint& endpoint)
 {
     control(EPOLL_CTL_DEL, endpoint, 0);
-    const bool is_last = m_watch_count.fetch_sub(1, std::memory_order_acq_rel) == 1;
-    if (is_last && m_kind == Kind::OfPort)
-        instance().wake(); // a port that is closed is over now
     bool is_full;
     {
         ke::LockGuard guard(m_lock);
@@ -164,8 +161,33 @@ void Pump::unwatch(Endpoint& endpoint)
         m_unwatched = &endpoint;
         is_full = ++m_unwatched_count % kUnwatchedAtRest == 0;
     }
+    const bool is_last = m_watch_count.fetch_sub(1, std::memory_order_acq_rel) == 1;
+    if (is_last && m_kind == Kind::OfPort)
+        instance().wake(); // a port that is closed is over now
     if (is_full)
         wake();
+}
+
+void Pump::retire()
+{
+    m_is_retired.store(true, std::memory_order_seq_cst);
+    if (!m_is_in_round.load(std::memory_order_seq_cst))
+        release_unwatched();
+}
+
+void Pump::begin_round()
+{
+    if (m_kind == Kind::OfPort)
+        m_is_in_round.store(true, std::memory_order_seq_cst);
+}
+
+void Pump::end_round()
+{
+    if (m_kind != Kind::OfPort)
+        return;
+    m_is_in_round.store(false, std::memory_order_seq_cst);
+    if (m_is_retired.load(std::memory_order_seq_cst)) [[unlikely]]
+        release_unwatched();
 }
 
 void Pump::close()
@@ -220,6 +242,7 @@ NTSTATUS Pump::wait(Round& round, int milliseconds, const sigset_t* while_waitin
 {
     if (const NTSTATUS status = open(); !NT_SUCCESS(status))
         return status;
+    begin_round();
     release_unwatched();
     TimerList& timers = TimerList::instance();
     if (m_kind == Kind::OfProcess) {
@@ -245,6 +268,7 @@ void Pump::tell(const Round& round)
             endpoint->on_ready(
                 HostSocket::ready_from_poll_events(static_cast<short>(event.events & 0xFFFF)));
     }
+    end_round();
 }
 
 void Pump::wake()

@@ -61,12 +61,17 @@ public:
     class Round;
     NTSTATUS wait(Round& round, int milliseconds, const sigset_t* while_waiting = nullptr)
         EXCLUDES(m_lock);
-    static void tell(const Round& round);
+    void tell(const Round& round) EXCLUDES(m_lock);
+    /// The thread of a round was stopped between the two.
+    void abandon_round() { m_is_in_round.store(false, std::memory_order_seq_cst); }
 
     /// Endpoints watched now.
     uint32_t watch_count() const { return m_watch_count.load(std::memory_order_acquire); }
 
-    /// Lets go of everything unwatched. Nobody runs it, nor will.
+    /// Of a port: nobody will run it, but for the round that may be on its way. Lets go of what is
+    /// unwatched, then or after that round. To be said again when more has been unwatched.
+    void retire() EXCLUDES(m_lock);
+    /// Lets go of everything. Nobody runs it, nor will.
     void close() EXCLUDES(m_lock);
     /// Ends the wait that is, or the next one.
     void wake();
@@ -93,6 +98,8 @@ private:
     NTSTATUS begin_watch(Endpoint& endpoint, uint32_t events) EXCLUDES(m_lock);
     NTSTATUS start_thread();
     Endpoint*& next_unwatched(Endpoint& endpoint) const;
+    void begin_round();
+    void end_round() EXCLUDES(m_lock);
     void release_unwatched() EXCLUDES(m_lock);
 
     const Kind m_kind = Kind::OfPort;
@@ -102,6 +109,9 @@ private:
     std::atomic<uint32_t> m_watch_count { 0 };
     std::atomic<uint64_t> m_wakeups { 0 };
     std::atomic<uint64_t> m_releases { 0 };
+    // Of a port. Either side writes its own before it reads the other's.
+    std::atomic<bool> m_is_in_round { false };
+    std::atomic<bool> m_is_retired { false };
     ke::Lock m_lock;
     Endpoint* m_unwatched GUARDED_BY(m_lock) = nullptr; // chained by Endpoint::m_next_unwatched
     uint32_t m_unwatched_count GUARDED_BY(m_lock) = 0;

@@ -361,6 +361,8 @@ void CompletionQueue::abandon_wait(ke::Thread& thread)
     {
         ke::WakeList wakes;
         ke::LockGuard guard(queue->m_lock);
+        if (queue->m_poller == &waiter)
+            queue->source()->on_poller_stopped();
         if (waiter.is_linked)
             queue->unlink_waiter(waiter);
         if (Packet* packet = std::exchange(waiter.packet, nullptr)) {
@@ -409,7 +411,8 @@ void CompletionQueue::close()
     {
         ke::WakeList wakes;
         ke::LockGuard guard(m_lock);
-        m_is_closed = true;
+        if (std::exchange(m_is_closed, true))
+            return;
         packets = std::exchange(m_first, nullptr);
         m_last = nullptr;
         m_depth = 0;

@@ -41,6 +41,8 @@ public:
     virtual void interrupt() = 0;
     /// A packet has come that no waiting thread was given. No lock held.
     virtual void on_packet_left() = 0;
+    /// The thread that waited here was stopped meanwhile.
+    virtual void on_poller_stopped() = 0;
     /// The queue is closed: nobody will wait any more. No lock held.
     virtual void on_closed() = 0;
     /// Nobody has a reference to the queue: lets go of everything but its own memory.

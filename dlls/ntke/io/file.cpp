@@ -8,11 +8,11 @@ File::File(Mode mode)
 {
 }
 
-File::~File()
+void File::on_last_reference_dropped()
 {
-    if (CompletionQueue* queue = m_queue.load(std::memory_order_relaxed))
+    if (CompletionQueue* queue = m_queue.exchange(nullptr, std::memory_order_relaxed))
         queue->dereference();
-    if (ke::Event* mirror = m_mirror.load(std::memory_order_relaxed))
+    if (ke::Event* mirror = m_mirror.exchange(nullptr, std::memory_order_relaxed))
         mirror->dereference();
 }
 
@@ -76,9 +76,9 @@ NTSTATUS File::add_completion_modes(uint32_t modes)
     return STATUS_SUCCESS;
 }
 
-uint32_t File::cancel(const IO_STATUS_BLOCK* iosb, const ke::Thread* thread)
+bool File::cancel(const IO_STATUS_BLOCK* iosb, const ke::Thread* thread)
 {
-    uint32_t cancelled = 0;
+    bool is_any = false;
     for (;;) {
         Irp* victim = nullptr;
         {
@@ -88,17 +88,17 @@ uint32_t File::cancel(const IO_STATUS_BLOCK* iosb, const ke::Thread* thread)
                     continue;
                 if (thread && irp->m_thread.get() != thread)
                     continue;
-                if (irp->claim_to_cancel()) { // else it is completing: too late, and no loss
+                is_any = true;
+                if (irp->claim_to_cancel()) { // else whoever tries to serve it ends it, or does so
                     irp->hold();
                     victim = irp;
                 }
             }
         }
         if (!victim)
-            return cancelled;
+            return is_any;
         victim->cancel_claimed(); // unlinks it, so the next round finds another
         victim->release();
-        ++cancelled;
     }
 }
 

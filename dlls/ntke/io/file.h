@@ -51,9 +51,10 @@ public:
     /// Bits of CompletionModes can be added, not taken away. Errors: STATUS_INVALID_PARAMETER.
     NTSTATUS add_completion_modes(uint32_t modes);
 
-    /// Cancels pending requests; each completes with what its cancel routine returns. Returns how
-    /// many. `iosb`: only the request with that block; `thread`: only that thread's; null = all.
-    uint32_t cancel(const IO_STATUS_BLOCK* iosb, const ke::Thread* thread) EXCLUDES(m_irp_lock);
+    /// Cancels pending requests; each completes with what its cancel routine returns, or is served
+    /// by whoever tries to at this moment. `iosb`: only the request with that block; `thread`: only
+    /// that thread's; null = all. Returns whether there was any.
+    bool cancel(const IO_STATUS_BLOCK* iosb, const ke::Thread* thread) EXCLUDES(m_irp_lock);
 
     /// For waits that are a host's: an event of the host that is signaled like the file, made with
     /// the first such wait by `make`. Null: there is no need to wait here, for nothing is pending
@@ -63,11 +64,11 @@ public:
 
 protected:
     explicit File(Mode mode);
-    ~File() override;
-
     /// Cancels what is pending. Drivers that override call this last.
     void on_last_handle_closed() override { cancel(nullptr, nullptr); }
-    void on_last_reference_dropped() override { }
+    /// Lets go of the port, which may outlive its handle only as long as it has files. Drivers that
+    /// override call this last.
+    void on_last_reference_dropped() override;
 
 private:
     /// Does what the request asks. On the issuing thread, no lock held. Returns STATUS_PENDING

@@ -269,11 +269,11 @@ NTSTATUS write_file(HANDLE handle, HANDLE event, PIO_APC_ROUTINE apc, PVOID apc_
 
 /// The host is asked, too, when requests have been left to it: its answer counts where we have
 /// none.
-NTSTATUS cancelled(uint32_t count, NTSTATUS none, bool asks_host, NTSTATUS (*ask)(void*),
+NTSTATUS cancelled(bool is_any, NTSTATUS none, bool asks_host, NTSTATUS (*ask)(void*),
     void* context, IO_STATUS_BLOCK* iosb)
 {
     const NTSTATUS of_host = asks_host ? ask(context) : none;
-    if (!count) {
+    if (!is_any) {
         if (!asks_host)
             ke::publish_user(&iosb->Information, 0, &iosb->Status, of_host);
         return of_host;
@@ -293,15 +293,15 @@ NTSTATUS cancel_io(HANDLE handle, IO_STATUS_BLOCK* iosb)
     const ob::Ref<io::File> file = find_file(handle);
     if (!file)
         return host::cancel_io(handle, iosb);
-    uint32_t count;
+    bool is_any;
     {
         const Uninterrupted section;
         const ServiceWork work;
-        count = file->cancel(nullptr, ke::Thread::current());
+        is_any = file->cancel(nullptr, ke::Thread::current());
     }
     CancelCall call { handle, nullptr, iosb };
     return cancelled(
-        count, STATUS_SUCCESS, socket_of(*file)->may_have_requests_on_host(),
+        is_any, STATUS_SUCCESS, socket_of(*file)->may_have_requests_on_host(),
         [](void* context) {
             const auto& call = *static_cast<CancelCall*>(context);
             return host::cancel_io(call.handle, call.iosb);
@@ -314,15 +314,15 @@ NTSTATUS cancel_io_ex(HANDLE handle, IO_STATUS_BLOCK* which, IO_STATUS_BLOCK* io
     const ob::Ref<io::File> file = find_file(handle);
     if (!file)
         return host::cancel_io_ex(handle, which, iosb);
-    uint32_t count;
+    bool is_any;
     {
         const Uninterrupted section;
         const ServiceWork work;
-        count = file->cancel(which, nullptr);
+        is_any = file->cancel(which, nullptr);
     }
     CancelCall call { handle, which, iosb };
     return cancelled(
-        count, STATUS_NOT_FOUND, socket_of(*file)->may_have_requests_on_host(),
+        is_any, STATUS_NOT_FOUND, socket_of(*file)->may_have_requests_on_host(),
         [](void* context) {
             const auto& call = *static_cast<CancelCall*>(context);
             return host::cancel_io_ex(call.handle, call.which, call.iosb);

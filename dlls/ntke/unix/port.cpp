@@ -261,6 +261,17 @@ bool Port::is_over() const
     return m_is_closed && !m_pump.watch_count();
 }
 
+void Port::on_let_go()
+{
+    if (is_over())
+        m_pump.retire();
+}
+
+void Port::on_poller_stopped()
+{
+    m_pump.abandon_round();
+}
+
 /// Whoever changes the number of packets tells it afterwards, and looks again.
 void Port::tell_depth()
 {
@@ -327,7 +338,7 @@ void Port::wait_and_serve(io::CompletionQueue& queue, const ke::DueTime& due)
         return;
     }
     const io::CompletionQueue::Serving serving(queue);
-    afd::Pump::tell(round);
+    m_pump.tell(round);
 }
 
 NTSTATUS Port::sleep(ke::Thread& thread, const ke::DueTime& due)
@@ -362,10 +373,9 @@ void Port::relay()
 void Port::on_closed()
 {
     m_is_closed = true;
-    if (m_pump.watch_count())
-        afd::Absence::instance().expect(*this); // requests end, although nobody is told
     if (!is_serving())
         return;
+    afd::Absence::instance().expect_end(*this); // requests end, although nobody is told
     host::set_event(m_packet_event, nullptr);
     host::set_io_completion(m_host_port, call_back_mark(), call_back_mark(), STATUS_SUCCESS, 0);
 }

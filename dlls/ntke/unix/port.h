@@ -48,6 +48,7 @@ public:
     NTSTATUS sleep(ke::Thread& thread, const ke::DueTime& due) override;
     void interrupt() override { m_pump.wake(); }
     void on_packet_left() override;
+    void on_poller_stopped() override;
     void on_closed() override;
     void on_dropped() override;
     void destroy() override;
@@ -68,6 +69,7 @@ private:
     void hold() override { m_queue.reference(); }
     void release() override { m_queue.dereference(); }
     bool is_over() const override;
+    void on_let_go() override;
     void tell_depth();
 
     NTSTATUS remove_outside(HANDLE handle, CompletionPacket* packets, uint32_t count,
