@@ -4,9 +4,12 @@
 #include "thread.h"
 
 #include <windows.h>
+#include <winternl.h>
 
+#include <array>
 #include <cstdio>
 #include <cstdlib>
+#include <map>
 #include <vector>
 
 namespace stress {
@@ -167,6 +170,19 @@ double now()
     return static_cast<double>(counter.QuadPart) / static_cast<double>(frequency.QuadPart);
 }
 
+static std::vector<HANDLE> open_handles()
+{
+    std::vector<HANDLE> open;
+    for (uintptr_t value = 4, last = 0; value <= last + kGap; value += 4) {
+        const auto handle = reinterpret_cast<HANDLE>(value);
+        if (!is_open(handle))
+            continue;
+        last = value;
+        open.push_back(handle);
+    }
+    return open;
+}
+
 static unsigned count_handles_now()
 {
     const DWORD before = system_handle_count();
@@ -175,14 +191,27 @@ static unsigned count_handles_now()
     CloseHandle(probe);
     if (before && after == before + 1)
         return before;
-    unsigned count = 0;
-    for (uintptr_t value = 4, last = 0; value <= last + kGap; value += 4) {
-        if (!is_open(reinterpret_cast<HANDLE>(value)))
-            continue;
-        last = value;
-        ++count;
+    return static_cast<unsigned>(open_handles().size());
+}
+
+/// What kinds of handles are open, as "3 Event, 2 File".
+static std::string kinds_of_open_handles()
+{
+    std::map<std::string, unsigned> kinds;
+    for (const HANDLE handle : open_handles()) {
+        alignas(8) std::array<char, 1024> room;
+        auto* type = reinterpret_cast<PUBLIC_OBJECT_TYPE_INFORMATION*>(room.data());
+        std::string kind = "?";
+        if (NtQueryObject(handle, ObjectTypeInformation, room.data(), room.size(), nullptr) >= 0) {
+            const UNICODE_STRING& name = type->TypeName;
+            kind.assign(name.Buffer, name.Buffer + name.Length / sizeof(WCHAR));
+        }
+        ++kinds[kind];
     }
-    return count;
+    std::string text;
+    for (const auto& [kind, count] : kinds)
+        text += (text.empty() ? "" : ", ") + std::to_string(count) + " " + kind;
+    return text;
 }
 
 unsigned count_handles()
@@ -204,6 +233,8 @@ void report_handles(unsigned before)
 {
     const unsigned after = count_handles();
     note(std::to_string(before) + " handles before, " + std::to_string(after) + " after");
+    if (after > before)
+        note("open now: " + kinds_of_open_handles());
     report(after <= before, "no_handle_is_leaked");
 }
 
