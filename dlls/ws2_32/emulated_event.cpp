@@ -3,24 +3,16 @@
 #include <algorithm>
 
 #include "environment.h"
-#include "host_event.h"
 #include "kernel.h"
 
 namespace ws2::emulated_event {
 
 namespace {
 
-/// Set or reset; goes on with the host event where there is one.
-NTSTATUS change(ntke::Call code, HANDLE event, NTSTATUS (*on_host)(HANDLE))
+NTSTATUS call(ntke::Call code, HANDLE event)
 {
-    ntke::EventArgs args {};
-    args.event = reinterpret_cast<uint64_t>(event);
-    NTSTATUS status = emulation::call(code, &args);
-    if (args.host_event) {
-        status = on_host(host_event::handle_of(args.host_event));
-        host_event::release(args.host_event);
-    }
-    return status;
+    ntke::EventArgs args { .event = reinterpret_cast<uint64_t>(event), .host_event = 0 };
+    return emulation::call(code, &args);
 }
 
 /// 100 ns units as the call takes them.
@@ -59,21 +51,17 @@ NTSTATUS create(HANDLE* event)
 
 NTSTATUS close(HANDLE event)
 {
-    ntke::EventArgs args {};
-    args.event = reinterpret_cast<uint64_t>(event);
-    const NTSTATUS status = emulation::call(ntke::kCallEventClose, &args);
-    host_event::release(args.released);
-    return status;
+    return call(ntke::kCallEventClose, event);
 }
 
 NTSTATUS set(HANDLE event)
 {
-    return change(ntke::kCallEventSet, event, kernel::set_event);
+    return call(ntke::kCallEventSet, event);
 }
 
 NTSTATUS reset(HANDLE event)
 {
-    return change(ntke::kCallEventReset, event, kernel::reset_event);
+    return call(ntke::kCallEventReset, event);
 }
 
 NTSTATUS wait(
@@ -99,31 +87,10 @@ NTSTATUS wait(
 
 HANDLE host_handle(HANDLE event)
 {
-    ntke::EventArgs args {};
-    args.event = reinterpret_cast<uint64_t>(event) & ~uint64_t { 3 };
-    // It may have been converted before.
-    NTSTATUS status = emulation::call(ntke::kCallEventConvert, &args);
-    if (status == STATUS_NOT_FOUND) {
-        HANDLE made;
-        if (!NT_SUCCESS(kernel::create_event(&made, kNotificationEvent)))
-            return nullptr;
-        const ntke::HostEventPtr host = host_event::adopt(made);
-        if (!host) {
-            kernel::close(made);
-            return nullptr;
-        }
-        args.host_event = host;
-        status = emulation::call(ntke::kCallEventConvert, &args);
-        if (!NT_SUCCESS(status) || args.released)
-            host_event::release(host);
-    }
-    if (!NT_SUCCESS(status))
-        return nullptr;
-    const HANDLE handle = host_event::handle_of(args.host_event);
-    if (args.signaled)
-        kernel::set_event(handle);
-    host_event::release(args.host_event); // the emulated event keeps it
-    return handle;
+    ntke::EventArgs args { .event = reinterpret_cast<uint64_t>(event) & ~uint64_t { 3 },
+        .host_event = 0 };
+    const NTSTATUS status = emulation::call(ntke::kCallEventConvert, &args);
+    return NT_SUCCESS(status) ? reinterpret_cast<HANDLE>(args.host_event) : nullptr;
 }
 
 } // namespace ws2::emulated_event

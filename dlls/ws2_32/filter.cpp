@@ -1,8 +1,5 @@
 #include "filter.h"
 
-#include <utility>
-
-#include "host_event.h"
 #include "message_select.h"
 #include "pump.h"
 #include "socket.h"
@@ -65,11 +62,12 @@ bool is_eligible(const Socket& socket)
 
 } // namespace
 
-/// Attaches the socket; `signal` is what must be set without the lock. See attach.
-static ntke::EndpointId attach_locked(
-    Socket& socket, ntke::EndpointId listener, ntke::HostEventPtr& signal)
+/// Attaches the socket. `listener` is the endpoint of the one it was accepted from, if that has a
+/// selection. Without a descriptor the socket stays with the host.
+static ntke::EndpointId attach(Socket& socket, ntke::EndpointId listener)
 {
     FilterState& state = socket.filter;
+    ExclusiveGuard guard(state.lock);
     if (const ntke::EndpointId endpoint = state.endpoint)
         return endpoint;
     // An acceptor gets another descriptor with its connection.
@@ -90,8 +88,7 @@ static ntke::EndpointId attach_locked(
         .is_nonblocking = socket.nonblocking,
         .serial = ++attachments,
         .listener = listener,
-        .endpoint = 0,
-        .signal = 0 };
+        .endpoint = 0 };
     const NTSTATUS status = emulation::call(ntke::kCallAttach, &args);
     if (!NT_SUCCESS(status)) {
         state.is_host = true;
@@ -103,22 +100,7 @@ static ntke::EndpointId attach_locked(
     state.told_state = word;
     state.has_record = args.has_inherited;
     state.endpoint = args.endpoint;
-    signal = args.signal;
     return args.endpoint;
-}
-
-/// Attaches the socket. `listener` is the endpoint of the one it was accepted from, if that has a
-/// selection. Without a descriptor the socket stays with the host.
-static ntke::EndpointId attach(Socket& socket, ntke::EndpointId listener)
-{
-    ntke::HostEventPtr signal = 0;
-    ntke::EndpointId endpoint;
-    {
-        ExclusiveGuard guard(socket.filter.lock);
-        endpoint = attach_locked(socket, listener, signal);
-    }
-    host_event::set(signal);
-    return endpoint;
 }
 
 void tell_state(Socket& socket)
@@ -126,19 +108,16 @@ void tell_state(Socket& socket)
     FilterState& state = socket.filter;
     if (!state.endpoint || state_word(socket) == state.told_state.load(std::memory_order_relaxed))
         return;
+    ExclusiveGuard guard(state.lock);
+    const uint32_t word = state_word(socket);
+    if (word == state.told_state)
+        return;
+    state.told_state = word;
     ntke::StateArgs args {};
-    {
-        ExclusiveGuard guard(state.lock);
-        const uint32_t word = state_word(socket);
-        if (word == state.told_state)
-            return;
-        state.told_state = word;
-        args.endpoint = state.endpoint;
-        args.state = word >> kStateShift;
-        args.flags = word & 0xFFFF;
-        emulation::call(ntke::kCallSetState, &args);
-    }
-    host_event::set(args.signal);
+    args.endpoint = state.endpoint;
+    args.state = word >> kStateShift;
+    args.flags = word & 0xFFFF;
+    emulation::call(ntke::kCallSetState, &args);
 }
 
 ntke::EndpointId usable_endpoint(Socket& socket)
@@ -178,11 +157,8 @@ void close(Socket& socket)
     // A thread that the end of the process has stopped may hold a lock for ever.
     if (!endpoint || RtlDllShutdownInProgress())
         return;
-    ntke::EndpointArgs args { .endpoint = endpoint, .released = 0 };
+    ntke::EndpointArgs args { endpoint };
     emulation::call(ntke::kCallClose, &args);
-    FilterState& state = socket.filter;
-    ExclusiveGuard guard(state.lock);
-    host_event::release(std::exchange(state.host_event, 0));
 }
 
 void release(Socket& socket)
@@ -191,9 +167,8 @@ void release(Socket& socket)
     if (!endpoint || RtlDllShutdownInProgress())
         return;
     close(socket); // a socket that was closed behind our back
-    ntke::EndpointArgs args { .endpoint = endpoint, .released = 0 };
+    ntke::EndpointArgs args { endpoint };
     emulation::call(ntke::kCallRelease, &args);
-    host_event::release(args.released);
 }
 
 void note_accepted(Socket& listener, Socket& accepted)
@@ -219,10 +194,8 @@ void note_accepted(Socket& listener, Socket& accepted)
         .state = word >> kStateShift,
         .flags = word & 0xFFFF,
         .status = 0,
-        .accepted = 1,
-        .signal = 0 };
+        .accepted = 1 };
     emulation::call(ntke::kCallSetState, &args);
-    host_event::set(args.signal);
     if (!state.mask)
         return;
     bool is_inherited;
@@ -232,11 +205,8 @@ void note_accepted(Socket& listener, Socket& accepted)
             accepted, state.window, state.message, state.mask); // [WSAAsyncSelect/8]
     } else {
         is_inherited = attach(accepted, state.endpoint) && accepted.filter.has_record;
-        if (is_inherited) {
+        if (is_inherited)
             accepted.filter.mask = state.mask.load();
-            SharedGuard guard(state.lock);
-            accepted.filter.emulated_event = state.emulated_event;
-        }
     }
     if (!is_inherited)
         inherit_on_host(listener, accepted);

@@ -43,8 +43,6 @@ struct FilterState {
     // The selection of events. `mask` are its conditions, on either side since has_record.
     std::atomic<ULONG> mask { 0 };
     std::atomic<bool> has_record { false };
-    WSAEVENT emulated_event = nullptr; // guarded by lock
-    ntke::HostEventPtr host_event = 0; // with a reference; guarded by lock
 
     // Where messages go while posts_messages is on. Guarded by lock.
     std::atomic<bool> posts_messages { false };

@@ -1,11 +1,7 @@
 // The filter's share of WSAEventSelect and WSAEnumNetworkEvents: where the record is, and how it
 // changes hands.
-#include <utility>
-
 #include "afd_call.h"
-#include "emulated_event.h"
 #include "filter.h"
-#include "host_event.h"
 #include "message_select.h"
 #include "poll_request.h"
 #include "pump.h"
@@ -17,14 +13,6 @@
 namespace ws2::filter {
 
 namespace {
-
-/// Where the host finds the event of a selection; the caller holds the lock.
-HANDLE event_of_selection(const FilterState& state, ntke::HostEventPtr host_event)
-{
-    if (state.emulated_event)
-        return emulated_event::host_handle(state.emulated_event);
-    return host_event ? host_event::handle_of(host_event) : nullptr;
-}
 
 void select_on_host(HANDLE socket, HANDLE event, ULONG mask)
 {
@@ -81,48 +69,29 @@ bool select(Socket& socket, WSAEVENT event, ULONG mask, NTSTATUS& status)
     }
 
     ntke::SelectArgs args { .endpoint = endpoint,
-        .event = 0,
-        .emulated_event = 0,
+        .event = reinterpret_cast<uint64_t>(event),
+        .target = 0,
         .mask = mask,
-        .posts_messages = 0,
-        .released = 0,
-        .signal = 0 };
-    if (mask && emulated_event::is_emulated(event)) {
-        args.emulated_event = reinterpret_cast<uint64_t>(event);
-    } else if (mask) {
-        status = host_event::find_or_create(event, args.event);
-        if (!NT_SUCCESS(status))
-            return true; // the program's mistake; the association stays [WSAEventSelect/4]
-    }
+        .is_event_bad = 0 };
     if (state.message_selected)
         end_message_select(socket); // [WSAEventSelect/11]
-    ntke::HostEventPtr forgotten = 0;
     {
         ExclusiveGuard guard(state.lock);
-        if (state.is_host) {
-            host_event::release(args.event);
+        if (state.is_host)
             return false;
-        }
-        forgotten = host_event::share(args.event); // before the record can let go of it
         status = emulation::call(ntke::kCallSelect, &args);
         if (NT_SUCCESS(status)) {
             state.mask = mask;
             state.has_record = true;
             state.posts_messages = false;
-            state.emulated_event = args.emulated_event ? event : nullptr;
-            std::swap(state.host_event, forgotten);
             socket.nonblocking = true; // [WSAEventSelect/7]
         }
     }
-    host_event::set(args.signal);
-    host_event::release(args.released);
-    host_event::release(forgotten);
     WS2_TRACE(event, "%p: event %p, conditions %lx -> %08lx", socket.handle, event, mask, status);
+    if (args.is_event_bad)
+        return true; // the program's mistake; the association stays [WSAEventSelect/4]
     if (!NT_SUCCESS(status)) {
-        // It cannot be watched here: no descriptor is left, say.
-        if (args.event && args.event != args.released)
-            host_event::release(args.event);
-        hand_over(socket, "it cannot be watched");
+        hand_over(socket, "it cannot be watched"); // no descriptor is left, say
         return false;
     }
     return statistics::completed(statistics::kSelections);
@@ -143,37 +112,24 @@ bool select_messages(Socket& socket, HWND window, UINT message, ULONG mask)
             return false;
     }
     ntke::SelectArgs args { .endpoint = endpoint,
-        .event = mask ? host_event::pointer_to(&target->event) : 0,
-        .emulated_event = 0,
+        .event = 0,
+        .target = reinterpret_cast<uint64_t>(target),
         .mask = mask,
-        .posts_messages = mask != 0,
-        .released = 0,
-        .signal = 0 };
-    NTSTATUS status = STATUS_INVALID_HANDLE;
-    ntke::HostEventPtr forgotten = 0;
-    {
-        ExclusiveGuard guard(state.lock);
-        if (!state.is_host)
-            status = emulation::call(ntke::kCallSelect, &args);
-        if (NT_SUCCESS(status)) {
-            state.mask = mask;
-            state.has_record = true;
-            state.posts_messages = mask != 0;
-            state.window = window;
-            state.message = message;
-            state.emulated_event = nullptr;
-            std::swap(state.host_event, forgotten);
-            socket.nonblocking = true; // [WSAAsyncSelect/3]
-        }
+        .is_event_bad = 0 };
+    ExclusiveGuard guard(state.lock);
+    if (state.is_host) {
+        message_select::destroy(target);
+        return false;
     }
-    host_event::set(args.signal);
-    host_event::release(args.released);
-    host_event::release(forgotten);
-    if (NT_SUCCESS(status))
-        return statistics::completed(statistics::kSelections);
-    if (args.event && args.event != args.released)
-        host_event::release(args.event);
-    return false;
+    if (!NT_SUCCESS(emulation::call(ntke::kCallSelect, &args)))
+        return false;
+    state.mask = mask;
+    state.has_record = true;
+    state.posts_messages = mask != 0;
+    state.window = window;
+    state.message = message;
+    socket.nonblocking = true; // [WSAAsyncSelect/3]
+    return statistics::completed(statistics::kSelections);
 }
 
 /// The caller holds the lock: nobody hands the record over meanwhile, or selects.
@@ -250,41 +206,9 @@ void before_message_select(Socket& socket, bool cancels)
         return;
     ntke::SelectArgs args {};
     args.endpoint = endpoint;
-    {
-        ExclusiveGuard guard(state.lock);
-        emulation::call(ntke::kCallSelect, &args);
-        state.mask = 0;
-        state.emulated_event = nullptr;
-    }
-    host_event::release(args.released);
-}
-
-/// Makes the host go on with a selection. What it records anew although it was told already is
-/// dropped, what was pending is carried.
-static void continue_on_host(
-    FilterState& state, HANDLE socket, HANDLE event, const ntke::HandOverArgs& selection)
-{
-    state.withheld = selection.reported
-        & (afd::kPollSend | afd::kPollConnect | afd::kPollConnectFail | afd::kPollDisconnect
-            | afd::kPollAbort);
-    state.carried = selection.pending;
-    // The host sets the event for what it records anew, too, and the program's may be of those that
-    // a wait resets, or shared with other sockets: until that is over the selection has another
-    // one.
-    const WaitEvent scratch;
-    if (scratch.get()) {
-        select_on_host(socket, scratch.get(), selection.mask);
-        // The host looks at the socket between two requests; two rounds see what it records at
-        // once.
-        for (int round = 0; round < 2; ++round) {
-            afd::GetEventsResult found {};
-            afd_call(socket, afd::kIoctlGetEvents, nullptr, 0, &found, sizeof(found));
-            carry(state.carried, found, ~selection.reported);
-        }
-    }
-    select_on_host(socket, event, selection.mask);
-    if (state.carried.flags & selection.mask)
-        kernel::set_event(event);
+    ExclusiveGuard guard(state.lock);
+    emulation::call(ntke::kCallSelect, &args);
+    state.mask = 0;
 }
 
 void hand_over(Socket& socket, const char* why)
@@ -301,16 +225,13 @@ void hand_over(Socket& socket, const char* why)
     ntke::HandOverArgs args {};
     args.endpoint = state.endpoint;
     emulation::call(ntke::kCallHandOver, &args);
-    if (args.mask && state.posts_messages) {
+    state.withheld = args.withheld;
+    state.carried = args.carried;
+    if (!args.mask)
+        return;
+    if (state.posts_messages)
         select_messages_on_host(socket, state.window, state.message, args.mask);
-    } else if (args.mask) {
-        if (const HANDLE event = event_of_selection(state, args.event)) {
-            continue_on_host(state, socket.handle, event, args);
-            state.host_nonblocking = true;
-        }
-    }
-    host_event::release(args.event);
-    host_event::release(args.released);
+    state.host_nonblocking = true;
 }
 
 void inherit_on_host(Socket& listener, Socket& accepted)
@@ -320,9 +241,11 @@ void inherit_on_host(Socket& listener, Socket& accepted)
     SharedGuard guard(from.lock);
     if (from.posts_messages) {
         select_messages_on_host(accepted, from.window, from.message, mask);
-    } else if (const HANDLE event = event_of_selection(from, from.host_event)) {
-        select_on_host(accepted.handle, event, mask);
-        accepted.filter.host_nonblocking = true;
+    } else {
+        ntke::SelectOnHostArgs args { .listener = from.endpoint,
+            .handle = reinterpret_cast<uint64_t>(accepted.handle) };
+        if (NT_SUCCESS(emulation::call(ntke::kCallSelectOnHost, &args)))
+            accepted.filter.host_nonblocking = true;
     }
     accepted.filter.is_host = true;
     accepted.filter.mask = mask;
@@ -349,22 +272,18 @@ void settle_connect(const ntke::Settle& settle)
             && (request.begin()->flags & afd::kPollConnectFail)) {
             socket->connect_failed = true;
             ntke::StateArgs args {};
-            {
-                ExclusiveGuard guard(state.lock);
-                args.endpoint = state.endpoint;
-                args.state = static_cast<uint32_t>(ntke::SocketState::ConnectFailed);
-                args.flags = state.told_state & 0xFFFF;
-                args.status = request.begin()->status;
-                emulation::call(ntke::kCallSetState, &args);
-            }
-            host_event::set(args.signal);
+            ExclusiveGuard guard(state.lock);
+            args.endpoint = state.endpoint;
+            args.state = static_cast<uint32_t>(ntke::SocketState::ConnectFailed);
+            args.flags = state.told_state & 0xFFFF;
+            args.status = request.begin()->status;
+            emulation::call(ntke::kCallSetState, &args);
         } else if (socket->connected) {
             tell_state(*socket); // note_polled has made it so
         }
     }
-    ntke::EndpointArgs args { .endpoint = settle.endpoint, .released = 0 };
+    ntke::EndpointArgs args { settle.endpoint };
     emulation::call(ntke::kCallRelease, &args);
-    host_event::release(args.released);
 }
 
 } // namespace ws2::filter

@@ -3,7 +3,6 @@
 
 #include "filter.h"
 #include "guard.h"
-#include "host_event.h"
 #include "socket.h"
 #include "statistics.h"
 #include "transfer.h"
@@ -94,12 +93,10 @@ bool receive(
         .patience = socket.nonblocking ? 0 : kPatience,
         .address_length = static_cast<uint32_t>(room),
         .address = params.address,
-        .transferred = 0,
-        .signal = 0 };
+        .transferred = 0 };
     status = emulation::call(ntke::kCallReceive, &args);
     if (status == ntke::kPassDown || is_gone(socket, status))
         return statistics::passed_down(statistics::kReceives);
-    host_event::set(args.signal);
     // Wine keeps memory read-only whose writes are watched; its own receive knows how to fill it.
     if (status == STATUS_ACCESS_VIOLATION && socket.is_stream())
         return statistics::passed_down(statistics::kReceives);
@@ -157,12 +154,10 @@ bool send(Socket& socket, const afd::SendMsgParams& params, NTSTATUS& status, UL
             .patience = is_blocking ? kPatience : 0,
             .address_length = params.address_length,
             .address = params.address,
-            .transferred = 0,
-            .signal = 0 };
+            .transferred = 0 };
         status = emulation::call(ntke::kCallSend, &args);
         if (status == ntke::kPassDown || is_gone(socket, status))
             break;
-        host_event::set(args.signal);
         rest.sent += args.transferred;
         if (!NT_SUCCESS(status)) {
             if (is_blocking && status == STATUS_DEVICE_NOT_READY)

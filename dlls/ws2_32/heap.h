@@ -22,15 +22,14 @@ inline void heap_free(void* block)
         HeapFree(GetProcessHeap(), 0, block);
 }
 
-/// A growing array of plain values, in static storage: it is never freed. (A destructor would run
-/// when the process ends, and could wait for the heap of a thread that was terminated.) Not for
-/// sharing between threads.
-template <typename T> class LastingArray {
+/// A growing array of plain values, freed with its owner. Not for sharing between threads.
+template <typename T> class HeapArray {
     static_assert(std::is_trivially_copyable_v<T>);
 
 public:
-    constexpr LastingArray() = default;
-    LastingArray(const LastingArray&) = delete;
+    HeapArray() = default;
+    HeapArray(const HeapArray&) = delete;
+    ~HeapArray() { heap_free(m_items); }
 
     size_t count() const { return m_count; }
     T* begin() { return m_items; }
@@ -73,18 +72,10 @@ public:
 
     bool append(const T& item) { return append(&item, 1); }
 
-protected:
-    T* m_items = nullptr;
-
 private:
+    T* m_items = nullptr;
     size_t m_count = 0;
     size_t m_capacity = 0;
-};
-
-/// The same, freed with its owner.
-template <typename T> class HeapArray : public LastingArray<T> {
-public:
-    ~HeapArray() { heap_free(this->m_items); }
 };
 
 } // namespace ws2

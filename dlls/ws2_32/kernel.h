@@ -35,14 +35,6 @@ inline NTSTATUS reset_event(HANDLE event)
     return NtResetEvent(event, nullptr);
 }
 
-/// Is it an event? Errors: STATUS_INVALID_HANDLE, STATUS_OBJECT_TYPE_MISMATCH,
-/// STATUS_ACCESS_DENIED.
-inline NTSTATUS check_event(HANDLE event)
-{
-    ULONG state[2]; // EventBasicInformation
-    return NtQueryEvent(event, 0, state, sizeof(state), nullptr);
-}
-
 inline NTSTATUS close(HANDLE handle)
 {
     return NtClose(handle);

@@ -20,19 +20,13 @@ Target* create(const Socket& socket, HWND window, UINT message)
 {
     auto* target = static_cast<Target*>(heap_allocate(sizeof(Target)));
     if (target) {
-        *target = { .event = { .handle = 0, .references = 1, .padding = 0 },
+        *target = { .link = {},
             .window = window,
             .message = message,
             .socket = socket_from_handle(socket.handle),
             .serial = socket.filter.serial };
     }
     return target;
-}
-
-Target* target_from(ntke::HostEventPtr pointer)
-{
-    auto* event = reinterpret_cast<ntke::HostEvent*>(pointer);
-    return event->handle ? nullptr : reinterpret_cast<Target*>(event);
 }
 
 void post(HWND window, UINT message, SOCKET socket, long event, int error)
@@ -43,7 +37,8 @@ void post(HWND window, UINT message, SOCKET socket, long event, int error)
         post_message(window, message, socket, WSAMAKESELECTREPLY(event, error));
 }
 
-void post_pending(const Target& target)
+/// Posts what is pending, one message an event. [WSAAsyncSelect/2]
+static void post_pending(const Target& target)
 {
     SocketRef socket = find_known_socket(target.socket);
     afd::GetEventsResult record {};
@@ -57,6 +52,23 @@ void post_pending(const Target& target)
                 post(target.window, target.message, target.socket, event,
                     error_of_event(row, record));
         }
+    }
+}
+
+void destroy(Target* target)
+{
+    heap_free(target);
+}
+
+void serve(uint64_t targets)
+{
+    while (auto* target = reinterpret_cast<Target*>(targets)) {
+        targets = target->link.next; // it may be in the next list as soon as its work is taken
+        const uint32_t work = __atomic_exchange_n(&target->link.work, 0, __ATOMIC_ACQ_REL);
+        if (work & ntke::kTargetPost)
+            post_pending(*target);
+        if (work & ntke::kTargetFree)
+            destroy(target);
     }
 }
 

@@ -7,23 +7,24 @@
 
 namespace ws2::message_select {
 
-/// Where the messages of one selection go. To the record it is an event to set; it has no handle.
+/// Where the messages of one selection go. Owner: the record, until it comes to serve() to be
+/// freed.
 struct Target {
-    ntke::HostEvent event; // first, for the record knows this part only
+    ntke::MessageTarget link; // first, for the record knows this part only
     HWND window;
     UINT message;
     SOCKET socket; // wParam
     uint64_t serial; // the socket's, FilterState
 };
 
-/// One reference, the caller's. Null: no memory.
+/// Null: no memory.
 Target* create(const Socket& socket, HWND window, UINT message);
 
-/// The target in a pointer that came out of a call; null if it is an event.
-Target* target_from(ntke::HostEventPtr pointer);
+/// One that no record has got.
+void destroy(Target* target);
 
-/// Posts what is pending, one message an event. [WSAAsyncSelect/2]
-void post_pending(const Target& target);
+/// Does what the record has left to do here, for the targets of a list.
+void serve(uint64_t targets);
 
 /// Posts one message.
 void post(HWND window, UINT message, SOCKET socket, long event, int error);

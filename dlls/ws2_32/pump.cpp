@@ -5,9 +5,9 @@
 
 #include "filter.h"
 #include "heap.h"
-#include "host_event.h"
 #include "kernel.h"
 #include "last_thread.h"
+#include "message_select.h"
 #include "poll_request.h"
 #include "trace.h"
 
@@ -17,26 +17,6 @@ namespace {
 
 SrwLock lock;
 std::atomic<bool> runs { false }; // written under lock
-LastingArray<HANDLE> to_close; // guarded by lock
-
-void close_handles()
-{
-    HANDLE handles[64];
-    for (;;) {
-        size_t count = 0;
-        {
-            ExclusiveGuard guard(lock);
-            while (count < ARRAYSIZE(handles) && to_close.count()) {
-                handles[count++] = to_close[to_close.count() - 1];
-                to_close.truncate(to_close.count() - 1);
-            }
-        }
-        if (!count)
-            return;
-        for (size_t i = 0; i < count; ++i)
-            kernel::close(handles[i]);
-    }
-}
 
 /// Milliseconds until it is tried again when the pump cannot wait: no descriptor is left.
 constexpr DWORD kRest = 100;
@@ -46,7 +26,6 @@ DWORD WINAPI run(void*)
     static ntke::PumpArgs args; // one pump a process; too large for a frame
     poll_device(); // where nobody waits for it to be opened
     for (;;) {
-        close_handles();
         DWORD exit_code;
         if (last_thread::is_alone(exit_code)) {
             last_thread::end_process(exit_code);
@@ -57,10 +36,7 @@ DWORD WINAPI run(void*)
         args.patience = last_thread::patience();
         if (!NT_SUCCESS(emulation::call(ntke::kCallPump, &args)))
             Sleep(kRest);
-        for (uint32_t i = 0; i < args.signal_count; ++i)
-            host_event::set(args.signals[i]);
-        for (uint32_t i = 0; i < args.released_count; ++i)
-            host_event::release(args.released[i]);
+        message_select::serve(args.targets);
         for (uint32_t i = 0; i < args.settle_count; ++i)
             filter::settle_connect(args.settles[i]);
         for (uint32_t i = 0; i < args.close_count; ++i)
@@ -90,20 +66,6 @@ bool start()
     runs = true;
     WS2_TRACE(kernel, "the pump runs");
     return true;
-}
-
-void close_later(HANDLE handle)
-{
-    {
-        ExclusiveGuard guard(lock);
-        if (runs && to_close.append(handle)) {
-            handle = nullptr;
-        }
-    }
-    if (handle)
-        kernel::close(handle);
-    else
-        wake();
 }
 
 bool is_running()

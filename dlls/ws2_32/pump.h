@@ -18,8 +18,4 @@ void wake();
 /// in what the host sends to it.
 DWORD WINAPI run_relay(void* port);
 
-/// Closes a handle soon, on the pump's thread: closing costs a request to the host's server that no
-/// caller should wait for. Closes it at once where there is no pump.
-void close_later(HANDLE handle);
-
 } // namespace ws2::pump

@@ -2,8 +2,8 @@
 //
 // ntke.so exports the table as `__wine_unix_call_funcs`; a call is an index in it and a pointer to
 // one of the blocks below. Every field has a fixed size, so the layout is the same for both
-// compilers. Linux code never calls back: what the PE side has to do (set the event of a selection,
-// settle a connect) comes back in the block. Requests do not come this way: they are system
+// compilers. Linux code never calls back: what the PE side has to do (post messages, settle a
+// connect) is the pump's work. Requests do not come this way: they are system
 // services, which ntke.so takes from the host when it is opened (unix/services.h).
 //
 // Every call returns a status. kPassDown means "not mine, nothing has happened: ask the host".
@@ -16,7 +16,7 @@
 namespace ntke {
 
 /// Changes with every change of this file; open refuses another one.
-constexpr uint32_t kInterfaceVersion = 4;
+constexpr uint32_t kInterfaceVersion = 5;
 
 /// STATUS_MORE_PROCESSING_REQUIRED: the request is the host's.
 constexpr int32_t kPassDown = static_cast<int32_t>(0xC0000016);
@@ -34,6 +34,7 @@ enum Call : uint32_t {
     kCallGetEvents, // GetEventsArgs
     kCallReadable, // ReadableArgs
     kCallHandOver, // HandOverArgs
+    kCallSelectOnHost, // SelectOnHostArgs
     kCallPump, // PumpArgs
     kCallRelay, // what the thread was started with
     kCallWakePump, // no block
@@ -50,17 +51,19 @@ enum Call : uint32_t {
 /// An endpoint as the PE side holds it: a pointer that only the Linux side follows.
 using EndpointId = uint64_t;
 
-/// An event of the host that the record sets. Made and freed by the PE side, which owns `handle`;
-/// both sides count references, atomically. A pointer to one that comes back as something to set or
-/// to let go of carries a reference for the receiver to give up.
-struct HostEvent {
-    uint64_t handle; // a duplicate of the program's
-    int32_t references; // 1 at first: the Linux side's
-    int32_t padding;
+/// A window that a record is told to. Made by the PE side, then the Linux side's until it comes to
+/// the pump with kTargetFree; the PE side keeps what it has to know behind it.
+struct MessageTarget {
+    uint64_t next; // MessageTarget* of the pump's list
+    uint32_t work; // TargetWork, atomic; the pump takes it with one exchange
+    uint32_t padding;
 };
-static_assert(sizeof(HostEvent) == 16);
-/// HostEvent*, 0 for none.
-using HostEventPtr = uint64_t;
+static_assert(sizeof(MessageTarget) == 16);
+enum TargetWork : uint32_t {
+    kTargetQueued = 1,
+    kTargetPost = 2, // post what is pending
+    kTargetFree = 4, // nobody will use it any more
+};
 
 /// The Linux side has relays started by the host at `relay_start`, a `DWORD WINAPI (void*)` that
 /// makes the call kCallRelay with what it is given.
@@ -105,17 +108,15 @@ struct AttachArgs {
     uint64_t serial; // tells this socket from others that had the same handle
     EndpointId listener; // the accepted socket's, for the selection it takes over; 0 = none
     EndpointId endpoint; // out: one reference of the caller's
-    HostEventPtr signal; // out: to set
 };
-static_assert(sizeof(AttachArgs) == 72);
+static_assert(sizeof(AttachArgs) == 64);
 
 /// kCallClose says that the caller closes the handle next; kCallRelease gives up the caller's
 /// reference.
 struct EndpointArgs {
     EndpointId endpoint;
-    HostEventPtr released; // out: no longer needed
 };
-static_assert(sizeof(EndpointArgs) == 16);
+static_assert(sizeof(EndpointArgs) == 8);
 
 struct StateArgs {
     EndpointId endpoint;
@@ -123,9 +124,8 @@ struct StateArgs {
     uint32_t flags; // SocketFlags
     int32_t status; // ConnectFailed: NTSTATUS
     uint32_t accepted; // connections the host has taken off a listener's queue since the last call
-    HostEventPtr signal; // out: to set
 };
-static_assert(sizeof(StateArgs) == 32);
+static_assert(sizeof(StateArgs) == 24);
 
 /// A buffer of the caller. Counterpart: WSABUF, with fixed sizes.
 struct Buffer {
@@ -143,9 +143,8 @@ struct TransferArgs {
     uint32_t address_length; // in: bytes at `address`; out (receive): bytes of the sender's name
     uint64_t address; // sockaddr with Windows' constants, 0 = none; memory of the PE side
     uint64_t transferred; // out: bytes
-    HostEventPtr signal; // out: to set
 };
-static_assert(sizeof(TransferArgs) == 56);
+static_assert(sizeof(TransferArgs) == 48);
 
 struct PollItem {
     EndpointId endpoint;
@@ -163,16 +162,16 @@ struct PollArgs {
 };
 static_assert(sizeof(PollArgs) == 24);
 
+/// kCallSelect. Where the event is no event, the selection stays as it was, and `is_event_bad`
+/// is 1.
 struct SelectArgs {
     EndpointId endpoint;
-    HostEventPtr event; // the Linux side's from the call on if it succeeds; 0: see emulated_event
-    uint64_t emulated_event; // handle of an emulated event; both 0 with mask 0
+    uint64_t event; // the program's handle; 0 with a target or with mask 0
+    uint64_t target; // MessageTarget*: the record follows the rules of WSAAsyncSelect; 0 = none
     uint32_t mask; // afd::PollFlags
-    uint32_t posts_messages; // 1: the record follows the rules of WSAAsyncSelect
-    HostEventPtr released; // out: no longer needed
-    HostEventPtr signal; // out: to set
+    uint32_t is_event_bad; // out
 };
-static_assert(sizeof(SelectArgs) == 48);
+static_assert(sizeof(SelectArgs) == 32);
 
 struct GetEventsArgs {
     EndpointId endpoint;
@@ -188,16 +187,22 @@ struct ReadableArgs {
 };
 static_assert(sizeof(ReadableArgs) == 16);
 
-/// Gives the event selection of an endpoint to the host: the record here stops.
+/// Gives the selection of an endpoint to the host: the record here stops. A window is selected
+/// there by the caller.
 struct HandOverArgs {
     EndpointId endpoint;
-    HostEventPtr event; // out: of the selection, with a reference for the caller
     uint32_t mask; // out: afd::PollFlags
-    uint32_t reported; // out: enumerated, not re-enabled
-    afd::GetEventsResult pending; // out: recorded, not enumerated
-    HostEventPtr released; // out: no longer needed
+    uint32_t withheld; // out: what the host tells of these was told before
+    afd::GetEventsResult carried; // out: what was pending and the host does not know of
 };
-static_assert(sizeof(HandOverArgs) == 88);
+static_assert(sizeof(HandOverArgs) == 72);
+
+/// Gives a socket that is the host's the event and the mask of its listener.
+struct SelectOnHostArgs {
+    EndpointId listener;
+    uint64_t handle; // of the accepted socket on the host
+};
+static_assert(sizeof(SelectOnHostArgs) == 16);
 
 /// kCallPump: waits in Linux until there is something to do for the PE side. Only one thread of a
 /// process makes this call.
@@ -213,15 +218,13 @@ struct Settle {
     uint64_t handle; // AttachArgs::handle
 };
 struct PumpArgs {
-    HostEventPtr signals[kPumpCapacity]; // out: to set
-    HostEventPtr released[kPumpCapacity]; // out: no longer needed
+    uint64_t targets; // out: a list of MessageTarget*
     Settle settles[kPumpCapacity]; // out
     Closed closes[kPumpCapacity]; // out
-    uint32_t signal_count; // out
-    uint32_t released_count; // out
     uint32_t settle_count; // out
     uint32_t close_count; // out
     int32_t patience; // in: milliseconds after which to return with nothing, negative = never
+    uint32_t padding;
 };
 
 /// Handles of emulated events begin here: above all handles of a host, below 32 bits.
@@ -229,19 +232,12 @@ constexpr uint64_t kEmulatedEventBase = 0x50000000;
 /// A table has at most this many handles, multiples of 4.
 constexpr uint64_t kEmulatedEventEnd = kEmulatedEventBase + (uint64_t { 1 } << 26);
 
-/// The calls on one emulated event. An event that has been converted is the host event from then
-/// on.
+/// The calls on one emulated event. kCallEventConvert makes it an event of the host from then on.
 struct EventArgs {
     uint64_t event; // handle; out for kCallEventCreate
-    HostEventPtr
-        host_event; // kCallEventConvert, in: what is to take its place, the Linux side's if
-                    // the call succeeds. All, out: the host event to go on with, with a
-                    // reference for the caller; 0: the event is emulated and the call done.
-    HostEventPtr released; // out, kCallEventClose: no longer needed
-    uint32_t signaled; // out, kCallEventConvert: the state the host event must get
-    uint32_t padding;
+    uint64_t host_event; // kCallEventConvert, out: the handle that the host knows it by
 };
-static_assert(sizeof(EventArgs) == 32);
+static_assert(sizeof(EventArgs) == 16);
 
 /// Waits for emulated events, not alertably. kPassDown: one of them has been converted.
 struct EventWaitArgs {

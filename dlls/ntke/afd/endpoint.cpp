@@ -1,5 +1,7 @@
 #include "afd/endpoint.h"
 
+#include <sched.h>
+
 #include "afd/pump.h"
 #include "ke/pool.h"
 
@@ -255,7 +257,7 @@ bool Endpoint::was_reset(uint32_t ready) const
 void Endpoint::note(uint32_t condition, NTSTATUS status, Signal& signal)
 {
     if (m_record.record(condition, status))
-        signal.raise(m_event);
+        signal.raise(m_event, m_raises);
 }
 
 void Endpoint::re_enable(uint32_t conditions, bool look, Signal& signal)
@@ -420,6 +422,17 @@ void Endpoint::begin_message_select()
 NTSTATUS Endpoint::select(
     ob::Ref<ke::Event> event, uint32_t mask, ob::Ref<ke::Event>& replaced, SelectMode mode)
 {
+    const NTSTATUS status = exchange_selection(std::move(event), mask, replaced, mode);
+    // Another thread may have found something a moment ago, and be on its way to set the event. It
+    // is not stopped there.
+    while (replaced && replaced->is_host_backed() && m_raises.load(std::memory_order_acquire))
+        sched_yield();
+    return status;
+}
+
+NTSTATUS Endpoint::exchange_selection(
+    ob::Ref<ke::Event> event, uint32_t mask, ob::Ref<ke::Event>& replaced, SelectMode mode)
+{
     Signal signal;
     ke::LockGuard guard(m_lock);
     if (m_is_closed)
@@ -436,7 +449,7 @@ NTSTATUS Endpoint::select(
     if (mode == SelectMode::Message)
         begin_message_select();
     if (m_record.select(mask))
-        signal.raise(m_event);
+        signal.raise(m_event, m_raises);
     if (mask)
         refresh(signal);
     return STATUS_SUCCESS;
@@ -461,7 +474,7 @@ Endpoint::Selection Endpoint::hand_over()
     signal.mute();
     if (m_is_recording.load(std::memory_order_relaxed))
         refresh(signal); // what is new by now would be old for the host
-    Selection selection { std::move(m_event), m_record.mask(), m_record.reported() };
+    Selection selection { std::move(m_event), m_record.mask(), m_record.reported(), m_mode, {} };
     m_record.tell_pending(selection.pending);
     m_record = EventRecord();
     m_is_recording.store(false, std::memory_order_release);
@@ -470,15 +483,17 @@ Endpoint::Selection Endpoint::hand_over()
     return selection;
 }
 
+ob::Ref<ke::Event> Endpoint::selection(uint32_t& mask)
+{
+    ke::LockGuard guard(m_lock);
+    mask = m_record.mask();
+    return m_event;
+}
+
 bool Endpoint::inherit_selection(Endpoint& listener)
 {
-    ob::Ref<ke::Event> event;
     uint32_t mask;
-    {
-        ke::LockGuard guard(listener.m_lock);
-        event = listener.m_event;
-        mask = listener.m_record.mask();
-    }
+    ob::Ref<ke::Event> event = listener.selection(mask);
     ob::Ref<ke::Event> none;
     return mask && event && NT_SUCCESS(select(std::move(event), mask, none));
 }

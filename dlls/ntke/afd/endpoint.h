@@ -7,10 +7,10 @@
 #include "afd/absence.h"
 #include "afd/host_socket.h"
 #include "afd/record.h"
+#include "afd/signal.h"
 #include "io/file.h"
 #include "ke/event.h"
 #include "ke/lock.h"
-#include "ke/signal.h"
 #include "ntke/calls.h"
 
 namespace afd {
@@ -18,38 +18,6 @@ namespace afd {
 class Pump;
 
 using ntke::SocketState;
-
-/// An event to set; a host's event once no lock is held. Owner: a stack frame; declared before the
-/// lock's guard, so that it goes after it.
-class Signal {
-public:
-    Signal() = default;
-    Signal(const Signal&) = delete;
-    ~Signal()
-    {
-        if (m_event)
-            m_event->set();
-    }
-    /// An event of our own is set here and now, so that whoever takes the record under the lock can
-    /// reset it for good; a host's event waits until the lock is free. So do the threads that wait
-    /// for ours: the first thing they do is to take the record.
-    void raise(const ob::Ref<ke::Event>& event)
-    {
-        if (m_is_muted)
-            return;
-        if (event->is_host_backed())
-            m_event = event;
-        else
-            event->set(m_wakes);
-    }
-    /// From here on nobody needs to be woken for what is found.
-    void mute() { m_is_muted = true; }
-
-private:
-    ob::Ref<ke::Event> m_event;
-    ke::WakeList m_wakes;
-    bool m_is_muted = false;
-};
 
 /// A socket: its state, its data, its record of network events. Counterpart: AFD_ENDPOINT.
 ///
@@ -102,8 +70,8 @@ public:
     // The record.
 
     /// Selects events. `event` is null together with mask 0. Returns through `replaced` the event
-    /// of before. Errors: STATUS_INSUFFICIENT_RESOURCES (cannot be watched); the selection is then
-    /// as it was.
+    /// of before, which is not set any more. Errors: STATUS_INSUFFICIENT_RESOURCES (cannot be
+    /// watched); the selection is then as it was.
     NTSTATUS select(ob::Ref<ke::Event> event, uint32_t mask, ob::Ref<ke::Event>& replaced,
         SelectMode mode = SelectMode::Event) EXCLUDES(m_lock);
     /// Tells and reports what is pending and selected. `to_reset` (may be null) is an event of ours
@@ -115,9 +83,12 @@ public:
         ob::Ref<ke::Event> event;
         uint32_t mask = 0;
         uint32_t reported = 0;
+        SelectMode mode = SelectMode::Event;
         GetEventsResult pending {};
     };
     Selection hand_over() EXCLUDES(m_lock);
+    /// The event and the mask selected; null: none.
+    ob::Ref<ke::Event> selection(uint32_t& mask) EXCLUDES(m_lock);
     /// Gives a new endpoint the event and the mask of its listener. False: there are none (any
     /// more), or it cannot be watched. [WSAEventSelect/69]
     bool inherit_selection(Endpoint& listener) EXCLUDES(m_lock);
@@ -139,6 +110,9 @@ public:
 
 protected:
     friend class Pump;
+
+    NTSTATUS exchange_selection(ob::Ref<ke::Event> event, uint32_t mask,
+        ob::Ref<ke::Event>& replaced, SelectMode mode) EXCLUDES(m_lock);
 
     NTSTATUS dispatch(io::Irp& irp, ULONG_PTR& information) override;
 
@@ -206,6 +180,7 @@ protected:
     ke::Lock m_lock;
     EventRecord m_record GUARDED_BY(m_lock);
     ob::Ref<ke::Event> m_event GUARDED_BY(m_lock);
+    Signal::Raises m_raises { 0 }; // of m_event, and of those before
     SelectMode m_mode GUARDED_BY(m_lock) = SelectMode::Event;
     bool m_is_watched GUARDED_BY(m_lock) = false;
     bool m_is_muted GUARDED_BY(m_lock) = false; // watched, but only for errors

@@ -260,6 +260,15 @@ NTSTATUS Pump::wait(Round& round, int milliseconds, const sigset_t* while_waitin
 
 void Pump::tell(const Round& round)
 {
+    {
+        const Signal::Batch signals;
+        tell_each(round);
+    }
+    end_round();
+}
+
+void Pump::tell_each(const Round& round)
+{
     for (int i = 0; i < round.m_count; ++i) {
         const epoll_event& event = round.m_events[i];
         if (event.data.u64 & kGuest)
@@ -268,7 +277,6 @@ void Pump::tell(const Round& round)
             endpoint->on_ready(
                 HostSocket::ready_from_poll_events(static_cast<short>(event.events & 0xFFFF)));
     }
-    end_round();
 }
 
 void Pump::wake()

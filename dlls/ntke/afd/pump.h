@@ -98,6 +98,7 @@ private:
     NTSTATUS begin_watch(Endpoint& endpoint, uint32_t events) EXCLUDES(m_lock);
     NTSTATUS start_thread();
     Endpoint*& next_unwatched(Endpoint& endpoint) const;
+    static void tell_each(const Round& round);
     void begin_round();
     void end_round() EXCLUDES(m_lock);
     void release_unwatched() EXCLUDES(m_lock);

@@ -2,7 +2,7 @@
 
 #include "ke/thread.h"
 #include "ke/wait.h"
-#include "unix/host_events.h"
+#include "unix/program_events.h"
 
 namespace unix_side {
 
@@ -15,28 +15,27 @@ HANDLE handle_from(uint64_t value)
     return reinterpret_cast<HANDLE>(value);
 }
 
-/// Set or reset. An event that has been converted is the caller's to change on the host.
-template <typename Operation> NTSTATUS change_event(EventArgs& args, Operation operation)
+/// Set or reset, also of one that has become the host's.
+template <typename Operation> NTSTATUS change_event(const void* block, Operation operation)
 {
-    args.host_event = 0;
-    const HostWork work;
+    const HANDLE handle = handle_from(static_cast<const EventArgs*>(block)->event);
     {
         const ob::ReadSection section;
         ob::Object* object = nullptr;
-        const NTSTATUS status = emulated_events().look(section, handle_from(args.event),
-            &ke::Event::object_type(), EVENT_MODIFY_STATE, &object);
+        const NTSTATUS status = emulated_events().look(
+            section, handle, &ke::Event::object_type(), EVENT_MODIFY_STATE, &object);
         if (!NT_SUCCESS(status))
             return status;
-        auto& event = *static_cast<ke::Event*>(object);
-        if (event.is_host_backed())
-            args.host_event = share(event.host_event());
-        else
+        if (auto& event = *static_cast<ke::Event*>(object); !event.is_host_backed()) {
             operation(event);
+            return status;
+        }
     }
-    // Converted in the meantime: the same once more, on the host.
-    if (!args.host_event)
-        args.host_event = work.signal();
-    return STATUS_SUCCESS;
+    ob::Ref<ke::Event> event;
+    const NTSTATUS status = emulated_events().reference(handle, EVENT_MODIFY_STATE, event);
+    if (NT_SUCCESS(status))
+        operation(*event);
+    return status;
 }
 
 } // namespace
@@ -63,21 +62,17 @@ NTSTATUS event_create(void* block)
 
 NTSTATUS event_close(void* block)
 {
-    auto& args = *static_cast<EventArgs*>(block);
-    HostWork work;
-    const NTSTATUS status = emulated_events().close(handle_from(args.event));
-    args.released = work.released();
-    return status;
+    return emulated_events().close(handle_from(static_cast<EventArgs*>(block)->event));
 }
 
 NTSTATUS event_set(void* block)
 {
-    return change_event(*static_cast<EventArgs*>(block), [](ke::Event& event) { event.set(); });
+    return change_event(block, [](ke::Event& event) { event.set(); });
 }
 
 NTSTATUS event_reset(void* block)
 {
-    return change_event(*static_cast<EventArgs*>(block), [](ke::Event& event) { event.reset(); });
+    return change_event(block, [](ke::Event& event) { event.reset(); });
 }
 
 NTSTATUS event_wait(void* block)
@@ -88,7 +83,6 @@ NTSTATUS event_wait(void* block)
     if (!thread || args.count > MAXIMUM_WAIT_OBJECTS)
         return STATUS_NO_MEMORY;
 
-    const HostWork work;
     ob::Ref<ke::Event> events[MAXIMUM_WAIT_OBJECTS];
     ke::DispatcherObject* objects[MAXIMUM_WAIT_OBJECTS];
     const auto is_converted = [&] {
@@ -121,22 +115,14 @@ NTSTATUS event_wait(void* block)
 NTSTATUS event_convert(void* block)
 {
     auto& args = *static_cast<EventArgs*>(block);
-    const HostWork work;
     ob::Ref<ke::Event> event;
-    const NTSTATUS status
+    NTSTATUS status
         = emulated_events().reference(handle_from(args.event), EVENT_MODIFY_STATE, event);
-    if (!NT_SUCCESS(status))
-        return status;
-    bool done = false;
-    if (args.host_event)
-        args.signaled = event->convert(host_signal(), handle_from(args.host_event), done);
-    else if (!event->is_host_backed())
-        return STATUS_NOT_FOUND; // the caller only asked
-    const HANDLE current = event->host_event();
-    if (args.host_event && !done)
-        args.released = args.host_event; // another thread was first: it stays the caller's
-    args.host_event = share(current);
-    return STATUS_SUCCESS;
+    if (NT_SUCCESS(status) && !event->is_host_backed())
+        status = program_events::convert(*event);
+    if (NT_SUCCESS(status))
+        args.host_event = reinterpret_cast<uint64_t>(event->host_event());
+    return status;
 }
 
 } // namespace unix_side

@@ -2,12 +2,18 @@
 #pragma once
 
 #include "nt/status.h"
+#include "ntke/calls.h"
 #include "ob/handle_table.h"
 
 namespace unix_side {
 
 /// Their handle table. Values begin above all handles of a host.
 ob::HandleTable& emulated_events();
+inline bool is_emulated_event(HANDLE handle)
+{
+    const auto value = reinterpret_cast<uint64_t>(handle);
+    return value >= ntke::kEmulatedEventBase && value < ntke::kEmulatedEventEnd;
+}
 
 // The calls of the entry table; blocks as in ntke/calls.h.
 NTSTATUS event_create(void* block);

@@ -11,10 +11,11 @@
 #include "ob/handle_table.h"
 #include "unix/emulated_events.h"
 #include "unix/host_descriptor.h"
-#include "unix/host_events.h"
 #include "unix/host_services.h"
 #include "unix/host_threads.h"
+#include "unix/message_targets.h"
 #include "unix/port.h"
+#include "unix/program_events.h"
 #include "unix/services.h"
 #include "unix/statistics.h"
 #include "unix/uninterrupted.h"
@@ -80,7 +81,6 @@ NTSTATUS attach(void* block)
 {
     auto& args = *static_cast<AttachArgs*>(block);
     const Uninterrupted section;
-    HostWork work;
     ob::HandleTable& table = ob::HandleTable::current();
     const HANDLE handle = reinterpret_cast<HANDLE>(args.handle);
     ob::Ref<io::File> known;
@@ -102,7 +102,6 @@ NTSTATUS attach(void* block)
             && endpoint->inherit_selection(endpoint_from(args.listener));
     g_endpoints.fetch_add(1, std::memory_order_relaxed);
     args.endpoint = reinterpret_cast<EndpointId>(endpoint.release());
-    args.signal = work.signal();
     return STATUS_SUCCESS;
 }
 
@@ -114,22 +113,17 @@ NTSTATUS close(void* block)
 
 NTSTATUS release(void* block)
 {
-    auto& args = *static_cast<EndpointArgs*>(block);
     const Uninterrupted section;
-    HostWork work;
-    endpoint_from(args.endpoint).dereference();
-    args.released = work.released();
+    endpoint_from(static_cast<EndpointArgs*>(block)->endpoint).dereference();
     return STATUS_SUCCESS;
 }
 
 NTSTATUS set_state(void* block)
 {
-    auto& args = *static_cast<StateArgs*>(block);
+    const auto& args = *static_cast<StateArgs*>(block);
     const Uninterrupted section;
-    HostWork work;
     endpoint_from(args.endpoint)
         .set_state(static_cast<SocketState>(args.state), args.flags, args.status, args.accepted);
-    args.signal = work.signal();
     return STATUS_SUCCESS;
 }
 
@@ -165,7 +159,6 @@ NTSTATUS receive(void* block)
     if (!endpoint.can_receive() || !afd::total_length(buffers, args.count)
         || !can_be_used(endpoint))
         return kPassDown;
-    HostWork work;
     afd::Address from;
     size_t received = 0;
     const auto attempt = [&] {
@@ -183,7 +176,6 @@ NTSTATUS receive(void* block)
         args.address_length = from.length;
     }
     args.transferred = received;
-    args.signal = work.signal();
     return status;
 }
 
@@ -197,7 +189,6 @@ NTSTATUS send(void* block)
     const auto* buffers = reinterpret_cast<const Buffer*>(args.buffers);
     if (!endpoint.can_send() || !can_be_used(endpoint))
         return kPassDown;
-    HostWork work;
     afd::Address to;
     if (args.address) {
         to.length = args.address_length < sizeof(to.bytes) ? args.address_length : sizeof(to.bytes);
@@ -215,7 +206,6 @@ NTSTATUS send(void* block)
         && endpoint.socket().wait_ready(afd::kReadyOut, args.patience))
         status = attempt();
     args.transferred = sent;
-    args.signal = work.signal();
     return status;
 }
 
@@ -312,34 +302,36 @@ NTSTATUS readable(void* block)
 
 // --- The record
 
+/// The event of a selection, null with mask 0.
+NTSTATUS event_of(SelectArgs& args, ob::Ref<ke::Event>& event)
+{
+    if (args.target)
+        return message_targets::make_event(*reinterpret_cast<MessageTarget*>(args.target), event);
+    if (!args.mask)
+        return STATUS_SUCCESS;
+    const HANDLE handle = reinterpret_cast<HANDLE>(args.event);
+    const NTSTATUS status = is_emulated_event(handle)
+        ? emulated_events().reference(handle, EVENT_MODIFY_STATE, event)
+        : program_events::reference(handle, event);
+    args.is_event_bad = !NT_SUCCESS(status);
+    return status;
+}
+
 NTSTATUS select(void* block)
 {
     auto& args = *static_cast<SelectArgs*>(block);
+    args.is_event_bad = 0;
     const Uninterrupted section;
-    HostWork work;
     ob::Ref<ke::Event> event;
-    if (args.event) {
-        const NTSTATUS status = ke::Event::create_host_backed(
-            host_signal(), reinterpret_cast<HANDLE>(args.event), kNotificationEvent, event);
-        if (!NT_SUCCESS(status))
-            return status;
-    } else if (args.emulated_event) {
-        const NTSTATUS status = emulated_events().reference(
-            reinterpret_cast<HANDLE>(args.emulated_event), EVENT_MODIFY_STATE, event);
-        if (!NT_SUCCESS(status))
-            return status;
-    }
+    if (const NTSTATUS status = event_of(args, event); !NT_SUCCESS(status))
+        return status;
     ob::Ref<ke::Event> replaced;
     afd::SocketFile& endpoint = endpoint_from(args.endpoint);
     const afd::SocketUse use(endpoint);
     NTSTATUS status = use.is_valid() ? endpoint.open_descriptor() : STATUS_INVALID_HANDLE;
     if (NT_SUCCESS(status))
         status = endpoint.select_events(std::move(event), args.mask, replaced,
-            args.posts_messages ? afd::SelectMode::Message : afd::SelectMode::Event);
-    event.reset(); // it is told as released if it was not selected
-    replaced.reset();
-    args.signal = work.signal();
-    args.released = work.released();
+            args.target ? afd::SelectMode::Message : afd::SelectMode::Event);
     return status;
 }
 
@@ -347,7 +339,6 @@ NTSTATUS get_events(void* block)
 {
     auto& args = *static_cast<GetEventsArgs*>(block);
     const Uninterrupted section;
-    const HostWork work;
     afd::SocketFile& endpoint = endpoint_from(args.endpoint);
     const afd::SocketUse use(endpoint);
     if (!use.is_valid())
@@ -356,27 +347,101 @@ NTSTATUS get_events(void* block)
     return STATUS_SUCCESS;
 }
 
+// --- What the host goes on with
+
+void select_events_on_host(HANDLE socket, HANDLE event, uint32_t mask)
+{
+    afd::EventSelectParams params {};
+    params.event = reinterpret_cast<uintptr_t>(event);
+    params.mask = static_cast<int32_t>(mask);
+    IO_STATUS_BLOCK iosb;
+    host::device_io_control(socket, nullptr, nullptr, nullptr, &iosb, afd::kIoctlEventSelect,
+        &params, sizeof(params), nullptr, 0);
+}
+
+void carry(afd::GetEventsResult& carried, const afd::GetEventsResult& more, uint32_t conditions)
+{
+    for (size_t bit = 0; bit < std::size(more.status); ++bit) {
+        if (more.flags & conditions & ~carried.flags & (1u << bit))
+            carried.status[bit] = more.status[bit];
+    }
+    carried.flags |= more.flags & conditions;
+}
+
+/// The handle by which the host knows the event of a selection; it is made an event of the host if
+/// it is none.
+HANDLE event_on_host(ke::Event& event)
+{
+    if (!event.is_host_backed())
+        program_events::convert(event);
+    return event.is_host_backed() ? event.host_event() : nullptr;
+}
+
+/// Makes the host go on with a selection. What it records anew although it was told already is to
+/// be withheld, what was pending is carried.
+void continue_on_host(
+    HANDLE socket, const afd::Endpoint::Selection& selection, HANDLE event, HandOverArgs& args)
+{
+    args.withheld = selection.reported
+        & (afd::kPollSend | afd::kPollConnect | afd::kPollConnectFail | afd::kPollDisconnect
+            | afd::kPollAbort);
+    args.carried = selection.pending;
+    // The host sets the event for what it records anew, too, and the program's may be of those that
+    // a wait resets, or shared with other sockets: until that is over the selection has another
+    // one.
+    ob::Ref<ke::Event> scratch;
+    if (NT_SUCCESS(program_events::make(false, scratch))) {
+        select_events_on_host(socket, scratch->host_event(), selection.mask);
+        // The host looks at the socket between two requests; two rounds see what it records at
+        // once.
+        for (int round = 0; round < 2; ++round) {
+            afd::GetEventsResult found {};
+            IO_STATUS_BLOCK iosb;
+            host::device_io_control(socket, nullptr, nullptr, nullptr, &iosb, afd::kIoctlGetEvents,
+                nullptr, 0, &found, sizeof(found));
+            carry(args.carried, found, ~selection.reported);
+        }
+    }
+    select_events_on_host(socket, event, selection.mask);
+    if (args.carried.flags & selection.mask)
+        host::set_event(event, nullptr);
+}
+
 NTSTATUS hand_over(void* block)
 {
     auto& args = *static_cast<HandOverArgs*>(block);
     const Uninterrupted section;
-    HostWork work;
     afd::SocketFile& endpoint = endpoint_from(args.endpoint);
     const afd::SocketUse use(endpoint);
     endpoint.leave_to_host();
-    afd::Endpoint::Selection selection;
-    if (use.is_valid())
-        selection = endpoint.hand_over();
-    args.event = 0;
-    if (selection.event && selection.event->is_host_backed())
-        args.event = share(selection.event->host_event());
+    args.mask = 0;
+    args.withheld = 0;
+    args.carried = {};
+    if (!use.is_valid())
+        return STATUS_INVALID_HANDLE;
+    const afd::Endpoint::Selection selection = endpoint.hand_over();
     args.mask = selection.mask;
-    args.pending = selection.pending;
-    args.reported = selection.reported;
-    selection.event.reset();
-    args.released = work.released();
+    if (!selection.mask || selection.mode == afd::SelectMode::Message)
+        return STATUS_SUCCESS;
+    if (const HANDLE event = event_on_host(*selection.event))
+        continue_on_host(reinterpret_cast<HANDLE>(endpoint.host_handle()), selection, event, args);
     return STATUS_SUCCESS;
 }
+
+NTSTATUS select_on_host(void* block)
+{
+    const auto& args = *static_cast<SelectOnHostArgs*>(block);
+    const Uninterrupted section;
+    uint32_t mask;
+    const ob::Ref<ke::Event> selected = endpoint_from(args.listener).selection(mask);
+    const HANDLE event = selected ? event_on_host(*selected) : nullptr;
+    if (!event)
+        return STATUS_INSUFFICIENT_RESOURCES;
+    select_events_on_host(reinterpret_cast<HANDLE>(args.handle), event, mask);
+    return STATUS_SUCCESS;
+}
+
+// --- The pump
 
 bool note_closed(void* context, uint64_t host_handle, uint64_t serial)
 {
@@ -394,15 +459,12 @@ NTSTATUS pump(void* block)
     t_pump = &args;
     NTSTATUS status;
     {
-        HostWork work(args.signals, args.released, kPumpCapacity);
         const Uninterrupted section;
         status = afd::Pump::instance().run(args.patience, &section.before());
         host_threads::end_stopped();
-        work.take_orphans();
+        args.targets = reinterpret_cast<uint64_t>(message_targets::take());
         args.close_count = 0;
         afd::SocketFile::take_closed(note_closed, &args);
-        args.signal_count = work.signal_count();
-        args.released_count = work.released_count();
     }
     t_pump = nullptr;
     return status;
@@ -424,7 +486,7 @@ NTSTATUS tell_statistics(void* block)
 {
     auto& args = *static_cast<StatisticsArgs*>(block);
     args.pump_wakeups = afd::Pump::instance().wakeups();
-    args.signals = signals_so_far();
+    args.signals = program_events::sets_so_far();
     args.endpoints = g_endpoints.load(std::memory_order_relaxed);
     statistics::tell(args);
     return STATUS_SUCCESS;
@@ -449,6 +511,7 @@ extern "C" __attribute__((visibility("default"))) const EntryFunction __wine_uni
     unix_side::get_events,
     unix_side::readable,
     unix_side::hand_over,
+    unix_side::select_on_host,
     unix_side::pump,
     unix_side::relay,
     unix_side::wake_pump,

@@ -10,7 +10,6 @@
 #include "ke/pool.h"
 #include "ke/user_memory.h"
 #include "ob/handle_table.h"
-#include "unix/host_events.h"
 #include "unix/host_services.h"
 #include "unix/host_threads.h"
 #include "unix/port.h"
@@ -23,7 +22,6 @@ namespace services {
 
 namespace {
 
-using unix_side::ServiceWork;
 using unix_side::Uninterrupted;
 namespace statistics = unix_side::statistics;
 
@@ -50,7 +48,6 @@ ob::Ref<io::File> find_file(HANDLE handle)
 NTSTATUS serve(io::File& file, const Target& target, const io::Parameters& parameters)
 {
     const Uninterrupted section;
-    const ServiceWork work;
     if (!file.serves(parameters))
         return kPassDown;
     io::Delivery delivery;
@@ -94,7 +91,6 @@ void note_opened(HANDLE handle, const OBJECT_ATTRIBUTES* attributes, ULONG optio
     else if (options & FILE_SYNCHRONOUS_IO_NONALERT)
         mode = io::File::Mode::Synchronous;
     const Uninterrupted section;
-    const ServiceWork work;
     const ob::Ref<afd::SocketFile> file
         = afd::SocketFile::make_hosted(reinterpret_cast<uint64_t>(handle), mode);
     if (!file || !NT_SUCCESS(table.attach(handle, *file, file->type().valid_access, 0)))
@@ -296,7 +292,6 @@ NTSTATUS cancel_io(HANDLE handle, IO_STATUS_BLOCK* iosb)
     bool is_any;
     {
         const Uninterrupted section;
-        const ServiceWork work;
         is_any = file->cancel(nullptr, ke::Thread::current());
     }
     CancelCall call { handle, nullptr, iosb };
@@ -317,7 +312,6 @@ NTSTATUS cancel_io_ex(HANDLE handle, IO_STATUS_BLOCK* which, IO_STATUS_BLOCK* io
     bool is_any;
     {
         const Uninterrupted section;
-        const ServiceWork work;
         is_any = file->cancel(which, nullptr);
     }
     CancelCall call { handle, which, iosb };

@@ -2,8 +2,8 @@
 #include <iterator>
 
 #include "afd/socket_file.h"
+#include "nt/publish.h"
 #include "ob/handle_table.h"
-#include "unix/host_events.h"
 #include "unix/host_services.h"
 #include "unix/services.h"
 #include "unix/uninterrupted.h"
@@ -12,10 +12,7 @@ namespace services {
 
 namespace {
 
-using unix_side::ServiceWork;
 using unix_side::Uninterrupted;
-
-const HANDLE kCurrentProcess = reinterpret_cast<HANDLE>(~uintptr_t { 0 });
 
 /// A send that waits on the host would keep the socket and its connection alive past the handle.
 void end_requests_on_host(HANDLE handle, ob::Object& object)
@@ -38,7 +35,6 @@ void forget_stale(HANDLE handle)
             return;
     }
     const Uninterrupted section;
-    const ServiceWork work;
     table.detach(handle);
 }
 
@@ -54,7 +50,6 @@ bool let_go(HANDLE handle)
     if (!object)
         return true;
     const Uninterrupted section;
-    const ServiceWork work;
     uint32_t flags = 0;
     table.query_flags(handle, &flags);
     if (flags & ob::kHandleProtectFromClose)
@@ -89,8 +84,8 @@ NTSTATUS duplicate_object(HANDLE source_process, HANDLE source, HANDLE target_pr
 {
     ob::HandleTable& table = ob::HandleTable::current();
     ob::Ref<ob::Object> object;
-    const bool is_ours = source_process == kCurrentProcess;
-    const bool stays = target && target_process == kCurrentProcess;
+    const bool is_ours = source_process == nt::current_process();
+    const bool stays = target && target_process == nt::current_process();
     if (is_ours)
         table.reference(source, nullptr, 0, object);
     if (object && stays)
@@ -100,7 +95,6 @@ NTSTATUS duplicate_object(HANDLE source_process, HANDLE source, HANDLE target_pr
     const NTSTATUS status = host::duplicate_object(
         source_process, source, target_process, target, access, attributes, options);
     const Uninterrupted section;
-    const ServiceWork work;
     if (NT_SUCCESS(status) && stays) {
         // Without memory to note it, the duplicate is the host's.
         if (!object || !NT_SUCCESS(table.attach(*target, *object, object->type().valid_access, 0)))

@@ -2,14 +2,13 @@
 
 #include "afd/pump.h"
 #include "io/irp.h"
+#include "nt/publish.h"
 #include "unix/host_services.h"
 
 namespace host_threads {
 
 namespace {
 
-const HANDLE kCurrentProcess = reinterpret_cast<HANDLE>(~uintptr_t { 0 });
-const HANDLE kCurrentThread = reinterpret_cast<HANDLE>(~uintptr_t { 1 });
 constexpr ACCESS_MASK kAllAccess = 0x1FFFFF;
 
 uint64_t g_relay_start = 0; // written once, before there is a relay to start
@@ -59,7 +58,7 @@ void note_waits(ke::Thread& thread)
 {
     if (thread.host_id()) [[likely]]
         return;
-    thread.host_id() = id_of(kCurrentThread);
+    thread.host_id() = id_of(nt::current_thread());
     ke::LockGuard guard(g_known_lock);
     thread.next_known() = g_known;
     g_known = &thread;
@@ -105,8 +104,9 @@ void set_relay_start(uint64_t function)
 NTSTATUS start_relay(void* argument)
 {
     HANDLE thread = nullptr;
-    const NTSTATUS status = host::create_thread_ex(&thread, kAllAccess, nullptr, kCurrentProcess,
-        reinterpret_cast<PVOID>(g_relay_start), argument, 0, 0, 0, 0, nullptr);
+    const NTSTATUS status
+        = host::create_thread_ex(&thread, kAllAccess, nullptr, nt::current_process(),
+            reinterpret_cast<PVOID>(g_relay_start), argument, 0, 0, 0, 0, nullptr);
     if (NT_SUCCESS(status))
         host::close(thread);
     return status;
@@ -117,8 +117,8 @@ NTSTATUS prepare_for_apcs(ke::Thread& thread)
     if (thread.host_handle())
         return STATUS_SUCCESS;
     HANDLE handle = nullptr;
-    const NTSTATUS status = host::duplicate_object(
-        kCurrentProcess, kCurrentThread, kCurrentProcess, &handle, kAllAccess, 0, 0);
+    const NTSTATUS status = host::duplicate_object(nt::current_process(), nt::current_thread(),
+        nt::current_process(), &handle, kAllAccess, 0, 0);
     if (NT_SUCCESS(status))
         thread.set_host_handle(handle);
     return status;

@@ -6,8 +6,8 @@
 
 #include "ke/pool.h"
 #include "ke/thread.h"
+#include "nt/publish.h"
 #include "ob/handle_table.h"
-#include "unix/host_events.h"
 #include "unix/host_services.h"
 #include "unix/host_threads.h"
 #include "unix/program_events.h"
@@ -17,7 +17,6 @@ namespace unix_side {
 
 namespace {
 
-const HANDLE kCurrentProcess = reinterpret_cast<HANDLE>(~uintptr_t { 0 });
 constexpr ULONG kSameAccess = DUPLICATE_SAME_ACCESS;
 /// IO_COMPLETION_ALL_ACCESS
 constexpr ACCESS_MASK kAllAccess = STANDARD_RIGHTS_REQUIRED | SYNCHRONIZE | 0x3u;
@@ -99,7 +98,7 @@ NTSTATUS Port::attach(HANDLE handle, ob::Ref<io::CompletionQueue>& queue)
 NTSTATUS Port::open(HANDLE handle)
 {
     NTSTATUS status = host::duplicate_object(
-        kCurrentProcess, handle, kCurrentProcess, &m_host_port, 0, 0, kSameAccess);
+        nt::current_process(), handle, nt::current_process(), &m_host_port, 0, 0, kSameAccess);
     if (!NT_SUCCESS(status))
         return status;
     status = host::create_event(
@@ -320,7 +319,6 @@ void Port::on_guest_ready()
 /// In an uninterrupted section; the waits in it are not.
 void Port::wait_and_serve(io::CompletionQueue& queue, const ke::DueTime& due)
 {
-    const ServiceWork work;
     const Uninterrupted section;
     sigset_t while_waiting = section.before();
     sigdelset(&while_waiting, SIGUSR1);

@@ -3,7 +3,6 @@
 
 #include "ke/user_memory.h"
 #include "ob/handle_table.h"
-#include "unix/host_events.h"
 #include "unix/host_services.h"
 #include "unix/port.h"
 #include "unix/services.h"
@@ -13,7 +12,6 @@ namespace services {
 namespace {
 
 using unix_side::Port;
-using unix_side::ServiceWork;
 
 constexpr ULONG kBasicInformation = 0;
 
@@ -23,7 +21,6 @@ NTSTATUS create_io_completion(
     const NTSTATUS status = host::create_io_completion(handle, access, attributes, concurrency);
     if (!NT_SUCCESS(status))
         return status;
-    const ServiceWork work;
     ob::Ref<io::CompletionQueue> queue;
     // One with a name may be another process' port; it is known when it carries a socket.
     const bool is_unnamed = !attributes || !attributes->ObjectName;

@@ -1,5 +1,6 @@
 #include "unix/program_events.h"
 
+#include "nt/publish.h"
 #include "ob/handle_table.h"
 #include "unix/host_services.h"
 
@@ -8,14 +9,24 @@ namespace program_events {
 namespace {
 
 constexpr ULONG kBasicInformation = 0;
-const HANDLE kCurrentProcess = reinterpret_cast<HANDLE>(~uintptr_t { 0 });
+
+std::atomic<uint64_t> g_sets { 0 };
 
 /// Does what ke decides at once: the services run on threads of the host.
 class HostEvents final : public ke::HostSignal {
 public:
-    void set_host_event(HANDLE event) override { host::set_event(event, nullptr); }
+    void set_host_event(HANDLE event) override
+    {
+        g_sets.fetch_add(1, std::memory_order_relaxed);
+        host::set_event(event, nullptr);
+    }
     void reset_host_event(HANDLE event) override { host::reset_event(event, nullptr); }
-    void release_host_event(HANDLE event) override { host::close(event); }
+    void release_host_event(HANDLE event) override
+    {
+        // That of a converted event has been given out, and may have been used in a request.
+        ob::HandleTable::current().detach(event);
+        host::close(event);
+    }
 };
 
 ke::HostSignal& host_events()
@@ -51,8 +62,8 @@ NTSTATUS reference(HANDLE handle, ob::Ref<ke::Event>& event)
     if (!NT_SUCCESS(asked) && asked != STATUS_ACCESS_DENIED)
         return asked;
     HANDLE own = nullptr;
-    NTSTATUS status = host::duplicate_object(
-        kCurrentProcess, handle, kCurrentProcess, &own, EVENT_MODIFY_STATE | SYNCHRONIZE, 0, 0);
+    NTSTATUS status = host::duplicate_object(nt::current_process(), handle, nt::current_process(),
+        &own, EVENT_MODIFY_STATE | SYNCHRONIZE, 0, 0);
     if (NT_SUCCESS(status))
         status = adopt(own, basic.type, event);
     if (NT_SUCCESS(status))
@@ -67,6 +78,26 @@ NTSTATUS make(bool signaled, ob::Ref<ke::Event>& event)
     const NTSTATUS status
         = host::create_event(&own, EVENT_ALL_ACCESS, nullptr, kNotificationEvent, signaled);
     return NT_SUCCESS(status) ? adopt(own, kNotificationEvent, event) : status;
+}
+
+NTSTATUS convert(ke::Event& event)
+{
+    HANDLE own = nullptr;
+    const NTSTATUS status
+        = host::create_event(&own, EVENT_ALL_ACCESS, nullptr, kNotificationEvent, FALSE);
+    if (!NT_SUCCESS(status))
+        return status;
+    bool is_first = false;
+    if (event.convert(host_events(), own, is_first))
+        host::set_event(own, nullptr);
+    if (!is_first)
+        host::close(own);
+    return STATUS_SUCCESS;
+}
+
+uint64_t sets_so_far()
+{
+    return g_sets.load(std::memory_order_relaxed);
 }
 
 } // namespace program_events

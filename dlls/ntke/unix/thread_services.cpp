@@ -1,7 +1,7 @@
 // The services by which threads and the process end.
 #include <iterator>
 
-#include "unix/host_events.h"
+#include "nt/publish.h"
 #include "unix/host_services.h"
 #include "unix/host_threads.h"
 #include "unix/services.h"
@@ -11,21 +11,17 @@ namespace services {
 
 namespace {
 
-const HANDLE kCurrentThread = reinterpret_cast<HANDLE>(~uintptr_t { 1 });
-
 NTSTATUS terminate_thread(HANDLE thread, NTSTATUS exit_status)
 {
     // By its pseudo handle a thread means itself, and this is its last moment to ask the host.
-    if (thread == kCurrentThread || !thread) {
+    if (thread == nt::current_thread() || !thread) {
         {
             const unix_side::Uninterrupted section;
-            const unix_side::ServiceWork work;
             host_threads::end_current();
         }
         return host::terminate_thread(thread, exit_status);
     }
     const unix_side::Uninterrupted section;
-    const unix_side::ServiceWork work;
     return host_threads::stop(thread, exit_status);
 }
 

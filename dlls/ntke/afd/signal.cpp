@@ -1,0 +1,49 @@
+#include "afd/signal.h"
+
+#include <utility>
+
+namespace afd {
+
+namespace {
+
+constinit thread_local Signal::Batch* t_batch __attribute__((tls_model("initial-exec"))) = nullptr;
+
+} // namespace
+
+void Signal::deliver()
+{
+    if (t_batch && t_batch->add(m_event, *m_raises))
+        return;
+    m_event->set();
+    m_raises->fetch_sub(1, std::memory_order_acq_rel);
+}
+
+Signal::Batch::Batch()
+    : m_outer(std::exchange(t_batch, this))
+{
+}
+
+Signal::Batch::~Batch()
+{
+    t_batch = m_outer;
+    for (uint32_t i = 0; i < m_count; ++i) {
+        if (m_entries[i].event)
+            m_entries[i].event->set();
+    }
+    for (uint32_t i = 0; i < m_count; ++i)
+        m_entries[i].raises->fetch_sub(1, std::memory_order_acq_rel);
+}
+
+bool Signal::Batch::add(ob::Ref<ke::Event>& event, Raises& raises)
+{
+    if (m_count == kMost)
+        return false;
+    for (uint32_t i = 0; i < m_count; ++i) {
+        if (m_entries[i].event.get() == event.get())
+            event.reset();
+    }
+    m_entries[m_count++] = { std::move(event), &raises };
+    return true;
+}
+
+} // namespace afd
