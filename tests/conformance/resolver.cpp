@@ -458,6 +458,32 @@ void empty_name_is_the_computer_itself(void**) // [gethostbyname/3]
     }
 }
 
+/// The pointers of an entry's block follow the structure, and the addresses follow them.
+void check_block(const hostent* host)
+{
+    assert_non_null(host);
+    assert_ptr_equal(host->h_aliases, host + 1);
+    char** end = host->h_aliases;
+    while (*end)
+        ++end;
+    assert_ptr_equal(host->h_addr_list, end + 1);
+    end = host->h_addr_list;
+    while (*end)
+        ++end;
+    const char* address = (const char*)(end + 1);
+    for (char** entry = host->h_addr_list; *entry; ++entry, address += host->h_length)
+        assert_ptr_equal(*entry, address);
+}
+
+void an_entry_is_one_block_in_order(void**) // [gethostbyname/5]
+{
+    check_block(gethostbyname("1.2.3.4"));
+    check_block(gethostbyname("localhost"));
+    check_block(gethostbyname(""));
+    const ULONG loopback = htonl(INADDR_LOOPBACK);
+    check_block(gethostbyaddr((const char*)&loopback, sizeof(loopback), AF_INET));
+}
+
 void unknown_name_has_no_entry(void**) // [gethostbyname/4]
 {
     assert_wsa_fails(gethostbyname("no-such-host.invalid"), nullptr, WSAHOST_NOT_FOUND);
@@ -544,6 +570,7 @@ const CMUnitTest kCases[] = {
     cmocka_unit_test(numeric_name_is_its_own_entry),
     cmocka_unit_test(localhost_has_an_entry),
     cmocka_unit_test(empty_name_is_the_computer_itself),
+    cmocka_unit_test(an_entry_is_one_block_in_order),
     cmocka_unit_test(unknown_name_has_no_entry),
     cmocka_unit_test(loopback_address_has_a_name),
     cmocka_unit_test(address_of_an_unknown_family_is_refused),
