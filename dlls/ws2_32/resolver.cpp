@@ -3,6 +3,7 @@
 #include <atomic>
 #include <cstring>
 #include <cwchar>
+#include <initializer_list>
 
 #include "afd_call.h"
 #include "dns.h"
@@ -142,6 +143,21 @@ bool has_ipv6()
     return answer == kYes;
 }
 
+/// What is between the brackets of a text that begins with one; what stands behind them, a port for
+/// one, is ignored. Any other text is itself. Null: the brackets do not match. [getaddrinfo/6]
+static const wchar_t* without_brackets(const wchar_t* text, wchar_t (&inner)[kIpv6TextLength])
+{
+    if (*text != '[')
+        return text;
+    const wchar_t* const end = std::wcschr(++text, ']');
+    const size_t length = end ? end - text : 0;
+    if (!length || length >= kIpv6TextLength)
+        return nullptr;
+    std::wmemcpy(inner, text, length);
+    inner[length] = 0;
+    return inner;
+}
+
 bool parse_host_address(const wchar_t* text, int family, HostAddress& address)
 {
     IN_ADDR v4;
@@ -152,10 +168,10 @@ bool parse_host_address(const wchar_t* text, int family, HostAddress& address)
     IN6_ADDR v6;
     ULONG scope = 0;
     USHORT port = 0;
-    // Brackets are tolerated, a port behind them is not. [getaddrinfo/6]
-    const size_t length = std::wcslen(text);
-    if (family == AF_INET || (*text == '[' && text[length - 1] != ']')
-        || !NT_SUCCESS(RtlIpv6StringToAddressExW(text, &v6, &scope, &port)))
+    wchar_t inner[kIpv6TextLength];
+    const wchar_t* const bare = without_brackets(text, inner);
+    if (family == AF_INET || !bare
+        || !NT_SUCCESS(RtlIpv6StringToAddressExW(bare, &v6, &scope, &port)))
         return false;
     address = HostAddress::from_v6(v6, scope);
     return true;
@@ -166,6 +182,19 @@ static bool is_loopback(const HostAddress& address)
     if (address.family == AF_INET)
         return (address.v4.s_addr & 0xFF) == 127;
     return IN6_IS_ADDR_LOOPBACK(&address.v6);
+}
+
+/// Has the computer an IPv6 address that reaches beyond its links? A system that cannot be asked
+/// for its addresses is taken for one that has.
+static bool has_global_ipv6()
+{
+    HeapArray<HostAddress> own;
+    list_own_addresses(AF_UNSPEC, OwnAddresses::kAll, own);
+    bool is_global = !own.count();
+    for (const HostAddress& address : own)
+        is_global |= address.family == AF_INET6 && !is_loopback(address)
+            && !IN6_IS_ADDR_LINKLOCAL(&address.v6);
+    return is_global;
 }
 
 /// Puts the addresses that can be reached best first, as RFC 6724 would with one interface: IPv6
@@ -182,14 +211,7 @@ static void sort_by_preference(HeapArray<HostAddress>& addresses)
     }
     if (!has_v4 || !(has_remote_v6 || has_loopback_v6))
         return;
-    bool v6_leads = has_ipv6();
-    if (v6_leads && has_remote_v6) {
-        HeapArray<HostAddress> own;
-        list_own_addresses(AF_INET6, OwnAddresses::kExternal, own);
-        v6_leads = false;
-        for (const HostAddress& address : own)
-            v6_leads |= !IN6_IS_ADDR_LINKLOCAL(&address.v6);
-    }
+    const bool v6_leads = has_ipv6() && (!has_remote_v6 || has_global_ipv6());
     // Stable: within a family the order of the source stays.
     const int leader = v6_leads ? AF_INET6 : AF_INET;
     size_t front = 0;
@@ -227,18 +249,39 @@ static int resolve_self(const wchar_t* own_name, int family, HostAnswer& answer)
     return 0;
 }
 
-/// Both address families are asked. One that has an answer makes up for the other's failure.
+/// Which of two outcomes counts: an answer makes up for a failure, and a failure that leaves the
+/// question open counts more than one that settles it.
+static int better_outcome(int a, int b)
+{
+    constexpr int kByWeight[]
+        = { 0, WSA_NOT_ENOUGH_MEMORY, WSATRY_AGAIN, WSANO_RECOVERY, WSANO_DATA };
+    for (const int outcome : kByWeight) {
+        if (a == outcome || b == outcome)
+            return outcome;
+    }
+    return WSAHOST_NOT_FOUND;
+}
+
+/// Asks DNS for the families that are wanted. IPv6 addresses that cannot be reached from here are
+/// not. [getaddrinfo/16]
 static int resolve_full_name(const wchar_t* name, int family, HostAnswer& answer)
 {
-    if (family != AF_UNSPEC)
-        return query_dns_addresses(name, family, answer);
-    const int v4_error = query_dns_addresses(name, AF_INET, answer);
-    if (v4_error == WSAHOST_NOT_FOUND || v4_error == WSA_NOT_ENOUGH_MEMORY)
-        return v4_error; // No such name at all: it has no IPv6 address either.
-    const int v6_error = query_dns_addresses(name, AF_INET6, answer);
-    if (!v4_error || !v6_error)
-        return 0;
-    return v4_error == WSANO_DATA ? v6_error : v4_error;
+    const bool wants_v4 = family != AF_INET6;
+    const bool wants_v6 = family != AF_INET && has_global_ipv6();
+    const int first = family == AF_INET6 ? AF_INET6 : AF_INET;
+    int outcome = WSAHOST_NOT_FOUND;
+    for (const int asked : { first, first == AF_INET ? AF_INET6 : AF_INET }) {
+        if (asked == AF_INET ? wants_v4 : wants_v6) {
+            outcome = better_outcome(outcome, query_dns_addresses(name, asked, answer));
+        } else if (outcome == WSAHOST_NOT_FOUND) {
+            // Wine's dnsapi takes a name without records of the one family for none at all.
+            HostAnswer unwanted;
+            const int error = query_dns_addresses(name, asked, unwanted);
+            if (!error || error == WSANO_DATA)
+                outcome = WSANO_DATA;
+        }
+    }
+    return outcome;
 }
 
 /// A name of one label is looked for under the suffixes first. [getaddrinfo/13]
@@ -267,13 +310,28 @@ static int resolve_by_dns(const wchar_t* name, int family, HostAnswer& answer)
     return error == WSAHOST_NOT_FOUND && known ? WSANO_DATA : error;
 }
 
+/// Can it be a name at all? Labels have 1 to 63 characters; the root's, which is empty, may end it.
+/// [getaddrinfo/15]
+static bool is_domain_name(const wchar_t* name)
+{
+    constexpr size_t kMaxLabel = 63;
+    do {
+        const size_t length = std::wcscspn(name, L".");
+        if (!length || length > kMaxLabel)
+            return false;
+        name += length;
+    } while (*name && *++name);
+    return true;
+}
+
 int resolve_host(const wchar_t* name, int family, HostAnswer& answer)
 {
     HostAddress numeric;
     if (parse_host_address(name, AF_UNSPEC, numeric)) {
         if (family != AF_UNSPEC && family != numeric.family)
             return WSAHOST_NOT_FOUND;
-        answer.set_name(name);
+        wchar_t inner[kIpv6TextLength];
+        answer.set_name(without_brackets(name, inner));
         return answer.add(numeric) ? 0 : WSA_NOT_ENOUGH_MEMORY;
     }
     if (std::wcslen(name) >= kMaxHostName)
@@ -284,7 +342,7 @@ int resolve_host(const wchar_t* name, int family, HostAnswer& answer)
     if (own_host_name(own_name)
         && (!*name || equal_names(name, own_name) || equal_names(name, L"..localmachine")))
         return resolve_self(own_name, family, answer);
-    if (!*name)
+    if (!is_domain_name(name))
         return WSAHOST_NOT_FOUND;
 
     bool known;

@@ -39,7 +39,7 @@ struct HostAnswer {
 };
 
 /// Reads a numeric address of `family` (AF_UNSPEC: either). IPv4 may have one to four parts in any
-/// notation of inet_addr, IPv6 a scope and brackets; a port is no part of an address.
+/// notation of inet_addr, IPv6 a scope and brackets with anything behind them.
 bool parse_host_address(const wchar_t* text, int family, HostAddress& address);
 
 /// Resolves a host name to addresses of `family` (AF_UNSPEC: both, in order of preference). The
