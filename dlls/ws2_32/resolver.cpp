@@ -284,6 +284,36 @@ static int resolve_full_name(const wchar_t* name, int family, HostAnswer& answer
     return outcome;
 }
 
+/// Bytes of a character in a question to DNS, which is in UTF-8. Half a pair counts half.
+static size_t dns_length(wchar_t c)
+{
+    return c < 0x80 ? 1 : c < 0x800 || (c >= 0xD800 && c <= 0xDFFF) ? 2 : 3;
+}
+
+/// Can DNS have the name? The root's label, which is empty, may end it; a backslash would be an
+/// escape. [getaddrinfo/15]
+static bool is_domain_name(const wchar_t* name)
+{
+    constexpr size_t kMaxLabel = 63;
+    constexpr size_t kMaxName = 253;
+    size_t total = 0;
+    for (size_t label = 0;; ++name) {
+        if (*name && *name != '.') {
+            if (*name == '\\')
+                return false;
+            label += dns_length(*name);
+            continue;
+        }
+        if (!label || label > kMaxLabel)
+            return false;
+        total += label;
+        if (!*name || !name[1])
+            return total <= kMaxName;
+        ++total;
+        label = 0;
+    }
+}
+
 /// A name of one label is looked for under the suffixes first. [getaddrinfo/13]
 static int resolve_by_dns(const wchar_t* name, int family, HostAnswer& answer)
 {
@@ -300,6 +330,8 @@ static int resolve_by_dns(const wchar_t* name, int family, HostAnswer& answer)
         std::wcscpy(full_name, name);
         full_name[length] = '.';
         std::wcscpy(full_name + length + 1, suffix);
+        if (!is_domain_name(full_name))
+            continue;
         const int error = resolve_full_name(full_name, family, answer);
         if (error != WSAHOST_NOT_FOUND && error != WSANO_DATA)
             return error; // No server answers: it would not answer the next question either.
@@ -308,20 +340,6 @@ static int resolve_by_dns(const wchar_t* name, int family, HostAnswer& answer)
     }
     const int error = resolve_full_name(name, family, answer);
     return error == WSAHOST_NOT_FOUND && known ? WSANO_DATA : error;
-}
-
-/// Can it be a name at all? Labels have 1 to 63 characters; the root's, which is empty, may end it.
-/// [getaddrinfo/15]
-static bool is_domain_name(const wchar_t* name)
-{
-    constexpr size_t kMaxLabel = 63;
-    do {
-        const size_t length = std::wcscspn(name, L".");
-        if (!length || length > kMaxLabel)
-            return false;
-        name += length;
-    } while (*name && *++name);
-    return true;
 }
 
 int resolve_host(const wchar_t* name, int family, HostAnswer& answer)

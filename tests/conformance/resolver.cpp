@@ -276,12 +276,16 @@ void unknown_host_is_not_found(void**) // [getaddrinfo/9]
         look_up("no-such-host.invalid", "80", hints_of(0, AF_INET)), WSAHOST_NOT_FOUND);
 }
 
-void a_bad_label_is_not_found(void**) // [getaddrinfo/15]
+void what_is_no_name_is_not_found(void**) // [getaddrinfo/15]
 {
     char long_label[80] = {};
     memset(long_label, 'a', 64);
     strcpy(long_label + 64, ".invalid");
-    for (const char* node : { "a..b", "x..y.", ".a", "a..", ".", (const char*)long_label }) {
+    char long_name[256] = {};
+    for (int i = 0; i < 254; ++i)
+        long_name[i] = i % 50 == 49 ? '.' : 'a';
+    for (const char* node : { "a..b", "x..y.", ".a", "a..", ".", "a\\", (const char*)long_label,
+             (const char*)long_name }) {
         assert_int_equal(look_up(node, "80", hints_of(0, AF_UNSPEC)), WSAHOST_NOT_FOUND);
         assert_wsa_fails(gethostbyname(node), nullptr, WSAHOST_NOT_FOUND);
     }
@@ -653,7 +657,7 @@ const CMUnitTest kCases[] = {
     cmocka_list_test(localhost_is_loopback),
     cmocka_list_test(localhost_has_no_other_address),
     cmocka_list_test(unknown_host_is_not_found),
-    cmocka_list_test(a_bad_label_is_not_found),
+    cmocka_list_test(what_is_no_name_is_not_found),
     cmocka_unit_test(wide_nodes_are_encoded),
     cmocka_list_test(query_flags_do_not_come_back),
     cmocka_list_test(empty_node_is_the_computer_itself),
