@@ -2,7 +2,7 @@
 #pragma once
 
 #include "name_table.h"
-#include "resolver.h"
+#include "host_address.h"
 #include "thread.h"
 
 namespace ws2 {

@@ -1,7 +1,7 @@
 // The addresses of this computer's interfaces, and the networks they are in.
 #pragma once
 
-#include "resolver.h"
+#include "host_address.h"
 
 namespace ws2 {
 
