@@ -91,9 +91,9 @@ static bool is_loopback(const HostAddress& address)
     return IN6_IS_ADDR_LOOPBACK(&address.v6);
 }
 
-/// Has the computer an IPv6 address that reaches beyond its links? A system that cannot be asked
-/// for its addresses is taken for one that has.
-static bool has_global_ipv6()
+/// Is there an IPv6 address that reaches beyond its link? A system that cannot be asked for its
+/// addresses is taken for one that has some.
+static bool find_global_ipv6()
 {
     HeapArray<HostAddress> own;
     list_own_addresses(AF_UNSPEC, OwnAddresses::kAll, own);
@@ -102,6 +102,22 @@ static bool has_global_ipv6()
         is_global |= address.family == AF_INET6 && !is_loopback(address)
             && !IN6_IS_ADDR_LINKLOCAL(&address.v6);
     return is_global;
+}
+
+/// The same, found out at most once a second: the list takes the system milliseconds, and names are
+/// looked up in bursts.
+static bool has_global_ipv6()
+{
+    constexpr DWORD kGoodFor = 1000; // ms
+    constexpr DWORD kAnswer = 1; // takes the place of the time's lowest bit
+    static std::atomic<DWORD> known { 0 };
+    const DWORD now = GetTickCount();
+    DWORD latest = known.load(std::memory_order_relaxed);
+    if (!latest || now - (latest & ~kAnswer) > kGoodFor) {
+        latest = (now & ~kAnswer) | (find_global_ipv6() ? kAnswer : 0);
+        known.store(latest, std::memory_order_relaxed);
+    }
+    return latest & kAnswer;
 }
 
 /// Puts the addresses that can be reached best first, as RFC 6724 would with one interface: IPv6
