@@ -38,6 +38,7 @@ static int get_address_info(
     AddressQuery query;
     query.node = node_argument.text();
     query.service = service_argument.text();
+    query.takes_idn = std::is_same_v<Char, wchar_t>;
     if (int error = read_hints(hints, query))
         return error;
     AddressAnswer answer;

@@ -249,6 +249,7 @@ static int look_up(const wchar_t* node, const wchar_t* service, const ADDRINFOEX
     auto* lookup = new (memory) Lookup(node, service);
     lookup->query.node = lookup->node.text();
     lookup->query.service = lookup->service.text();
+    lookup->query.takes_idn = true;
     lookup->result = result;
     lookup->overlapped = delivery.overlapped;
     lookup->routine = delivery.routine;

@@ -120,7 +120,18 @@ static int drop_unconfigured(HostAnswer& host)
     return kept ? 0 : WSANO_DATA;
 }
 
-static int resolve_node(const AddressQuery& query, HostAnswer& host)
+/// Has the query a node that DNS has under another name, in ASCII? [getaddrinfo/14]
+static bool needs_encoding(const AddressQuery& query)
+{
+    if (!query.takes_idn || (query.flags & AI_DISABLE_IDN_ENCODING))
+        return false;
+    const wchar_t* c = query.node;
+    while (*c && *c < 0x80)
+        ++c;
+    return *c;
+}
+
+static int resolve_node(AddressQuery query, HostAnswer& host)
 {
     if (!query.node)
         return resolve_no_node(query, host);
@@ -128,6 +139,13 @@ static int resolve_node(const AddressQuery& query, HostAnswer& host)
     const bool is_numeric = parse_host_address(query.node, AF_UNSPEC, numeric);
     if ((query.flags & AI_NUMERICHOST) && !is_numeric)
         return WSAHOST_NOT_FOUND;
+    wchar_t encoded[kMaxHostName];
+    if (needs_encoding(query)) {
+        // A name that is only looked up may have characters newer than the tables.
+        if (!IdnToAscii(IDN_ALLOW_UNASSIGNED, query.node, -1, encoded, kMaxHostName))
+            return WSAHOST_NOT_FOUND;
+        query.node = encoded;
+    }
     if (query.family == AF_INET6 && (query.flags & AI_V4MAPPED))
         return resolve_mapped(query, host);
     if (int error = resolve_host(query.node, query.family, host))
@@ -164,9 +182,7 @@ int query_addresses(const AddressQuery& query, AddressAnswer& answer)
 
 int result_flags(int query_flags)
 {
-    return query_flags
-        & (AI_PASSIVE | AI_CANONNAME | AI_NUMERICHOST | AI_NUMERICSERV | AI_ALL | AI_ADDRCONFIG
-            | AI_V4MAPPED);
+    return query_flags & (AI_PASSIVE | AI_CANONNAME | AI_NUMERICHOST | AI_NUMERICSERV);
 }
 
 int fill_socket_address(const HostAddress& address, u_short port, SOCKADDR_STORAGE& target)

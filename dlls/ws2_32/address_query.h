@@ -15,6 +15,7 @@ struct AddressQuery {
     int family = AF_UNSPEC;
     int type = 0;
     int protocol = 0;
+    bool takes_idn = false; // labels of the node beyond ASCII are encoded, as in wide text
 };
 
 /// What came out: every address goes with the port.
@@ -31,7 +32,7 @@ int check_query(const AddressQuery& query);
 /// Returns 0 or a Winsock error. Source: spec/getaddrinfo.md.
 int query_addresses(const AddressQuery& query, AddressAnswer& answer);
 
-/// The flags a result repeats from its query.
+/// The flags a result repeats from its query. [getaddrinfo/17]
 int result_flags(int query_flags);
 
 /// Fills a socket address. Returns its length.

@@ -78,14 +78,16 @@ static bool parse(const wchar_t* text, IN_ADDR& address)
     return parse_ipv4(text, true, address);
 }
 
+/// 1, 0 for a text that is no address, or -1 with an error. The pointers are looked at first.
+/// [inet_pton/3]
 template <typename Char> static int text_to_address(int family, const Char* text, void* address)
 {
-    if (family != AF_INET && family != AF_INET6) {
-        SetLastError(WSAEAFNOSUPPORT);
-        return -1;
-    }
     if (!text || !address) {
         SetLastError(WSAEFAULT);
+        return -1;
+    }
+    if (family != AF_INET && family != AF_INET6) {
+        SetLastError(WSAEAFNOSUPPORT);
         return -1;
     }
     if (family == AF_INET)
@@ -105,7 +107,7 @@ static const Char* address_to_text(int family, const void* address, Char* buffer
         ? format_ipv4(*static_cast<const IN_ADDR*>(address), text)
         : format_ipv6(*static_cast<const IN6_ADDR*>(address), text);
     if (!buffer || size <= length) {
-        SetLastError(ERROR_INVALID_PARAMETER);
+        SetLastError(STATUS_INVALID_PARAMETER); // The status itself. [inet_ntop/3]
         return nullptr;
     }
     for (ULONG i = 0; i <= length; ++i)
@@ -145,7 +147,10 @@ INT WSAAPI inet_pton(INT family, const char* text, void* address)
 
 INT WSAAPI InetPtonW(INT family, const wchar_t* text, void* address)
 {
-    return ws2::text_to_address(family, text, address);
+    const int result = ws2::text_to_address(family, text, address);
+    if (!result)
+        SetLastError(WSAEINVAL); // Only the wide form tells. [inet_pton/4]
+    return result;
 }
 
 const char* WSAAPI inet_ntop(INT family, const void* address, char* buffer, size_t size)

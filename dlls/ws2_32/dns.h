@@ -1,7 +1,7 @@
 // The Domain Name System, asked through dnsapi.
 #pragma once
 
-#include "resolver.h"
+#include "host_address.h"
 
 namespace ws2 {
 

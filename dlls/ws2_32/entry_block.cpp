@@ -43,9 +43,10 @@ void EntryBlock::put_host(const HostAnswer& answer, int family)
     hostent* host_home;
     char** list_home;
     char** alias_home;
+    // The order is a promise: programs take the structure for its block. [gethostbyname/5]
     hostent* host = take(1, host_home);
-    char** list = take(address_count + 1, list_home);
     char** aliases = take(alias_count + 1, alias_home);
+    char** list = take(address_count + 1, list_home);
 
     int length = 0;
     for (const HostAddress& address : answer.addresses) {

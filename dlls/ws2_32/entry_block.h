@@ -2,7 +2,8 @@
 #pragma once
 
 #include "name_table.h"
-#include "resolver.h"
+#include "host_address.h"
+#include "thread.h"
 
 namespace ws2 {
 
@@ -38,22 +39,33 @@ private:
     size_t m_size = 0;
 };
 
-/// Makes an entry with `put(EntryBlock&)` in a per-thread slot, replacing the one before. Null with
-/// WSA_NOT_ENOUGH_MEMORY as last error when memory is out.
-template <typename Put> void* make_thread_entry(void*& slot, Put put)
+/// Makes an entry with `put(EntryBlock&)` in a block of the thread, over the one before. The block
+/// moves only when it must grow. Null with WSA_NOT_ENOUGH_MEMORY as last error when memory is out.
+/// [getservbyname/6]
+template <typename Put> void* make_thread_entry(ThreadBlock& block, Put put)
 {
+    // Every service and protocol fits, so these never move, and hosts hardly ever.
+    constexpr size_t kFirstSize = 2048;
+    static_assert(sizeof(servent) + sizeof(NamedNumber) + NamedNumber::kMaxAliases * sizeof(char*)
+            + sizeof(char*)
+        <= kFirstSize);
+
     EntryBlock measure(nullptr, 0, nullptr);
     put(measure);
-    void* block = heap_allocate(measure.size());
-    if (!block) {
-        SetLastError(WSA_NOT_ENOUGH_MEMORY);
-        return nullptr;
+    if (measure.size() > block.size) {
+        const size_t size = measure.size() > kFirstSize ? measure.size() : kFirstSize;
+        void* memory = heap_allocate(size);
+        if (!memory) {
+            SetLastError(WSA_NOT_ENOUGH_MEMORY);
+            return nullptr;
+        }
+        heap_free(block.memory);
+        block = { memory, size };
     }
-    EntryBlock entry(block, measure.size(), block);
+    EntryBlock entry(block.memory, block.size, block.memory);
     put(entry);
-    heap_free(std::exchange(slot, block));
     SetLastError(0);
-    return block;
+    return block.memory;
 }
 
 } // namespace ws2

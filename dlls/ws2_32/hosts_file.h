@@ -1,7 +1,7 @@
 // The hosts files: the system's own and, under Wine, the Unix host's.
 #pragma once
 
-#include "resolver.h"
+#include "host_address.h"
 
 namespace ws2 {
 

@@ -2,6 +2,7 @@
 #include "last_thread.h"
 #include "poll_request.h"
 #include "sdk.h"
+#include "service_lookup.h"
 #include "socket.h"
 #include "statistics.h"
 #include "system_file.h"
@@ -16,6 +17,7 @@ static void let_go()
     ws2::free_socket_table();
     ws2::close_poll_device();
     ws2::free_system_files();
+    ws2::free_service_lookups();
     ws2::thread_detach_process();
 }
 

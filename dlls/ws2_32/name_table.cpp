@@ -76,18 +76,23 @@ static bool take_builtin(const BuiltinName& row, const NameQuery& query, NamedNu
     return true;
 }
 
-bool find_name(TableKind kind, SystemFile (&files)[2], const BuiltinName* builtin,
-    size_t builtin_count, const NameQuery& query, NamedNumber& found)
+FileAnswer find_in_file(
+    TableKind kind, SystemFile& file, const NameQuery& query, NamedNumber& found)
 {
-    for (SystemFile& file : files) {
-        SystemFile::Reader reader(file);
-        for (TableLine line; reader.next(line);) {
-            if (take_line(kind, line, query, found))
-                return true;
-        }
+    FileAnswer answer = FileAnswer::kEmpty;
+    SystemFile::Reader reader(file);
+    for (TableLine line; reader.next(line);) {
+        if (take_line(kind, line, query, found))
+            return FileAnswer::kFound;
+        answer = FileAnswer::kNotFound;
     }
-    for (size_t i = 0; i < builtin_count; ++i) {
-        if (take_builtin(builtin[i], query, found))
+    return answer;
+}
+
+bool find_builtin(std::span<const BuiltinName> builtin, const NameQuery& query, NamedNumber& found)
+{
+    for (const BuiltinName& row : builtin) {
+        if (take_builtin(row, query, found))
             return true;
     }
     return false;

@@ -1,6 +1,8 @@
 // Tables that give numbers names: services and protocols.
 #pragma once
 
+#include <span>
+
 #include "system_file.h"
 
 namespace ws2 {
@@ -23,7 +25,7 @@ struct NameQuery {
     const char* protocol = nullptr; // of a service
 };
 
-/// An entry of the built-in tables, used where the system's files have none.
+/// An entry of the built-in tables.
 struct BuiltinName {
     const char* name;
     int number;
@@ -34,8 +36,16 @@ struct BuiltinName {
 /// Whether the number column of a table carries a protocol: "80/tcp".
 enum class TableKind { kServices, kProtocols };
 
-/// Looks through the files in order, then through the built-in table.
-bool find_name(TableKind kind, SystemFile (&files)[2], const BuiltinName* builtin,
-    size_t builtin_count, const NameQuery& query, NamedNumber& found);
+/// What a file says to a query.
+enum class FileAnswer {
+    kEmpty, // the file is missing or has no line
+    kNotFound,
+    kFound,
+};
+
+FileAnswer find_in_file(
+    TableKind kind, SystemFile& file, const NameQuery& query, NamedNumber& found);
+
+bool find_builtin(std::span<const BuiltinName> builtin, const NameQuery& query, NamedNumber& found);
 
 } // namespace ws2

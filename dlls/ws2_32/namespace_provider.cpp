@@ -1,8 +1,10 @@
 // Name space providers: WSAEnumNameSpaceProvidersA/W and the WSC functions that configure them.
 //
-// There is one name space, DNS, which getaddrinfo and its relatives ask. It cannot be changed.
-#include <cstddef>
+// There are two name spaces: DNS, which getaddrinfo and its relatives ask, and the one of networks,
+// which service_lookup.cpp searches. They cannot be changed.
 #include <cstring>
+#include <iterator>
+#include <string>
 
 #include "caller.h"
 #include "error.h"
@@ -17,20 +19,38 @@ namespace ws2 {
 
 namespace {
 
-// The identifier Windows gives its DNS provider.
-constexpr GUID kDnsProvider
-    = { 0x22059d40, 0x7e9e, 0x11cf, { 0xae, 0x5a, 0x00, 0xaa, 0x00, 0xa7, 0x11, 0x2b } };
+struct NameSpace {
+    GUID provider; // as Windows has it
+    DWORD id;
+    const char* name;
+};
 
-constexpr char kNameA[] = "Tcpip";
-constexpr wchar_t kNameW[] = L"Tcpip";
+constexpr NameSpace kNameSpaces[] = {
+    { { 0x22059d40, 0x7e9e, 0x11cf, { 0xae, 0x5a, 0x00, 0xaa, 0x00, 0xa7, 0x11, 0x2b } }, NS_DNS,
+        "Tcpip" },
+    { NLA_NAMESPACE_GUID, NS_NLA, "Network Location Awareness (NLA) Namespace" },
+};
+constexpr DWORD kNameSpaceCount = std::size(kNameSpaces);
 
-/// Describes the one provider; the name stands behind the structure.
-template <typename Info, typename Char, size_t kSize>
-int enum_providers(const void* caller, DWORD* size, Info* buffer, const Char (&name)[kSize])
+constexpr DWORD names_length()
 {
+    DWORD length = 0;
+    for (const NameSpace& name_space : kNameSpaces)
+        length += std::char_traits<char>::length(name_space.name) + 1;
+    return length;
+}
+
+/// Describes the providers; their names stand behind the structures.
+template <typename Char, typename Info>
+int enum_providers(const void* caller, DWORD* size, Info* buffer)
+{
+    struct Image {
+        Info infos[kNameSpaceCount];
+        Char names[names_length()];
+    };
     if (!is_started_for(caller))
         return fail(WSANOTINITIALISED);
-    constexpr DWORD kNeeded = sizeof(Info) + sizeof(name);
+    constexpr DWORD kNeeded = sizeof(Image);
     DWORD room;
     if (!size || !guard::read(size, room))
         return fail(WSAEFAULT);
@@ -38,30 +58,36 @@ int enum_providers(const void* caller, DWORD* size, Info* buffer, const Char (&n
         guard::write(size, kNeeded); // [service-providers/6]
         return fail(WSAEFAULT);
     }
-    struct {
-        Info info;
-        Char name[kSize];
-    } image {};
-    static_assert(offsetof(decltype(image), name) == sizeof(Info));
-    image.info.NSProviderId = kDnsProvider;
-    image.info.dwNameSpace = NS_DNS;
-    image.info.fActive = TRUE;
-    image.info.lpszIdentifier
-        = reinterpret_cast<Char*>(reinterpret_cast<char*>(buffer) + sizeof(Info));
-    std::memcpy(image.name, name, sizeof(name));
+    Image image {};
+    Char* name = image.names;
+    for (DWORD i = 0; i < kNameSpaceCount; ++i) {
+        image.infos[i].NSProviderId = kNameSpaces[i].provider;
+        image.infos[i].dwNameSpace = kNameSpaces[i].id;
+        image.infos[i].fActive = TRUE;
+        image.infos[i].lpszIdentifier
+            = reinterpret_cast<Image*>(buffer)->names + (name - image.names);
+        const char* text = kNameSpaces[i].name;
+        do {
+            *name++ = *text;
+        } while (*text++);
+    }
     if (!guard::copy(buffer, &image, kNeeded))
         return fail(WSAEFAULT);
     SetLastError(0);
-    return 1;
+    return kNameSpaceCount;
 }
 
-/// 0 when `pointer` names the provider, else the Winsock error.
+/// 0 when `pointer` names a provider, else the Winsock error.
 int check_provider(const GUID* pointer)
 {
     GUID id;
     if (!pointer || !guard::read(pointer, id))
         return WSAEFAULT;
-    return IsEqualGUID(id, kDnsProvider) ? 0 : WSAEINVAL;
+    for (const NameSpace& name_space : kNameSpaces) {
+        if (IsEqualGUID(id, name_space.provider))
+            return 0;
+    }
+    return WSAEINVAL;
 }
 
 /// What every change meets after its arguments were found good. [service-providers/7]
@@ -78,12 +104,12 @@ using namespace ws2;
 
 INT WSAAPI WSAEnumNameSpaceProvidersA(DWORD* size, WSANAMESPACE_INFOA* buffer)
 {
-    return enum_providers(WS2_CALLER, size, buffer, kNameA);
+    return enum_providers<char>(WS2_CALLER, size, buffer);
 }
 
 INT WSAAPI WSAEnumNameSpaceProvidersW(DWORD* size, WSANAMESPACE_INFOW* buffer)
 {
-    return enum_providers(WS2_CALLER, size, buffer, kNameW);
+    return enum_providers<wchar_t>(WS2_CALLER, size, buffer);
 }
 
 INT WSPAPI WSCInstallNameSpace(
@@ -110,8 +136,11 @@ int WSPAPI WSCWriteNameSpaceOrder(GUID* providers, DWORD count)
 {
     if (!providers)
         return WSAEFAULT;
-    if (count != 1)
+    if (count != kNameSpaceCount)
         return WSAEINVAL;
-    const int error = check_provider(providers);
-    return error ? error : WSANO_RECOVERY;
+    for (DWORD i = 0; i < count; ++i) {
+        if (const int error = check_provider(providers + i))
+            return error;
+    }
+    return WSANO_RECOVERY;
 }

@@ -1,8 +1,6 @@
 // getprotobyname, getprotobynumber.
 #include "protocols.h"
 
-#include <iterator>
-
 #include "caller.h"
 #include "entry_block.h"
 #include "error.h"
@@ -12,16 +10,12 @@
 
 namespace ws2 {
 
-static SystemFile protocol_files[] = {
-    { SystemFile::Place::kWindows, L"protocol" },
-    { SystemFile::Place::kUnix, L"protocols" },
-};
+static SystemFile protocol_file { SystemFile::Place::kWindows, L"protocol" };
 
-// Source: IANA, Assigned Internet Protocol Numbers.
+// What the file says on Windows. [getprotobyname/3]
 static constexpr BuiltinName kProtocols[] = {
     { "ip", 0, nullptr, "IP" },
     { "icmp", 1, nullptr, "ICMP" },
-    { "igmp", 2, nullptr, "IGMP" },
     { "ggp", 3, nullptr, "GGP" },
     { "tcp", 6, nullptr, "TCP" },
     { "egp", 8, nullptr, "EGP" },
@@ -33,7 +27,6 @@ static constexpr BuiltinName kProtocols[] = {
     { "ipv6", 41, nullptr, "IPv6" },
     { "ipv6-route", 43, nullptr, "IPv6-Route" },
     { "ipv6-frag", 44, nullptr, "IPv6-Frag" },
-    { "gre", 47, nullptr, "GRE" },
     { "esp", 50, nullptr, "ESP" },
     { "ah", 51, nullptr, "AH" },
     { "ipv6-icmp", 58, nullptr, "IPv6-ICMP" },
@@ -44,8 +37,9 @@ static constexpr BuiltinName kProtocols[] = {
 
 bool find_protocol(const NameQuery& query, NamedNumber& protocol)
 {
-    return find_name(
-        TableKind::kProtocols, protocol_files, kProtocols, std::size(kProtocols), query, protocol);
+    const FileAnswer answer = find_in_file(TableKind::kProtocols, protocol_file, query, protocol);
+    return answer == FileAnswer::kFound
+        || (answer == FileAnswer::kEmpty && find_builtin(kProtocols, query, protocol));
 }
 
 /// The end of both calls: the entry of the calling thread, or null with an error.

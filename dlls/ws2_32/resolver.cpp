@@ -3,73 +3,15 @@
 #include <atomic>
 #include <cstring>
 #include <cwchar>
+#include <initializer_list>
 
 #include "afd_call.h"
 #include "dns.h"
 #include "hosts_file.h"
-#include "ip_text.h"
 #include "own_addresses.h"
 #include "search_list.h"
 
 namespace ws2 {
-
-HostAddress HostAddress::from_v4(const IN_ADDR& address)
-{
-    HostAddress host = {};
-    host.family = AF_INET;
-    host.v4 = address;
-    return host;
-}
-
-HostAddress HostAddress::from_v6(const IN6_ADDR& address, ULONG scope)
-{
-    HostAddress host = {};
-    host.family = AF_INET6;
-    host.v6 = address;
-    host.scope = scope;
-    return host;
-}
-
-bool HostAddress::operator==(const HostAddress& other) const
-{
-    return family == other.family && !std::memcmp(&v4, &other.v4, length());
-}
-
-bool HostAnswer::add(const HostAddress& address)
-{
-    for (const HostAddress& known : addresses) {
-        if (known == address)
-            return true;
-    }
-    return addresses.append(address);
-}
-
-bool HostAnswer::add_alias(const wchar_t* alias)
-{
-    for (const wchar_t* known = aliases.begin(); known < aliases.end();
-         known += std::wcslen(known) + 1) {
-        if (equal_names(known, alias))
-            return true;
-    }
-    return aliases.append(alias, std::wcslen(alias) + 1);
-}
-
-void HostAnswer::set_name(const wchar_t* text)
-{
-    const size_t length = std::wcslen(text);
-    if (length < kMaxHostName)
-        std::memcpy(name, text, (length + 1) * sizeof(wchar_t));
-}
-
-bool equal_names(const wchar_t* a, const wchar_t* b)
-{
-    const auto folded = [](wchar_t c) { return c >= 'A' && c <= 'Z' ? c + ('a' - 'A') : c; };
-    for (; folded(*a) == folded(*b); ++a, ++b) {
-        if (!*a)
-            return true;
-    }
-    return false;
-}
 
 /// Has the system its name? It gets it when it comes up, and keeps it. [gethostname/3]
 static bool is_system_named()
@@ -142,30 +84,40 @@ bool has_ipv6()
     return answer == kYes;
 }
 
-bool parse_host_address(const wchar_t* text, int family, HostAddress& address)
-{
-    IN_ADDR v4;
-    if (family != AF_INET6 && parse_ipv4(text, false, v4)) {
-        address = HostAddress::from_v4(v4);
-        return true;
-    }
-    IN6_ADDR v6;
-    ULONG scope = 0;
-    USHORT port = 0;
-    // Brackets are tolerated, a port behind them is not. [getaddrinfo/6]
-    const size_t length = std::wcslen(text);
-    if (family == AF_INET || (*text == '[' && text[length - 1] != ']')
-        || !NT_SUCCESS(RtlIpv6StringToAddressExW(text, &v6, &scope, &port)))
-        return false;
-    address = HostAddress::from_v6(v6, scope);
-    return true;
-}
-
 static bool is_loopback(const HostAddress& address)
 {
     if (address.family == AF_INET)
         return (address.v4.s_addr & 0xFF) == 127;
     return IN6_IS_ADDR_LOOPBACK(&address.v6);
+}
+
+/// Is there an IPv6 address that reaches beyond its link? A system that cannot be asked for its
+/// addresses is taken for one that has some.
+static bool find_global_ipv6()
+{
+    HeapArray<HostAddress> own;
+    list_own_addresses(AF_UNSPEC, OwnAddresses::kAll, own);
+    bool is_global = !own.count();
+    for (const HostAddress& address : own)
+        is_global |= address.family == AF_INET6 && !is_loopback(address)
+            && !IN6_IS_ADDR_LINKLOCAL(&address.v6);
+    return is_global;
+}
+
+/// The same, found out at most once a second: the list takes the system milliseconds, and names are
+/// looked up in bursts.
+static bool has_global_ipv6()
+{
+    constexpr DWORD kGoodFor = 1000; // ms
+    constexpr DWORD kAnswer = 1; // takes the place of the time's lowest bit
+    static std::atomic<DWORD> known { 0 };
+    const DWORD now = GetTickCount();
+    DWORD latest = known.load(std::memory_order_relaxed);
+    if (!latest || now - (latest & ~kAnswer) > kGoodFor) {
+        latest = (now & ~kAnswer) | (find_global_ipv6() ? kAnswer : 0);
+        known.store(latest, std::memory_order_relaxed);
+    }
+    return latest & kAnswer;
 }
 
 /// Puts the addresses that can be reached best first, as RFC 6724 would with one interface: IPv6
@@ -182,14 +134,7 @@ static void sort_by_preference(HeapArray<HostAddress>& addresses)
     }
     if (!has_v4 || !(has_remote_v6 || has_loopback_v6))
         return;
-    bool v6_leads = has_ipv6();
-    if (v6_leads && has_remote_v6) {
-        HeapArray<HostAddress> own;
-        list_own_addresses(AF_INET6, OwnAddresses::kExternal, own);
-        v6_leads = false;
-        for (const HostAddress& address : own)
-            v6_leads |= !IN6_IS_ADDR_LINKLOCAL(&address.v6);
-    }
+    const bool v6_leads = has_ipv6() && (!has_remote_v6 || has_global_ipv6());
     // Stable: within a family the order of the source stays.
     const int leader = v6_leads ? AF_INET6 : AF_INET;
     size_t front = 0;
@@ -227,18 +172,69 @@ static int resolve_self(const wchar_t* own_name, int family, HostAnswer& answer)
     return 0;
 }
 
-/// Both address families are asked. One that has an answer makes up for the other's failure.
+/// Which of two outcomes counts: an answer makes up for a failure, and a failure that leaves the
+/// question open counts more than one that settles it.
+static int better_outcome(int a, int b)
+{
+    constexpr int kByWeight[]
+        = { 0, WSA_NOT_ENOUGH_MEMORY, WSATRY_AGAIN, WSANO_RECOVERY, WSANO_DATA };
+    for (const int outcome : kByWeight) {
+        if (a == outcome || b == outcome)
+            return outcome;
+    }
+    return WSAHOST_NOT_FOUND;
+}
+
+/// Asks DNS for the families that are wanted. IPv6 addresses that cannot be reached from here are
+/// not. [getaddrinfo/16]
 static int resolve_full_name(const wchar_t* name, int family, HostAnswer& answer)
 {
-    if (family != AF_UNSPEC)
-        return query_dns_addresses(name, family, answer);
-    const int v4_error = query_dns_addresses(name, AF_INET, answer);
-    if (v4_error == WSAHOST_NOT_FOUND || v4_error == WSA_NOT_ENOUGH_MEMORY)
-        return v4_error; // No such name at all: it has no IPv6 address either.
-    const int v6_error = query_dns_addresses(name, AF_INET6, answer);
-    if (!v4_error || !v6_error)
-        return 0;
-    return v4_error == WSANO_DATA ? v6_error : v4_error;
+    const bool wants_v4 = family != AF_INET6;
+    const bool wants_v6 = family != AF_INET && has_global_ipv6();
+    const int first = family == AF_INET6 ? AF_INET6 : AF_INET;
+    int outcome = WSAHOST_NOT_FOUND;
+    for (const int asked : { first, first == AF_INET ? AF_INET6 : AF_INET }) {
+        if (asked == AF_INET ? wants_v4 : wants_v6) {
+            outcome = better_outcome(outcome, query_dns_addresses(name, asked, answer));
+        } else if (outcome == WSAHOST_NOT_FOUND) {
+            // Wine's dnsapi takes a name without records of the one family for none at all.
+            HostAnswer unwanted;
+            const int error = query_dns_addresses(name, asked, unwanted);
+            if (!error || error == WSANO_DATA)
+                outcome = WSANO_DATA;
+        }
+    }
+    return outcome;
+}
+
+/// Bytes of a character in a question to DNS, which is in UTF-8. Half a pair counts half.
+static size_t dns_length(wchar_t c)
+{
+    return c < 0x80 ? 1 : c < 0x800 || (c >= 0xD800 && c <= 0xDFFF) ? 2 : 3;
+}
+
+/// Can DNS have the name? The root's label, which is empty, may end it; a backslash would be an
+/// escape. [getaddrinfo/15]
+static bool is_domain_name(const wchar_t* name)
+{
+    constexpr size_t kMaxLabel = 63;
+    constexpr size_t kMaxName = 253;
+    size_t total = 0;
+    for (size_t label = 0;; ++name) {
+        if (*name && *name != '.') {
+            if (*name == '\\')
+                return false;
+            label += dns_length(*name);
+            continue;
+        }
+        if (!label || label > kMaxLabel)
+            return false;
+        total += label;
+        if (!*name || !name[1])
+            return total <= kMaxName;
+        ++total;
+        label = 0;
+    }
 }
 
 /// A name of one label is looked for under the suffixes first. [getaddrinfo/13]
@@ -257,6 +253,8 @@ static int resolve_by_dns(const wchar_t* name, int family, HostAnswer& answer)
         std::wcscpy(full_name, name);
         full_name[length] = '.';
         std::wcscpy(full_name + length + 1, suffix);
+        if (!is_domain_name(full_name))
+            continue;
         const int error = resolve_full_name(full_name, family, answer);
         if (error != WSAHOST_NOT_FOUND && error != WSANO_DATA)
             return error; // No server answers: it would not answer the next question either.
@@ -273,7 +271,7 @@ int resolve_host(const wchar_t* name, int family, HostAnswer& answer)
     if (parse_host_address(name, AF_UNSPEC, numeric)) {
         if (family != AF_UNSPEC && family != numeric.family)
             return WSAHOST_NOT_FOUND;
-        answer.set_name(name);
+        answer.set_numeric_name(name);
         return answer.add(numeric) ? 0 : WSA_NOT_ENOUGH_MEMORY;
     }
     if (std::wcslen(name) >= kMaxHostName)
@@ -284,7 +282,7 @@ int resolve_host(const wchar_t* name, int family, HostAnswer& answer)
     if (own_host_name(own_name)
         && (!*name || equal_names(name, own_name) || equal_names(name, L"..localmachine")))
         return resolve_self(own_name, family, answer);
-    if (!*name)
+    if (!is_domain_name(name))
         return WSAHOST_NOT_FOUND;
 
     bool known;

@@ -2,7 +2,7 @@
 
 #include <cwchar>
 
-#include "resolver.h"
+#include "host_address.h"
 #include "system_file.h"
 
 namespace ws2 {

@@ -1,171 +1,298 @@
-// The service side of name spaces: WSALookupService*, WSASetService*, WSANSPIoctl and the service
-// classes.
+// Lookups in name spaces: WSALookupServiceBegin/Next/End, WSANSPIoctl.
 //
-// No name space here has services, so lookups find none and registrations are refused; handles of
-// lookups do not exist. What can be resolved is resolved by getaddrinfo and its relatives.
+// One name space can be searched, the one of networks (NS_NLA), which programs ask whether they are
+// online. Names of hosts are resolved by getaddrinfo and its relatives.
+#include "service_lookup.h"
+
+#include <cstring>
+#include <iterator>
+#include <new>
+
 #include "error.h"
 #include "guard.h"
+#include "host_name.h"
+#include "lock.h"
+#include "own_addresses.h"
 #include "startup.h"
 
 namespace ws2 {
 
 namespace {
 
-/// 0, or the error of a call without WSAStartup.
-int check_started()
+constexpr GUID kNetworkProvider = NLA_NAMESPACE_GUID;
+constexpr GUID kNetworkClass = NLA_SERVICE_CLASS_GUID;
+
+/// The networks found by one WSALookupServiceBegin. Under lookups_lock, but for its making.
+struct Lookup {
+    HANDLE handle = nullptr; // a number of our own, never reused
+    DWORD flags = 0; // LUP_*
+    HeapArray<OwnNetwork> networks;
+    size_t position = 0; // of the next network to give
+    bool is_refused = false; // it did not fit the buffer of the last call
+    Lookup* next = nullptr;
+};
+
+SrwLock lookups_lock;
+Lookup* lookups;
+ULONG_PTR last_handle;
+
+void destroy(Lookup* lookup)
 {
-    return is_started() ? 0 : WSANOTINITIALISED;
+    lookup->~Lookup();
+    heap_free(lookup);
 }
 
-template <typename Query> int begin_lookup(const Query* restrictions, HANDLE* lookup)
+/// The link to a lookup; to null when there is none of that handle. The lock must be held.
+Lookup** find(HANDLE handle)
 {
-    if (const int error = check_started())
-        return fail(error);
-    Query query;
-    HANDLE handle;
-    if (!restrictions || !guard::read(restrictions, query) || !lookup
-        || !guard::read(lookup, handle) || query.dwSize < sizeof(query))
-        return fail(WSAEFAULT);
-    if (!query.lpServiceClassId && !query.lpszServiceInstanceName)
-        return fail(WSAEINVAL);
-    return fail(WSASERVICE_NOT_FOUND); // [service-providers/8]
+    Lookup** link = &lookups;
+    while (*link && (*link)->handle != handle)
+        link = &(*link)->next;
+    return link;
 }
 
-int refuse_lookup_handle()
+/// Is the restriction absent, or this very one? Returns 0, WSAEFAULT or WSASERVICE_NOT_FOUND.
+int check_restriction(const GUID* restriction, const GUID& wanted)
 {
-    const int error = check_started();
-    return fail(error ? error : WSA_INVALID_HANDLE);
+    GUID id;
+    if (!restriction)
+        return 0;
+    if (!guard::read(restriction, id))
+        return WSAEFAULT;
+    return IsEqualGUID(id, wanted) ? 0 : WSASERVICE_NOT_FOUND;
 }
 
-template <typename Query> int set_service(const Query* info, WSAESETSERVICEOP operation)
+/// Collects what a query asks for. Returns 0 with at least one network, or the error: a list
+/// without any would say that the computer is offline. [service-providers/15]
+template <typename Query> int find_networks(const Query& query, HeapArray<OwnNetwork>& networks)
 {
-    if (const int error = check_started())
-        return fail(error);
-    Query query;
-    if (!info || !guard::read(info, query) || query.dwSize < sizeof(query))
-        return fail(WSAEFAULT);
-    switch (operation) {
-    case RNRSERVICE_REGISTER:
-        return fail(WSAEACCES);
-    case RNRSERVICE_DEREGISTER:
-    case RNRSERVICE_DELETE:
-        return fail(WSASERVICE_NOT_FOUND);
-    default:
-        return fail(WSAEINVAL);
+    if (query.dwNameSpace != NS_ALL && query.dwNameSpace != NS_NLA)
+        return WSASERVICE_NOT_FOUND;
+    if (const int error = check_restriction(query.lpServiceClassId, kNetworkClass))
+        return error;
+    if (const int error = check_restriction(query.lpNSProviderId, kNetworkProvider))
+        return error;
+    const NameArgument name(query.lpszServiceInstanceName);
+    if (name.is_bad())
+        return WSAEFAULT;
+    if (const int error = list_own_networks(networks))
+        return error;
+    size_t kept = 0;
+    for (const OwnNetwork& network : networks) {
+        if (!name.text() || equal_names(name.text(), network.name))
+            networks[kept++] = network;
     }
+    networks.truncate(kept);
+    return kept ? 0 : WSASERVICE_NOT_FOUND;
 }
 
-template <typename Info> int install_class(const Info* info)
+template <typename Query> int begin_lookup(const Query* restrictions, DWORD flags, HANDLE* handle)
 {
-    if (const int error = check_started())
-        return fail(error);
-    Info copy;
-    if (!info || !guard::read(info, copy))
+    if (!is_started())
+        return fail(WSANOTINITIALISED);
+    Query query;
+    if (!restrictions || !guard::read(&restrictions->dwSize, query.dwSize) || !handle
+        || !guard::is_writable(handle, sizeof(*handle)))
         return fail(WSAEFAULT);
-    if (!copy.lpServiceClassId)
+    if (query.dwSize < sizeof(query))
         return fail(WSAEINVAL);
-    return fail(WSAEACCES);
+    if (!guard::read(restrictions, query))
+        return fail(WSAEFAULT);
+    void* memory = heap_allocate(sizeof(Lookup));
+    if (!memory)
+        return fail(WSA_NOT_ENOUGH_MEMORY);
+    auto* lookup = new (memory) Lookup;
+    lookup->flags = flags;
+    if (const int error = find_networks(query, lookup->networks)) {
+        destroy(lookup);
+        return fail(error);
+    }
+    ExclusiveGuard guard(lookups_lock);
+    last_handle += sizeof(HANDLE);
+    lookup->handle = reinterpret_cast<HANDLE>(last_handle);
+    lookup->next = lookups;
+    lookups = lookup;
+    guard::write(handle, lookup->handle);
+    return succeed();
 }
 
-/// Looks for a service class and its description; there are none.
-int find_class(const GUID* id, const DWORD* size)
+/// What NLA_BLOB is for an interface and for the connectivity of its network, one after the other.
+struct NetworkBlob {
+    struct Header {
+        NLA_BLOB_DATA_TYPE type;
+        DWORD size;
+        DWORD next_offset; // from the beginning; 0 for the last
+    };
+    struct {
+        Header header;
+        DWORD type;
+        DWORD speed;
+        char adapter[sizeof(OwnNetwork::adapter)];
+    } of_interface;
+    struct {
+        Header header;
+        NLA_CONNECTIVITY_TYPE type;
+        NLA_INTERNET internet;
+    } connectivity;
+
+    explicit NetworkBlob(const OwnNetwork& network)
+        : of_interface { { NLA_INTERFACE, sizeof(of_interface), sizeof(of_interface) },
+            network.type, network.speed, {} }
+        , connectivity { { NLA_CONNECTIVITY, sizeof(connectivity), 0 }, NLA_NETWORK_UNKNOWN,
+            NLA_INTERNET_UNKNOWN }
+    {
+        std::memcpy(of_interface.adapter, network.adapter, sizeof(network.adapter));
+    }
+};
+
+int copy_text(const wchar_t* text, char* target, int size)
 {
-    if (const int error = check_started())
-        return fail(error);
-    GUID copy;
+    return WideCharToMultiByte(CP_ACP, 0, text, -1, target, size, nullptr, nullptr);
+}
+
+int copy_text(const wchar_t* text, wchar_t* target, int size)
+{
+    lstrcpynW(target, text, size);
+    return lstrlenW(target) + 1;
+}
+
+/// A result with all it points to, made for the place where the program wants it.
+template <typename Query> class Result {
+public:
+    explicit Result(void* home)
+        : m_home(static_cast<char*>(home))
+    {
+    }
+
+    /// `what` are flags LUP_RETURN_*.
+    void put(const OwnNetwork& network, DWORD what)
+    {
+        Query set = {};
+        set.dwSize = sizeof(set);
+        set.dwNameSpace = NS_NLA;
+        add(&set, 1);
+        set.lpNSProviderId = add(&kNetworkProvider, 1);
+        if (what & LUP_RETURN_TYPE)
+            set.lpServiceClassId = add(&kNetworkClass, 1);
+        if (what & LUP_RETURN_NAME) {
+            std::remove_reference_t<decltype(*set.lpszServiceInstanceName)> name[kMaxName];
+            set.lpszServiceInstanceName = add(name, copy_text(network.name, name, kMaxName));
+        }
+        if (what & LUP_RETURN_BLOB) {
+            const NetworkBlob data(network);
+            BLOB blob = { sizeof(data), nullptr };
+            blob.pBlobData = reinterpret_cast<BYTE*>(add(&data, 1));
+            set.lpBlob = add(&blob, 1);
+        }
+        std::memcpy(m_bytes, &set, sizeof(set));
+    }
+
+    const void* bytes() const { return m_bytes; }
+    DWORD size() const { return m_size; }
+
+private:
+    static constexpr int kMaxName = 3 * std::size(OwnNetwork().name);
+
+    /// Appends items and returns where they will be.
+    template <typename T> T* add(const T* items, size_t count)
+    {
+        m_size = (m_size + alignof(T) - 1) & ~(alignof(T) - 1);
+        char* const home = m_home + m_size;
+        std::memcpy(m_bytes + m_size, items, count * sizeof(T));
+        m_size += count * sizeof(T);
+        return reinterpret_cast<std::remove_const_t<T>*>(home);
+    }
+
+    char* m_home;
+    DWORD m_size = 0;
+    char m_bytes[sizeof(Query) + 2 * sizeof(GUID) + kMaxName * sizeof(wchar_t) + sizeof(BLOB)
+        + sizeof(NetworkBlob) + 5 * alignof(void*)];
+};
+
+template <typename Query> int next_result(HANDLE handle, DWORD flags, DWORD* length, Query* target)
+{
+    if (!is_started())
+        return fail(WSANOTINITIALISED);
+    ExclusiveGuard guard(lookups_lock);
+    Lookup* const lookup = *find(handle);
+    if (!lookup)
+        return fail(WSA_INVALID_HANDLE);
     DWORD room;
-    if (!id || !guard::read(id, copy) || !size || !guard::read(size, room))
+    if (!length || !guard::read(length, room))
         return fail(WSAEFAULT);
-    return fail(WSATYPE_NOT_FOUND); // [service-providers/9]
+    if ((flags & LUP_FLUSHPREVIOUS) && lookup->is_refused)
+        ++lookup->position;
+    lookup->is_refused = false;
+    if (lookup->position == lookup->networks.count())
+        return fail(WSA_E_NO_MORE);
+    Result<Query> result(target);
+    // This call can ask for less than the first one, never for more. [service-providers/16]
+    result.put(lookup->networks[lookup->position], lookup->flags & flags);
+    if (room < result.size() || !target || !guard::copy(target, result.bytes(), result.size())) {
+        lookup->is_refused = true;
+        guard::write(length, result.size());
+        return fail(WSAEFAULT);
+    }
+    ++lookup->position;
+    return succeed();
 }
 
 } // namespace
+
+void free_service_lookups()
+{
+    while (Lookup* lookup = lookups) {
+        lookups = lookup->next;
+        destroy(lookup);
+    }
+}
 
 } // namespace ws2
 
 using namespace ws2;
 
-INT WSAAPI WSALookupServiceBeginA(WSAQUERYSETA* restrictions, DWORD /*flags*/, HANDLE* lookup)
+INT WSAAPI WSALookupServiceBeginA(WSAQUERYSETA* restrictions, DWORD flags, HANDLE* lookup)
 {
-    return begin_lookup(restrictions, lookup);
+    return begin_lookup(restrictions, flags, lookup);
 }
 
-INT WSAAPI WSALookupServiceBeginW(WSAQUERYSETW* restrictions, DWORD /*flags*/, HANDLE* lookup)
+INT WSAAPI WSALookupServiceBeginW(WSAQUERYSETW* restrictions, DWORD flags, HANDLE* lookup)
 {
-    return begin_lookup(restrictions, lookup);
+    return begin_lookup(restrictions, flags, lookup);
 }
 
-INT WSAAPI WSALookupServiceNextA(HANDLE, DWORD, DWORD*, WSAQUERYSETA*)
+INT WSAAPI WSALookupServiceNextA(HANDLE lookup, DWORD flags, DWORD* length, WSAQUERYSETA* results)
 {
-    return refuse_lookup_handle();
+    return next_result(lookup, flags, length, results);
 }
 
-INT WSAAPI WSALookupServiceNextW(HANDLE, DWORD, DWORD*, WSAQUERYSETW*)
+INT WSAAPI WSALookupServiceNextW(HANDLE lookup, DWORD flags, DWORD* length, WSAQUERYSETW* results)
 {
-    return refuse_lookup_handle();
+    return next_result(lookup, flags, length, results);
 }
 
-INT WSAAPI WSALookupServiceEnd(HANDLE)
+INT WSAAPI WSALookupServiceEnd(HANDLE handle)
 {
-    return refuse_lookup_handle();
+    if (!is_started())
+        return fail(WSANOTINITIALISED);
+    ExclusiveGuard guard(lookups_lock);
+    Lookup** const link = find(handle);
+    Lookup* const lookup = *link;
+    if (!lookup)
+        return fail(WSA_INVALID_HANDLE);
+    *link = lookup->next;
+    destroy(lookup);
+    return succeed();
 }
 
-INT WSAAPI WSANSPIoctl(HANDLE, DWORD, void*, DWORD, void*, DWORD, DWORD* returned, WSACOMPLETION*)
+INT WSAAPI WSANSPIoctl(
+    HANDLE lookup, DWORD, void*, DWORD, void*, DWORD, DWORD* returned, WSACOMPLETION*)
 {
-    if (const int error = check_started())
-        return fail(error);
+    if (!is_started())
+        return fail(WSANOTINITIALISED);
     if (!returned || !guard::is_writable(returned, sizeof(*returned)))
         return fail(WSAEFAULT);
-    return refuse_lookup_handle();
-}
-
-INT WSAAPI WSASetServiceA(WSAQUERYSETA* info, WSAESETSERVICEOP operation, DWORD /*flags*/)
-{
-    return set_service(info, operation);
-}
-
-INT WSAAPI WSASetServiceW(WSAQUERYSETW* info, WSAESETSERVICEOP operation, DWORD /*flags*/)
-{
-    return set_service(info, operation);
-}
-
-INT WSAAPI WSAInstallServiceClassA(WSASERVICECLASSINFOA* info)
-{
-    return install_class(info);
-}
-
-INT WSAAPI WSAInstallServiceClassW(WSASERVICECLASSINFOW* info)
-{
-    return install_class(info);
-}
-
-INT WSAAPI WSARemoveServiceClass(GUID* id)
-{
-    constexpr DWORD kNoBuffer = 0;
-    return find_class(id, &kNoBuffer);
-}
-
-INT WSAAPI WSAGetServiceClassInfoA(
-    GUID* provider, GUID* id, DWORD* size, WSASERVICECLASSINFOA* /*info*/)
-{
-    GUID copy;
-    if (is_started() && (!provider || !guard::read(provider, copy)))
-        return fail(WSAEFAULT);
-    return find_class(id, size);
-}
-
-INT WSAAPI WSAGetServiceClassInfoW(
-    GUID* provider, GUID* id, DWORD* size, WSASERVICECLASSINFOW* /*info*/)
-{
-    return WSAGetServiceClassInfoA(provider, id, size, nullptr);
-}
-
-INT WSAAPI WSAGetServiceClassNameByClassIdA(GUID* id, char* /*name*/, DWORD* size)
-{
-    return find_class(id, size);
-}
-
-INT WSAAPI WSAGetServiceClassNameByClassIdW(GUID* id, WCHAR* /*name*/, DWORD* size)
-{
-    return find_class(id, size);
+    SharedGuard guard(lookups_lock);
+    // Nobody tells of changes of networks.
+    return fail(*find(lookup) ? WSAEOPNOTSUPP : WSA_INVALID_HANDLE);
 }

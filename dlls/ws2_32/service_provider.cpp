@@ -44,11 +44,13 @@ int WSPAPI WSCGetProviderPath(GUID* provider, WCHAR* path, INT* length, INT* err
 {
     static constexpr WCHAR kPath[] = L"%SystemRoot%\\system32\\mswsock.dll";
     constexpr INT kLength = sizeof(kPath) / sizeof(*kPath);
-    if (const int error = read_provider_id(provider, WSAEINVAL))
-        return fail_provider(error_out, error);
+    // The pointers come before the length, and both before who it is. [service-providers/3]
+    GUID id;
     INT room;
-    if (!length || !guard::read(length, room))
+    if (!provider || !guard::read(provider, id) || !length || !guard::read(length, room))
         return fail_provider(error_out, WSAEFAULT);
+    if (room < 0 || !is_provider(id))
+        return fail_provider(error_out, WSAEINVAL);
     const bool fits = path && room >= kLength && guard::copy(path, kPath, sizeof(kPath));
     if (!guard::write(length, kLength) || !fits)
         return fail_provider(error_out, WSAEFAULT);
@@ -58,7 +60,7 @@ int WSPAPI WSCGetProviderPath(GUID* provider, WCHAR* path, INT* length, INT* err
 int WSPAPI WSCGetProviderInfo(GUID* provider, WSC_PROVIDER_INFO_TYPE type, BYTE* info, size_t* size,
     DWORD flags, INT* error_out)
 {
-    if (const int error = read_provider_id(provider, WSAEINVALIDPROVIDER))
+    if (const int error = read_provider_id(provider, WSANO_RECOVERY))
         return fail_provider(error_out, error);
     if (type == ProviderInfoAudit)
         return fail_provider(error_out, ERROR_CALL_NOT_IMPLEMENTED);
@@ -123,12 +125,12 @@ int WSPAPI WSCWriteProviderOrder(DWORD* entry_ids, DWORD count)
 int WSPAPI WSCGetApplicationCategory(const WCHAR* path, DWORD path_length, const WCHAR* extra,
     DWORD extra_length, DWORD* categories, INT* error_out)
 {
+    if (!path_length) // It comes before the pointers. [service-providers/4]
+        return fail_provider(error_out, WSAEINVAL);
     WCHAR first;
     if (!path || !guard::read(path, first) || !categories
         || !guard::is_writable(categories, sizeof(*categories)) || (!extra && extra_length))
         return fail_provider(error_out, WSAEFAULT);
-    if (!path_length)
-        return fail_provider(error_out, WSAEINVAL);
     return fail_provider(error_out, WSASERVICE_NOT_FOUND); // No application has a category.
 }
 

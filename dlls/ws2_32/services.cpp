@@ -1,8 +1,6 @@
 // getservbyname, getservbyport.
 #include "services.h"
 
-#include <iterator>
-
 #include "caller.h"
 #include "entry_block.h"
 #include "error.h"
@@ -78,8 +76,11 @@ static constexpr BuiltinName kServices[] = {
 
 bool find_service(const NameQuery& query, NamedNumber& service)
 {
-    return find_name(
-        TableKind::kServices, services_files, kServices, std::size(kServices), query, service);
+    for (SystemFile& file : services_files) {
+        if (find_in_file(TableKind::kServices, file, query, service) == FileAnswer::kFound)
+            return true;
+    }
+    return find_builtin(kServices, query, service);
 }
 
 /// The end of both calls: the entry of the calling thread, or null with an error.

@@ -96,21 +96,44 @@ static int address_to_string(
     return succeed();
 }
 
-/// Writes the finished address if there is room; tells the needed length in any case.
-template <typename Address>
-static int give_address(const Address& address, bool is_good, SOCKADDR* target, int* length)
+/// What a text that is no address leaves: the part of the address that was understood.
+/// [WSAStringToAddress/5]
+static SOCKADDR_IN understood_part(const SOCKADDR_IN& address)
+{
+    SOCKADDR_IN part = {};
+    part.sin_addr = address.sin_addr;
+    return part;
+}
+
+static SOCKADDR_IN6 understood_part(const SOCKADDR_IN6& address)
+{
+    SOCKADDR_IN6 part = {};
+    part.sin6_addr = address.sin6_addr;
+    return part;
+}
+
+/// Reads `text` and writes what comes out if there is room for it; tells the length needed, except
+/// for a text that is no address.
+template <typename Address, typename Char>
+static int give_address(const Char* text, ADDRESS_FAMILY family, SOCKADDR* target, int* length)
 {
     int room;
     if (!guard::read(length, room) || !guard::write(length, static_cast<int>(sizeof(Address))))
         return fail(WSAEFAULT);
     if (room < static_cast<int>(sizeof(Address)))
         return fail(WSAEFAULT); // Also for a text that is no address. [WSAStringToAddress/4]
+    Address address = {};
+    const bool is_good = parse(text, address);
+    if (is_good)
+        reinterpret_cast<SOCKADDR&>(address).sa_family = family;
+    else
+        address = understood_part(address);
+    if (!guard::copy(target, &address, sizeof(Address)))
+        return fail(WSAEFAULT);
     if (!is_good) {
         guard::write(length, room);
         return fail(WSAEINVAL);
     }
-    if (!guard::copy(target, &address, sizeof(Address)))
-        return fail(WSAEFAULT);
     return succeed();
 }
 
@@ -125,18 +148,10 @@ static int string_to_address(
     const BasicGuardedText<Char, kIpv6TextLength + 1> text(source);
     if (!text.text())
         return fail(source ? WSAEFAULT : WSAEINVAL);
-    if (family == AF_INET) {
-        SOCKADDR_IN address = {};
-        address.sin_family = AF_INET;
-        const bool is_good = parse(text.text(), address);
-        return give_address(address, is_good, target, length);
-    }
-    if (family == AF_INET6) {
-        SOCKADDR_IN6 address = {};
-        address.sin6_family = AF_INET6;
-        const bool is_good = parse(text.text(), address);
-        return give_address(address, is_good, target, length);
-    }
+    if (family == AF_INET)
+        return give_address<SOCKADDR_IN>(text.text(), AF_INET, target, length);
+    if (family == AF_INET6)
+        return give_address<SOCKADDR_IN6>(text.text(), AF_INET6, target, length);
     return fail(WSAEINVAL);
 }
 

@@ -1,5 +1,6 @@
 #include "thread.h"
 
+#include "heap.h"
 #include "kernel.h"
 
 #include <initializer_list>
@@ -44,10 +45,8 @@ static void clear(Thread& thread)
         kernel::close(std::exchange(thread.wait_event, nullptr));
     thread.wait_event_in_use = false;
     thread.open_type = 0;
-    for (void** block : { &thread.host_entry, &thread.service_entry, &thread.protocol_entry }) {
-        if (*block)
-            HeapFree(GetProcessHeap(), 0, std::exchange(*block, nullptr));
-    }
+    for (ThreadBlock* block : { &thread.host_entry, &thread.service_entry, &thread.protocol_entry })
+        heap_free(std::exchange(*block, {}).memory);
 }
 
 Thread* Thread::current()

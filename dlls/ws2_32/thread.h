@@ -7,6 +7,12 @@
 
 namespace ws2 {
 
+/// Memory from the process heap that a thread keeps for one kind of entry, from its first one on.
+struct ThreadBlock {
+    void* memory = nullptr;
+    size_t size = 0;
+};
+
 /// Per-thread state. Owner: the thread, from its first use to its end. Then it is empty and waits
 /// for another thread; the memory goes with the DLL.
 struct Thread {
@@ -14,10 +20,9 @@ struct Thread {
     bool wait_event_in_use = false; // a blocking call below us on the stack waits for it
     DWORD open_type = 0; // SO_OPENTYPE: 0 or SO_SYNCHRONOUS_(NON)ALERT for later sockets
     char inet_ntoa_text[16] = {};
-    void* host_entry
-        = nullptr; // gethostby*: one block from the process heap, freed with the thread
-    void* service_entry = nullptr; // getservby*: likewise
-    void* protocol_entry = nullptr; // getprotoby*: likewise
+    ThreadBlock host_entry; // gethostby*
+    ThreadBlock service_entry; // getservby*
+    ThreadBlock protocol_entry; // getprotoby*
 
     std::atomic<bool> is_taken { true }; // a thread owns it
     Thread* next = nullptr; // of all there are; never changes

@@ -120,6 +120,24 @@ void inet_pton_rejects_bad_arguments(void**) // [inet_pton/3]
     assert_wsa_fails(inet_pton(AF_INET, nullptr, &address), -1, WSAEFAULT);
     assert_wsa_fails(inet_pton(AF_INET, "1.2.3.4", nullptr), -1, WSAEFAULT);
     assert_wsa_fails(InetPtonW(99, L"1.2.3.4", &address), -1, WSAEAFNOSUPPORT);
+    for (const int family : { AF_UNSPEC, 99 }) {
+        assert_wsa_fails(inet_pton(family, nullptr, &address), -1, WSAEFAULT);
+        assert_wsa_fails(InetPtonW(family, nullptr, &address), -1, WSAEFAULT);
+        assert_wsa_fails(inet_pton(family, "1.2.3.4", nullptr), -1, WSAEFAULT);
+        assert_wsa_fails(InetPtonW(family, L"1.2.3.4", nullptr), -1, WSAEFAULT);
+    }
+    assert_wsa_fails(inet_pton(AF_UNSPEC, "1.2.3.4", &address), -1, WSAEAFNOSUPPORT);
+}
+
+void only_the_wide_inet_pton_tells_of_no_address(void**) // [inet_pton/4]
+{
+    IN6_ADDR address;
+    for (const int family : { AF_INET, AF_INET6 }) {
+        assert_wsa_fails(inet_pton(family, "1.2.3", &address), 0, kPoison);
+        assert_wsa_fails(InetPtonW(family, L"1.2.3", &address), 0, WSAEINVAL);
+    }
+    assert_wsa_fails(InetPtonW(AF_INET, L"1.2.3.4", &address), 1, kPoison);
+    assert_wsa_fails(InetPtonW(AF_INET6, L"::1", &address), 1, kPoison);
 }
 
 void inet_ntop_writes_the_standard_form(void**) // [inet_ntop/1]
@@ -152,9 +170,21 @@ void inet_ntop_rejects_a_short_buffer(void**) // [inet_ntop/3]
     char text[64];
     IN_ADDR v4;
     v4.s_addr = 0x04030201;
-    assert_wsa_fails(inet_ntop(AF_INET, &v4, text, 7), nullptr, ERROR_INVALID_PARAMETER);
-    assert_wsa_fails(inet_ntop(AF_INET, &v4, text, 0), nullptr, ERROR_INVALID_PARAMETER);
-    assert_wsa_fails(inet_ntop(AF_INET, &v4, nullptr, 64), nullptr, ERROR_INVALID_PARAMETER);
+    assert_wsa_fails(inet_ntop(AF_INET, &v4, text, 7), nullptr, STATUS_INVALID_PARAMETER);
+    assert_wsa_fails(inet_ntop(AF_INET, &v4, text, 0), nullptr, STATUS_INVALID_PARAMETER);
+    assert_wsa_fails(inet_ntop(AF_INET, &v4, nullptr, 64), nullptr, STATUS_INVALID_PARAMETER);
+    assert_wsa_fails(
+        inet_ntop(AF_INET6, &in6addr_loopback, text, 3), nullptr, STATUS_INVALID_PARAMETER);
+}
+
+void the_wide_inet_ntop_rejects_a_short_buffer(void**) // [inet_ntop/3]
+{
+    wchar_t text[64];
+    IN_ADDR v4;
+    v4.s_addr = 0x04030201;
+    assert_wsa_fails(InetNtopW(AF_INET, &v4, text, 7), nullptr, STATUS_INVALID_PARAMETER);
+    assert_wsa_fails(InetNtopW(AF_INET, &v4, text, 0), nullptr, STATUS_INVALID_PARAMETER);
+    assert_wsa_fails(InetNtopW(AF_INET, &v4, nullptr, 64), nullptr, STATUS_INVALID_PARAMETER);
 }
 
 struct TextRow {
@@ -292,6 +322,80 @@ void string_to_address_tells_the_length_it_needs(void**) // [WSAStringToAddress/
     assert_int_equal(size, sizeof(sockaddr_in));
 }
 
+struct BadTextRow {
+    const char* text;
+    const char* left; // what of the address was understood
+};
+
+/// Reads `text` in both forms into structures of noise, and checks that zeros and `left` are
+/// written.
+void check_understood_part(const BadTextRow& row, const sockaddr_in6& expected, int family)
+{
+    constexpr int kRoom = 40;
+    const int length = family == AF_INET ? sizeof(sockaddr_in) : sizeof(sockaddr_in6);
+    wchar_t wide[64];
+    MultiByteToWideChar(CP_ACP, 0, row.text, -1, wide, 64);
+    for (const bool is_wide : { false, true }) {
+        sockaddr_in6 address;
+        memset(&address, 0xAB, sizeof(address));
+        int size = kRoom;
+        auto* name = (sockaddr*)&address;
+        assert_wsa_fails(is_wide
+                ? WSAStringToAddressW(wide, family, nullptr, name, &size)
+                : WSAStringToAddressA((char*)row.text, family, nullptr, name, &size),
+            SOCKET_ERROR, WSAEINVAL);
+        assert_int_equal(size, kRoom);
+        if (memcmp(&address, &expected, length))
+            fail_at(Where::current(), "\"%s\" does not leave %s", row.text, row.left);
+    }
+}
+
+void string_to_address_leaves_what_it_understood(void**) // [WSAStringToAddress/5]
+{
+    const BadTextRow rows[] = {
+        { "10.20.30.40:", "10.20.30.40" },
+        { "10.20.30.40:0", "10.20.30.40" },
+        { "10.20.30.40:70000", "10.20.30.40" },
+        { "10.20.30.40:0x", "10.20.30.40" },
+        { "10.20.30.40x", "10.20.30.40" },
+        { "10.20.30.40 ", "10.20.30.40" },
+        { "10.20.30.40:5:6", "10.20.30.40" },
+        { "77beef", "0.0.0.77" },
+        { "", "0.0.0.0" },
+        { "10.20.30.300", "0.0.0.0" },
+        { "10.20.30.", "0.0.0.0" },
+        { "10.20..30", "0.0.0.0" },
+        { " 10.20.30.40", "0.0.0.0" },
+        { "[10.20.30.40]", "0.0.0.0" },
+        { "fe80::9", "0.0.0.0" },
+    };
+    for (const BadTextRow& row : rows) {
+        sockaddr_in6 expected = {};
+        ((sockaddr_in*)&expected)->sin_addr.s_addr = inet_addr(row.left);
+        check_understood_part(row, expected, AF_INET);
+    }
+}
+
+void string_to_ipv6_address_leaves_what_it_understood(void**) // [WSAStringToAddress/5]
+{
+    const BadTextRow rows[] = {
+        { "fe80::9]:7", "fe80::9" },
+        { "a:b:c:", "a:b:c::" },
+        { "9.8.7.6", "908:700::" },
+        { "::1%5x", "::1" },
+        { "[::1]:0", "::1" },
+        { "[::1]:", "::1" },
+        { "[::1", "::1" },
+        { "a::b::c", "a::b" },
+        { "", "::" },
+    };
+    for (const BadTextRow& row : rows) {
+        sockaddr_in6 expected = {};
+        assert_int_equal(inet_pton(AF_INET6, row.left, &expected.sin6_addr), 1);
+        check_understood_part(row, expected, AF_INET6);
+    }
+}
+
 const CMUnitTest kCases[] = {
     cmocka_unit_test(inet_addr_reads_one_to_four_parts),
     cmocka_unit_test(inet_addr_reads_octal_and_hexadecimal_parts),
@@ -302,9 +406,11 @@ const CMUnitTest kCases[] = {
     cmocka_unit_test(inet_pton_reads_four_decimal_parts),
     cmocka_unit_test(inet_pton_reads_ipv6),
     cmocka_unit_test(inet_pton_rejects_bad_arguments),
+    cmocka_unit_test(only_the_wide_inet_pton_tells_of_no_address),
     cmocka_unit_test(inet_ntop_writes_the_standard_form),
     cmocka_unit_test(inet_ntop_rejects_an_unknown_family),
     cmocka_unit_test(inet_ntop_rejects_a_short_buffer),
+    cmocka_unit_test(the_wide_inet_ntop_rejects_a_short_buffer),
     cmocka_unit_test(address_to_string_writes_port_and_scope),
     cmocka_unit_test(address_to_string_tells_the_length_it_needs),
     cmocka_unit_test(address_to_string_rejects_what_is_no_address),
@@ -313,6 +419,8 @@ const CMUnitTest kCases[] = {
     cmocka_unit_test(string_to_address_refuses_what_is_no_address),
     cmocka_unit_test(string_to_address_rejects_family_and_null_text),
     cmocka_unit_test(string_to_address_tells_the_length_it_needs),
+    cmocka_unit_test(string_to_address_leaves_what_it_understood),
+    cmocka_unit_test(string_to_ipv6_address_leaves_what_it_understood),
 };
 
 } // namespace

@@ -27,8 +27,66 @@ void an_unknown_provider_has_no_path(void**) // [service-providers/3]
     INT length = MAX_PATH;
     INT error = 0;
 
-    assert_int_equal(WSCGetProviderPath(&id, path, &length, &error), SOCKET_ERROR);
-    assert_int_equal(error, WSAEINVAL);
+    for (wchar_t* buffer : { path, (wchar_t*)nullptr }) {
+        assert_int_equal(WSCGetProviderPath(&id, buffer, &length, &error), SOCKET_ERROR);
+        assert_int_equal(error, WSAEINVAL);
+        assert_int_equal(length, MAX_PATH);
+        error = 0;
+    }
+}
+
+void the_path_of_a_provider_checks_pointers_first(void**) // [service-providers/3]
+{
+    GUID unknown = kNobody;
+    GUID known = tcp_provider();
+    wchar_t path[MAX_PATH];
+    INT length = -1;
+    for (GUID* id : { &unknown, &known }) {
+        INT error = 0;
+        assert_int_equal(WSCGetProviderPath(id, nullptr, nullptr, &error), SOCKET_ERROR);
+        assert_int_equal(error, WSAEFAULT);
+        assert_int_equal(WSCGetProviderPath(id, path, &length, &error), SOCKET_ERROR);
+        assert_int_equal(error, WSAEINVAL);
+        assert_int_equal(length, -1);
+    }
+    INT error = 0;
+    assert_int_equal(WSCGetProviderPath(nullptr, path, &length, &error), SOCKET_ERROR);
+    assert_int_equal(error, WSAEFAULT);
+}
+
+void an_unknown_provider_has_no_information(void**) // [service-providers/4]
+{
+    GUID id = kNobody;
+    BYTE info[64];
+    size_t size = sizeof(info);
+    for (const int type : { -1, (int)ProviderInfoLspCategories, (int)ProviderInfoAudit }) {
+        INT error = 0;
+        assert_int_equal(
+            WSCGetProviderInfo(&id, (WSC_PROVIDER_INFO_TYPE)type, info, &size, 0, &error),
+            SOCKET_ERROR);
+        assert_int_equal(error, WSANO_RECOVERY);
+        error = 0;
+        assert_int_equal(
+            WSCGetProviderInfo(&id, (WSC_PROVIDER_INFO_TYPE)type, nullptr, nullptr, 0, &error),
+            SOCKET_ERROR);
+        assert_int_equal(error, WSANO_RECOVERY);
+    }
+}
+
+void an_empty_path_has_no_category(void**) // [service-providers/4]
+{
+    DWORD category = 0;
+    for (const wchar_t* path : { (const wchar_t*)nullptr, L"" }) {
+        for (const wchar_t* extra : { (const wchar_t*)nullptr, L"extra" }) {
+            for (DWORD* categories : { &category, (DWORD*)nullptr }) {
+                INT error = 0;
+                assert_int_equal(
+                    WSCGetApplicationCategory(path, 0, extra, extra ? 5 : 0, categories, &error),
+                    SOCKET_ERROR);
+                assert_int_equal(error, WSAEINVAL);
+            }
+        }
+    }
 }
 
 void a_provider_has_a_path(void**) // [service-providers/3]
@@ -102,11 +160,13 @@ void name_spaces_are_listed(void**) // [service-providers/6]
     const int count = WSAEnumNameSpaceProvidersW(&size, infos);
     assert_true(count > 0);
     bool dns = false;
+    bool networks = false;
     for (int i = 0; i < count; ++i) {
         dns |= infos[i].dwNameSpace == NS_DNS;
-        assert_non_null(infos[i].lpszIdentifier);
+        networks |= infos[i].dwNameSpace == NS_NLA;
+        assert_true(infos[i].lpszIdentifier && infos[i].lpszIdentifier[0]);
     }
-    assert_true(dns);
+    assert_true(dns && networks);
 }
 
 void a_missing_name_space_cannot_be_removed(void**) // [service-providers/7]
@@ -122,6 +182,119 @@ void a_lookup_needs_restrictions(void**) // [service-providers/8]
     HANDLE lookup = nullptr;
 
     assert_wsa_fails(WSALookupServiceBeginW(nullptr, 0, &lookup), SOCKET_ERROR, WSAEFAULT);
+    WSAQUERYSETW query = {};
+    query.dwSize = sizeof(query);
+    assert_wsa_fails(WSALookupServiceBeginW(&query, 0, nullptr), SOCKET_ERROR, WSAEFAULT);
+    query.dwSize = 0;
+    WSASetLastError(kPoison);
+    assert_int_equal(WSALookupServiceBeginW(&query, 0, &lookup), SOCKET_ERROR);
+    const int error = WSAGetLastError();
+    assert_true(error == WSAEINVAL || error == WSASERVICE_NOT_FOUND);
+}
+
+/// Has the computer an address that is not loopback?
+bool is_networked()
+{
+    char memory[4096];
+    DWORD size = 0;
+    if (WSAIoctl(udp_socket(), SIO_ADDRESS_LIST_QUERY, nullptr, 0, memory, sizeof(memory), &size,
+            nullptr, nullptr))
+        return false;
+    const auto* list = (const SOCKET_ADDRESS_LIST*)memory;
+    for (int i = 0; i < list->iAddressCount; ++i) {
+        const auto* address = (const sockaddr_in*)list->Address[i].lpSockaddr;
+        if (address->sin_addr.S_un.S_un_b.s_b1 != 127)
+            return true;
+    }
+    return false;
+}
+
+/// A query of zeros for a name space. Returns the handle; null where the computer is in no network.
+template <typename Query>
+HANDLE begin_network_lookup(INT(WSAAPI* begin)(Query*, DWORD, HANDLE*), DWORD name_space)
+{
+    Query query = {};
+    query.dwSize = sizeof(query);
+    query.dwNameSpace = name_space;
+    HANDLE lookup = nullptr;
+    if (!is_networked())
+        return nullptr;
+    assert_wsa_ok(begin(&query, LUP_RETURN_ALL | LUP_DEEP, &lookup));
+    assert_non_null(lookup);
+    return lookup;
+}
+
+void networks_are_found_without_a_class(void**) // [service-providers/15], [service-providers/16]
+{
+    for (const DWORD name_space : { NS_ALL, NS_NLA }) {
+        const HANDLE lookup = begin_network_lookup(WSALookupServiceBeginW, name_space);
+        if (!lookup)
+            return;
+        int count = 0;
+        for (;; ++count) {
+            auto* result = static_cast<WSAQUERYSETW*>(lasting_memory(4096));
+            DWORD size = 4096;
+            WSASetLastError(kPoison);
+            if (WSALookupServiceNextW(lookup, 0, &size, result))
+                break;
+            assert_int_equal(result->dwSize, sizeof(*result));
+        }
+        assert_int_equal(WSAGetLastError(), WSA_E_NO_MORE);
+        assert_true(count > 0);
+        DWORD size = 0;
+        assert_wsa_fails(
+            WSALookupServiceNextW(lookup, 0, &size, nullptr), SOCKET_ERROR, WSA_E_NO_MORE);
+        assert_wsa_ok(WSALookupServiceEnd(lookup));
+        assert_wsa_fails(WSALookupServiceEnd(lookup), SOCKET_ERROR, WSA_INVALID_HANDLE);
+    }
+}
+
+void a_name_space_that_is_not_there_has_no_services(void**) // [service-providers/15]
+{
+    WSAQUERYSETW query = {};
+    query.dwSize = sizeof(query);
+    query.dwNameSpace = NS_NETDES; // of no provider
+    HANDLE lookup = nullptr;
+    assert_wsa_fails(WSALookupServiceBeginW(&query, LUP_RETURN_ALL, &lookup), SOCKET_ERROR,
+        WSASERVICE_NOT_FOUND);
+}
+
+void a_network_has_a_name(void**) // [service-providers/16]
+{
+    const HANDLE lookup = begin_network_lookup(WSALookupServiceBeginW, NS_NLA);
+    if (!lookup)
+        return;
+    auto* result = static_cast<WSAQUERYSETW*>(lasting_memory(4096));
+    DWORD size = 1;
+    assert_wsa_fails(
+        WSALookupServiceNextW(lookup, LUP_RETURN_NAME, &size, result), SOCKET_ERROR, WSAEFAULT);
+    assert_true(size > sizeof(*result) && size <= 4096);
+    assert_wsa_ok(WSALookupServiceNextW(lookup, LUP_RETURN_NAME, &size, result));
+    assert_int_equal(result->dwNameSpace, NS_NLA);
+    assert_non_null(result->lpszServiceInstanceName);
+    assert_null(result->lpBlob);
+    assert_wsa_ok(WSALookupServiceEnd(lookup));
+}
+
+void a_network_that_does_not_fit_can_be_dropped(void**) // [service-providers/16]
+{
+    const HANDLE lookup = begin_network_lookup(WSALookupServiceBeginA, NS_NLA);
+    if (!lookup)
+        return;
+    auto* result = static_cast<WSAQUERYSETA*>(lasting_memory(4096));
+    int count = 0;
+    int error = WSAEFAULT;
+    while (error == WSAEFAULT) {
+        DWORD size = 1;
+        assert_int_equal(
+            WSALookupServiceNextA(lookup, LUP_RETURN_NAME | LUP_FLUSHPREVIOUS, &size, result),
+            SOCKET_ERROR);
+        error = WSAGetLastError();
+        ++count;
+    }
+    assert_int_equal(error, WSA_E_NO_MORE);
+    assert_true(count > 1);
+    assert_wsa_ok(WSALookupServiceEnd(lookup));
 }
 
 void what_is_no_lookup_is_refused(void**) // [service-providers/8]
@@ -131,6 +304,7 @@ void what_is_no_lookup_is_refused(void**) // [service-providers/8]
     const HANDLE garbage = reinterpret_cast<HANDLE>(0xDEAD0);
 
     assert_wsa_fails(WSALookupServiceEnd(garbage), SOCKET_ERROR, WSA_INVALID_HANDLE);
+    assert_wsa_fails(WSALookupServiceEnd(nullptr), SOCKET_ERROR, WSA_INVALID_HANDLE);
     assert_wsa_fails(
         WSALookupServiceNextW(garbage, 0, &size, nullptr), SOCKET_ERROR, WSA_INVALID_HANDLE);
     assert_wsa_fails(WSANSPIoctl(garbage, 0, nullptr, 0, nullptr, 0, &returned, nullptr),
@@ -206,13 +380,20 @@ void a_change_of_the_catalog_is_waited_for(void**) // [service-providers/13]
 
 const CMUnitTest kCases[] = {
     cmocka_unit_test(an_unknown_provider_has_no_path),
+    cmocka_unit_test(the_path_of_a_provider_checks_pointers_first),
     cmocka_unit_test(a_provider_has_a_path),
+    cmocka_unit_test(an_unknown_provider_has_no_information),
+    cmocka_unit_test(an_empty_path_has_no_category),
     cmocka_unit_test(the_whole_catalog_can_be_listed),
     cmocka_unit_test(a_provider_that_is_not_there_cannot_be_removed),
     cmocka_unit_test(configuration_refuses_null),
     cmocka_unit_test(name_spaces_are_listed),
     cmocka_unit_test(a_missing_name_space_cannot_be_removed),
     cmocka_unit_test(a_lookup_needs_restrictions),
+    cmocka_unit_test(networks_are_found_without_a_class),
+    cmocka_unit_test(a_name_space_that_is_not_there_has_no_services),
+    cmocka_unit_test(a_network_has_a_name),
+    cmocka_unit_test(a_network_that_does_not_fit_can_be_dropped),
     cmocka_unit_test(what_is_no_lookup_is_refused),
     cmocka_unit_test(an_unknown_service_class_is_not_found),
     cmocka_unit_test(a_leaf_joins_a_multicast_group),

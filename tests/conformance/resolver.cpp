@@ -143,6 +143,70 @@ void numeric_node_has_no_port(void**) // [getaddrinfo/6]
     assert_int_equal(look_up("127.0.0.1 ", nullptr, hints_of(0, AF_UNSPEC)), WSAHOST_NOT_FOUND);
 }
 
+void what_follows_the_brackets_is_ignored(void**) // [getaddrinfo/6]
+{
+    IN6_ADDR address = {};
+    assert_int_equal(inet_pton(AF_INET6, "2001:db8::7", &address), 1);
+    for (const int flags : { 0, AI_NUMERICHOST }) {
+        assert_int_equal(look_up("[2001:db8::7]:8080", nullptr, hints_of(flags, AF_UNSPEC)), 0);
+        assert_true(has_ipv6(address, 0));
+        assert_int_equal(look_up("[2001:db8::7]:8080", "80", hints_of(flags, AF_INET6)), 0);
+        assert_true(has_ipv6(address, 80));
+        for (const char* node : { "[::1]", "[::1]:", "[::1]:0", "[::1]:99999", "[::1]x" }) {
+            assert_int_equal(look_up(node, nullptr, hints_of(flags, AF_UNSPEC)), 0);
+            assert_true(has_ipv6(in6addr_loopback, 0));
+        }
+    }
+}
+
+/// GetAddrInfoW and GetAddrInfoExW for one node; both values must be the same.
+int look_up_wide(const wchar_t* node, int flags, int* address_family = nullptr)
+{
+    ADDRINFOW hints = {};
+    hints.ai_flags = flags;
+    ADDRINFOEXW hints_ex = {};
+    hints_ex.ai_flags = flags;
+    ADDRINFOW* wide = nullptr;
+    ADDRINFOEXW* extended = nullptr;
+    const int error = GetAddrInfoW(node, nullptr, &hints, &wide);
+    assert_int_equal(WSAGetLastError(), error);
+    assert_int_equal(GetAddrInfoExW(node, nullptr, NS_DNS, nullptr, &hints_ex, &extended, nullptr,
+                         nullptr, nullptr, nullptr),
+        error);
+    assert_true(!wide == !!error && !extended == !!error);
+    if (error)
+        return error;
+    const int family = wide->ai_family;
+    const bool is_same = family == extended->ai_family
+        && !memcmp(wide->ai_addr, extended->ai_addr, wide->ai_addrlen);
+    FreeAddrInfoW(wide);
+    FreeAddrInfoExW(extended);
+    assert_true(is_same);
+    if (address_family)
+        *address_family = family;
+    return 0;
+}
+
+void wide_nodes_may_have_brackets_and_a_port(void**) // [getaddrinfo/6]
+{
+    int family = 0;
+    assert_int_equal(look_up_wide(L"[2001:db8::7]:8080", 0, &family), 0);
+    assert_int_equal(family, AF_INET6);
+    assert_int_equal(look_up_wide(L"[2001:db8::7", AI_NUMERICHOST), WSAHOST_NOT_FOUND);
+}
+
+void brackets_must_match(void**) // [getaddrinfo/6]
+{
+    for (const char* node : { "[2001:db8::7", "2001:db8::7]", "[]", "[", "192.168.1.253:1024" })
+        assert_int_equal(
+            look_up(node, nullptr, hints_of(AI_NUMERICHOST, AF_UNSPEC)), WSAHOST_NOT_FOUND);
+    assert_int_equal(
+        look_up("192.168.1.253:1024", nullptr, hints_of(0, AF_UNSPEC)), WSAHOST_NOT_FOUND);
+    for (const int flags : { 0, AI_NUMERICHOST })
+        assert_int_equal(
+            look_up("[2001:db8::7]:8080", nullptr, hints_of(flags, AF_INET)), WSAHOST_NOT_FOUND);
+}
+
 void numeric_node_of_the_other_family_is_not_found(void**) // [getaddrinfo/6]
 {
     assert_int_equal(look_up("127.0.0.1", "80", hints_of(0, AF_INET6)), WSAHOST_NOT_FOUND);
@@ -210,6 +274,45 @@ void unknown_host_is_not_found(void**) // [getaddrinfo/9]
 {
     assert_int_equal(
         look_up("no-such-host.invalid", "80", hints_of(0, AF_INET)), WSAHOST_NOT_FOUND);
+}
+
+void what_is_no_name_is_not_found(void**) // [getaddrinfo/15]
+{
+    char long_label[80] = {};
+    memset(long_label, 'a', 64);
+    strcpy(long_label + 64, ".invalid");
+    char long_name[256] = {};
+    for (int i = 0; i < 254; ++i)
+        long_name[i] = i % 50 == 49 ? '.' : 'a';
+    for (const char* node : { "a..b", "x..y.", ".a", "a..", ".", "a\\", (const char*)long_label,
+             (const char*)long_name }) {
+        assert_int_equal(look_up(node, "80", hints_of(0, AF_UNSPEC)), WSAHOST_NOT_FOUND);
+        assert_wsa_fails(gethostbyname(node), nullptr, WSAHOST_NOT_FOUND);
+    }
+}
+
+void wide_nodes_are_encoded(void**) // [getaddrinfo/14]
+{
+    // The encoding turns full-width letters into ASCII ones, so no name server is needed.
+    const wchar_t* const localhost = L"\xFF4C\xFF4F\xFF43\xFF41\xFF4C\xFF48\xFF4F\xFF53\xFF54";
+    assert_int_equal(look_up_wide(localhost, 0), 0);
+    const int error = look_up_wide(localhost, AI_DISABLE_IDN_ENCODING);
+    assert_true(error == WSAHOST_NOT_FOUND || error == WSATRY_AGAIN);
+}
+
+void query_flags_do_not_come_back(void**) // [getaddrinfo/17]
+{
+    constexpr int kDnsOnly = 0x10; // AI_DNS_ONLY
+    for (const int flags : { AI_ALL, AI_ALL | kDnsOnly }) {
+        assert_int_equal(
+            look_up("localhost", nullptr, hints_of(flags, AF_UNSPEC, SOCK_STREAM, IPPROTO_TCP)), 0);
+        for (const ADDRINFOA* info = list; info; info = info->ai_next) {
+            assert_int_equal(info->ai_flags, 0);
+            assert_null(info->ai_canonname);
+            assert_int_equal(info->ai_socktype, SOCK_STREAM);
+            assert_int_equal(info->ai_protocol, IPPROTO_TCP);
+        }
+    }
 }
 
 void empty_node_is_the_computer_itself(void**) // [getaddrinfo/10]
@@ -282,8 +385,9 @@ void extended_lookup_tells_its_error_at_its_end(void**) // [GetAddrInfoEx/2]
                          result, nullptr, overlapped, nullptr, nullptr),
         ERROR_IO_PENDING);
     assert_becomes_signaled(overlapped->hEvent);
-    assert_int_equal(overlapped->Internal, WSAHOST_NOT_FOUND);
-    assert_int_equal(GetAddrInfoExOverlappedResult(overlapped), WSAHOST_NOT_FOUND);
+    const int error = (int)overlapped->Internal;
+    assert_true(error == WSAHOST_NOT_FOUND || error == WSANO_DATA);
+    assert_int_equal(GetAddrInfoExOverlappedResult(overlapped), error);
     assert_null(*result);
 }
 
@@ -458,6 +562,32 @@ void empty_name_is_the_computer_itself(void**) // [gethostbyname/3]
     }
 }
 
+/// The pointers of an entry's block follow the structure, and the addresses follow them.
+void check_block(const hostent* host)
+{
+    assert_non_null(host);
+    assert_ptr_equal(host->h_aliases, host + 1);
+    char** end = host->h_aliases;
+    while (*end)
+        ++end;
+    assert_ptr_equal(host->h_addr_list, end + 1);
+    end = host->h_addr_list;
+    while (*end)
+        ++end;
+    const char* address = (const char*)(end + 1);
+    for (char** entry = host->h_addr_list; *entry; ++entry, address += host->h_length)
+        assert_ptr_equal(*entry, address);
+}
+
+void an_entry_is_one_block_in_order(void**) // [gethostbyname/5]
+{
+    check_block(gethostbyname("1.2.3.4"));
+    check_block(gethostbyname("localhost"));
+    check_block(gethostbyname(""));
+    const ULONG loopback = htonl(INADDR_LOOPBACK);
+    check_block(gethostbyaddr((const char*)&loopback, sizeof(loopback), AF_INET));
+}
+
 void unknown_name_has_no_entry(void**) // [gethostbyname/4]
 {
     assert_wsa_fails(gethostbyname("no-such-host.invalid"), nullptr, WSAHOST_NOT_FOUND);
@@ -515,6 +645,9 @@ const CMUnitTest kCases[] = {
     cmocka_list_test(no_node_means_loopback),
     cmocka_list_test(no_node_and_passive_means_any),
     cmocka_list_test(numeric_node_has_no_port),
+    cmocka_list_test(what_follows_the_brackets_is_ignored),
+    cmocka_unit_test(wide_nodes_may_have_brackets_and_a_port),
+    cmocka_list_test(brackets_must_match),
     cmocka_list_test(numeric_node_of_the_other_family_is_not_found),
     cmocka_list_test(scope_of_a_numeric_node_is_kept),
     cmocka_list_test(numeric_host_asks_nobody),
@@ -524,6 +657,9 @@ const CMUnitTest kCases[] = {
     cmocka_list_test(localhost_is_loopback),
     cmocka_list_test(localhost_has_no_other_address),
     cmocka_list_test(unknown_host_is_not_found),
+    cmocka_list_test(what_is_no_name_is_not_found),
+    cmocka_unit_test(wide_nodes_are_encoded),
+    cmocka_list_test(query_flags_do_not_come_back),
     cmocka_list_test(empty_node_is_the_computer_itself),
     cmocka_list_test(mapped_address_stands_in_for_ipv6),
     cmocka_unit_test(wide_form_gives_the_same),
@@ -544,6 +680,7 @@ const CMUnitTest kCases[] = {
     cmocka_unit_test(numeric_name_is_its_own_entry),
     cmocka_unit_test(localhost_has_an_entry),
     cmocka_unit_test(empty_name_is_the_computer_itself),
+    cmocka_unit_test(an_entry_is_one_block_in_order),
     cmocka_unit_test(unknown_name_has_no_entry),
     cmocka_unit_test(loopback_address_has_a_name),
     cmocka_unit_test(address_of_an_unknown_family_is_refused),

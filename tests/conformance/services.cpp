@@ -3,6 +3,7 @@
 #include "harness.h"
 
 #include <cstring>
+#include <iterator>
 
 using namespace conformance;
 
@@ -63,6 +64,67 @@ void protocol_is_found_by_name_and_number(void**) // [getprotobyname/1]
     assert_string_equal(protocol->p_name, "icmp");
 }
 
+struct ProtocolRow {
+    int number;
+    const char* name;
+    const char* alias;
+};
+
+const ProtocolRow kProtocols[] = {
+    { 0, "ip", "IP" },
+    { 1, "icmp", "ICMP" },
+    { 3, "ggp", "GGP" },
+    { 6, "tcp", "TCP" },
+    { 8, "egp", "EGP" },
+    { 12, "pup", "PUP" },
+    { 17, "udp", "UDP" },
+    { 20, "hmp", "HMP" },
+    { 22, "xns-idp", "XNS-IDP" },
+    { 27, "rdp", "RDP" },
+    { 41, "ipv6", "IPv6" },
+    { 43, "ipv6-route", "IPv6-Route" },
+    { 44, "ipv6-frag", "IPv6-Frag" },
+    { 50, "esp", "ESP" },
+    { 51, "ah", "AH" },
+    { 58, "ipv6-icmp", "IPv6-ICMP" },
+    { 59, "ipv6-nonxt", "IPv6-NoNxt" },
+    { 60, "ipv6-opts", "IPv6-Opts" },
+    { 66, "rvd", "RVD" },
+};
+
+void check_protocol(const ProtocolRow& row, const protoent* protocol)
+{
+    assert_non_null(protocol);
+    assert_string_equal(protocol->p_name, row.name);
+    assert_int_equal(protocol->p_proto, row.number);
+    assert_string_equal(protocol->p_aliases[0], row.alias);
+}
+
+void these_protocols_have_names_and_no_others(void**) // [getprotobyname/3]
+{
+    const ProtocolRow* row = kProtocols;
+    for (int number = -1; number <= 256; ++number) {
+        if (row < std::end(kProtocols) && row->number == number)
+            check_protocol(*row++, getprotobynumber(number));
+        else
+            assert_wsa_fails(getprotobynumber(number), nullptr, WSANO_DATA);
+    }
+}
+
+void protocol_names_ignore_case(void**) // [getprotobyname/1]
+{
+    for (const ProtocolRow& row : kProtocols) {
+        char upper[32];
+        strcpy(upper, row.name);
+        CharUpperA(upper);
+        check_protocol(row, getprotobyname(row.name));
+        check_protocol(row, getprotobyname(row.alias));
+        check_protocol(row, getprotobyname(upper));
+    }
+    assert_wsa_fails(getprotobyname("igmp"), nullptr, WSANO_DATA);
+    assert_wsa_fails(getprotobyname("gre"), nullptr, WSANO_DATA);
+}
+
 void unknown_protocol_has_no_data(void**) // [getprotobyname/2]
 {
     assert_wsa_fails(getprotobyname("no-such-protocol"), nullptr, WSANO_DATA);
@@ -82,6 +144,37 @@ void entries_belong_to_the_thread(void**) // [getservbyname/5]
     assert_true(outcome.value);
     assert_string_equal(service->s_name, "http");
     assert_string_equal(protocol->p_name, "tcp");
+}
+
+/// Does the thread's entry stay where it is, whatever is asked?
+bool services_stay()
+{
+    const servent* const first = getservbyname("domain", "udp");
+    bool stays = first != nullptr;
+    for (int i = 0; i < 20; ++i)
+        stays = stays && getservbyname("telnet", "tcp") == first
+            && getservbyname("domain", "udp") == first && getservbyport(htons(80), "tcp") == first;
+    return stays;
+}
+
+void entries_stay_where_they_are(void**) // [getservbyname/6]
+{
+    Background* threads[3];
+    for (Background*& thread : threads)
+        thread = run_in_background([] { return (long long)services_stay(); });
+    for (Background* thread : threads)
+        assert_true(join(thread).value);
+
+    const protoent* const protocol = getprotobyname("tcp");
+    assert_ptr_equal(getprotobyname("ipv6-nonxt"), protocol);
+    assert_ptr_equal(getprotobynumber(0), protocol);
+    assert_string_equal(protocol->p_name, "ip");
+
+    const hostent* const host = gethostbyname("1.2.3.4");
+    assert_ptr_equal(gethostbyname("5.6.7.8"), host);
+    assert_string_equal(host->h_name, "5.6.7.8");
+    const ULONG loopback = htonl(INADDR_LOOPBACK);
+    assert_ptr_equal(gethostbyaddr((const char*)&loopback, sizeof(loopback), AF_INET), host);
 }
 
 constexpr UINT kLookupMessage = WM_USER + 1;
@@ -176,8 +269,11 @@ const CMUnitTest kCases[] = {
     cmocka_unit_test(unknown_service_has_no_data),
     cmocka_unit_test(service_is_found_by_port),
     cmocka_unit_test(protocol_is_found_by_name_and_number),
+    cmocka_unit_test(these_protocols_have_names_and_no_others),
+    cmocka_unit_test(protocol_names_ignore_case),
     cmocka_unit_test(unknown_protocol_has_no_data),
     cmocka_unit_test(entries_belong_to_the_thread),
+    cmocka_unit_test(entries_stay_where_they_are),
     cmocka_window_test(async_service_lookup_posts_its_entry),
     cmocka_window_test(async_host_lookup_posts_its_entry),
     cmocka_window_test(async_lookup_tells_the_size_it_needs),
