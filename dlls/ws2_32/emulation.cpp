@@ -139,14 +139,13 @@ End go(const Way& way, ntke::Interface& link, Reason& reason)
         reason.be("ntke is at the system service table");
         return End::kOpened;
     }
-    // Wine loads ntke_unix.dll again without its exports, so that this decides for good.
+    if (args.why)
+        reason.be(reinterpret_cast<const char*>(args.why)); // the module's own text
+    else
+        reason.add_error(way.file, RtlNtStatusToDosError(status));
+    // Wine would load ntke_unix.dll again without its exports; nobody asks for it again.
     FreeLibrary(module);
-    if (args.why) {
-        reason.be(reinterpret_cast<const char*>(args.why));
-        return End::kRefused;
-    }
-    reason.add_error(way.file, RtlNtStatusToDosError(status));
-    return End::kNowhere;
+    return args.why ? End::kRefused : End::kNowhere;
 }
 
 /// Opens ntke; false when the process is to run on the host's kernel.
