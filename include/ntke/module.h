@@ -1,10 +1,12 @@
-// How ws2_32.dll reaches ntke.so under Wine: through ntke.dll, a PE module that only introduces the
-// two to each other.
+// How ws2_32.dll reaches ntke.so under Wine, in one of two ways; in both it gets the call table and
+// then calls Wine's dispatcher itself.
 //
-// Wine pairs a PE module marked as its own with a shared object of the same name beside it, and
-// hands that module a handle of the object's call table. ws2_32.dll must not be marked so (Wine
-// would refuse it as a replacement of its own), hence the go-between: ws2_32 asks it once, and then
-// calls Wine's dispatcher itself.
+// - ntke.so is an ELF file with a PE header in it. Under a name that ends with .dll it is a module
+//   that Wine loads like any other, and its one export is the call table.
+// - Wine pairs a PE module marked as its own with a shared object of the same name beside it, in a
+//   folder that WINEDLLPATH names, and hands that module a handle of the object's call table.
+//   ws2_32.dll must not be marked so (Wine would refuse it as a replacement of its own), hence a
+//   go-between, ntke.dll, that ws2_32 asks once.
 #pragma once
 
 #include "ntke/calls.h"
@@ -15,6 +17,18 @@ namespace ntke {
 /// Wine's way into Linux code: calls entry `code` of the call table `table` with `args` and returns
 /// what the entry returns. Takes about 10 ns. It does not check `code`.
 using Dispatcher = NTSTATUS(NTAPI*)(uint64_t table, ULONG code, void* args);
+
+/// Null where the host is not Wine. ntdll exports a variable that holds the function; versions
+/// before 9 export a function too, but the variable is what all have.
+inline Dispatcher find_dispatcher()
+{
+    const auto* variable = reinterpret_cast<const Dispatcher*>(reinterpret_cast<const void*>(
+        GetProcAddress(GetModuleHandleW(L"ntdll.dll"), "__wine_unix_call_dispatcher")));
+    return variable ? *variable : nullptr;
+}
+
+/// The export of ntke.so as a module, its call table (unix/ntke.spec).
+constexpr char kTableName[] = "ntke_calls";
 
 /// What ntke.dll tells. A later version may only add fields at the end.
 struct Interface {

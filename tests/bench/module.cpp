@@ -3,6 +3,8 @@
 #include <winsock2.h>
 #include <string_view>
 
+#include "ntke/names.h"
+
 namespace bench {
 
 namespace {
@@ -54,8 +56,11 @@ Ws2Module loaded_ws2_module()
 
 std::string kernel_at_work()
 {
-    // Our library loads ntke in WSAStartup and keeps it only when it is used.
-    return GetModuleHandleW(L"ntke.dll") ? "ntke" : "host";
+    for (const wchar_t* name : ntke::kModules) {
+        if (GetModuleHandleW(name))
+            return "ntke";
+    }
+    return "host";
 }
 
 std::string events_at_work()

@@ -213,7 +213,7 @@ int main(int argc, char** argv)
     if (WSAStartup(MAKEWORD(2, 2), &data))
         return 1;
     demo::print_library();
-    printf("# kernel: %s\n", GetModuleHandleW(L"ntke.dll") ? "ntke" : "host");
+    demo::print_kernel();
     tell_names();
     for (int i = 2; i < argc; ++i)
         tell_look_up(argv[i]);

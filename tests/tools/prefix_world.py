@@ -17,6 +17,7 @@ from ws2lib import paths  # noqa: E402
 SYSTEM32 = "drive_c/windows/system32/ws2_32.dll"
 SYSWOW64 = "drive_c/windows/syswow64/ws2_32.dll"
 NTKE = "drive_c/windows/system32/ntke.dll"
+UNIX = "drive_c/windows/system32/ntke_unix.dll"
 USER_REG = (b"WINE REGISTRY Version 2\n;; All keys relative to REGISTRY\\\\User\\\\S-1-5-21-0-0-0-1000\n\n"
             b"#arch=win64\n\n[Control Panel\\\\Colors] 1795475654\n#time=1dd7ba05b55a284\n\"A\"=\"0 0 0\"\n\n"
             b"[Software\\\\Wine\\\\DllOverrides] 1795475654\n#time=1dd7ba05b5a0a5e\n%s\n"

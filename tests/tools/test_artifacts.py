@@ -94,9 +94,10 @@ class Ntke(unittest.TestCase):
         needed = re.findall(r"\(NEEDED\)\s+Shared library: \[(.*)\]", self.output("readelf", "-dW", self.so))
         self.assertEqual(needed, ["libc.so.6"])
 
-    def test_the_linux_half_shows_its_table_and_nothing_else(self):
+    def test_the_linux_half_shows_its_table_and_its_header_and_nothing_else(self):
         symbols = self.output("nm", "-D", "--defined-only", self.so)
-        self.assertEqual([line.split()[-1] for line in symbols.splitlines()], ["__wine_unix_call_funcs"])
+        self.assertEqual([line.split()[-1] for line in symbols.splitlines()],
+                         ["__wine_spec_nt_header", "__wine_unix_call_funcs"])
 
     def test_stripped(self):
         self.assertNotIn(".debug", self.output("readelf", "-SW", self.so))

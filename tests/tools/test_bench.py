@@ -206,10 +206,10 @@ class Proof(unittest.TestCase):
         ours = ("ws2_32.dll", "native")
         self.check_trace("builtin", ("kernel32.dll", "builtin"), ("ws2_32.dll", "builtin"))
         self.check_trace("host", ours)
-        self.check_trace("ntke", ours, ("ntke.dll", "builtin"))
+        self.check_trace("ntke", ours, ("ntke_unix.dll", "builtin"))
 
     def test_refuses_other_modules(self):
-        ours, theirs, ntke = ("ws2_32.dll", "native"), ("ws2_32.dll", "builtin"), ("ntke.dll", "native")
+        ours, theirs, ntke = ("ws2_32.dll", "native"), ("ws2_32.dll", "builtin"), ("ntke_unix.dll", "builtin")
         for name, modules in (("builtin", [ours]), ("builtin", []), ("host", [theirs]), ("host", [ours, ntke]),
                               ("ntke", [ours]), ("ntke", [ours, theirs, ntke])):
             with self.assertRaises(Failure):

@@ -11,11 +11,10 @@ from unittest import mock
 
 sys.path.insert(0, str(Path(__file__).resolve().parents[2] / "tools"))
 
-from ws2lib import build, conformance, paths, run, testing, wine  # noqa: E402
+from ws2lib import build, conformance, paths, prefix_ask, run, testing, wine  # noqa: E402
 from ws2lib.ui import Failure  # noqa: E402
 
-WITH = wine.Prefix(mock.Mock(version="8.0"), Path("/p"), Path("/p/.ws2_32/lib"))
-WITHOUT = wine.Prefix(mock.Mock(version="8.0"), Path("/p"))
+PREFIX = wine.Prefix(mock.Mock(version="8.0"), Path("/p"))
 
 
 class Environment(unittest.TestCase):
@@ -24,47 +23,53 @@ class Environment(unittest.TestCase):
         patch.start()
         self.addCleanup(patch.stop)
 
-    def test_of_ntke_names_the_pair_first_and_keeps_the_users(self):
-        env = run._environment(WITH, "ntke")
-        self.assertEqual(env["WINEDLLPATH"], "/p/.ws2_32/lib:/theirs")
+    def test_of_ntke_needs_no_variable(self):
+        env = run._environment(PREFIX, "ntke")
+        self.assertEqual(env["WINEDLLPATH"], "/theirs")
         self.assertNotIn("WS2_32_KERNEL", env)
 
     def test_of_host_switches_ntke_off(self):
-        env = run._environment(WITH, "host")
+        env = run._environment(PREFIX, "host")
         self.assertEqual((env["WS2_32_KERNEL"], env["WINEDLLPATH"]), ("host", "/theirs"))
 
     def test_of_builtin_asks_for_wines_own(self):
-        self.assertIn("ws2_32=builtin", run._environment(WITH, "builtin")["WINEDLLOVERRIDES"])
+        self.assertIn("ws2_32=builtin", run._environment(PREFIX, "builtin")["WINEDLLOVERRIDES"])
 
     def test_of_a_test_is_not_the_callers(self):
-        env = WITHOUT.environment()
+        env = PREFIX.environment()
         self.assertNotIn("WINEDLLPATH", env)
         self.assertNotIn("WS2_32_KERNEL", env)
-        self.assertEqual(WITH.environment()["WINEDLLPATH"], "/p/.ws2_32/lib")
 
 
 class Choice(unittest.TestCase):
+    def chosen(self, arch: str, has_ntke: bool = True) -> str:
+        with mock.patch.object(run.prefix, "has_ntke", return_value=has_ntke):
+            return run._default_kernel(PREFIX, arch)
+
     def test_is_ntke_where_it_can_be_had(self):
         with mock.patch.dict(os.environ):
             os.environ.pop("WS2_32_KERNEL", None)
-            self.assertEqual(run._default_kernel(WITH, "x86_64"), "ntke")
-            self.assertEqual(run._default_kernel(WITH, "i386"), "host")
-            self.assertEqual(run._default_kernel(WITHOUT, "x86_64"), "host")
+            self.assertEqual(self.chosen("x86_64"), "ntke")
+            self.assertEqual(self.chosen("i386"), "host")
+            self.assertEqual(self.chosen("x86_64", has_ntke=False), "host")
 
     def test_is_host_where_the_user_says_so(self):
         with mock.patch.dict(os.environ, {"WS2_32_KERNEL": "Host"}):
-            self.assertEqual(run._default_kernel(WITH, "x86_64"), "host")
+            self.assertEqual(self.chosen("x86_64"), "host")
 
 
 class Proof(unittest.TestCase):
     PROBE = f"# ws2_32: C:\\windows\\system32\\ws2_32.dll, {paths.PRODUCT}, 0.1.0\n# kernel: %s\n"
 
+    def told(self, kernel: str) -> str:
+        return self.PROBE % (kernel + (", C:\\windows\\system32\\ntke_unix.dll" if kernel == "ntke" else ""))
+
     def prove(self, found: str, kernel: str) -> str:
-        done = types.SimpleNamespace(stdout=self.PROBE % found, stderr="", returncode=0)
+        done = types.SimpleNamespace(stdout=self.told(found), stderr="", returncode=0)
         with mock.patch.object(run.subprocess, "run", return_value=done), \
                 mock.patch.object(Path, "is_file", return_value=True), \
                 contextlib.redirect_stderr(io.StringIO()) as told:
-            run._prove(WITH, {}, kernel, "x86_64", "notepad")
+            run._prove(PREFIX, {}, kernel, "x86_64", "notepad")
         return told.getvalue()
 
     def test_tells_the_kernel(self):
@@ -77,11 +82,48 @@ class Proof(unittest.TestCase):
                 self.prove(found, kernel)
 
     def test_a_prefix_for_tests_refuses_it_too(self):
-        outcome = wine.Outcome(0, self.PROBE % "host", 0)
+        outcome = wine.Outcome(0, self.told("host"), 0)
         with mock.patch.object(wine.Prefix, "run", return_value=outcome):
-            wine._prove(WITH, "host")
+            wine._prove(PREFIX, "host")
             with self.assertRaises(Failure):
-                wine._prove(WITH, "ntke")
+                wine._prove(PREFIX, "ntke")
+
+
+class Answer(unittest.TestCase):
+    """What `ws2 prefix status` tells of a program it has asked."""
+
+    LIBRARY = f"# ws2_32: C:\\windows\\system32\\ws2_32.dll, {paths.PRODUCT}, 0.1.0\n"
+
+    def answer(self, output: str, returncode: int = 0, owner: int = os.geteuid(), probe: bool = True) -> str:
+        def run_probe(*_, stdout, **_named):
+            stdout.write(output.encode())
+            return types.SimpleNamespace(returncode=returncode)
+
+        with mock.patch.object(prefix_ask.subprocess, "run", run_probe), \
+                mock.patch.object(prefix_ask.shutil, "which", return_value="/usr/bin/wine"), \
+                mock.patch.object(prefix_ask, "_twin", contextlib.nullcontext), \
+                mock.patch.object(prefix_ask.os, "stat", return_value=types.SimpleNamespace(st_uid=owner)), \
+                mock.patch.object(Path, "is_file", return_value=probe):
+            return prefix_ask.answer(Path("/p"), "x86_64")
+
+    def test_of_ntke_names_the_module(self):
+        told = self.answer(self.LIBRARY + "# kernel: ntke, C:\\windows\\system32\\ntke_unix.dll\n")
+        self.assertRegex(told, r"a program gets .*, on the kernel ntke \(.*ntke_unix\.dll\)$")
+
+    def test_of_host_tells_why(self):
+        trace = "0024:trace:ws2kernel:load host kernel: ntke_unix.dll: error 193\n"
+        self.assertRegex(self.answer(trace + self.LIBRARY + "# kernel: host\n"),
+                         r"on the kernel host \(ntke_unix\.dll: error 193\)$")
+        self.assertRegex(self.answer(self.LIBRARY + "# kernel: host\n"), "on the kernel host$")
+
+    def test_of_another_dll_tells_whose_it_is(self):
+        self.assertRegex(self.answer("# ws2_32: C:\\ws2_32.dll, Wine, 8.0\n# kernel: host\n"), "of Wine$")
+
+    def test_is_not_given_where_nobody_can_be_asked(self):
+        self.assertIn("somebody else's", self.answer("", owner=os.geteuid() + 1))
+        self.assertIn("not built", self.answer("", probe=False))
+        self.assertIn("could not be asked", self.answer("it broke", returncode=3))
+        self.assertIn("could not be asked", self.answer("nothing of use"))
 
 
 class Sides(unittest.TestCase):

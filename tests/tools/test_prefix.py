@@ -12,7 +12,7 @@ import unittest
 from pathlib import Path
 from unittest import mock
 
-from prefix_world import NTKE, SYSTEM32, SYSWOW64, WorldCase, make_prefix
+from prefix_world import NTKE, SYSTEM32, SYSWOW64, UNIX, WorldCase, make_prefix
 from ws2lib import paths, prefix, prefix_layout, prefix_server, registry
 from ws2lib.ui import Failure  # noqa: E402
 
@@ -44,6 +44,10 @@ class PrefixCase(WorldCase):
     def override(self) -> bytes | None:
         return registry.get((self.folder / "user.reg").read_bytes(), *OVERRIDE[:2])
 
+    def assert_no_ntke(self):
+        for name in (NTKE, UNIX, ".ws2_32/lib"):
+            self.assertFalse((self.folder / name).exists(), name)
+
     def assert_refused_unchanged(self, action, folder: Path | None = None) -> str:
         folder = folder or self.folder
         before = snapshot(folder)
@@ -68,7 +72,7 @@ class Install(PrefixCase):
         changed = {name for name in before if before[name] != after[name]}
         self.assertEqual(changed, {SYSTEM32, SYSWOW64, "user.reg"})
         added = {name for name in after if name not in before and not name.startswith(".ws2_32")}
-        self.assertEqual(added, {NTKE})
+        self.assertEqual(added, {NTKE, UNIX})
 
     def test_twice_is_the_same_as_once(self):
         prefix.install(self.folder)
@@ -82,13 +86,14 @@ class Install(PrefixCase):
         prefix.install(self.folder)
         self.assertEqual(list((self.folder / "drive_c/windows/syswow64").iterdir()), [])
         self.assertTrue((self.folder / NTKE).is_file())
+        self.assertTrue((self.folder / UNIX).is_file())
 
     def test_a_32_bit_prefix_gets_the_32_bit_dll(self):
         (self.folder / "system.reg").write_bytes(b"WINE REGISTRY Version 2\n\n#arch=win32\n")
         prefix.install(self.folder)
         self.assertEqual((self.folder / SYSTEM32).read_bytes(), paths.dll("i386").read_bytes())
-        self.assertFalse((self.folder / NTKE).exists())
-        self.assertIsNone(prefix.ntke_path(self.folder))
+        self.assert_no_ntke()
+        self.assertFalse(prefix.has_ntke(self.folder))
 
     def test_a_newer_build_replaces_the_older(self):
         before = snapshot(self.folder)
@@ -178,26 +183,36 @@ class Refusal(PrefixCase):
 
 
 class Ntke(PrefixCase):
-    """The second module and its pair."""
-
-    def pair(self) -> list[bytes | None]:
-        place = prefix.ntke_path(self.folder)
-        return [(place / name).read_bytes() for name in paths.NTKE_FILES] if place else []
+    """The pair, and the modules beside our DLL that lead to ntke with and without it."""
 
     def built(self) -> list[bytes]:
         return [(paths.ntke() / name).read_bytes() for name in paths.NTKE_FILES]
 
-    def test_is_put_where_wine_looks(self):
-        prefix.install(self.folder)
-        self.assertEqual((self.folder / NTKE).read_bytes(), self.built()[0])
-        self.assertEqual(prefix.ntke_path(self.folder), self.folder / ".ws2_32/lib")
-        self.assertEqual(self.pair(), self.built())
+    def assert_installed(self):
+        self.assertTrue(prefix.has_ntke(self.folder))
+        dll, so = self.built()
+        for name, data in ((NTKE, dll), (UNIX, so), *zip(prefix_layout.NTKE_PAIR, (dll, so))):
+            self.assertEqual((self.folder / name).read_bytes(), data, name)
 
-    def test_status_tells_what_to_set(self):
+    def test_is_put_where_our_dll_and_wine_look(self):
         prefix.install(self.folder)
+        self.assert_installed()
+        self.assertEqual(list(prefix_layout.NTKE_PAIR), [f".ws2_32/lib/{name}" for name in paths.NTKE_FILES])
+
+    def test_joins_an_install_of_a_version_that_needed_a_variable(self):
+        before, earlier = snapshot(self.folder), prefix_layout.ntke_targets()[:1]
+        with mock.patch.object(prefix_layout, "ntke_targets", lambda: earlier):
+            prefix.install(self.folder)
+        record = self.folder / ".ws2_32/manifest.json"
+        record.write_text(record.read_text().replace('"format": 3', '"format": 2'))
         whole, lines = prefix.status(self.folder)
         self.assertTrue(whole)
-        self.assertIn(f"WINEDLLPATH={self.folder}/.ws2_32/lib", "\n".join(lines))
+        self.assertIn("install again", "\n".join(lines))
+        prefix.install(self.folder)
+        self.assert_installed()
+        self.assertNotIn("install again", "\n".join(prefix.status(self.folder)[1]))
+        prefix.remove(self.folder)
+        self.assertEqual(snapshot(self.folder), before)
 
     def test_can_be_left_out_and_added_later(self):
         before = snapshot(self.folder)
@@ -205,9 +220,9 @@ class Ntke(PrefixCase):
         whole, lines = prefix.status(self.folder)
         self.assertTrue(whole)
         self.assertIn("ntke: not there", "\n".join(lines))
-        self.assertFalse((self.folder / NTKE).exists())
+        self.assert_no_ntke()
         prefix.install(self.folder)
-        self.assertEqual(self.pair(), self.built())
+        self.assert_installed()
         prefix.remove(self.folder)
         self.assertEqual(snapshot(self.folder), before)
 
@@ -217,28 +232,28 @@ class Ntke(PrefixCase):
         for name in paths.NTKE_FILES:
             (paths.ntke() / name).write_bytes(b"a newer " + name.encode())
         prefix.install(self.folder)
-        self.assertEqual(self.pair(), self.built())
-        self.assertEqual((self.folder / NTKE).read_bytes(), self.built()[0])
+        self.assert_installed()
         prefix.remove(self.folder)
         self.assertEqual(snapshot(self.folder), before)
 
     def test_brings_back_what_had_its_name(self):
-        (self.folder / NTKE).write_bytes(b"somebody else's")
-        os.utime(self.folder / NTKE, (1_500_000_000, 1_500_000_000))
+        for name in (NTKE, UNIX):
+            (self.folder / name).write_bytes(b"somebody else's " + name.encode())
+            os.utime(self.folder / name, (1_500_000_000, 1_500_000_000))
         before = snapshot(self.folder)
         prefix.install(self.folder)
-        self.assertEqual((self.folder / NTKE).read_bytes(), self.built()[0])
+        self.assert_installed()
         prefix.remove(self.folder)
         self.assertEqual(snapshot(self.folder), before)
 
     def test_a_lost_half_shows_and_is_mended(self):
         before = snapshot(self.folder)
-        for name in paths.NTKE_FILES:
+        for name in (NTKE, UNIX, *prefix_layout.NTKE_PAIR):
             prefix.install(self.folder)
-            (self.folder / ".ws2_32/lib" / name).unlink()
+            (self.folder / name).unlink()
             whole, lines = prefix.status(self.folder)
             self.assertFalse(whole)
-            self.assertIn(name, "\n".join(lines))
+            self.assertIn(name.removeprefix(".ws2_32/lib/"), "\n".join(lines))
             prefix.install(self.folder)
             self.assertTrue(prefix.status(self.folder)[0])
         prefix.remove(self.folder)
@@ -255,12 +270,12 @@ class Ntke(PrefixCase):
         (self.folder / SYSTEM32).write_bytes(b"the user's own")
         prefix.remove(self.folder)
         self.assertEqual(sorted(p.name for p in (self.folder / ".ws2_32-kept").iterdir()), ["0-ws2_32.dll"])
-        self.assertFalse((self.folder / NTKE).exists())
+        self.assert_no_ntke()
 
     def test_is_not_for_another_machine(self):
         with mock.patch.object(platform, "machine", return_value="aarch64"):
             prefix.install(self.folder)
-        self.assertFalse((self.folder / NTKE).exists())
+        self.assert_no_ntke()
         self.assertTrue(prefix.status(self.folder)[0])
 
 

@@ -12,7 +12,7 @@ from ws2lib import paths, prefix_facts  # noqa: E402
 from ws2lib.report import Report  # noqa: E402
 from ws2lib.ui import Failure  # noqa: E402
 
-OUTPUT = (f"# refused: 10093\n# ws2_32: C:\\ws2_32.dll, {paths.PRODUCT}, 0.1.0\n# kernel: ntke\n"
+OUTPUT = (f"# refused: 10093\n# ws2_32: C:\\ws2_32.dll, {paths.PRODUCT}, 0.1.0\n# kernel: ntke, C:\\ntke_unix.dll\n"
           "gethostname: vm\n# complete\n")
 
 

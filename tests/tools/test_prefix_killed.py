@@ -15,8 +15,8 @@ import unittest
 from collections import deque
 from dataclasses import dataclass
 
-from prefix_world import (NTKE, PAST, SYSTEM32, SYSWOW64, WorldCase, make_build, make_link, make_prefix, make_tree,
-                          tree_of)
+from prefix_world import (NTKE, PAST, SYSTEM32, SYSWOW64, UNIX, WorldCase, make_build, make_link, make_prefix,
+                          make_tree, tree_of)
 from ws2lib import paths, prefix, prefix_files, prefix_layout, prefix_server
 from ws2lib.ui import Failure
 
@@ -298,6 +298,7 @@ class Everywhere(Case):
         make_link(self.folder / SYSTEM32, "nowhere.dll")
         make_link(self.folder / SYSWOW64, "/nowhere/at/all.dll")
         make_link(self.folder / NTKE, "../../../../nowhere")
+        make_link(self.folder / UNIX, "nowhere.dll")
         self.explore(at_least=80)
 
     def test_no_files(self):
@@ -305,11 +306,12 @@ class Everywhere(Case):
             (self.folder / name).unlink()
         self.explore(at_least=70)
 
-    def test_an_ntke_dll_and_an_override_of_the_users_own(self):
+    def test_modules_of_ntke_and_an_override_of_the_users_own(self):
         make_prefix(self.folder, b'"ws2_32"="native,builtin"\n')
-        (self.folder / NTKE).write_bytes(b"somebody else's")
-        os.chmod(self.folder / NTKE, 0o444)
-        os.utime(self.folder / NTKE, ns=(PAST, PAST))
+        for name in (NTKE, UNIX):
+            (self.folder / name).write_bytes(b"somebody else's " + name.encode())
+            os.chmod(self.folder / name, 0o444)
+            os.utime(self.folder / name, ns=(PAST, PAST))
         self.explore(at_least=70)
 
     def test_our_very_dll_put_there_by_hand(self):

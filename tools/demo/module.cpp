@@ -5,6 +5,8 @@
 #include <cstdio>
 #include <cwchar>
 
+#include "ntke/names.h"
+
 namespace {
 
 /// The value of `name` in a version resource: the string after its zero-ended name, which starts on
@@ -47,4 +49,17 @@ void demo::print_library()
     }
     printf("# ws2_32: %ls, %ls, %ls\n", path, product, version);
     fflush(stdout);
+}
+
+void demo::print_kernel()
+{
+    for (const wchar_t* name : ntke::kModules) {
+        wchar_t path[MAX_PATH] = L"?";
+        if (const HMODULE module = GetModuleHandleW(name)) {
+            GetModuleFileNameW(module, path, MAX_PATH);
+            printf("# kernel: ntke, %ls\n", path);
+            return;
+        }
+    }
+    printf("# kernel: host\n");
 }

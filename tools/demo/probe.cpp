@@ -2,8 +2,6 @@
 // kernel serves it. Ends with 0 when the library also starts up.
 #include <winsock2.h>
 
-#include <cstdio>
-
 #include "module.h"
 
 int main()
@@ -13,8 +11,7 @@ int main()
     demo::print_library();
     if (error)
         return 1;
-    // Our library loads ntke in WSAStartup and keeps it only when both halves fit.
-    printf("# kernel: %s\n", GetModuleHandleW(L"ntke.dll") ? "ntke" : "host");
+    demo::print_kernel();
     WSACleanup();
     return 0;
 }

@@ -23,8 +23,7 @@ class Configuration:
     kernel: str
     events: str
     overrides: str                                  # WINEDLLOVERRIDES
-    needs: tuple[Path, ...] = ()                    # files of the build it cannot do without
-    system32: tuple[Path, ...] = ()                 # files of the build copied into the prefix
+    system32: dict[str, Path] = field(default_factory=dict)  # files of the build that the prefix gets
     environment: dict = field(default_factory=dict)
 
 
@@ -32,24 +31,21 @@ class Configuration:
 _LOADED = re.compile(r'trace:loaddll:\S+ Loaded (?:module )?L"(?:.*\\)?([^"\\]*)" at \S+: (native|builtin)')
 
 _OURS = paths.dll("x86_64")
-_NTKE_TREE = paths.ntke()                           # what WINEDLLPATH names
-_PAIR = tuple(_NTKE_TREE / name for name in paths.NTKE_FILES)
-_NTKE = _PAIR[0]
+_WITHOUT_NTKE = {"ws2_32.dll": _OURS}
+_WITH_NTKE = {"ws2_32.dll": _OURS, paths.NTKE_UNIX: paths.ntke_so()}
 
 CONFIGURATIONS = {c.name: c for c in (
     Configuration("builtin", paths.BUILTIN_PRODUCT, "host", "host", "ws2_32=b"),
-    Configuration("host", paths.PRODUCT, "host", "host", "ws2_32=n,b", needs=(_OURS,),
-                  system32=(_OURS,), environment={"WS2_32_KERNEL": "host"}),
-    Configuration("ntke", paths.PRODUCT, "ntke", "host", "ws2_32=n,b", needs=(_OURS, *_PAIR),
-                  system32=(_OURS, _NTKE), environment={"WINEDLLPATH": str(_NTKE_TREE)}),
-    Configuration("emulated", paths.PRODUCT, "ntke", "emulated", "ws2_32=n,b", needs=(_OURS, *_PAIR),
-                  system32=(_OURS, _NTKE),
-                  environment={"WINEDLLPATH": str(_NTKE_TREE), "WS2_32_EVENTS": "emulated"}),
+    Configuration("host", paths.PRODUCT, "host", "host", "ws2_32=n,b", system32=_WITHOUT_NTKE,
+                  environment={"WS2_32_KERNEL": "host"}),
+    Configuration("ntke", paths.PRODUCT, "ntke", "host", "ws2_32=n,b", system32=_WITH_NTKE),
+    Configuration("emulated", paths.PRODUCT, "ntke", "emulated", "ws2_32=n,b", system32=_WITH_NTKE,
+                  environment={"WS2_32_EVENTS": "emulated"}),
 )}
 
 
 def available_configurations() -> list[str]:
-    return [c.name for c in CONFIGURATIONS.values() if all(path.is_file() for path in c.needs)]
+    return [c.name for c in CONFIGURATIONS.values() if all(path.is_file() for path in c.system32.values())]
 
 
 class BenchPrefix:
@@ -65,11 +61,10 @@ class BenchPrefix:
         self.environment = prefix.environment({
             **configuration.environment,
             "WINEDLLOVERRIDES": f"{wine.QUIET_OVERRIDES};{configuration.overrides}"})
-        for path in configuration.needs:
-            if not path.is_file():
-                raise Failure(f"the build has no {path}, which {configuration.name} needs")
-        for source in configuration.system32:
-            place = prefix.folder / "drive_c" / "windows" / "system32" / source.name
+        for name, source in configuration.system32.items():
+            if not source.is_file():
+                raise Failure(f"the build has no {source}, which {configuration.name} needs")
+            place = prefix.folder / "drive_c" / "windows" / "system32" / name
             place.unlink(missing_ok=True)  # It may be a hard link into the template.
             shutil.copy(source, place)
 
@@ -150,7 +145,7 @@ class BenchPrefix:
         if found != {expected}:
             raise Failure(f"a program measured as {self.configuration.name} loaded the ws2_32.dll "
                           f"{' and '.join(sorted(found)) or 'never'}, not {expected}")
-        has_ntke = any(name == "ntke.dll" for name, _ in modules)
+        has_ntke = any(name == paths.NTKE_UNIX for name, _ in modules)
         if has_ntke != (self.configuration.kernel == "ntke"):
             raise Failure(f"a program measured as {self.configuration.name} ran {'with' if has_ntke else 'without'} "
                           "ntke")

@@ -1,5 +1,5 @@
-"""The side `demo` of `ws2 test`: the demo on both kernels, and how our DLL chooses between them when
-a part of ntke is missing or of another build."""
+"""The side `demo` of `ws2 test`: the demo on both kernels, and how our DLL chooses between them, and
+between the ways to ntke, when a part of ntke is missing or of another build."""
 
 import contextlib
 import os
@@ -11,11 +11,14 @@ from pathlib import Path
 from . import paths
 from .report import Report
 from .ui import run_quietly
-from .wine import Prefix, Wine, fresh_prefix, proof_of_kernel
+from .wine import Prefix, Wine, fresh_prefix, kernel_and_module
 
 LIMIT = 600  # seconds; only there to end a hang
 
-# Halves of another version: they refuse to be opened, or say so themselves.
+# The ways to ntke, by the modules that lead there.
+PAIR, UNIX = Path(paths.NTKE_FILES[0]).name, paths.NTKE_UNIX
+
+# Parts of another version: they refuse to be opened, or say so themselves.
 OTHER_SO = """
 static int refuse(void *args) { (void)args; return (int)0xC0000059; }
 int (*const __wine_unix_call_funcs[])(void *) = { refuse };
@@ -45,38 +48,94 @@ def _echo(report: Report, prefix: Prefix, kernel: str) -> None:
 
 
 def _choice(report: Report, prefix: Prefix) -> None:
-    """Each case is a tree with both halves that is then spoilt; nothing but the kernel may change."""
+    """Each case is an installed prefix, or a tree with a pair, that is then spoilt; nothing but the way to
+    ntke, and at last the kernel, may change."""
     with tempfile.TemporaryDirectory(prefix="ws2-ntke-") as scratch:
-        _expect(report, prefix, "both halves", "ntke")
-        _expect(report, prefix, "WS2_32_KERNEL=host", "host", WS2_32_KERNEL="host")
-        _expect(report, prefix, "no WINEDLLPATH", "host", WINEDLLPATH="")
-        for name in paths.NTKE_FILES:
-            tree = _tree(Path(scratch))
-            (tree / name).unlink()
-            _expect(report, prefix, f"no {name}", "host", WINEDLLPATH=str(tree))
-        tree = _tree(Path(scratch))
-        _compile("cc", OTHER_SO, tree / paths.NTKE_FILES[1])
-        _expect(report, prefix, "ntke.so of another version", "host", WINEDLLPATH=str(tree))
-        with _replaced(prefix.folder / "drive_c/windows/system32/ntke.dll") as copy:
-            _expect(report, prefix, "no copy of ntke.dll beside the DLL", "host")
-            _compile(f"{paths.ARCHES['x86_64']}-gcc", OTHER_DLL, copy)
-            _expect(report, prefix, "ntke.dll of another version", "host", WINEDLLPATH="")
+        _expect(report, prefix, "an installed prefix", UNIX)
+        _expect(report, prefix, "WS2_32_KERNEL=host", None, WS2_32_KERNEL="host")
+        _expect(report, prefix, "a pair", PAIR, WINEDLLPATH=str(_tree(Path(scratch))))
+        _spoilt_pairs(report, prefix, Path(scratch))
+        with _replaced(prefix.folder / "drive_c/windows/system32" / UNIX) as copy:
+            _expect(report, prefix, "only a pair", PAIR, WINEDLLPATH=str(_tree(Path(scratch))))
+            _expect(report, prefix, "no pair, and no module", None)
+            _spoilt_pairs(report, prefix, Path(scratch), otherwise=None)
+            _compile_so(OTHER_SO, copy)
+            _expect(report, prefix, "a module of another version", None)
+            copy.write_bytes(paths.ntke_so().read_bytes()[:20000])
+            _expect(report, prefix, "half a module", None)
             copy.write_bytes(b"no program at all")
-            _expect(report, prefix, "a broken ntke.dll", "host", WINEDLLPATH="")
-        _expect(report, prefix, "both halves again", "ntke")
+            _expect(report, prefix, "a broken module", None)
+            _expect(report, prefix, "a pair, and a broken module", PAIR, WINEDLLPATH=str(_tree(Path(scratch))))
+        _expect(report, prefix, "an installed prefix again", UNIX)
+        _noexec(report, prefix)
 
 
-def _expect(report: Report, prefix: Prefix, name: str, kernel: str, **env: str) -> None:
-    """The probe runs on that kernel, says once why, and Wine has nothing to complain about."""
+def _spoilt_pairs(report: Report, prefix: Prefix, scratch: Path, otherwise: str | None = UNIX) -> None:
+    """`otherwise` is the way that is left."""
+    for name in paths.NTKE_FILES:
+        tree = _tree(scratch)
+        (tree / name).unlink()
+        _expect(report, prefix, f"no {name}", otherwise, WINEDLLPATH=str(tree))
+    tree = _tree(scratch)
+    _compile_so(OTHER_SO, tree / paths.NTKE_FILES[1])
+    _expect(report, prefix, "an ntke.so of another version", otherwise, WINEDLLPATH=str(tree))
+    tree = _tree(scratch)
+    _compile(f"{paths.ARCHES['x86_64']}-gcc", OTHER_DLL, tree / paths.NTKE_FILES[0])
+    run_quietly([_winebuild(), "--builtin", tree / paths.NTKE_FILES[0]])
+    _expect(report, prefix, "an ntke.dll of another version", otherwise, WINEDLLPATH=str(tree))
+    tree = _tree(scratch)
+    with _replaced(prefix.folder / "drive_c/windows/system32" / PAIR) as copy:
+        _expect(report, prefix, "no copy of ntke.dll beside the DLL", otherwise, WINEDLLPATH=str(tree))
+        copy.write_bytes(b"no program at all")
+        _expect(report, prefix, "a broken ntke.dll", otherwise, WINEDLLPATH=str(tree))
+
+
+def _noexec(report: Report, prefix: Prefix) -> None:
+    """On a disk that no program may be run from, Linux maps no ntke.so."""
+    name = "a prefix on a disk without programs"
+    if os.geteuid() != 0:
+        report.skip(name, "needs root, to mount one")
+        return
+    _expect(report, Prefix(OnNoexec(prefix.wine, prefix.folder), prefix.folder), name, None)
+
+
+class OnNoexec(Wine):
+    """Runs the commands of a Wine where a folder is on a file system that is mounted noexec."""
+
+    SCRIPT = r"""
+folder=$1; shift
+mount --bind "$folder" "$folder"
+mount -o remount,bind,noexec "$folder"
+exec "$@"
+"""
+
+    def __init__(self, wine: Wine, folder: Path):
+        # pylint: disable=super-init-not-called
+        self._wine = wine
+        self._folder = folder
+        self.version = wine.version
+
+    def arches(self) -> list[str]:
+        return self._wine.arches()
+
+    def command(self, words: list[str], cwd: Path, arch: str = "x86_64") -> list[str]:
+        return ["unshare", "--mount", "--propagation", "private", "--", "sh", "-euc", self.SCRIPT, "sh",
+                str(self._folder), *self._wine.command(words, cwd, arch)]
+
+
+def _expect(report: Report, prefix: Prefix, name: str, way: str | None, **env: str) -> None:
+    """The probe runs on ntke, reached by the module `way` (None: on the host's kernel), says once why, and
+    Wine has nothing to complain about."""
     outcome = prefix.run(paths.probe("x86_64"), timeout=LIMIT, ours=True,
                          env={"WINEDEBUG": "err+all,+ws2kernel", **env})
     lines = outcome.output.splitlines()
     traces = [line for line in lines if ":ws2kernel:" in line]
+    kernel = "ntke" if way else "host"
     why = None
     if outcome.exit_code != 0:
         why = f"the probe ended with {outcome.exit_code}"
-    elif (found := proof_of_kernel(outcome.output)) != kernel:
-        why = f"runs on {found}"
+    elif _way(outcome.output) != way:
+        why = f"runs on {kernel_and_module(outcome.output)}"
     elif len(traces) != 1 or f" {kernel} kernel: " not in traces[0]:
         why = "does not say once that it runs on " + kernel
     elif any("ntke" in line for line in lines if ":err:" in line):
@@ -85,6 +144,11 @@ def _expect(report: Report, prefix: Prefix, name: str, kernel: str, **env: str) 
         report.fail(f"kernel with {name}", why, lines[-12:])
     else:
         report.ok()
+
+
+def _way(output: str) -> str | None:
+    module = kernel_and_module(output)[1]
+    return module and module.rpartition("\\")[2].lower()
 
 
 def _tree(scratch: Path) -> Path:
@@ -96,12 +160,24 @@ def _tree(scratch: Path) -> Path:
     return tree
 
 
-def _compile(compiler: str, source: str, output: Path) -> None:
+def _compile_so(source: str, output: Path) -> None:
+    """With the PE header that makes a module of it, as ours."""
+    with tempfile.NamedTemporaryFile(suffix=".o") as header:
+        run_quietly([_winebuild(), "--dll", "-m64", "-fPIC", "-F", UNIX, "--entry", "__wine_spec_dll_entry", "-E",
+                     paths.ROOT / "dlls/ntke/unix/ntke.spec", "-o", header.name])
+        _compile("cc", source, output, header.name, "-Wl,--defsym,__wine_spec_dll_entry=0")
+
+
+def _winebuild() -> str:
+    return shutil.which("winebuild") or "winebuild-stable"
+
+
+def _compile(compiler: str, source: str, output: Path, *more: str) -> None:
     output.unlink(missing_ok=True)
     with tempfile.NamedTemporaryFile("w", suffix=".c") as file:
         file.write(source)
         file.flush()
-        run_quietly([compiler, "-shared", "-fPIC", "-o", output, file.name])
+        run_quietly([compiler, "-shared", "-fPIC", "-o", output, file.name, *more])
 
 
 @contextlib.contextmanager

@@ -19,6 +19,7 @@ NEEDED = {
     },
     "unix": {
         "g++": "g++",
+        "winebuild|winebuild-stable": "wine64-tools",
         "meson": "meson",
         "ninja": "ninja-build",
     },

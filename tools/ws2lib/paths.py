@@ -9,6 +9,8 @@ DIST = BUILD / "dist"
 
 # The two halves of ntke within an element of WINEDLLPATH.
 NTKE_FILES = ("x86_64-windows/ntke.dll", "x86_64-unix/ntke.so")
+# What ntke.so is called where it lies beside our DLL and no variable is needed.
+NTKE_UNIX = "ntke_unix.dll"
 
 # The names Meson and we use for the two Windows targets, with the compiler's name for them.
 ARCHES = {"x86_64": "x86_64-w64-mingw32", "i386": "i686-w64-mingw32"}
@@ -31,6 +33,10 @@ def dll(arch: str) -> Path:
 def ntke() -> Path:
     """Both halves of ntke as `ws2 build` leaves them: an element of WINEDLLPATH."""
     return DIST / "x86_64" / "ntke"
+
+
+def ntke_so() -> Path:
+    return ntke() / NTKE_FILES[1]
 
 
 def probe(arch: str) -> Path:

@@ -11,13 +11,15 @@ back as the very same file; beside it lies the record of what was done and how f
   prefix_open      the prefix, opened and locked
   prefix_files     the calls to the file system, safe in a prefix of somebody else's
   prefix_server    whether the prefix is in use
+  prefix_ask       what a program of the prefix gets
 """
 
 import contextlib
 from dataclasses import replace
 from pathlib import Path
 
-from . import paths, pe, prefix_install, prefix_layout as layout, prefix_record as records, prefix_undo, registry
+from . import (paths, pe, prefix_ask, prefix_install, prefix_layout as layout, prefix_record as records,
+               prefix_undo, registry)
 from .prefix_open import OpenPrefix
 from .prefix_record import Record
 from .prefix_server import refuse_if_in_use, wineserver_of
@@ -29,12 +31,12 @@ prefix must not be running meanwhile. What is replaced is kept in the prefix and
 `remove`, byte for byte. When either is killed, the next one completes or undoes what it had begun.
 
 With it comes ntke, which does the work of 64-bit programs inside the process instead of Wine's server.
-Wine finds it only where WINEDLLPATH says so: `install` and `status` tell what to set. Without that the
-DLL works too, on Wine's server.
+Whoever starts a program of the prefix has nothing to set for it. `status` runs a program there, to
+tell which DLL and which kernel programs get.
 
 examples:
   ws2 prefix install ~/.wine    add the DLL (64-bit, and 32-bit where the prefix has it) and switch it on
-  ws2 prefix status ~/.wine     is it there, which version, is it switched on
+  ws2 prefix status ~/.wine     is it there, which version, is it switched on, what does a program get
   ws2 prefix remove ~/.wine     as if it had never been there
 """
 
@@ -52,14 +54,14 @@ def main(args) -> int:
         for line in install(folder):
             say(line)
         say(f"our ws2_32.dll is in {folder}; `ws2 prefix remove {args.folder}` takes it out")
-        if ntke_path(folder):
-            say(f"to run programs on ntke, set WINEDLLPATH={ntke_path(folder)}")
         return 0
     if args.action == "remove":
         for line in remove(folder):
             say(line)
         return 0
     installed, lines = status(folder)
+    if installed:
+        lines.append("  " + prefix_ask.answer(folder, arches(folder)[0]))
     for line in lines:
         print(line)
     return 0 if installed else 1
@@ -78,11 +80,10 @@ def arches(folder: Path) -> list[str]:
         return [target.arch for target in layout.targets(prefix)]
 
 
-def ntke_path(folder: Path) -> Path | None:
-    """What WINEDLLPATH has to name for the programs of this prefix; None: it has no ntke."""
+def has_ntke(folder: Path) -> bool:
     with _opened(folder, "look into it") as prefix:
         installed = records.read_all(prefix).installed
-    return folder / layout.LIB if installed and installed.ntke else None
+    return bool(installed and installed.ntke)
 
 
 @contextlib.contextmanager
@@ -108,7 +109,7 @@ def install(folder: Path, ntke: bool = True) -> list[str]:
         wanted = layout.targets(prefix)
         ntke = ntke and layout.can_have_ntke(prefix)
         if ntke:
-            wanted.append(layout.ntke_target())
+            wanted += layout.ntke_targets()
         _demand_built(wanted, ntke)
         prefix.lock()
         refuse_if_in_use(folder)
@@ -182,7 +183,7 @@ def _file_status(prefix: OpenPrefix, record: Record, lines: list[str]) -> bool:
         path, current = prefix.path / name, prefix.identity(name)
         if current in entry.ours:
             version = pe.version_string(path, "FileVersion")
-            lines.append(f"  {name}: ours, {pe.machine(path)}" + (f", version {version}" if version else ""))
+            lines.append(f"  {name}: ours, {pe.machine(path) or 'Linux code'}" + (f", version {version}" if version else ""))
         else:
             whole = False
             what = "is not replaced (an install was interrupted: install again, or remove)" \
@@ -203,7 +204,10 @@ def _ntke_status(prefix: OpenPrefix, record: Record, lines: list[str]) -> bool:
     if broken:
         lines.append(f"  ntke: {', '.join(broken)} in {lib} is not what was installed: install again, or remove")
         return False
-    lines.append(f"  ntke: there; programs run on it where WINEDLLPATH={lib} is set")
+    if layout.NTKE_UNIX not in record.files:
+        lines.append(f"  ntke: an earlier one, for WINEDLLPATH={lib} only: install again")
+        return True
+    lines.append("  ntke: there, for 64-bit programs")
     return True
 
 

@@ -13,21 +13,25 @@ import os
 import re
 import shutil
 import socket
+import stat
 import struct
 import subprocess
 import sys
+import tempfile
 import threading
 from pathlib import Path
 
-from . import paths, prefix as installer
+from . import paths, prefix as installer, prefix_ask
 from .report import Report
 from .ui import Failure, run_quietly
-from .wine import (QUIET_OVERRIDES, Prefix, RootWine, Wine, fresh_prefix, proof_of_kernel,
-                   proof_of_library)
+from .wine import (QUIET_OVERRIDES, Prefix, RootWine, Wine, copy_prefix, fresh_prefix, kernel_and_module,
+                   proof_of_kernel, proof_of_library, template)
 
 LIMIT = 300  # seconds; only there to end a hang
 SCRIPTS = paths.ROOT / "tests" / "prefix"
 BY_HAND = {"WINEDLLOVERRIDES": f"{QUIET_OVERRIDES};ws2_32=n,b"}  # what the README says
+USER = 54321  # an ordinary one
+UNIX = f"C:\\windows\\system32\\{paths.NTKE_UNIX}"
 
 HOST = "elsewhere"  # the name of a computer that is not this one
 DOMAIN = "corp.example"
@@ -48,7 +52,6 @@ def run(report: Report, wine: Wine, arch: str) -> None:
         side.compare("ws2 run", before["program"], side.ws2_run())
 
         installer.install(prefix.folder)
-        prefix.dll_path = installer.ntke_path(prefix.folder) if arch == "x86_64" else None
         for start, facts in before.items():
             side.compare(f"installed, started by {start}", facts, side.facts(start))
         side.compare("Wine's own programs", tools_before, side.tools())
@@ -58,6 +61,73 @@ def run(report: Report, wine: Wine, arch: str) -> None:
         else:
             with side.elsewhere() as there:
                 side.compare("another host name", elsewhere_before, there.facts("program"))
+        if arch == "x86_64" and not isinstance(wine, RootWine):
+            prefix.stop()
+            check_status(report, wine, prefix.folder)
+    if arch == "x86_64":
+        check_anybody(report, wine)
+
+
+def check_status(report: Report, wine: Wine, folder: Path) -> None:
+    """`ws2 prefix status` tells what this machine's Wine gives a program, or why it gives something else, and
+    changes nothing for that."""
+    system32 = folder / "drive_c" / "windows" / "system32"
+    wines_own = template(wine) / "drive_c" / "windows" / "system32" / "ws2_32.dll"
+    for spoil, wanted in (
+            (lambda: None, rf"a program gets .* on the kernel ntke \({re.escape(UNIX)}\)"),
+            ((system32 / paths.NTKE_UNIX).unlink, r"a program gets .* on the kernel host \(ntke_unix.dll: error 126.*"),
+            (lambda: shutil.copy(wines_own, system32), rf"a program gets .* of {paths.BUILTIN_PRODUCT}")):
+        spoil()
+        before = _times(folder)
+        told = prefix_ask.answer(folder, "x86_64")
+        if not re.fullmatch(wanted, told):
+            report.fail("prefix status", f"tells {told!r}, and {wanted!r} was meant")
+        elif _times(folder) != before:
+            report.fail("prefix status", "changes the prefix")
+        else:
+            report.ok()
+
+
+def _times(folder: Path) -> dict[str, int]:
+    return {str(path): path.lstat().st_mtime_ns for path in folder.rglob("*")}
+
+
+def check_anybody(report: Report, wine: Wine) -> None:
+    """An installed prefix gives ntke to whoever starts a program in it: an ordinary user too, and without
+    the drive on which programs see the files of Linux."""
+    if os.geteuid() != 0:
+        report.skip("an ordinary user", "needs root, to be somebody else")
+        return
+    holder = Path(tempfile.mkdtemp(prefix="ws2-anybody-"))  # the cache may be in a folder of root's own
+    prefix = Prefix(wine, holder / "prefix")
+    try:
+        holder.chmod(0o755)
+        copy_prefix(template(wine), prefix.folder)
+        (prefix.folder / "dosdevices" / "z:").unlink()
+        shutil.copy(paths.probe("x86_64"), prefix.folder / "drive_c" / "probe.exe")
+        give_away(prefix.folder, USER)
+        installer.install(prefix.folder)
+        wine.user = USER
+        prefix.settings["HOME"] = str(prefix.folder)
+        outcome = prefix.run(prefix.folder / "drive_c" / "probe.exe", timeout=LIMIT, cwd=prefix.folder)
+        if outcome.exit_code == 0 and proof_of_library(outcome.output, True) \
+                and kernel_and_module(outcome.output) == ("ntke", UNIX):
+            report.ok()
+        else:
+            report.fail("an ordinary user, without a drive Z:", f"the probe ended with {outcome.exit_code}",
+                        outcome.output.splitlines()[-12:])
+    finally:
+        prefix.stop()
+        wine.user = None
+        shutil.rmtree(holder, ignore_errors=True)
+
+
+def give_away(folder: Path, user: int) -> None:
+    """But not the files that are shared with other prefixes."""
+    for path in [folder, *folder.rglob("*")]:
+        info = path.lstat()
+        if stat.S_ISDIR(info.st_mode) or info.st_nlink == 1:
+            os.chown(path, user, user, follow_symlinks=False)
 
 
 class Neighbours:
@@ -156,14 +226,12 @@ class Side:
         """The DLLs lie beside the program, in a prefix that has only Wine's."""
         folder = self._prefix.folder.parent / "by-hand"
         folder.mkdir()
-        env = dict(BY_HAND)
-        files = [self._program, paths.dll(self._arch)]
+        files = {self._program.name: self._program, "ws2_32.dll": paths.dll(self._arch)}
         if self._arch == "x86_64":
-            files.append(paths.ntke() / paths.NTKE_FILES[0])
-            env["WINEDLLPATH"] = str(paths.ntke())
-        for file in files:
-            shutil.copy(file, folder)
-        return self._facts(self._prefix, folder / self._program.name, "program", True, env)
+            files[paths.NTKE_UNIX] = paths.ntke_so()
+        for name, file in files.items():
+            shutil.copy(file, folder / name)
+        return self._facts(self._prefix, folder / self._program.name, "program", True, BY_HAND)
 
     def ws2_run(self) -> list[str]:
         """In a prefix that `ws2 run` makes."""
@@ -194,8 +262,7 @@ class Side:
             return
         with server:
             wine = Elsewhere(self._prefix.wine, self._prefix.folder.parent)
-            there = Side(self._report, Prefix(wine, self._prefix.folder, self._prefix.dll_path), self._arch,
-                         self._neighbours)
+            there = Side(self._report, Prefix(wine, self._prefix.folder), self._arch, self._neighbours)
             there._words = ["0", "printer"]  # pylint: disable=protected-access
             try:
                 yield there

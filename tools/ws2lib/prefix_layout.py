@@ -21,6 +21,7 @@ USER_REG = "user.reg"
 _SYSTEM32 = "drive_c/windows/system32"
 _SYSWOW64 = "drive_c/windows/syswow64"
 NTKE_DLL = _SYSTEM32 + "/ntke.dll"
+NTKE_UNIX = f"{_SYSTEM32}/{paths.NTKE_UNIX}"
 
 # Every file of the user's that is ever replaced, and its name in SAVED. Nothing else is, whatever a record
 # in the prefix says.
@@ -28,6 +29,7 @@ REPLACED = {
     f"{_SYSTEM32}/ws2_32.dll": "0-ws2_32.dll",
     f"{_SYSWOW64}/ws2_32.dll": "1-ws2_32.dll",
     NTKE_DLL: "2-ntke.dll",
+    NTKE_UNIX: "3-ntke_unix.dll",
     USER_REG: "user.reg",
 }
 
@@ -70,9 +72,10 @@ def targets(prefix: OpenPrefix) -> list[Target]:
     return found
 
 
-def ntke_target() -> Target:
-    """The copy of ntke.dll that Wine has to find before it looks for the pair."""
-    return Target("x86_64", NTKE_DLL, paths.ntke() / paths.NTKE_FILES[0])
+def ntke_targets() -> list[Target]:
+    """The copy of ntke.dll that Wine has to find before it looks for the pair; and ntke.so as a module."""
+    return [Target("x86_64", NTKE_DLL, paths.ntke() / paths.NTKE_FILES[0]),
+            Target("x86_64", NTKE_UNIX, paths.ntke_so())]
 
 
 def can_have_ntke(prefix: OpenPrefix) -> bool:

@@ -26,7 +26,8 @@ from .ui import Failure
 
 STAGING, INSTALLED, REMOVING = "staging.json", "manifest.json", "removing.json"
 _UNWRITTEN = STAGING + ".new"
-_FORMAT = 2
+_FORMAT = 3
+_READABLE = (2, 3)  # 2 knew no ntke_unix.dll
 
 
 @dataclass
@@ -144,7 +145,7 @@ def _read(state: Folder, name: str) -> Record | None:
 
 
 def _record(data: dict) -> Record:
-    if data["format"] != _FORMAT:
+    if data["format"] not in _READABLE:
         raise ValueError(f"format {data['format']!r} is of another version of ws2, which can remove it")
     record = Record({name: Entry(**entry) for name, entry in data["files"].items()},
                     [Edit(**edit) for edit in data["edits"]], data["ntke"], data["keeping"], data["new"])

@@ -54,7 +54,7 @@ def main(args) -> int:
 
 def _default_kernel(chosen: Prefix, arch: str) -> str:
     switched_off = os.environ.get("WS2_32_KERNEL", "").lower() == "host"
-    return "ntke" if chosen.dll_path and arch == "x86_64" and not switched_off else "host"
+    return "ntke" if arch == "x86_64" and not switched_off and prefix.has_ntke(chosen.folder) else "host"
 
 
 def _wine(version: str | None) -> Wine:
@@ -96,7 +96,7 @@ def _prefix(wine: Wine, folder: Path | None, ours: bool) -> Prefix:
         if ours and prefix.wineserver_of(private) is None:
             _build_for(private)
             prefix.install(private)
-        return Prefix(wine, private, prefix.ntke_path(private))
+        return Prefix(wine, private)
     folder = folder.expanduser().absolute()
     if not folder.exists():
         copy_prefix(template(wine), folder)
@@ -107,7 +107,7 @@ def _prefix(wine: Wine, folder: Path | None, ours: bool) -> Prefix:
     if ours and not prefix.status(folder)[0]:
         raise Failure(f"our DLL is not in {folder}. `ws2 prefix install {folder}` puts it there, and "
                       "`ws2 prefix remove` takes it out again, losing nothing")
-    return Prefix(wine, folder, prefix.ntke_path(folder))
+    return Prefix(wine, folder)
 
 
 def _build_for(folder: Path) -> None:
@@ -126,9 +126,6 @@ def _environment(chosen: Prefix, kernel: str) -> dict[str, str]:
         env["WS2_32_KERNEL"] = "host"
     elif kernel == "ntke":
         env.pop("WS2_32_KERNEL", None)
-        if chosen.dll_path:
-            theirs = env.get("WINEDLLPATH")
-            env["WINEDLLPATH"] = str(chosen.dll_path) + (f":{theirs}" if theirs else "")
     return env
 
 

@@ -28,6 +28,8 @@ QUIET_OVERRIDES = "winemenubuilder.exe=;mscoree=;mshtml=;winedbg.exe="
 class Wine:
     """The Wine installed on this machine."""
 
+    user: int | None = None  # who its programs run as, if that is not who we are
+
     def __init__(self):
         packages.ensure("wine")
         text = run_quietly(["wine", "--version"], env=dict(os.environ, WINEDEBUG="-all"))
@@ -48,7 +50,10 @@ class Wine:
         """The command line that starts `words` where this Wine lives; `cwd` is the caller's, `arch` the
         kind of program that is to run."""
         # pylint: disable=unused-argument
-        return words
+        return [*self._as_user(), *words]
+
+    def _as_user(self) -> list[str]:
+        return ["setpriv", f"--reuid={self.user}", f"--regid={self.user}", "--clear-groups"] if self.user else []
 
 
 class RootWine(Wine):
@@ -113,7 +118,7 @@ exec chroot "$root" env -C "$cwd" "$@"
         return ["unshare", *(["--user", "--map-root-user"] if emulated else []), "--mount", "--propagation",
                 "private", "--", "sh", "-euc", self.SCRIPT, "sh", str(self.root),
                 str(self.root / self.EMULATOR) if emulated else "", str(cwd), str(len(shown)), *shown,
-                "env", f"WINELOADER={loader}", *words]
+                "env", f"WINELOADER={loader}", *self._as_user(), *words]
 
 
 def _is_below(path: Path, folder: Path) -> bool:
@@ -141,10 +146,9 @@ class Outcome:
 class Prefix:
     """A Wine prefix. Its folder must not move while a program runs in it."""
 
-    def __init__(self, wine: Wine, folder: Path, dll_path: Path | None = None):
+    def __init__(self, wine: Wine, folder: Path):
         self.wine = wine
         self.folder = folder
-        self.dll_path = dll_path  # WINEDLLPATH of its programs
         self.settings: dict[str, str] = {}  # of our DLL, for its programs
 
     def environment(self, extra: dict[str, str] | None = None) -> dict[str, str]:
@@ -152,8 +156,6 @@ class Prefix:
         env = {key: value for key, value in os.environ.items()
                if not key.startswith(("WINE", "WS2_32_")) and key not in ("DISPLAY", "WAYLAND_DISPLAY")}
         env.update(WINEPREFIX=str(self.folder), WINEDEBUG="-all", WINEDLLOVERRIDES=QUIET_OVERRIDES)
-        if self.dll_path:
-            env["WINEDLLPATH"] = str(self.dll_path)
         env.update(self.settings)
         env.update(extra or {})
         return env
@@ -226,24 +228,39 @@ class Prefix:
         return outcome
 
 
+def library_of(output: str) -> tuple[str, str, str]:
+    """Path, product and version of the ws2_32.dll that a program of ours tells it has loaded."""
+    return _library_line(output).groups()
+
+
 def proof_of_library(output: str, ours: bool) -> str:
     """The line in which a program of ours tells the ws2_32.dll it loaded; Failure if that is the
     wrong one. A test on the wrong DLL proves nothing, whatever it says."""
-    match = re.search(r"^# ws2_32: (.*), (.*), (.*)$", output, re.MULTILINE)
-    if not match:
-        raise Failure("the program did not say which ws2_32.dll it loaded; it wrote:\n" + output[-2000:])
+    match = _library_line(output)
     expected = paths.PRODUCT if ours else paths.BUILTIN_PRODUCT
     if match[2] != expected:
         raise Failure(f"the program loaded {match[1]} of {match[2]!r}, and {expected!r} was meant")
     return match[0]
 
 
+def _library_line(output: str) -> re.Match:
+    match = re.search(r"^# ws2_32: (.*), (.*), (.*)$", output, re.MULTILINE)
+    if not match:
+        raise Failure("the program did not say which ws2_32.dll it loaded; it wrote:\n" + output[-2000:])
+    return match
+
+
 def proof_of_kernel(output: str) -> str:
     """The kernel the probe found at work under our DLL: "ntke" or "host"."""
-    match = re.search(r"^# kernel: (ntke|host)$", output, re.MULTILINE)
+    return kernel_and_module(output)[0]
+
+
+def kernel_and_module(output: str) -> tuple[str, str | None]:
+    """And the module by which ntke was reached."""
+    match = re.search(r"^# kernel: (?:(host)|(ntke), (.+))$", output, re.MULTILINE)
     if not match:
         raise Failure("the probe did not say which kernel serves it; it wrote:\n" + output[-2000:])
-    return match[1]
+    return match[1] or match[2], match[3]
 
 
 def proof_of_system(output: str, wine: Wine) -> None:
@@ -281,8 +298,9 @@ def copy_prefix(source: Path, destination: Path) -> None:
     """Copies a prefix; Wine's own programs, which nobody writes to, are shared as hard links."""
     def copy(src: str, dst: str, *, follow_symlinks=True) -> str:
         if "/drive_c/windows/" in src and src.endswith((".dll", ".exe", ".drv", ".nls", ".ttf")):
-            os.link(src, dst, follow_symlinks=follow_symlinks)
-            return dst
+            with contextlib.suppress(OSError):  # on another disk
+                os.link(src, dst, follow_symlinks=follow_symlinks)
+                return dst
         return shutil.copy2(src, dst, follow_symlinks=follow_symlinks)
 
     shutil.copytree(source, destination, symlinks=True, copy_function=copy)
@@ -302,7 +320,6 @@ def fresh_prefix(wine: Wine, dll: str = "builtin", serve: bool = True):
             from . import prefix as installer  # pylint: disable=import-outside-toplevel
             kernel = "ntke" if dll == "emulated" else dll
             installer.install(prefix.folder, ntke=kernel == "ntke")
-            prefix.dll_path = installer.ntke_path(prefix.folder)
             if dll == "emulated":
                 prefix.settings["WS2_32_EVENTS"] = "emulated"
         if serve:

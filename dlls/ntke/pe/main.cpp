@@ -17,14 +17,9 @@ constexpr ULONG kUnixFunctions = 1000;
 
 bool find_linux_half(HMODULE self)
 {
-    // ntdll exports a variable that holds the function; versions before 9 export a function too,
-    // but the variable is what all have.
-    const HMODULE ntdll = GetModuleHandleW(L"ntdll.dll");
-    const auto* dispatcher = reinterpret_cast<const ntke::Dispatcher*>(
-        reinterpret_cast<const void*>(GetProcAddress(ntdll, "__wine_unix_call_dispatcher")));
-    if (!dispatcher || !*dispatcher)
+    g_interface.dispatcher = ntke::find_dispatcher();
+    if (!g_interface.dispatcher)
         return false;
-    g_interface.dispatcher = *dispatcher;
     return NT_SUCCESS(NtQueryVirtualMemory(GetCurrentProcess(), self, kUnixFunctions,
         &g_interface.table, sizeof(g_interface.table), nullptr));
 }
