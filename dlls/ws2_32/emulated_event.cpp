@@ -11,7 +11,7 @@ namespace {
 
 NTSTATUS call(ntke::Call code, HANDLE event)
 {
-    ntke::EventArgs args { .event = reinterpret_cast<uint64_t>(event), .host_event = 0 };
+    ntke::EventArgs args { .event = afd::ptr64(event), .host_event = 0 };
     return emulation::call(code, &args);
 }
 
@@ -25,11 +25,10 @@ NTSTATUS wait_in_process(ULONG count, const HANDLE* handles, WaitType type, int6
 {
     uint64_t values[MAXIMUM_WAIT_OBJECTS];
     std::transform(handles, handles + count, values,
-        [](HANDLE handle) { return reinterpret_cast<uint64_t>(handle) & ~uint64_t { 3 }; });
-    ntke::EventWaitArgs args { .handles = reinterpret_cast<uint64_t>(values),
-        .count = count,
-        .type = type,
-        .timeout = timeout };
+        [](HANDLE handle) { return afd::ptr64(handle) & ~uint64_t { 3 }; });
+    ntke::EventWaitArgs args {
+        .handles = afd::ptr64(values), .count = count, .type = type, .timeout = timeout
+    };
     return emulation::call(ntke::kCallEventWait, &args);
 }
 
@@ -87,8 +86,7 @@ NTSTATUS wait(
 
 HANDLE host_handle(HANDLE event)
 {
-    ntke::EventArgs args { .event = reinterpret_cast<uint64_t>(event) & ~uint64_t { 3 },
-        .host_event = 0 };
+    ntke::EventArgs args { .event = afd::ptr64(event) & ~uint64_t { 3 }, .host_event = 0 };
     const NTSTATUS status = emulation::call(ntke::kCallEventConvert, &args);
     return NT_SUCCESS(status) ? reinterpret_cast<HANDLE>(args.host_event) : nullptr;
 }

@@ -15,7 +15,7 @@ namespace ws2::emulated_event {
 /// Can this handle be an emulated event? By its value: no host has such handles.
 inline bool is_emulated(HANDLE handle)
 {
-    const auto value = reinterpret_cast<uint64_t>(handle);
+    const auto value = reinterpret_cast<uintptr_t>(handle);
     return emulation::is_on() && value >= ntke::kEmulatedEventBase
         && value < ntke::kEmulatedEventEnd;
 }

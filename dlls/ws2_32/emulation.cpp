@@ -13,8 +13,6 @@
 
 namespace ws2::emulation {
 
-#ifdef _WIN64
-
 constinit std::atomic<uintptr_t> g_link { kUndecided };
 
 namespace {
@@ -128,8 +126,8 @@ End go(const Way& way, ntke::Interface& link, Reason& reason)
     // Each part is asked for its version: any may be left over from another build.
     ntke::OpenArgs args = { .version = ntke::kInterfaceVersion,
         .wine_major = static_cast<uint32_t>(kernel::wine_major_version()),
-        .relay_start = reinterpret_cast<uint64_t>(pump::run_relay),
-        .why = 0 };
+        .relay_start = reinterpret_cast<uintptr_t>(pump::run_relay),
+        .why = {} };
     NTSTATUS status = STATUS_REVISION_MISMATCH;
     // The pump's thread runs this DLL's code to the end of the process, once there is one.
     if (way.find(module, link) && keep_loaded(&g_link))
@@ -139,13 +137,13 @@ End go(const Way& way, ntke::Interface& link, Reason& reason)
         reason.be("ntke is at the system service table");
         return End::kOpened;
     }
-    if (args.why)
-        reason.be(reinterpret_cast<const char*>(args.why)); // the module's own text
+    if (*args.why)
+        reason.be(args.why);
     else
         reason.add_error(way.file, RtlNtStatusToDosError(status));
     // Wine would load ntke_unix.dll again without its exports; nobody asks for it again.
     FreeLibrary(module);
-    return args.why ? End::kRefused : End::kNowhere;
+    return *args.why ? End::kRefused : End::kNowhere;
 }
 
 /// Opens ntke; false when the process is to run on the host's kernel.
@@ -194,16 +192,5 @@ void load()
         WS2_TRACE(kernel, "%s kernel: %s", is_ntke ? "ntke" : "host", reason.text());
     SetLastError(last_error);
 }
-
-#else
-
-void load()
-{
-    static std::atomic_flag told;
-    if (!told.test_and_set())
-        WS2_TRACE(kernel, "host kernel: 32-bit programs have no other");
-}
-
-#endif
 
 } // namespace ws2::emulation

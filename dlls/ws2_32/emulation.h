@@ -15,8 +15,6 @@ namespace ws2::emulation {
 /// Leaves the last error alone. What was decided stays until the process ends.
 void load();
 
-#ifdef _WIN64
-
 /// The decision: kUndecided, kHost, or the address of an ntke::Interface that stays for ever.
 extern std::atomic<uintptr_t> g_link;
 constexpr uintptr_t kUndecided = 0;
@@ -38,20 +36,5 @@ inline NTSTATUS call(ntke::Call code, void* args)
         = reinterpret_cast<const ntke::Interface*>(g_link.load(std::memory_order_acquire));
     return link->dispatcher(link->table, code, args);
 }
-
-#else
-
-// 32-bit programs use the host's kernel. Constants, so that the compiler drops what is behind them.
-constexpr bool is_on()
-{
-    return false;
-}
-
-inline NTSTATUS call(ntke::Call, void*)
-{
-    return ntke::kPassDown;
-}
-
-#endif
 
 } // namespace ws2::emulation

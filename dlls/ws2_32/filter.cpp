@@ -77,7 +77,7 @@ static ntke::EndpointId attach(Socket& socket, ntke::EndpointId listener)
         return 0;
     static std::atomic<uint64_t> attachments { 0 };
     const uint32_t word = state_word(socket);
-    ntke::AttachArgs args { .handle = reinterpret_cast<uint64_t>(socket.handle),
+    ntke::AttachArgs args { .handle = afd::ptr64(socket.handle),
         .family = socket.family,
         .type = socket.type,
         .protocol = socket.protocol,

@@ -69,7 +69,7 @@ bool receive(
 
 /// What is left of a blocking send that could be sent in part only.
 struct SendRest {
-    static constexpr DWORD kMostBuffers = 16;
+    static constexpr DWORD kMostBuffers = ntke::kMostBuffers;
     afd::SendMsgParams params;
     WSABUF buffers[kMostBuffers];
     ULONG_PTR sent = 0; // bytes that are on their way already

@@ -69,7 +69,7 @@ bool select(Socket& socket, WSAEVENT event, ULONG mask, NTSTATUS& status)
     }
 
     ntke::SelectArgs args { .endpoint = endpoint,
-        .event = reinterpret_cast<uint64_t>(event),
+        .event = afd::ptr64(event),
         .target = 0,
         .mask = mask,
         .is_event_bad = 0 };
@@ -113,7 +113,7 @@ bool select_messages(Socket& socket, HWND window, UINT message, ULONG mask)
     }
     ntke::SelectArgs args { .endpoint = endpoint,
         .event = 0,
-        .target = reinterpret_cast<uint64_t>(target),
+        .target = afd::ptr64(target),
         .mask = mask,
         .is_event_bad = 0 };
     ExclusiveGuard guard(state.lock);
@@ -243,7 +243,7 @@ void inherit_on_host(Socket& listener, Socket& accepted)
         select_messages_on_host(accepted, from.window, from.message, mask);
     } else {
         ntke::SelectOnHostArgs args { .listener = from.endpoint,
-            .handle = reinterpret_cast<uint64_t>(accepted.handle) };
+            .handle = afd::ptr64(accepted.handle) };
         if (NT_SUCCESS(emulation::call(ntke::kCallSelectOnHost, &args)))
             accepted.filter.host_nonblocking = true;
     }

@@ -79,7 +79,7 @@ bool poll(afd::PollEntry* entries, size_t& count, int64_t& timeout)
     const int64_t asked
         = is_endless ? INT64_MAX : std::max(int64_t { 0 }, -timeout / kTicksPerMicrosecond);
     const int64_t patience = std::min(asked, kPatience);
-    ntke::PollArgs args { .items = reinterpret_cast<uint64_t>(sockets.items()),
+    ntke::PollArgs args { .items = afd::ptr64(sockets.items()),
         .count = static_cast<uint32_t>(count),
         .patience = static_cast<uint32_t>(patience),
         .ready = 0,

@@ -27,7 +27,7 @@ static bool read_buffers(afd::Ptr64 given, DWORD count, WSABUF* buffers)
 static void to_linux_buffers(const WSABUF* buffers, DWORD count, ntke::Buffer* result)
 {
     for (DWORD i = 0; i < count; ++i)
-        result[i] = { reinterpret_cast<uint64_t>(buffers[i].buf), buffers[i].len };
+        result[i] = { afd::ptr64(buffers[i].buf), buffers[i].len };
 }
 
 /// Linux cannot write to memory that Wine keeps read-only because its writes are watched, and would
@@ -87,7 +87,7 @@ bool receive(
         return false;
 
     ntke::TransferArgs args { .endpoint = endpoint,
-        .buffers = reinterpret_cast<uint64_t>(buffers),
+        .buffers = afd::ptr64(buffers),
         .count = params.count,
         .flags = *reinterpret_cast<const DWORD*>(params.flags),
         .patience = socket.nonblocking ? 0 : kPatience,
@@ -148,7 +148,7 @@ bool send(Socket& socket, const afd::SendMsgParams& params, NTSTATUS& status, UL
         ntke::Buffer buffers[SendRest::kMostBuffers];
         to_linux_buffers(rest.buffers, count, buffers);
         ntke::TransferArgs args { .endpoint = endpoint,
-            .buffers = reinterpret_cast<uint64_t>(buffers),
+            .buffers = afd::ptr64(buffers),
             .count = count,
             .flags = params.flags,
             .patience = is_blocking ? kPatience : 0,

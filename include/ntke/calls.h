@@ -16,7 +16,7 @@
 namespace ntke {
 
 /// Changes with every change of this file; open refuses another one.
-constexpr uint32_t kInterfaceVersion = 5;
+constexpr uint32_t kInterfaceVersion = 6;
 
 /// STATUS_MORE_PROCESSING_REQUIRED: the request is the host's.
 constexpr int32_t kPassDown = static_cast<int32_t>(0xC0000016);
@@ -71,9 +71,9 @@ struct OpenArgs {
     uint32_t version; // kInterfaceVersion
     uint32_t wine_major; // of the host: 8, 10, ...
     uint64_t relay_start;
-    uint64_t why; // out: of failure, a text that stays (const char*)
+    char why[104]; // in: empty; out: of failure, a text
 };
-static_assert(sizeof(OpenArgs) == 24);
+static_assert(sizeof(OpenArgs) == 120);
 
 /// What the PE side knows of a socket's state. Counterpart: the endpoint's type and state in AFD.
 enum class SocketState : uint32_t {
@@ -132,6 +132,7 @@ struct Buffer {
     uint64_t data;
     uint64_t length; // bytes
 };
+constexpr uint32_t kMostBuffers = 16; // of a call
 
 /// kCallReceive and kCallSend. Never blocks longer than `patience`.
 struct TransferArgs {

@@ -307,7 +307,7 @@ void* send_datagrams(void* socket)
         while (number - g_taken >= kMostUnderWay && !g_taker.is_over)
             sched_yield();
         __builtin_memcpy(bytes, &number, sizeof(number));
-        const ntke::Buffer buffer { reinterpret_cast<uintptr_t>(bytes), 8 + random.below(1000) };
+        const afd::Buffer buffer { reinterpret_cast<uintptr_t>(bytes), 8 + random.below(1000) };
         size_t sent = 0;
         static_cast<HostSocket*>(socket)->send(&buffer, 1, 0, &g_address, &sent);
     }

@@ -385,7 +385,7 @@ private:
         if (!can_receive || slot.has(ntke::kSocketReceiveShutDown))
             return false;
         static uint8_t s_bytes[256];
-        const ntke::Buffer buffer { has_buffer ? reinterpret_cast<uintptr_t>(s_bytes) : 0, length };
+        const afd::Buffer buffer { has_buffer ? reinterpret_cast<uintptr_t>(s_bytes) : 0, length };
         size_t received = 0;
         const NTSTATUS status = slot.endpoint->receive(&buffer, 1, flags, nullptr, &received);
         // Nothing has been received; of a datagram it is gone all the same. [WSAEventSelect/49]
@@ -405,7 +405,7 @@ private:
         const bool can_send = slot.is(SocketState::Connected) || slot.is(SocketState::Datagram);
         if (!can_send || slot.has(ntke::kSocketSendShutDown))
             return false;
-        const ntke::Buffer buffer { 0x10000, length };
+        const afd::Buffer buffer { 0x10000, length };
         size_t sent = 0;
         const NTSTATUS status = slot.endpoint->send(&buffer, 1, 0, nullptr, &sent);
         if (status == STATUS_DEVICE_NOT_READY) {

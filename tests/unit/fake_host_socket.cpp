@@ -323,7 +323,7 @@ void HostSocket::close()
     m_fd = -1;
 }
 
-NTSTATUS HostSocket::receive(const ntke::Buffer* buffers, uint32_t count, uint32_t flags, Address*,
+NTSTATUS HostSocket::receive(const afd::Buffer* buffers, uint32_t count, uint32_t flags, Address*,
     size_t* received, Control*) const
 {
     uint64_t length = 0;
@@ -342,7 +342,7 @@ NTSTATUS HostSocket::receive(const ntke::Buffer* buffers, uint32_t count, uint32
 }
 
 NTSTATUS HostSocket::send(
-    const ntke::Buffer* buffers, uint32_t count, uint32_t, const Address*, size_t* sent)
+    const afd::Buffer* buffers, uint32_t count, uint32_t, const Address*, size_t* sent)
 {
     uint64_t length = 0;
     for (uint32_t i = 0; i < count; ++i)

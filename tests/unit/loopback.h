@@ -68,14 +68,14 @@ inline NTSTATUS attach(afd::HostSocket& socket, ntke::SocketState state, int typ
 inline NTSTATUS receive(
     afd::Endpoint& endpoint, void* bytes, size_t length, uint32_t flags, size_t* received)
 {
-    const ntke::Buffer buffer { reinterpret_cast<uintptr_t>(bytes), length };
+    const afd::Buffer buffer { reinterpret_cast<uintptr_t>(bytes), length };
     return endpoint.receive(&buffer, 1, flags, nullptr, received);
 }
 
 inline NTSTATUS send(
     afd::Endpoint& endpoint, const void* bytes, size_t length, uint32_t flags, size_t* sent)
 {
-    const ntke::Buffer buffer { reinterpret_cast<uintptr_t>(bytes), length };
+    const afd::Buffer buffer { reinterpret_cast<uintptr_t>(bytes), length };
     return endpoint.send(&buffer, 1, flags, nullptr, sent);
 }
 

@@ -70,7 +70,7 @@ ob::Ref<ke::Event> Endpoint::stop_recording()
 // --- Transfers
 
 NTSTATUS Endpoint::receive_unrecorded(
-    const ntke::Buffer* buffers, uint32_t count, uint32_t flags, Address* from, size_t* received)
+    const Buffer* buffers, uint32_t count, uint32_t flags, Address* from, size_t* received)
 {
     *received = 0;
     NTSTATUS status = m_socket.receive(buffers, count, flags, from, received);
@@ -90,7 +90,7 @@ NTSTATUS Endpoint::receive_unrecorded(
 }
 
 NTSTATUS Endpoint::send_unrecorded(
-    const ntke::Buffer* buffers, uint32_t count, uint32_t flags, const Address* to, size_t* sent)
+    const Buffer* buffers, uint32_t count, uint32_t flags, const Address* to, size_t* sent)
 {
     *sent = 0;
     // A stream that is to send nothing is asked whether there is room. [WSAEventSelect/39]
@@ -151,7 +151,7 @@ void Endpoint::look_before_urgent_receive(uint32_t flags)
 }
 
 NTSTATUS Endpoint::receive(
-    const ntke::Buffer* buffers, uint32_t count, uint32_t flags, Address* from, size_t* received)
+    const Buffer* buffers, uint32_t count, uint32_t flags, Address* from, size_t* received)
 {
     look_before_urgent_receive(flags);
     const NTSTATUS status = receive_unrecorded(buffers, count, flags, from, received);
@@ -161,7 +161,7 @@ NTSTATUS Endpoint::receive(
 }
 
 NTSTATUS Endpoint::send(
-    const ntke::Buffer* buffers, uint32_t count, uint32_t flags, const Address* to, size_t* sent)
+    const Buffer* buffers, uint32_t count, uint32_t flags, const Address* to, size_t* sent)
 {
     const NTSTATUS status = send_unrecorded(buffers, count, flags, to, sent);
     if (status == STATUS_DEVICE_NOT_READY)
@@ -234,7 +234,7 @@ bool Endpoint::has_unread_data() const
         return false;
     // What is behind an urgent byte is not counted.
     uint8_t byte;
-    const ntke::Buffer buffer { reinterpret_cast<uintptr_t>(&byte), 1 };
+    const Buffer buffer { reinterpret_cast<uintptr_t>(&byte), 1 };
     size_t received = 0;
     if (m_socket.receive(&buffer, 1, kMsgPeek, nullptr, &received) == STATUS_CONNECTION_RESET)
         m_has_told_reset.store(true, std::memory_order_relaxed);

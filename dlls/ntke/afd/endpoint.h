@@ -55,9 +55,9 @@ public:
     // Transfers. They never wait; results as HostSocket's, with the errors of a dead connection
     // settled. [recv/3]
 
-    NTSTATUS receive(const ntke::Buffer* buffers, uint32_t count, uint32_t flags, Address* from,
+    NTSTATUS receive(const Buffer* buffers, uint32_t count, uint32_t flags, Address* from,
         size_t* received) EXCLUDES(m_lock);
-    NTSTATUS send(const ntke::Buffer* buffers, uint32_t count, uint32_t flags, const Address* to,
+    NTSTATUS send(const Buffer* buffers, uint32_t count, uint32_t flags, const Address* to,
         size_t* sent) EXCLUDES(m_lock);
 
     // Conditions.
@@ -124,10 +124,10 @@ protected:
     virtual bool is_busy() const REQUIRES(m_lock) { return false; }
 
     /// Transfers without a look at the record; note_receive makes up for it.
-    NTSTATUS receive_unrecorded(const ntke::Buffer* buffers, uint32_t count, uint32_t flags,
-        Address* from, size_t* received);
-    NTSTATUS send_unrecorded(const ntke::Buffer* buffers, uint32_t count, uint32_t flags,
-        const Address* to, size_t* sent);
+    NTSTATUS receive_unrecorded(
+        const Buffer* buffers, uint32_t count, uint32_t flags, Address* from, size_t* received);
+    NTSTATUS send_unrecorded(
+        const Buffer* buffers, uint32_t count, uint32_t flags, const Address* to, size_t* sent);
     /// A receive of `asked` bytes has moved `received`: its condition may be told again.
     void note_receive(uint32_t flags, size_t asked, size_t received, NTSTATUS status)
         EXCLUDES(m_lock);

@@ -22,8 +22,8 @@ namespace {
 constexpr uint32_t kMsgOob = 1;
 constexpr uint32_t kMsgPeek = 2;
 
-static_assert(sizeof(ntke::Buffer) == sizeof(iovec));
-static_assert(offsetof(ntke::Buffer, length) == offsetof(iovec, iov_len));
+static_assert(sizeof(Buffer) == sizeof(iovec));
+static_assert(offsetof(Buffer, length) == offsetof(iovec, iov_len));
 
 /// Injected faults, one word a kind: 0 none, else 1 + errno (1: a short transfer) and, above that,
 /// how many calls go well before.
@@ -255,15 +255,15 @@ void HostSocket::close()
     m_fd = -1;
 }
 
-NTSTATUS HostSocket::receive(const ntke::Buffer* buffers, uint32_t count, uint32_t flags,
-    Address* from, size_t* received, Control* control) const
+NTSTATUS HostSocket::receive(const Buffer* buffers, uint32_t count, uint32_t flags, Address* from,
+    size_t* received, Control* control) const
 {
     // A length that no buffer can have: Linux would take the part that is there. [recv/9]
     if (total_length(buffers, count) > INT32_MAX)
         return STATUS_ACCESS_VIOLATION;
     msghdr message {};
     iovec one_byte;
-    message.msg_iov = reinterpret_cast<iovec*>(const_cast<ntke::Buffer*>(buffers));
+    message.msg_iov = reinterpret_cast<iovec*>(const_cast<Buffer*>(buffers));
     message.msg_iovlen = count;
     if (from) {
         message.msg_name = from->bytes;
@@ -292,12 +292,12 @@ NTSTATUS HostSocket::receive(const ntke::Buffer* buffers, uint32_t count, uint32
 }
 
 NTSTATUS HostSocket::send(
-    const ntke::Buffer* buffers, uint32_t count, uint32_t flags, const Address* to, size_t* sent)
+    const Buffer* buffers, uint32_t count, uint32_t flags, const Address* to, size_t* sent)
 {
     msghdr message {};
     iovec one_byte;
     Address name;
-    message.msg_iov = reinterpret_cast<iovec*>(const_cast<ntke::Buffer*>(buffers));
+    message.msg_iov = reinterpret_cast<iovec*>(const_cast<Buffer*>(buffers));
     message.msg_iovlen = count;
     if (to) {
         name = to_linux(*to);

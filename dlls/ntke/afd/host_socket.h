@@ -24,8 +24,14 @@ struct Address {
 constexpr uint16_t kFamilyInet = 2;
 constexpr uint16_t kFamilyInet6 = 23;
 
+/// Memory that a transfer fills or empties. Counterpart: WSABUF, laid out as Linux wants it.
+struct Buffer {
+    uintptr_t data;
+    size_t length; // bytes
+};
+
 /// Bytes in all buffers.
-inline uint64_t total_length(const ntke::Buffer* buffers, uint32_t count)
+inline uint64_t total_length(const Buffer* buffers, uint32_t count)
 {
     uint64_t total = 0;
     for (uint32_t i = 0; i < count; ++i)
@@ -87,11 +93,11 @@ public:
     /// `flags`: MSG_OOB (1), MSG_PEEK (2) of Winsock. `from` may be null. STATUS_BUFFER_OVERFLOW:
     /// the datagram did not fit, `received` bytes of it are there, the rest is gone. STATUS_SUCCESS
     /// with 0 bytes on a stream: its end.
-    NTSTATUS receive(const ntke::Buffer* buffers, uint32_t count, uint32_t flags, Address* from,
+    NTSTATUS receive(const Buffer* buffers, uint32_t count, uint32_t flags, Address* from,
         size_t* received, Control* control = nullptr) const;
     /// `to` may be null. A stream may take less than everything.
-    NTSTATUS send(const ntke::Buffer* buffers, uint32_t count, uint32_t flags, const Address* to,
-        size_t* sent);
+    NTSTATUS send(
+        const Buffer* buffers, uint32_t count, uint32_t flags, const Address* to, size_t* sent);
 
     // Readiness.
 

@@ -19,7 +19,7 @@ constexpr uint32_t kMsgControlTruncated = 0x200; // MSG_CTRUNC of Winsock
 NTSTATUS SocketFile::try_receive_nothing(const Transfer& transfer)
 {
     uint8_t byte;
-    const ntke::Buffer buffer { reinterpret_cast<uintptr_t>(&byte), 1 };
+    const Buffer buffer { reinterpret_cast<uintptr_t>(&byte), 1 };
     size_t received;
     const NTSTATUS status
         = receive_unrecorded(&buffer, 1, (transfer.flags & kMsgOob) | kMsgPeek, nullptr, &received);
@@ -105,7 +105,7 @@ NTSTATUS SocketFile::receive(io::Irp& irp, Transfer& transfer, ULONG_PTR& inform
 }
 
 NTSTATUS SocketFile::receive_now(
-    const ntke::Buffer* buffers, uint32_t count, uint32_t flags, Address* from, size_t* received)
+    const Buffer* buffers, uint32_t count, uint32_t flags, Address* from, size_t* received)
 {
     const RequestQueue& queue = flags & kMsgOob ? m_urgent_receives : m_receives;
     return queue.is_empty() ? Endpoint::receive(buffers, count, flags, from, received)

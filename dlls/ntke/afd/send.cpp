@@ -72,7 +72,7 @@ NTSTATUS SocketFile::send(io::Irp& irp, Transfer& transfer, ULONG_PTR& informati
 }
 
 NTSTATUS SocketFile::send_now(
-    const ntke::Buffer* buffers, uint32_t count, uint32_t flags, const Address* to, size_t* sent)
+    const Buffer* buffers, uint32_t count, uint32_t flags, const Address* to, size_t* sent)
 {
     return has_older_sends() ? ntke::kPassDown : Endpoint::send(buffers, count, flags, to, sent);
 }

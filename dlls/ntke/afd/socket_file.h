@@ -110,10 +110,10 @@ public:
 
     /// A transfer of a call that does not wait, past the requests: kPassDown, nothing has happened,
     /// when older ones wait. Otherwise as Endpoint's.
-    NTSTATUS receive_now(const ntke::Buffer* buffers, uint32_t count, uint32_t flags, Address* from,
-        size_t* received);
-    NTSTATUS send_now(const ntke::Buffer* buffers, uint32_t count, uint32_t flags,
-        const Address* to, size_t* sent);
+    NTSTATUS receive_now(
+        const Buffer* buffers, uint32_t count, uint32_t flags, Address* from, size_t* received);
+    NTSTATUS send_now(
+        const Buffer* buffers, uint32_t count, uint32_t flags, const Address* to, size_t* sent);
 
 private:
     friend class SocketUse;

@@ -27,10 +27,10 @@ NTSTATUS Transfer::capture(const WsaBuf* array, uint32_t array_count)
     if (array_count > kMostBuffers)
         return STATUS_NO_MEMORY;
     if (array_count > std::size(own_buffers)) {
-        auto* memory = ke::pool_allocate(array_count * sizeof(ntke::Buffer));
+        auto* memory = ke::pool_allocate(array_count * sizeof(Buffer));
         if (!memory)
             return STATUS_NO_MEMORY;
-        buffers = static_cast<ntke::Buffer*>(memory);
+        buffers = static_cast<Buffer*>(memory);
     }
     count = array_count;
     for (uint32_t i = 0; i < array_count; ++i) {
@@ -79,7 +79,7 @@ void Transfer::advance(size_t bytes)
 {
     done += bytes;
     while (bytes) {
-        ntke::Buffer& buffer = buffers[first_left];
+        Buffer& buffer = buffers[first_left];
         const size_t step = std::min<size_t>(bytes, buffer.length);
         buffer.data += step;
         buffer.length -= step;
@@ -90,11 +90,11 @@ void Transfer::advance(size_t bytes)
 
 bool Transfer::touch() const
 {
-    constexpr uint64_t kMostBytes = 65536; // a datagram has no more; streams come back for the rest
+    constexpr size_t kMostBytes = 65536; // a datagram has no more; streams come back for the rest
     for (uint32_t i = 0; i < remaining_count(); ++i) {
-        const ntke::Buffer& buffer = remaining()[i];
-        if (!ke::touch_user(reinterpret_cast<void*>(static_cast<uintptr_t>(buffer.data)),
-                std::min(buffer.length, kMostBytes)))
+        const Buffer& buffer = remaining()[i];
+        if (!ke::touch_user(
+                reinterpret_cast<void*>(buffer.data), std::min(buffer.length, kMostBytes)))
             return false;
     }
     return true;
@@ -114,21 +114,20 @@ Transfer* Transfer::with_copy_of(const Transfer& left)
         return nullptr;
     // One buffer in front of the bytes.
     const size_t length = left.total - left.done;
-    auto* block = static_cast<uint8_t*>(ke::pool_allocate(sizeof(ntke::Buffer) + length));
+    auto* block = static_cast<uint8_t*>(ke::pool_allocate(sizeof(Buffer) + length));
     if (!block) {
         ke::pool_delete(copy);
         return nullptr;
     }
-    uint8_t* position = block + sizeof(ntke::Buffer);
-    copy->buffers = reinterpret_cast<ntke::Buffer*>(block);
+    uint8_t* position = block + sizeof(Buffer);
+    copy->buffers = reinterpret_cast<Buffer*>(block);
     copy->buffers[0] = { reinterpret_cast<uintptr_t>(position), length };
     copy->count = 1;
     copy->total = length;
     copy->flags = left.flags;
     for (uint32_t i = 0; i < left.remaining_count(); ++i) {
-        const ntke::Buffer& buffer = left.remaining()[i];
-        memcpy(position, reinterpret_cast<const void*>(static_cast<uintptr_t>(buffer.data)),
-            buffer.length);
+        const Buffer& buffer = left.remaining()[i];
+        memcpy(position, reinterpret_cast<const void*>(buffer.data), buffer.length);
         position += buffer.length;
     }
     return copy;

@@ -50,7 +50,7 @@ struct Transfer : Request {
     Transfer* move_to_pool();
 
     /// The buffers that are left. `first` is room for the one that is done in part.
-    const ntke::Buffer* remaining() const { return buffers + first_left; }
+    const Buffer* remaining() const { return buffers + first_left; }
     uint32_t remaining_count() const { return count - first_left; }
     void advance(size_t bytes);
     /// Can the buffers that are left be written? Linux then can, too.
@@ -64,14 +64,14 @@ struct Transfer : Request {
     uint32_t first_left = 0;
     size_t total = 0; // bytes of all buffers
     size_t done = 0; // bytes moved by now; sends only
-    ntke::Buffer* buffers = own_buffers;
+    Buffer* buffers = own_buffers;
     // Receives: where else to tell. Sends: the destination.
     uint8_t* address = nullptr;
     int32_t* address_length = nullptr;
     uint32_t* flags_result = nullptr;
     WsaBuf* control = nullptr;
     Address to;
-    ntke::Buffer own_buffers[4];
+    Buffer own_buffers[4];
 };
 
 } // namespace afd

@@ -16,7 +16,9 @@ namespace nt {
 inline NTSTATUS probe(const volatile void* address, uint64_t size, uintptr_t alignment)
 {
     constexpr uintptr_t kLowest = 0x10000;
-    constexpr uintptr_t kHighest = 0x7FFF'FFFE'FFFF;
+    // A 32-bit program may have the whole of its address space.
+    constexpr auto kHighest = static_cast<uintptr_t>(
+        sizeof(void*) == 8 ? uint64_t { 0x7FFF'FFFE'FFFF } : uint64_t { 0xFFFE'FFFF });
 
     const auto start = reinterpret_cast<uintptr_t>(address);
     if (size == 0)

@@ -56,7 +56,7 @@ NTSTATUS event_create(void* block)
         return created;
     HANDLE handle = nullptr;
     const NTSTATUS status = emulated_events().insert(*event, EVENT_ALL_ACCESS, 0, &handle);
-    args.event = reinterpret_cast<uint64_t>(handle);
+    args.event = afd::ptr64(handle);
     return status;
 }
 
@@ -121,7 +121,7 @@ NTSTATUS event_convert(void* block)
     if (NT_SUCCESS(status) && !event->is_host_backed())
         status = program_events::convert(*event);
     if (NT_SUCCESS(status))
-        args.host_event = reinterpret_cast<uint64_t>(event->host_event());
+        args.host_event = afd::ptr64(event->host_event());
     return status;
 }
 

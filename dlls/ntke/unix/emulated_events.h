@@ -11,7 +11,7 @@ namespace unix_side {
 ob::HandleTable& emulated_events();
 inline bool is_emulated_event(HANDLE handle)
 {
-    const auto value = reinterpret_cast<uint64_t>(handle);
+    const auto value = reinterpret_cast<uintptr_t>(handle);
     return value >= ntke::kEmulatedEventBase && value < ntke::kEmulatedEventEnd;
 }
 

@@ -1,6 +1,8 @@
 // The entry table of ntke.so: what the PE side can ask of the Linux half. Each function fills in
 // its block and returns a status; none waits longer than it is told to. What takes an endpoint's
 // lock is not interrupted.
+#include <cstring>
+
 #include <poll.h>
 
 #include "afd/pump.h"
@@ -43,8 +45,7 @@ void settle_with_host(afd::Endpoint& endpoint)
     if (!t_pump || t_pump->settle_count == kPumpCapacity)
         return;
     endpoint.reference();
-    t_pump->settles[t_pump->settle_count++]
-        = { reinterpret_cast<EndpointId>(&endpoint), endpoint.host_handle() };
+    t_pump->settles[t_pump->settle_count++] = { afd::ptr64(&endpoint), endpoint.host_handle() };
 }
 
 /// Threads that start Winsock at the same time may each make this call.
@@ -69,8 +70,10 @@ NTSTATUS open(void* block)
         };
         why = services::take();
     }
-    args.why = reinterpret_cast<uint64_t>(why);
-    return why ? STATUS_NOT_SUPPORTED : STATUS_SUCCESS;
+    if (!why)
+        return STATUS_SUCCESS;
+    std::strncpy(args.why, why, sizeof(args.why) - 1);
+    return STATUS_NOT_SUPPORTED;
 }
 
 // --- Endpoints
@@ -101,7 +104,7 @@ NTSTATUS attach(void* block)
         args.has_inherited = NT_SUCCESS(endpoint->open_descriptor())
             && endpoint->inherit_selection(endpoint_from(args.listener));
     g_endpoints.fetch_add(1, std::memory_order_relaxed);
-    args.endpoint = reinterpret_cast<EndpointId>(endpoint.release());
+    args.endpoint = afd::ptr64(endpoint.release());
     return STATUS_SUCCESS;
 }
 
@@ -147,6 +150,17 @@ template <typename Transfer> NTSTATUS transfer(const afd::Endpoint& endpoint, Tr
     return attempt();
 }
 
+/// The buffers of a transfer in the form that Linux wants; where it is another one, in `room`.
+const afd::Buffer* linux_buffers(const TransferArgs& args, afd::Buffer (&room)[kMostBuffers])
+{
+    const auto* given = reinterpret_cast<const Buffer*>(args.buffers);
+    if constexpr (sizeof(Buffer) == sizeof(afd::Buffer))
+        return reinterpret_cast<const afd::Buffer*>(given);
+    for (uint32_t i = 0; i < args.count; ++i)
+        room[i] = { static_cast<uintptr_t>(given[i].data), static_cast<size_t>(given[i].length) };
+    return room;
+}
+
 NTSTATUS receive(void* block)
 {
     auto& args = *static_cast<TransferArgs*>(block);
@@ -154,7 +168,8 @@ NTSTATUS receive(void* block)
     const afd::SocketUse use(endpoint);
     if (!use.is_valid())
         return STATUS_INVALID_HANDLE;
-    const auto* buffers = reinterpret_cast<const Buffer*>(args.buffers);
+    afd::Buffer room[kMostBuffers];
+    const afd::Buffer* buffers = linux_buffers(args, room);
     // Reading nothing waits for data and leaves it: a request.
     if (!endpoint.can_receive() || !afd::total_length(buffers, args.count)
         || !can_be_used(endpoint))
@@ -186,7 +201,8 @@ NTSTATUS send(void* block)
     const afd::SocketUse use(endpoint);
     if (!use.is_valid())
         return STATUS_INVALID_HANDLE;
-    const auto* buffers = reinterpret_cast<const Buffer*>(args.buffers);
+    afd::Buffer room[kMostBuffers];
+    const afd::Buffer* buffers = linux_buffers(args, room);
     if (!endpoint.can_send() || !can_be_used(endpoint))
         return kPassDown;
     afd::Address to;
@@ -462,7 +478,7 @@ NTSTATUS pump(void* block)
         const Uninterrupted section;
         status = afd::Pump::instance().run(args.patience, &section.before());
         host_threads::end_stopped();
-        args.targets = reinterpret_cast<uint64_t>(message_targets::take());
+        args.targets = afd::ptr64(message_targets::take());
         args.close_count = 0;
         afd::SocketFile::take_closed(note_closed, &args);
     }

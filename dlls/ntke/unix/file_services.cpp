@@ -91,8 +91,7 @@ void note_opened(HANDLE handle, const OBJECT_ATTRIBUTES* attributes, ULONG optio
     else if (options & FILE_SYNCHRONOUS_IO_NONALERT)
         mode = io::File::Mode::Synchronous;
     const Uninterrupted section;
-    const ob::Ref<afd::SocketFile> file
-        = afd::SocketFile::make_hosted(reinterpret_cast<uint64_t>(handle), mode);
+    const ob::Ref<afd::SocketFile> file = afd::SocketFile::make_hosted(afd::ptr64(handle), mode);
     if (!file || !NT_SUCCESS(table.attach(handle, *file, file->type().valid_access, 0)))
         table.detach(handle);
 }

@@ -9,6 +9,7 @@
 #include <unistd.h>
 
 #include "ke/lock.h"
+#include "unix/convention.h"
 
 namespace unix_side {
 
@@ -18,16 +19,10 @@ namespace {
 // descriptor it gives is the caller's and survives exec. Wine 8 compiles it for Windows' calling
 // convention, Wine 10 for Linux'.
 using OfWindows
-    = __attribute__((ms_abi)) NTSTATUS (*)(HANDLE, unsigned access, int* fd, unsigned* options);
+    = WINDOWS_CONVENTION NTSTATUS (*)(HANDLE, unsigned access, int* fd, unsigned* options);
 using OfLinux = NTSTATUS (*)(HANDLE, unsigned access, int* fd, unsigned* options);
 
-/// A call in Linux' convention that a function of Windows' takes for one with a bad handle: to that
-/// one, `options` is the handle and `nowhere` what `fd` is. The zeros lie where it may put its
-/// arguments.
-using Probe = NTSTATUS (*)(HANDLE, unsigned access, int* fd, unsigned* options, int* nowhere,
-    unsigned* no_options, uint64_t, uint64_t, uint64_t, uint64_t);
-
-enum class Convention { Unknown, Windows, Linux };
+using host::Convention;
 
 /// Held while there is a descriptor that a child would get, and while one is made.
 ke::Lock g_lock;
@@ -52,12 +47,29 @@ void find_service() NO_THREAD_SAFETY_ANALYSIS
         g_service = nullptr;
 }
 
-NTSTATUS ask_host(HANDLE socket, int& fd) REQUIRES(g_lock)
+#ifdef __i386__
+
+/// Finds out the convention by the call that is wanted.
+NTSTATUS ask_first(HANDLE socket, int& fd) REQUIRES(g_lock)
 {
-    if (g_convention == Convention::Windows)
-        return reinterpret_cast<OfWindows>(g_service)(socket, 0, &fd, nullptr);
-    if (g_convention == Convention::Linux)
-        return reinterpret_cast<OfLinux>(g_service)(socket, 0, &fd, nullptr);
+    const uintptr_t arguments[4]
+        = { reinterpret_cast<uintptr_t>(socket), 0, reinterpret_cast<uintptr_t>(&fd), 0 };
+    NTSTATUS status;
+    g_convention = host::call_and_see(g_service, arguments, status);
+    return status;
+}
+
+#else
+
+/// A call in Linux' convention that a function of Windows' takes for one with a bad handle: to that
+/// one, `options` is the handle and `nowhere` what `fd` is. The zeros lie where it may put its
+/// arguments.
+using Probe = NTSTATUS (*)(HANDLE, unsigned access, int* fd, unsigned* options, int* nowhere,
+    unsigned* no_options, uint64_t, uint64_t, uint64_t, uint64_t);
+
+/// Finds out the convention by the call that is wanted.
+NTSTATUS ask_first(HANDLE socket, int& fd) REQUIRES(g_lock)
+{
     unsigned options = 0;
     int nowhere = -1;
     NTSTATUS status = reinterpret_cast<Probe>(g_service)(
@@ -72,12 +84,25 @@ NTSTATUS ask_host(HANDLE socket, int& fd) REQUIRES(g_lock)
     return status;
 }
 
+#endif
+
+NTSTATUS ask_host(HANDLE socket, int& fd) REQUIRES(g_lock)
+{
+    if (g_convention == Convention::Windows)
+        return reinterpret_cast<OfWindows>(g_service)(socket, 0, &fd, nullptr);
+    if (g_convention == Convention::Linux)
+        return reinterpret_cast<OfLinux>(g_service)(socket, 0, &fd, nullptr);
+    return ask_first(socket, fd);
+}
+
 } // namespace
 
 void set_host_version(uint32_t major)
 {
     ke::LockGuard guard(g_lock);
-    if (major != 9) // which of its releases changed the convention only a call tells
+    // Which release of 9 has changed the convention only a call tells, and on i386 a call always
+    // does.
+    if (major != 9 && sizeof(void*) == 8)
         g_convention = major < 9 ? Convention::Windows : Convention::Linux;
 }
 

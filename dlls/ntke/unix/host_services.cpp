@@ -39,6 +39,22 @@ AnyService* const kServices[] = {
     &terminate_process,
 };
 
+#ifdef __i386__
+
+Convention find_convention()
+{
+    void* query_time = find_function("NtQuerySystemTime");
+    if (!query_time)
+        return Convention::Unknown;
+    LARGE_INTEGER time {};
+    const uintptr_t arguments[4] = { reinterpret_cast<uintptr_t>(&time) };
+    NTSTATUS status;
+    const Convention found = call_and_see(query_time, arguments, status);
+    return NT_SUCCESS(status) && time.QuadPart ? found : Convention::Unknown;
+}
+
+#else
+
 /// Called in Linux' convention: of the first and the fourth pointer, one is where the function
 /// looks for its only argument, by convention. The zeros lie where a function of Windows'
 /// convention may put arguments.
@@ -57,6 +73,8 @@ Convention find_convention()
         return Convention::Linux;
     return if_windows.QuadPart ? Convention::Windows : Convention::Unknown;
 }
+
+#endif
 
 pthread_once_t g_once = PTHREAD_ONCE_INIT;
 const char* g_why_not = nullptr;

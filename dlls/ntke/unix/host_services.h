@@ -5,12 +5,11 @@
 #include <cstdint>
 
 #include "nt/api.h"
+#include "unix/convention.h"
 
 namespace host {
 
-/// How the host's own functions take their arguments. It differs by version of Wine, and is found
-/// out by a call (find_services), never assumed.
-enum class Convention : uint8_t { Unknown, Windows, Linux };
+/// The convention of the services. Written by find_services.
 extern Convention g_convention;
 
 /// What find_services looks for. Owner: the variables below, which stay. Written once, before any
@@ -25,7 +24,7 @@ template <typename Signature> struct Service;
 template <typename... Arguments> struct Service<NTSTATUS(Arguments...)> : AnyService {
     NTSTATUS operator()(Arguments... arguments) const
     {
-        using OfWindows = NTSTATUS(__attribute__((ms_abi))*)(Arguments...);
+        using OfWindows = NTSTATUS(WINDOWS_CONVENTION*)(Arguments...);
         using OfLinux = NTSTATUS (*)(Arguments...);
         void* function = entry;
         if (g_convention == Convention::Windows) {

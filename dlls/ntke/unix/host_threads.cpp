@@ -43,8 +43,8 @@ uint64_t id_of(HANDLE thread)
     struct {
         NTSTATUS exit_status;
         PVOID block;
-        uint64_t process;
-        uint64_t thread;
+        ULONG_PTR process;
+        ULONG_PTR thread;
         ULONG_PTR affinity;
         LONG priority;
         LONG base_priority;

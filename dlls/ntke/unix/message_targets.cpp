@@ -19,7 +19,7 @@ void tell(MessageTarget& target, uint32_t what)
         return;
     MessageTarget* next = g_first.load(std::memory_order_relaxed);
     do {
-        target.next = reinterpret_cast<uint64_t>(next);
+        target.next = afd::ptr64(next);
     } while (!g_first.compare_exchange_weak(next, &target, std::memory_order_acq_rel));
     afd::Pump::instance().wake();
 }

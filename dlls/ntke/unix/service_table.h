@@ -3,6 +3,8 @@
 
 #include <cstdint>
 
+#include "unix/convention.h"
+
 namespace service_table {
 
 /// A service that ntke takes. `windows` and `linux_code` are the same function in the two calling
@@ -17,7 +19,7 @@ struct Row {
 template <auto function> struct Entry;
 template <typename Result, typename... Arguments, Result (*function)(Arguments...)>
 struct Entry<function> {
-    __attribute__((ms_abi)) static Result windows(Arguments... arguments)
+    WINDOWS_CONVENTION static Result windows(Arguments... arguments)
     {
         return function(arguments...);
     }

@@ -23,7 +23,11 @@ struct alignas(64) JumpBuffer {
 static_assert(sizeof(jmp_buf) <= sizeof(JumpBuffer));
 
 using SetJumpBuffer = void (*)(void* buffer); // null: none. Linux' convention in all versions
-using SetJumpOfWine = __attribute__((ms_abi)) int (*)(void* buffer, void* frame);
+#ifdef __i386__
+using SetJumpOfWine = int (*)(void* buffer, void* frame);
+#else
+using SetJumpOfWine = WINDOWS_CONVENTION int (*)(void* buffer, void* frame);
+#endif
 
 SetJumpBuffer g_set_jump_buffer = nullptr;
 SetJumpOfWine g_set_jump_of_wine = nullptr; // where the host has a jump of its own

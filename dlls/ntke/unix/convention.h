@@ -1,0 +1,26 @@
+// How functions of the host take their arguments. It differs by version of Wine, and is found out
+// by a call, never assumed.
+#pragma once
+
+#include <cstdint>
+
+#include "nt/types.h"
+
+/// Windows' convention, of a function or of what a pointer leads to. Linux' is the compiler's own.
+#ifdef __i386__
+#define WINDOWS_CONVENTION __attribute__((stdcall))
+#else
+#define WINDOWS_CONVENTION __attribute__((ms_abi))
+#endif
+
+namespace host {
+
+enum class Convention : uint8_t { Unknown, Windows, Linux };
+
+#ifdef __i386__
+/// Calls a function with the four words of `arguments`, of which it may take less. On i386 the
+/// conventions differ in one thing: who takes the arguments off the stack.
+Convention call_and_see(void* function, const uintptr_t* arguments, NTSTATUS& result);
+#endif
+
+} // namespace host
