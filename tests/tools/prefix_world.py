@@ -18,6 +18,7 @@ SYSTEM32 = "drive_c/windows/system32/ws2_32.dll"
 SYSWOW64 = "drive_c/windows/syswow64/ws2_32.dll"
 NTKE = "drive_c/windows/system32/ntke.dll"
 UNIX = "drive_c/windows/system32/ntke_unix.dll"
+UNIX32 = "drive_c/windows/syswow64/ntke_unix.dll"
 USER_REG = (b"WINE REGISTRY Version 2\n;; All keys relative to REGISTRY\\\\User\\\\S-1-5-21-0-0-0-1000\n\n"
             b"#arch=win64\n\n[Control Panel\\\\Colors] 1795475654\n#time=1dd7ba05b55a284\n\"A\"=\"0 0 0\"\n\n"
             b"[Software\\\\Wine\\\\DllOverrides] 1795475654\n#time=1dd7ba05b5a0a5e\n%s\n"
@@ -55,10 +56,10 @@ def make_build(folder: Path, name: str, repeat: int = 1) -> Path:
     for arch in paths.ARCHES:
         (folder / arch).mkdir(parents=True)
         (folder / arch / "ws2_32.dll").write_bytes(f"{name} for {arch}".encode() * repeat)
-    for half in paths.NTKE_FILES:
-        place = folder / "x86_64" / "ntke" / half
-        place.parent.mkdir(parents=True)
-        place.write_bytes(f"{name} {half}".encode() * repeat)
+        for half in paths.NTKE_FILES[arch]:
+            place = folder / arch / "ntke" / half
+            place.parent.mkdir(parents=True)
+            place.write_bytes(f"{name} {half}".encode() * repeat)
     return folder
 
 

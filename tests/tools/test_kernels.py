@@ -42,20 +42,19 @@ class Environment(unittest.TestCase):
 
 
 class Choice(unittest.TestCase):
-    def chosen(self, arch: str, has_ntke: bool = True) -> str:
+    def chosen(self, has_ntke: bool = True) -> str:
         with mock.patch.object(run.prefix, "has_ntke", return_value=has_ntke):
-            return run._default_kernel(PREFIX, arch)
+            return run._default_kernel(PREFIX)
 
     def test_is_ntke_where_it_can_be_had(self):
         with mock.patch.dict(os.environ):
             os.environ.pop("WS2_32_KERNEL", None)
-            self.assertEqual(self.chosen("x86_64"), "ntke")
-            self.assertEqual(self.chosen("i386"), "host")
-            self.assertEqual(self.chosen("x86_64", has_ntke=False), "host")
+            self.assertEqual(self.chosen(), "ntke")
+            self.assertEqual(self.chosen(has_ntke=False), "host")
 
     def test_is_host_where_the_user_says_so(self):
         with mock.patch.dict(os.environ, {"WS2_32_KERNEL": "Host"}):
-            self.assertEqual(self.chosen("x86_64"), "host")
+            self.assertEqual(self.chosen(), "host")
 
 
 class Proof(unittest.TestCase):
@@ -64,12 +63,12 @@ class Proof(unittest.TestCase):
     def told(self, kernel: str) -> str:
         return self.PROBE % (kernel + (", C:\\windows\\system32\\ntke_unix.dll" if kernel == "ntke" else ""))
 
-    def prove(self, found: str, kernel: str) -> str:
+    def prove(self, found: str, kernel: str, is_meant: bool = True) -> str:
         done = types.SimpleNamespace(stdout=self.told(found), stderr="", returncode=0)
         with mock.patch.object(run.subprocess, "run", return_value=done), \
                 mock.patch.object(Path, "is_file", return_value=True), \
                 contextlib.redirect_stderr(io.StringIO()) as told:
-            run._prove(PREFIX, {}, kernel, "x86_64", "notepad")
+            run._prove(PREFIX, {}, kernel, "x86_64", "notepad", is_meant)
         return told.getvalue()
 
     def test_tells_the_kernel(self):
@@ -81,12 +80,15 @@ class Proof(unittest.TestCase):
             with self.assertRaises(Failure):
                 self.prove(found, kernel)
 
+    def test_takes_what_comes_where_nobody_knows(self):
+        self.assertIn(", kernel host\n", self.prove("host", "ntke", is_meant=False))
+
     def test_a_prefix_for_tests_refuses_it_too(self):
         outcome = wine.Outcome(0, self.told("host"), 0)
         with mock.patch.object(wine.Prefix, "run", return_value=outcome):
-            wine._prove(PREFIX, "host")
+            wine._prove(PREFIX, "host", "i386")
             with self.assertRaises(Failure):
-                wine._prove(PREFIX, "ntke")
+                wine._prove(PREFIX, "ntke", "x86_64")
 
 
 class Answer(unittest.TestCase):
@@ -94,17 +96,19 @@ class Answer(unittest.TestCase):
 
     LIBRARY = f"# ws2_32: C:\\windows\\system32\\ws2_32.dll, {paths.PRODUCT}, 0.1.0\n"
 
-    def answer(self, output: str, returncode: int = 0, owner: int = os.geteuid(), probe: bool = True) -> str:
+    def answer(self, output: str, returncode: int = 0, owner: int = os.geteuid(), probe: bool = True,
+               arch: str = "x86_64", arches: tuple[str, ...] = ("x86_64", "i386")) -> str:
         def run_probe(*_, stdout, **_named):
             stdout.write(output.encode())
             return types.SimpleNamespace(returncode=returncode)
 
         with mock.patch.object(prefix_ask.subprocess, "run", run_probe), \
                 mock.patch.object(prefix_ask.shutil, "which", return_value="/usr/bin/wine"), \
+                mock.patch.object(prefix_ask, "arches_here", lambda: list(arches)), \
                 mock.patch.object(prefix_ask, "_twin", contextlib.nullcontext), \
                 mock.patch.object(prefix_ask.os, "stat", return_value=types.SimpleNamespace(st_uid=owner)), \
                 mock.patch.object(Path, "is_file", return_value=probe):
-            return prefix_ask.answer(Path("/p"), "x86_64")
+            return prefix_ask.answer(Path("/p"), arch)
 
     def test_of_ntke_names_the_module(self):
         told = self.answer(self.LIBRARY + "# kernel: ntke, C:\\windows\\system32\\ntke_unix.dll\n")
@@ -122,6 +126,8 @@ class Answer(unittest.TestCase):
     def test_is_not_given_where_nobody_can_be_asked(self):
         self.assertIn("somebody else's", self.answer("", owner=os.geteuid() + 1))
         self.assertIn("not built", self.answer("", probe=False))
+        self.assertEqual(self.answer("", arch="i386", arches=("x86_64",)),
+                         "what a 32-bit program gets was not asked: the `wine` here runs none")
         self.assertIn("could not be asked", self.answer("it broke", returncode=3))
         self.assertIn("could not be asked", self.answer("nothing of use"))
 
@@ -157,9 +163,9 @@ class Build(unittest.TestCase):
             build.build(*names)
         return [call[0][0] for call in build_one.call_args_list]
 
-    def test_the_linux_half_comes_with_the_64_bit_dll(self):
+    def test_the_linux_half_comes_with_the_dll_of_its_programs(self):
         self.assertEqual(self.built("x86_64"), ["unix", "x86_64"])
-        self.assertEqual(self.built("i386", "native"), ["i386", "native"])
+        self.assertEqual(self.built("i386", "native"), ["unix-i386", "i386", "native"])
 
     def test_another_machine_makes_no_linux_half(self):
         self.assertEqual(self.built("x86_64", machine="aarch64"), ["x86_64"])

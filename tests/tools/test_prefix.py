@@ -12,7 +12,7 @@ import unittest
 from pathlib import Path
 from unittest import mock
 
-from prefix_world import NTKE, SYSTEM32, SYSWOW64, UNIX, WorldCase, make_prefix
+from prefix_world import NTKE, SYSTEM32, SYSWOW64, UNIX, UNIX32, WorldCase, make_prefix
 from ws2lib import paths, prefix, prefix_layout, prefix_server, registry
 from ws2lib.ui import Failure  # noqa: E402
 
@@ -45,7 +45,7 @@ class PrefixCase(WorldCase):
         return registry.get((self.folder / "user.reg").read_bytes(), *OVERRIDE[:2])
 
     def assert_no_ntke(self):
-        for name in (NTKE, UNIX, ".ws2_32/lib"):
+        for name in (NTKE, UNIX, UNIX32, ".ws2_32/lib"):
             self.assertFalse((self.folder / name).exists(), name)
 
     def assert_refused_unchanged(self, action, folder: Path | None = None) -> str:
@@ -72,7 +72,7 @@ class Install(PrefixCase):
         changed = {name for name in before if before[name] != after[name]}
         self.assertEqual(changed, {SYSTEM32, SYSWOW64, "user.reg"})
         added = {name for name in after if name not in before and not name.startswith(".ws2_32")}
-        self.assertEqual(added, {NTKE, UNIX})
+        self.assertEqual(added, {NTKE, UNIX, UNIX32})
 
     def test_twice_is_the_same_as_once(self):
         prefix.install(self.folder)
@@ -80,7 +80,7 @@ class Install(PrefixCase):
         prefix.install(self.folder)
         self.assertEqual(snapshot(self.folder), once)
 
-    def test_a_64_bit_prefix_gets_only_the_64_bit_dll(self):
+    def test_a_64_bit_prefix_gets_only_the_64_bit_dlls(self):
         shutil.rmtree(self.folder / "drive_c/windows/syswow64")
         (self.folder / "drive_c/windows/syswow64").mkdir()
         prefix.install(self.folder)
@@ -88,12 +88,15 @@ class Install(PrefixCase):
         self.assertTrue((self.folder / NTKE).is_file())
         self.assertTrue((self.folder / UNIX).is_file())
 
-    def test_a_32_bit_prefix_gets_the_32_bit_dll(self):
+    def test_a_32_bit_prefix_gets_the_32_bit_dlls(self):
         (self.folder / "system.reg").write_bytes(b"WINE REGISTRY Version 2\n\n#arch=win32\n")
         prefix.install(self.folder)
-        self.assertEqual((self.folder / SYSTEM32).read_bytes(), paths.dll("i386").read_bytes())
-        self.assert_no_ntke()
-        self.assertFalse(prefix.has_ntke(self.folder))
+        for name, source in ((SYSTEM32, paths.dll("i386")), (UNIX, paths.ntke_so("i386"))):
+            self.assertEqual((self.folder / name).read_bytes(), source.read_bytes())
+        self.assertFalse((self.folder / NTKE).exists())
+        self.assertFalse((self.folder / ".ws2_32/lib").exists())
+        self.assertTrue(prefix.has_ntke(self.folder))
+        self.assertIn("ntke: there, for 32-bit programs", "\n".join(prefix.status(self.folder)[1]))
 
     def test_a_newer_build_replaces_the_older(self):
         before = snapshot(self.folder)
@@ -185,26 +188,36 @@ class Refusal(PrefixCase):
 class Ntke(PrefixCase):
     """The pair, and the modules beside our DLL that lead to ntke with and without it."""
 
-    def built(self) -> list[bytes]:
-        return [(paths.ntke() / name).read_bytes() for name in paths.NTKE_FILES]
+    @staticmethod
+    def built() -> list[Path]:
+        return [*paths.ntke_halves("x86_64"), paths.ntke_so("i386")]
 
     def assert_installed(self):
         self.assertTrue(prefix.has_ntke(self.folder))
-        dll, so = self.built()
-        for name, data in ((NTKE, dll), (UNIX, so), *zip(prefix_layout.NTKE_PAIR, (dll, so))):
-            self.assertEqual((self.folder / name).read_bytes(), data, name)
+        for names in ((NTKE, UNIX, UNIX32), prefix_layout.NTKE_PAIR):
+            for name, source in zip(names, self.built()):
+                self.assertEqual((self.folder / name).read_bytes(), source.read_bytes(), name)
 
     def test_is_put_where_our_dll_and_wine_look(self):
         prefix.install(self.folder)
         self.assert_installed()
-        self.assertEqual(list(prefix_layout.NTKE_PAIR), [f".ws2_32/lib/{name}" for name in paths.NTKE_FILES])
+        self.assertEqual(list(prefix_layout.NTKE_PAIR),
+                         [f".ws2_32/lib/{name}" for name in paths.NTKE_FILES["x86_64"]])
+        self.assertIn("ntke: there, for 64-bit and 32-bit programs", "\n".join(prefix.status(self.folder)[1]))
 
     def test_joins_an_install_of_a_version_that_needed_a_variable(self):
-        before, earlier = snapshot(self.folder), prefix_layout.ntke_targets()[:1]
-        with mock.patch.object(prefix_layout, "ntke_targets", lambda: earlier):
+        self.joins([NTKE])
+
+    def test_joins_an_install_of_a_version_for_64_bit_programs(self):
+        self.joins([NTKE, UNIX])
+
+    def joins(self, earlier: list[str]):
+        before, targets = snapshot(self.folder), prefix_layout.ntke_targets
+        with mock.patch.object(prefix_layout, "ntke_targets", lambda opened: [
+                target for target in targets(opened) if target.name in earlier]):
             prefix.install(self.folder)
         record = self.folder / ".ws2_32/manifest.json"
-        record.write_text(record.read_text().replace('"format": 3', '"format": 2'))
+        record.write_text(record.read_text().replace('"format": 4', '"format": 2'))
         whole, lines = prefix.status(self.folder)
         self.assertTrue(whole)
         self.assertIn("install again", "\n".join(lines))
@@ -229,15 +242,15 @@ class Ntke(PrefixCase):
     def test_a_newer_build_replaces_both_halves(self):
         before = snapshot(self.folder)
         prefix.install(self.folder)
-        for name in paths.NTKE_FILES:
-            (paths.ntke() / name).write_bytes(b"a newer " + name.encode())
+        for half in self.built():
+            half.write_bytes(b"a newer " + str(half).encode())
         prefix.install(self.folder)
         self.assert_installed()
         prefix.remove(self.folder)
         self.assertEqual(snapshot(self.folder), before)
 
     def test_brings_back_what_had_its_name(self):
-        for name in (NTKE, UNIX):
+        for name in (NTKE, UNIX, UNIX32):
             (self.folder / name).write_bytes(b"somebody else's " + name.encode())
             os.utime(self.folder / name, (1_500_000_000, 1_500_000_000))
         before = snapshot(self.folder)
@@ -248,7 +261,7 @@ class Ntke(PrefixCase):
 
     def test_a_lost_half_shows_and_is_mended(self):
         before = snapshot(self.folder)
-        for name in (NTKE, UNIX, *prefix_layout.NTKE_PAIR):
+        for name in (NTKE, UNIX, UNIX32, *prefix_layout.NTKE_PAIR):
             prefix.install(self.folder)
             (self.folder / name).unlink()
             whole, lines = prefix.status(self.folder)
@@ -260,10 +273,10 @@ class Ntke(PrefixCase):
         self.assertEqual(snapshot(self.folder), before)
 
     def test_a_half_that_is_not_built_refuses_the_install(self):
-        for name in paths.NTKE_FILES:
-            (paths.ntke() / name).rename(paths.ntke() / "away")
+        for half in self.built():
+            half.rename(half.with_name("away"))
             self.assertIn("is not built", self.assert_refused_unchanged(prefix.install))
-            (paths.ntke() / "away").rename(paths.ntke() / name)
+            half.with_name("away").rename(half)
 
     def test_a_file_the_user_keeps_does_not_keep_it(self):
         prefix.install(self.folder)

@@ -10,7 +10,7 @@ import unittest
 from pathlib import Path
 from unittest import mock
 
-from prefix_world import NTKE, SYSTEM32, SYSWOW64, UNIX, WorldCase, make_link, make_prefix, make_tree, tree_of
+from prefix_world import NTKE, SYSTEM32, SYSWOW64, UNIX, UNIX32, WorldCase, make_link, make_prefix, make_tree, tree_of
 from ws2lib import paths, prefix, prefix_files, prefix_layout
 from ws2lib.ui import Failure
 
@@ -69,7 +69,8 @@ class Planted(AttackCase):
              *(f".ws2_32/{name}" for name in (
                  "manifest.json", "staging.json", "removing.json", "staging.json.new", "manifest.json.ws2_32-new",
                  "saved", "lib", "lib/x86_64-windows", "lib/x86_64-unix", "saved/0-ws2_32.dll", "saved/user.reg")),
-             *(name + suffix for name in (SYSTEM32, SYSWOW64, NTKE, UNIX, "user.reg", ".ws2_32/lib/x86_64-unix/ntke.so")
+             *(name + suffix for name in (SYSTEM32, SYSWOW64, NTKE, UNIX, UNIX32, "user.reg",
+                                                  ".ws2_32/lib/x86_64-unix/ntke.so")
                for suffix in ("", ".ws2_32-new")),
              "drive_c", "drive_c/windows", "drive_c/windows/system32", "drive_c/windows/syswow64", "system.reg",
              "wineserver"]
@@ -135,7 +136,7 @@ class Planted(AttackCase):
         self.run_all("a FIFO as the lock of wineserver")
 
     def test_new_files_of_the_users_own_stay(self):
-        for name in (SYSTEM32, SYSWOW64, NTKE, UNIX, "user.reg"):
+        for name in (SYSTEM32, SYSWOW64, NTKE, UNIX, UNIX32, "user.reg"):
             path = self.folder / (name + ".ws2_32-new")
             path.write_bytes(b"the user's own")
             self.assert_refused("in the way", [prefix.install])

@@ -15,7 +15,7 @@ import unittest
 from collections import deque
 from dataclasses import dataclass
 
-from prefix_world import (NTKE, PAST, SYSTEM32, SYSWOW64, UNIX, WorldCase, make_build, make_link, make_prefix,
+from prefix_world import (NTKE, PAST, SYSTEM32, SYSWOW64, UNIX, UNIX32, WorldCase, make_build, make_link, make_prefix,
                           make_tree, tree_of)
 from ws2lib import paths, prefix, prefix_files, prefix_layout, prefix_server
 from ws2lib.ui import Failure
@@ -308,7 +308,7 @@ class Everywhere(Case):
 
     def test_modules_of_ntke_and_an_override_of_the_users_own(self):
         make_prefix(self.folder, b'"ws2_32"="native,builtin"\n')
-        for name in (NTKE, UNIX):
+        for name in (NTKE, UNIX, UNIX32):
             (self.folder / name).write_bytes(b"somebody else's " + name.encode())
             os.chmod(self.folder / name, 0o444)
             os.utime(self.folder / name, ns=(PAST, PAST))

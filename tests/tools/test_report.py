@@ -58,14 +58,14 @@ class Kept(unittest.TestCase):
     def test_another_build_makes_them_old(self):
         self.write(paths.test_program("x86_64", "conformance"), "suite")
         self.write(paths.dll("x86_64"), "dll")
-        self.write(paths.ntke() / paths.NTKE_FILES[1], "so")
+        self.write(paths.ntke_so("x86_64"), "so")
         sides = {dll: results.begin(dll, "8.0", "x86_64", False) for dll in ("builtin", "host", "ntke")}
 
         def current() -> list[str]:
             return [dll for dll, one in sides.items() if results.is_current(one)]
 
         self.assertEqual(current(), ["builtin", "host", "ntke"])
-        self.write(paths.ntke() / paths.NTKE_FILES[1], "another so")
+        self.write(paths.ntke_so("x86_64"), "another so")
         self.assertEqual(current(), ["builtin", "host"])
         self.write(paths.dll("x86_64"), "another dll")
         self.assertEqual(current(), ["builtin"])

@@ -32,7 +32,7 @@ _LOADED = re.compile(r'trace:loaddll:\S+ Loaded (?:module )?L"(?:.*\\)?([^"\\]*)
 
 _OURS = paths.dll("x86_64")
 _WITHOUT_NTKE = {"ws2_32.dll": _OURS}
-_WITH_NTKE = {"ws2_32.dll": _OURS, paths.NTKE_UNIX: paths.ntke_so()}
+_WITH_NTKE = {"ws2_32.dll": _OURS, paths.NTKE_UNIX: paths.ntke_so("x86_64")}
 
 CONFIGURATIONS = {c.name: c for c in (
     Configuration("builtin", paths.BUILTIN_PRODUCT, "host", "host", "ws2_32=b"),

@@ -15,7 +15,7 @@ Builds the DLL and the Windows programs for both architectures into build/dist, 
 
 examples:
   ws2 build                    everything
-  ws2 build --only x86_64      only the 64-bit DLL and programs, with both halves of ntke
+  ws2 build --only x86_64      only the 64-bit DLL and programs, with both halves of their ntke
   ws2 build --clean            throws the build folders away first
 """
 
@@ -26,9 +26,9 @@ NATIVE = {
     "native-tsan": ["-Db_sanitize=thread", "-Db_lundef=false"],
 }
 
-# The Linux half of ntke, as a 64-bit program reaches it: a part of the x86_64 build, made by the
+# The Linux half of ntke, as programs of an architecture reach it: a part of that one's build, made by the
 # machine's own compiler in a folder of its own.
-UNIX = "unix"
+UNIX = {"x86_64": "unix", "i386": "unix-i386"}
 
 
 def add_arguments(parser) -> None:
@@ -39,7 +39,7 @@ def add_arguments(parser) -> None:
 
 def main(args) -> int:
     if args.clean:
-        for name in args.only or [*paths.ARCHES, *NATIVE, UNIX, "dist"]:
+        for name in args.only or [*paths.ARCHES, *NATIVE, *UNIX.values(), "dist"]:
             shutil.rmtree(paths.BUILD / name, ignore_errors=True)
     build(*(args.only or [*paths.ARCHES, "native"]))
     return 0
@@ -48,7 +48,7 @@ def main(args) -> int:
 def build(*names: str) -> None:
     """Brings these builds up to date, with the set-up they need. Quiet when there is little to do."""
     cross = [name for name in names if name in paths.ARCHES]
-    unix = [UNIX] if "x86_64" in names and platform.machine() == "x86_64" else []
+    unix = [UNIX[name] for name in cross] if platform.machine() == "x86_64" else []
     packages.ensure(*(["build"] if cross else []), *unix,
                     *(["native"] if len(cross) < len(names) else []))
     with exclusive(paths.BUILD / ".lock", "a build"):
@@ -99,14 +99,17 @@ def setup_arguments(name: str) -> tuple[list[str], dict[str, str]]:
         if NATIVE[name]:
             env.update(CC="clang", CXX="clang++")
         return NATIVE[name], env
-    if name == UNIX:
-        return ["-Dunix_module=true", "-Dstrip=true", "--prefix", str(paths.ntke())], env
-    return ["--cross-file", str(paths.ROOT / "tools" / "cross" / f"{_cross_name(name)}.txt"),
-            "--prefix", str(paths.DIST / name), "--bindir", ".", "--libdir", "lib", "-Dstrip=true"], env
+    if name == UNIX["x86_64"]:
+        return ["-Dunix_module=true", "-Dstrip=true", "--prefix", str(paths.ntke("x86_64"))], env
+    if name == UNIX["i386"]:
+        return [*_cross_file("i686-linux-gnu"), "-Dunix_module=true", "-Dstrip=true", "--prefix",
+                str(paths.ntke("i386"))], env
+    return [*_cross_file(paths.ARCHES[name]), "--prefix", str(paths.DIST / name), "--bindir", ".", "--libdir",
+            "lib", "-Dstrip=true"], env
 
 
-def _cross_name(arch: str) -> str:
-    return paths.ARCHES[arch]
+def _cross_file(name: str) -> list[str]:
+    return ["--cross-file", str(paths.ROOT / "tools" / "cross" / f"{name}.txt")]
 
 
 def _build_one(name: str) -> None:
@@ -121,8 +124,7 @@ def _build_one(name: str) -> None:
     if name not in NATIVE:
         install(name)
     if name in paths.ARCHES:
-        folders = [folder, paths.BUILD / UNIX] if name == "x86_64" else [folder]
-        _remove_stale(folders, paths.DIST / name)
+        _remove_stale([folder, paths.BUILD / UNIX[name]], paths.DIST / name)
 
 
 def install(name: str) -> None:

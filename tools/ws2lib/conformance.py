@@ -32,7 +32,7 @@ def run(report: Report, wine: Wine, arch: str, dll: str) -> results.Side | None:
     emulated = is_emulated(wine, arch)
     gaps = Gaps(expected_files(wine.version, arch, dll, emulated))
     side = results.begin(dll, wine.version, arch, emulated)
-    with fresh_prefix(wine, dll) as prefix:
+    with fresh_prefix(wine, dll, arch=arch) as prefix:
         if not run_suite(report, prefix, suite, gaps):
             return None
     side.cases = gaps.found

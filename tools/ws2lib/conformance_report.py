@@ -75,9 +75,8 @@ def _sides() -> dict[str, tuple]:
     for wine in wines:
         for arch in wine.arches():
             for dll in ("builtin", "host", "ntke", "emulated"):
-                if arch == "i386" and (dll in ("ntke", "emulated")
-                                       or (dll == "builtin" and conformance.is_emulated(wine, arch))):
-                    continue  # ntke is for 64-bit programs; an emulator's faults are not the builtin's
+                if dll != "host" and conformance.is_emulated(wine, arch):
+                    continue  # an emulator's faults are not those of what it runs
                 if dll == "emulated" and wine is not own:
                     continue  # one Wine tells what it does to the events
                 sides[f"{dll}-{wine.version}-{arch}"] = (dll, wine, arch)

@@ -15,8 +15,10 @@ from .wine import Prefix, Wine, fresh_prefix, kernel_and_module
 
 LIMIT = 600  # seconds; only there to end a hang
 
+ARCH = "x86_64"
+
 # The ways to ntke, by the modules that lead there.
-PAIR, UNIX = Path(paths.NTKE_FILES[0]).name, paths.NTKE_UNIX
+PAIR, UNIX = Path(paths.NTKE_FILES[ARCH][0]).name, paths.NTKE_UNIX
 
 # Parts of another version: they refuse to be opened, or say so themselves.
 OTHER_SO = """
@@ -61,7 +63,7 @@ def _choice(report: Report, prefix: Prefix) -> None:
             _spoilt_pairs(report, prefix, Path(scratch), otherwise=None)
             _compile_so(OTHER_SO, copy)
             _expect(report, prefix, "a module of another version", None)
-            copy.write_bytes(paths.ntke_so().read_bytes()[:20000])
+            copy.write_bytes(paths.ntke_so(ARCH).read_bytes()[:20000])
             _expect(report, prefix, "half a module", None)
             copy.write_bytes(b"no program at all")
             _expect(report, prefix, "a broken module", None)
@@ -72,16 +74,16 @@ def _choice(report: Report, prefix: Prefix) -> None:
 
 def _spoilt_pairs(report: Report, prefix: Prefix, scratch: Path, otherwise: str | None = UNIX) -> None:
     """`otherwise` is the way that is left."""
-    for name in paths.NTKE_FILES:
+    for name in paths.NTKE_FILES[ARCH]:
         tree = _tree(scratch)
         (tree / name).unlink()
         _expect(report, prefix, f"no {name}", otherwise, WINEDLLPATH=str(tree))
     tree = _tree(scratch)
-    _compile_so(OTHER_SO, tree / paths.NTKE_FILES[1])
+    _compile_so(OTHER_SO, tree / paths.NTKE_FILES[ARCH][1])
     _expect(report, prefix, "an ntke.so of another version", otherwise, WINEDLLPATH=str(tree))
     tree = _tree(scratch)
-    _compile(f"{paths.ARCHES['x86_64']}-gcc", OTHER_DLL, tree / paths.NTKE_FILES[0])
-    run_quietly([_winebuild(), "--builtin", tree / paths.NTKE_FILES[0]])
+    _compile(f"{paths.ARCHES['x86_64']}-gcc", OTHER_DLL, tree / paths.NTKE_FILES[ARCH][0])
+    run_quietly([_winebuild(), "--builtin", tree / paths.NTKE_FILES[ARCH][0]])
     _expect(report, prefix, "an ntke.dll of another version", otherwise, WINEDLLPATH=str(tree))
     tree = _tree(scratch)
     with _replaced(prefix.folder / "drive_c/windows/system32" / PAIR) as copy:
@@ -154,9 +156,9 @@ def _way(output: str) -> str | None:
 def _tree(scratch: Path) -> Path:
     """A copy of the built pair, to be spoilt."""
     tree = Path(tempfile.mkdtemp(dir=scratch))
-    for name in paths.NTKE_FILES:
+    for name in paths.NTKE_FILES[ARCH]:
         (tree / name).parent.mkdir()
-        shutil.copy(paths.ntke() / name, tree / name)
+        shutil.copy(paths.ntke(ARCH) / name, tree / name)
     return tree
 
 

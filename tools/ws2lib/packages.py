@@ -23,6 +23,13 @@ NEEDED = {
         "meson": "meson",
         "ninja": "ninja-build",
     },
+    "unix-i386": {
+        "/usr/lib/gcc/*/*/32/libgcc.a": "g++-multilib",
+        "/usr/include/*/*/*/32/bits/c++config.h": "g++-multilib",
+        "winebuild|winebuild-stable": "wine64-tools",
+        "meson": "meson",
+        "ninja": "ninja-build",
+    },
     "native": {
         "g++": "g++",
         "clang++": "clang",

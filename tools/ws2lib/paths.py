@@ -7,13 +7,14 @@ ROOT = Path(__file__).resolve().parents[2]
 BUILD = ROOT / "build"
 DIST = BUILD / "dist"
 
-# The two halves of ntke within an element of WINEDLLPATH.
-NTKE_FILES = ("x86_64-windows/ntke.dll", "x86_64-unix/ntke.so")
 # What ntke.so is called where it lies beside our DLL and no variable is needed.
 NTKE_UNIX = "ntke_unix.dll"
 
 # The names Meson and we use for the two Windows targets, with the compiler's name for them.
 ARCHES = {"x86_64": "x86_64-w64-mingw32", "i386": "i686-w64-mingw32"}
+
+# The two halves of ntke within an element of WINEDLLPATH.
+NTKE_FILES = {arch: (f"{arch}-windows/ntke.dll", f"{arch}-unix/ntke.so") for arch in ARCHES}
 
 PRODUCT = "ws2_32 for Wine (from scratch)"  # ProductName in our DLL's version resource
 BUILTIN_PRODUCT = "Wine"
@@ -30,13 +31,17 @@ def dll(arch: str) -> Path:
     return DIST / arch / "ws2_32.dll"
 
 
-def ntke() -> Path:
+def ntke(arch: str) -> Path:
     """Both halves of ntke as `ws2 build` leaves them: an element of WINEDLLPATH."""
-    return DIST / "x86_64" / "ntke"
+    return DIST / arch / "ntke"
 
 
-def ntke_so() -> Path:
-    return ntke() / NTKE_FILES[1]
+def ntke_halves(arch: str) -> list[Path]:
+    return [ntke(arch) / name for name in NTKE_FILES[arch]]
+
+
+def ntke_so(arch: str) -> Path:
+    return ntke_halves(arch)[1]
 
 
 def probe(arch: str) -> Path:

@@ -30,7 +30,7 @@ Adds our ws2_32.dll to a Wine prefix you already have, and takes it out again. W
 prefix must not be running meanwhile. What is replaced is kept in the prefix and comes back with
 `remove`, byte for byte. When either is killed, the next one completes or undoes what it had begun.
 
-With it comes ntke, which does the work of 64-bit programs inside the process instead of Wine's server.
+With it comes ntke, which does the work inside the program's process instead of Wine's server.
 Whoever starts a program of the prefix has nothing to set for it. `status` runs a program there, to
 tell which DLL and which kernel programs get.
 
@@ -61,7 +61,7 @@ def main(args) -> int:
         return 0
     installed, lines = status(folder)
     if installed:
-        lines.append("  " + prefix_ask.answer(folder, arches(folder)[0]))
+        lines += ["  " + prefix_ask.answer(folder, arch) for arch in arches(folder)]
     for line in lines:
         print(line)
     return 0 if installed else 1
@@ -83,7 +83,7 @@ def arches(folder: Path) -> list[str]:
 def has_ntke(folder: Path) -> bool:
     with _opened(folder, "look into it") as prefix:
         installed = records.read_all(prefix).installed
-    return bool(installed and installed.ntke)
+        return installed is not None and _ntke_arches(prefix, installed) is not None
 
 
 @contextlib.contextmanager
@@ -107,15 +107,16 @@ def install(folder: Path, ntke: bool = True) -> list[str]:
     with _opened(folder, "install") as prefix:
         layout.check(prefix)
         wanted = layout.targets(prefix)
-        ntke = ntke and layout.can_have_ntke(prefix)
-        if ntke:
-            wanted += layout.ntke_targets()
-        _demand_built(wanted, ntke)
+        pair = []
+        if ntke and layout.can_have_ntke():
+            wanted += layout.ntke_targets(prefix)
+            pair = layout.ntke_pair(prefix)
+        _demand_built(wanted + pair)
         prefix.lock()
         refuse_if_in_use(folder)
         told = prefix_undo.recover(prefix, records.read_all(prefix))
         old = records.read_all(prefix).installed
-        plan = prefix_install.make_plan(prefix, wanted, ntke, old)
+        plan = prefix_install.make_plan(prefix, wanted, pair, old)
         if old and not plan.new and plan.record == replace(old, keeping=[], new={}):
             return [*told, "it was installed already; nothing to do"]
         prefix_install.carry_out(prefix, plan, fresh=old is None)
@@ -157,11 +158,10 @@ def status(folder: Path) -> tuple[bool, list[str]]:
     return all(whole), [f"{folder}: our ws2_32.dll is installed", *lines]
 
 
-def _demand_built(wanted: list[layout.Target], ntke: bool) -> None:
-    pair = [paths.ntke() / name for name in paths.NTKE_FILES] if ntke else []
-    for source in [target.source for target in wanted] + pair:
-        if not source.is_file():
-            raise Failure(f"{source} is not built: run `ws2 build`")
+def _demand_built(wanted: list[layout.Target]) -> None:
+    for target in wanted:
+        if not target.source.is_file():
+            raise Failure(f"{target.source} is not built: run `ws2 build`")
 
 
 # --- What there is to tell
@@ -192,22 +192,33 @@ def _file_status(prefix: OpenPrefix, record: Record, lines: list[str]) -> bool:
     return whole
 
 
+def _ntke_arches(prefix: OpenPrefix, record: Record) -> list[str] | None:
+    """The programs that ntke is there for. None: it is not there at all."""
+    found = [arch for arch, folder in layout.folders(prefix).items()
+             if f"{folder}/{paths.NTKE_UNIX}" in record.files]
+    return found if found or record.ntke else None
+
+
 def _ntke_status(prefix: OpenPrefix, record: Record, lines: list[str]) -> bool:
     """Adds what there is to tell of ntke; false when something of it is broken."""
-    if not record.ntke:
-        why = "install again to add it" if layout.can_have_ntke(prefix) else "it is for 64-bit prefixes"
+    arches_of_ntke = _ntke_arches(prefix, record)
+    if arches_of_ntke is None:
+        why = "install again to add it" if layout.can_have_ntke() else "it is for a 64-bit Linux"
         lines.append(f"  ntke: not there ({why}); programs run on Wine's server")
         return True
     lib = prefix.path / layout.LIB
     broken = [source for name, source in layout.NTKE_PAIR.items()
-              if prefix.identity(name) != record.ntke.get(source)]
+              if record.ntke and prefix.identity(name) != record.ntke.get(source)]
     if broken:
         lines.append(f"  ntke: {', '.join(broken)} in {lib} is not what was installed: install again, or remove")
         return False
-    if layout.NTKE_UNIX not in record.files:
+    if not arches_of_ntke:
         lines.append(f"  ntke: an earlier one, for WINEDLLPATH={lib} only: install again")
-        return True
-    lines.append("  ntke: there, for 64-bit programs")
+    elif arches_of_ntke != list(layout.folders(prefix)):
+        lines.append("  ntke: an earlier one, for 64-bit programs only: install again")
+    else:
+        bits = " and ".join({"x86_64": "64-bit", "i386": "32-bit"}[arch] for arch in arches_of_ntke)
+        lines.append(f"  ntke: there, for {bits} programs")
     return True
 
 

@@ -14,7 +14,7 @@ from pathlib import Path
 
 from . import paths
 from .ui import Failure
-from .wine import kernel_and_module, library_of
+from .wine import arches_here, kernel_and_module, library_of
 
 LIMIT = 120  # seconds; only there to end a hang
 # The program needs no services, and no Wine must bring a prefix up to its own version for a question.
@@ -23,14 +23,15 @@ _WITHOUT_BOOT = "wineboot.exe="
 
 def answer(folder: Path, arch: str) -> str:
     """One line."""
+    program = "a 32-bit program" if arch == "i386" else "a program"
     why = _why_not(folder, arch)
     if why:
-        return f"what a program gets was not asked: {why}"
+        return f"what {program} gets was not asked: {why}"
     try:
         with _twin(folder) as twin:
-            return "a program gets " + _told(_ask(twin, arch))
+            return f"{program} gets " + _told(_ask(twin, arch))
     except (Failure, OSError, subprocess.TimeoutExpired) as error:
-        return f"what a program gets could not be asked: {error}"
+        return f"what {program} gets could not be asked: {error}"
 
 
 def _why_not(folder: Path, arch: str) -> str | None:
@@ -38,6 +39,8 @@ def _why_not(folder: Path, arch: str) -> str | None:
         return "the prefix is somebody else's"  # whose programs are not to be run
     if not shutil.which("wine"):
         return "there is no `wine` here"
+    if arch not in arches_here():
+        return "the `wine` here runs none"
     if not paths.probe(arch).is_file():
         return f"{paths.probe(arch)} is not built"
     return None

@@ -199,7 +199,7 @@ class Side:
             run_quietly(prefix.wine.command(["wineboot"], prefix.folder), cwd=prefix.folder,
                         env=prefix.environment(env), timeout=LIMIT)
         outcome = prefix.run(program, *self._words, timeout=LIMIT, env=env, cwd=program.parent, ours=ours)
-        kernel = "ntke" if ours and self._arch == "x86_64" else "host"
+        kernel = "ntke" if ours else "host"
         return _facts_of(outcome.output, outcome.exit_code, ours, kernel)
 
     def tools(self) -> list[str]:
@@ -226,9 +226,8 @@ class Side:
         """The DLLs lie beside the program, in a prefix that has only Wine's."""
         folder = self._prefix.folder.parent / "by-hand"
         folder.mkdir()
-        files = {self._program.name: self._program, "ws2_32.dll": paths.dll(self._arch)}
-        if self._arch == "x86_64":
-            files[paths.NTKE_UNIX] = paths.ntke_so()
+        files = {self._program.name: self._program, "ws2_32.dll": paths.dll(self._arch),
+                 paths.NTKE_UNIX: paths.ntke_so(self._arch)}
         for name, file in files.items():
             shutil.copy(file, folder / name)
         return self._facts(self._prefix, folder / self._program.name, "program", True, BY_HAND)
@@ -248,8 +247,7 @@ class Side:
             own.stop()
         if done.returncode:
             raise Failure(f"`ws2 run` ended with {done.returncode}:\n{done.stderr}{done.stdout}")
-        return _facts_of(done.stdout.replace("\r\n", "\n"), done.returncode, True,
-                         "ntke" if self._arch == "x86_64" else "host")
+        return _facts_of(done.stdout.replace("\r\n", "\n"), done.returncode, True, "ntke")
 
     @contextlib.contextmanager
     def elsewhere(self):

@@ -8,7 +8,7 @@ import os
 import stat
 from dataclasses import dataclass, field, replace
 
-from . import paths, prefix_layout as layout, prefix_record as records, prefix_undo, registry
+from . import prefix_layout as layout, prefix_record as records, prefix_undo, registry
 from .prefix_files import LINK, NO_FILE, hash_of
 from .prefix_open import OpenPrefix
 from .prefix_record import Edit, Entry, Record
@@ -32,13 +32,13 @@ class Plan:
 
 # --- To look
 
-def make_plan(prefix: OpenPrefix, wanted: list[layout.Target], ntke: bool, old: Record | None) -> Plan:
+def make_plan(prefix: OpenPrefix, wanted: list[layout.Target], pair: list[layout.Target],
+              old: Record | None) -> Plan:
     """Changes nothing. `old` says what is installed, if anything is. The override is the last to be
     replaced: it asks for DLLs that have to be there."""
     old = old or Record()
     plan = Plan(Record(dict(old.files), list(old.edits), dict(old.ntke)))
-    if ntke:
-        _plan_ntke(prefix, plan)
+    _plan_ntke(prefix, pair, plan)
     for target in wanted:
         _plan_dll(prefix, target, plan)
     _plan_registry(prefix, plan)
@@ -47,13 +47,13 @@ def make_plan(prefix: OpenPrefix, wanted: list[layout.Target], ntke: bool, old: 
     return plan
 
 
-def _plan_ntke(prefix: OpenPrefix, plan: Plan) -> None:
+def _plan_ntke(prefix: OpenPrefix, pair: list[layout.Target], plan: Plan) -> None:
     """The pair that WINEDLLPATH names. Nothing of the user's can be in its place."""
-    for name, source in layout.NTKE_PAIR.items():
-        data = (paths.ntke() / source).read_bytes()
-        plan.record.ntke[source] = hash_of(data)
-        if prefix.identity(name) != hash_of(data):
-            plan.new[name] = New(data, None)
+    for target in pair:
+        data = target.source.read_bytes()
+        plan.record.ntke[layout.NTKE_PAIR[target.name]] = hash_of(data)
+        if prefix.identity(target.name) != hash_of(data):
+            plan.new[target.name] = New(data, None)
 
 
 def _plan_dll(prefix: OpenPrefix, target: layout.Target, plan: Plan) -> None:

@@ -20,21 +20,24 @@ SYSTEM_REG = "system.reg"
 USER_REG = "user.reg"
 _SYSTEM32 = "drive_c/windows/system32"
 _SYSWOW64 = "drive_c/windows/syswow64"
-NTKE_DLL = _SYSTEM32 + "/ntke.dll"
-NTKE_UNIX = f"{_SYSTEM32}/{paths.NTKE_UNIX}"
+# Of each folder of DLLs, what its DLLs are called: ours, the module that Wine has to find before it looks for
+# the pair, and ntke.so as a module.
+_DLL, _NTKE_DLL, _NTKE_UNIX = "ws2_32.dll", "ntke.dll", paths.NTKE_UNIX
 
 # Every file of the user's that is ever replaced, and its name in SAVED. Nothing else is, whatever a record
 # in the prefix says.
 REPLACED = {
-    f"{_SYSTEM32}/ws2_32.dll": "0-ws2_32.dll",
-    f"{_SYSWOW64}/ws2_32.dll": "1-ws2_32.dll",
-    NTKE_DLL: "2-ntke.dll",
-    NTKE_UNIX: "3-ntke_unix.dll",
+    f"{_SYSTEM32}/{_DLL}": "0-ws2_32.dll",
+    f"{_SYSWOW64}/{_DLL}": "1-ws2_32.dll",
+    f"{_SYSTEM32}/{_NTKE_DLL}": "2-ntke.dll",
+    f"{_SYSTEM32}/{_NTKE_UNIX}": "3-ntke_unix.dll",
+    f"{_SYSWOW64}/{_NTKE_UNIX}": "4-ntke_unix.dll",
     USER_REG: "user.reg",
 }
 
-# Both halves of ntke in a prefix: their names there, with those in paths.ntke().
-NTKE_PAIR = {f"{LIB}/{name}": name for name in paths.NTKE_FILES}
+# Both halves of ntke in a prefix: their names there, with those in paths.ntke(). Earlier versions needed them,
+# and had none for 32-bit programs.
+NTKE_PAIR = {f"{LIB}/{name}": name for name in paths.NTKE_FILES["x86_64"]}
 
 # What is set in user.reg: key and name of each value (as the file spells them), and the value.
 DLL_OVERRIDES = rb"Software\\Wine\\DllOverrides"
@@ -60,27 +63,37 @@ def check(prefix: OpenPrefix) -> None:
         raise Failure(f"{prefix.path} is no Wine prefix: it has no {_SYSTEM32}")
 
 
-def targets(prefix: OpenPrefix) -> list[Target]:
-    """The DLLs of this prefix: one per architecture it has."""
-    names = list(REPLACED)
+def folders(prefix: OpenPrefix) -> dict[str, str]:
+    """The architectures of this prefix, with the folder of the DLLs of each."""
     if _is_32_bit(prefix.root):
-        return [Target("i386", names[0], paths.dll("i386"))]
-    found = [Target("x86_64", names[0], paths.dll("x86_64"))]
+        return {"i386": _SYSTEM32}
     syswow64 = prefix.folder(_SYSWOW64)
-    if syswow64 and syswow64.info("kernel32.dll"):
-        found.append(Target("i386", names[1], paths.dll("i386")))
-    return found
+    return {"x86_64": _SYSTEM32,
+            **({"i386": _SYSWOW64} if syswow64 and syswow64.info("kernel32.dll") else {})}
 
 
-def ntke_targets() -> list[Target]:
-    """The copy of ntke.dll that Wine has to find before it looks for the pair; and ntke.so as a module."""
-    return [Target("x86_64", NTKE_DLL, paths.ntke() / paths.NTKE_FILES[0]),
-            Target("x86_64", NTKE_UNIX, paths.ntke_so())]
+def targets(prefix: OpenPrefix) -> list[Target]:
+    """Our DLLs of this prefix: one per architecture it has."""
+    return [Target(arch, f"{folder}/{_DLL}", paths.dll(arch)) for arch, folder in folders(prefix).items()]
 
 
-def can_have_ntke(prefix: OpenPrefix) -> bool:
-    """ntke is for 64-bit programs on a 64-bit Linux of the same kind."""
-    return platform.machine() == "x86_64" and not _is_32_bit(prefix.root)
+def ntke_targets(prefix: OpenPrefix) -> list[Target]:
+    """ntke.so as a module beside each of our DLLs; and what Wine has to find before it looks for the pair."""
+    where = folders(prefix)
+    pair = [Target(arch, f"{where[arch]}/{_NTKE_DLL}", paths.ntke_halves(arch)[0])
+            for arch in where if arch == "x86_64"]
+    return pair + [Target(arch, f"{folder}/{_NTKE_UNIX}", paths.ntke_so(arch)) for arch, folder in where.items()]
+
+
+def ntke_pair(prefix: OpenPrefix) -> list[Target]:
+    """The halves of ntke that WINEDLLPATH names."""
+    return [Target("x86_64", name, paths.ntke("x86_64") / source) for name, source in NTKE_PAIR.items()
+            if "x86_64" in folders(prefix)]
+
+
+def can_have_ntke() -> bool:
+    """ntke is for a 64-bit Linux."""
+    return platform.machine() == "x86_64"
 
 
 def _is_32_bit(root: Folder) -> bool:

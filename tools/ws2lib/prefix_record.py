@@ -26,8 +26,8 @@ from .ui import Failure
 
 STAGING, INSTALLED, REMOVING = "staging.json", "manifest.json", "removing.json"
 _UNWRITTEN = STAGING + ".new"
-_FORMAT = 3
-_READABLE = (2, 3)  # 2 knew no ntke_unix.dll
+_FORMAT = 4
+_READABLE = (2, 3, 4)  # 2 knew no ntke_unix.dll, 3 no ntke for 32-bit programs
 
 
 @dataclass

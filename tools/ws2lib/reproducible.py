@@ -10,7 +10,7 @@ from .report import Report
 from .ui import run_quietly
 
 # Small things that show what a linker, a stripper and an assembler put in by themselves.
-SMALL = {"x86_64": ["dlls/ntke/pe/ntke.dll", "tools/demo/probe.exe"], "i386": ["tools/demo/probe.exe"]}
+SMALL = {"x86_64": ["dlls/ntke/pe/ntke.dll", "tools/demo/probe.exe"], "i386": ["dlls/ntke/pe/ntke.dll", "tools/demo/probe.exe"]}
 
 
 def copy_tree(folder: Path) -> None:

@@ -48,7 +48,7 @@ def fingerprint(dll: str, arch: str) -> str:
     if dll != "builtin":
         files.append(paths.dll(arch))
     if dll in ("ntke", "emulated"):
-        files += [paths.ntke() / name for name in paths.NTKE_FILES]
+        files += paths.ntke_halves(arch)
     digest = hashlib.sha256()
     for file in files:
         digest.update(hashlib.sha256(file.read_bytes()).digest() if file.is_file() else b"none")

@@ -188,7 +188,7 @@ def _run_stress(report: Report, long: bool, dll: str, wine: Wine, arch: str) -> 
     if not programs:
         report.skip("stress", "there are no stress programs yet")
     for program in programs:
-        with fresh_prefix(wine, dll) as prefix:
+        with fresh_prefix(wine, dll, arch=arch) as prefix:
             words = ["--expect-product", paths.PRODUCT, *(["--long"] if long else [])]
             outcome = prefix.run(program, *words, timeout=7200 if long else 900, ours=True,
                                  descriptors=DESCRIPTORS.get(program.stem))
@@ -282,9 +282,9 @@ def _matrix(dll: str, arch: str):
             return
         wine = matrix.get()
         if arch == "i386" and wine.emulates_32bit:
-            if dll in ("builtin", "prefix"):
+            if dll not in ("host", "stress-host"):
                 # What the emulator does to it would have to be told apart from what it does itself.
-                report.skip(side, "the kernel runs no 32-bit programs; only our DLL is tried emulated")
+                report.skip(side, "the kernel runs no 32-bit programs; only our DLL on Wine's server is tried emulated")
                 return
             say("32-bit programs run emulated here, since the kernel runs none: this takes longer")
         if dll.startswith("stress-"):
@@ -319,10 +319,11 @@ SIDES = {
        for dll in ("ntke", "host", "builtin", "nt", "prefix", "stress-ntke", "stress-host", "clients-ntke",
                    "clients-host")},
     **{f"{dll}-{matrix.VERSION}-i386": _matrix(dll, "i386")
-       for dll in ("host", "builtin", "prefix", "stress-host")},
+       for dll in ("ntke", "host", "builtin", "prefix", "stress-ntke", "stress-host")},
 }
 # What a plain `ws2 test` leaves out, so that it ends within some 20 minutes on two cores.
 ON_DEMAND = ["reproducible", "stress-host", "clients-host", f"host-{matrix.VERSION}-x86_64",
              f"stress-ntke-{matrix.VERSION}-x86_64", f"stress-host-{matrix.VERSION}-x86_64",
              f"clients-ntke-{matrix.VERSION}-x86_64", f"clients-host-{matrix.VERSION}-x86_64",
-             f"builtin-{matrix.VERSION}-i386", f"stress-host-{matrix.VERSION}-i386"]
+             f"builtin-{matrix.VERSION}-i386", f"stress-ntke-{matrix.VERSION}-i386",
+             f"stress-host-{matrix.VERSION}-i386"]

@@ -40,11 +40,7 @@ class Wine:
 
     def arches(self) -> list[str]:
         """The architectures of the programs this Wine runs."""
-        folders = [Path(f"/usr/lib/{triplet}/wine/{arch}-windows") for triplet, arch in
-                   (("x86_64-linux-gnu", "x86_64"), ("i386-linux-gnu", "i386"))]
-        found = {f.name.removesuffix("-windows") for f in folders
-                 if (f / "ntdll.dll").is_file()}
-        return [arch for arch in paths.ARCHES if arch in found] or ["x86_64"]
+        return arches_here()
 
     def command(self, words: list[str], cwd: Path, arch: str = "x86_64") -> list[str]:
         """The command line that starts `words` where this Wine lives; `cwd` is the caller's, `arch` the
@@ -54,6 +50,15 @@ class Wine:
 
     def _as_user(self) -> list[str]:
         return ["setpriv", f"--reuid={self.user}", f"--regid={self.user}", "--clear-groups"] if self.user else []
+
+
+def arches_here() -> list[str]:
+    """The architectures of the programs that the Wine of this machine runs."""
+    folders = [Path(f"/usr/lib/{triplet}/wine/{arch}-windows") for triplet, arch in
+               (("x86_64-linux-gnu", "x86_64"), ("i386-linux-gnu", "i386"))]
+    found = {f.name.removesuffix("-windows") for f in folders
+             if (f / "ntdll.dll").is_file()}
+    return [arch for arch in paths.ARCHES if arch in found] or ["x86_64"]
 
 
 class RootWine(Wine):
@@ -307,10 +312,10 @@ def copy_prefix(source: Path, destination: Path) -> None:
 
 
 @contextlib.contextmanager
-def fresh_prefix(wine: Wine, dll: str = "builtin", serve: bool = True):
+def fresh_prefix(wine: Wine, dll: str = "builtin", serve: bool = True, arch: str = "x86_64"):
     """A prefix of its own for one piece of work, gone with it. `dll` is "ntke", "emulated" (ntke, with
-    emulated events), "host" or "builtin", and ours are proved by a probe; without `serve` the caller sees
-    to the server itself."""
+    emulated events), "host" or "builtin", and ours are proved by a probe of that architecture; without
+    `serve` the caller sees to the server itself."""
     _remove_abandoned()
     holder = Path(tempfile.mkdtemp(prefix=f"fresh-{os.getpid()}-", dir=prefixes_folder()))
     prefix = Prefix(wine, holder / "prefix")
@@ -325,16 +330,16 @@ def fresh_prefix(wine: Wine, dll: str = "builtin", serve: bool = True):
         if serve:
             prefix.serve()
             if dll != "builtin":
-                _prove(prefix, kernel)
+                _prove(prefix, kernel, arch)
         yield prefix
     finally:
         prefix.stop()
         shutil.rmtree(holder, ignore_errors=True)
 
 
-def _prove(prefix: Prefix, kernel: str) -> None:
+def _prove(prefix: Prefix, kernel: str, arch: str) -> None:
     """Every later program of this prefix runs in the same environment as the probe."""
-    outcome = prefix.run(paths.probe("x86_64"), timeout=600, ours=True)
+    outcome = prefix.run(paths.probe(arch), timeout=600, ours=True)
     found = proof_of_kernel(outcome.output)
     if found != kernel:
         raise Failure(f"our DLL runs on the kernel {found} in a prefix made for {kernel}")
