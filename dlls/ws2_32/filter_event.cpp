@@ -242,8 +242,9 @@ void inherit_on_host(Socket& listener, Socket& accepted)
     if (from.posts_messages) {
         select_messages_on_host(accepted, from.window, from.message, mask);
     } else {
-        ntke::SelectOnHostArgs args { .listener = from.endpoint,
-            .handle = afd::ptr64(accepted.handle) };
+        ntke::SelectOnHostArgs args {
+            .listener = from.endpoint, .handle = afd::ptr64(accepted.handle), .room = 0
+        };
         if (NT_SUCCESS(emulation::call(ntke::kCallSelectOnHost, &args)))
             accepted.filter.host_nonblocking = true;
     }

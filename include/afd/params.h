@@ -118,12 +118,27 @@ struct PollEntry {
 };
 static_assert(sizeof(PollEntry) == 8 + sizeof(void*));
 
+/// Of a 32-bit program.
+struct PollEntry32 {
+    uint32_t socket;
+    int32_t flags;
+    int32_t status;
+};
+static_assert(sizeof(PollEntry32) == 12);
+
 /// kIoctlEventSelect, input.
 struct EventSelectParams {
     ULONG_PTR event; // handle, 0 together with mask 0 cancels
     int32_t mask; // PollFlags
 };
 static_assert(sizeof(EventSelectParams) == 2 * sizeof(void*));
+
+/// Of a 32-bit program.
+struct EventSelectParams32 {
+    uint32_t event;
+    int32_t mask;
+};
+static_assert(sizeof(EventSelectParams32) == 8);
 
 /// kIoctlGetEvents, output. The event to reset travels as the input *pointer*, with length 0.
 struct GetEventsResult {
@@ -140,6 +155,15 @@ struct RecvParams {
     int32_t message_flags; // 0x20 normal or 0x40 urgent, with 0x80 peek
 };
 static_assert(sizeof(RecvParams) == (sizeof(void*) == 8 ? 24 : 16));
+
+/// Of a 32-bit program.
+struct RecvParams32 {
+    uint32_t buffers;
+    uint32_t count;
+    int32_t receive_flags;
+    int32_t message_flags;
+};
+static_assert(sizeof(RecvParams32) == 16);
 
 /// kIoctlMessageSelect, input.
 struct MessageSelectParams {

@@ -1,10 +1,11 @@
 // The call table between the two halves of ntke: ws2_32.dll (PE code) and ntke.so (Linux code).
 //
-// ntke.so exports the table as `__wine_unix_call_funcs`; a call is an index in it and a pointer to
-// one of the blocks below. Every field has a fixed size, so the layout is the same for both
-// compilers. Linux code never calls back: what the PE side has to do (post messages, settle a
-// connect) is the pump's work. Requests do not come this way: they are system
-// services, which ntke.so takes from the host when it is opened (unix/services.h).
+// ntke.so exports the table as `__wine_unix_call_funcs`, and another one for 32-bit programs over
+// 64-bit Linux code; a call is an index in it and a pointer to one of the blocks below. Every field
+// has a fixed size, so the layout is the same for both compilers and for all programs; pointers of
+// a 32-bit program are zero-extended (afd::ptr64). Linux code never calls back: what the PE side
+// has to do (post messages, settle a connect) is the pump's work. Requests do not come this way:
+// they are system services, which ntke.so takes from the host when it is opened (unix/services.h).
 //
 // Every call returns a status. kPassDown means "not mine, nothing has happened: ask the host".
 #pragma once
@@ -195,15 +196,17 @@ struct HandOverArgs {
     uint32_t mask; // out: afd::PollFlags
     uint32_t withheld; // out: what the host tells of these was told before
     afd::GetEventsResult carried; // out: what was pending and the host does not know of
+    uint64_t room; // for the Linux side
 };
-static_assert(sizeof(HandOverArgs) == 72);
+static_assert(sizeof(HandOverArgs) == 80);
 
 /// Gives a socket that is the host's the event and the mask of its listener.
 struct SelectOnHostArgs {
     EndpointId listener;
     uint64_t handle; // of the accepted socket on the host
+    uint64_t room; // for the Linux side
 };
-static_assert(sizeof(SelectOnHostArgs) == 16);
+static_assert(sizeof(SelectOnHostArgs) == 24);
 
 /// kCallPump: waits in Linux until there is something to do for the PE side. Only one thread of a
 /// process makes this call.

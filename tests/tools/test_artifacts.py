@@ -103,7 +103,7 @@ class Ntke(unittest.TestCase):
         for _, _, so in self.each():
             symbols = self.output("nm", "-D", "--defined-only", so)
             self.assertEqual([line.split()[-1] for line in symbols.splitlines()],
-                             ["__wine_spec_nt_header", "__wine_unix_call_funcs"])
+                             ["__wine_spec_nt_header", "__wine_unix_call_funcs", "__wine_unix_call_wow64_funcs"])
 
     def test_stripped(self):
         for _, _, so in self.each():

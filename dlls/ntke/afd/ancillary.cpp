@@ -9,13 +9,25 @@ namespace afd {
 
 namespace {
 
-/// Counterpart: WSACMSGHDR.
-struct ControlHeader {
-    size_t length; // with the header, without the padding behind the data
+/// Counterpart: WSACMSGHDR, which begins with a length as wide as the program's pointers: with the
+/// header, without the padding behind the data.
+struct ControlType {
     int32_t level;
     int32_t type;
 };
-static_assert(sizeof(ControlHeader) == 2 * sizeof(size_t) || sizeof(void*) == 4);
+size_t length_width()
+{
+    return nt::is_wow64() ? sizeof(uint32_t) : sizeof(size_t);
+}
+size_t header_size()
+{
+    return length_width() + sizeof(ControlType);
+}
+void write_header(uint8_t* to, size_t length, const ControlType& type)
+{
+    memcpy(to, &length, length_width()); // its low bytes come first
+    memcpy(to + length_width(), &type, sizeof(type));
+}
 
 /// Counterpart: IN_PKTINFO.
 struct PacketInfo {
@@ -40,9 +52,9 @@ constexpr ControlRow kControls[] = {
     { IPPROTO_IPV6, IPV6_TCLASS, 41, 39, sizeof(int32_t) },
 };
 
-constexpr size_t aligned(size_t length)
+size_t aligned(size_t length)
 {
-    return (length + sizeof(size_t) - 1) & ~(sizeof(size_t) - 1);
+    return (length + length_width() - 1) & ~(length_width() - 1);
 }
 
 const ControlRow* find_row(const cmsghdr& header)
@@ -85,12 +97,12 @@ bool write_control(const HostSocket::Control& control, WsaBuf& buffer)
         const ControlRow* row = find_row(*entry);
         if (!row)
             continue;
-        const ControlHeader header { sizeof(ControlHeader) + row->length, row->level, row->type };
-        if (room - used < aligned(header.length))
+        const size_t length = header_size() + row->length;
+        if (room - used < aligned(length))
             return false;
-        memcpy(output + used, &header, sizeof(header));
-        convert(*entry, *row, output + used + sizeof(header));
-        used += aligned(header.length);
+        write_header(output + used, length, { row->level, row->type });
+        convert(*entry, *row, output + used + header_size());
+        used += aligned(length);
     }
     buffer.length = static_cast<ULONG>(used);
     return true;

@@ -23,7 +23,7 @@ constexpr SocketFile::IoctlRow SocketFile::kIoctls[] = {
     { kIoctlRecvMsg, sizeof(RecvMsgParams), 0, STATUS_BUFFER_TOO_SMALL,
         &SocketFile::receive_message },
     { kIoctlSendMsg, sizeof(SendMsgParams), 0, STATUS_BUFFER_TOO_SMALL, &SocketFile::send_message },
-    { kIoctlRecv, sizeof(RecvParams), 0, STATUS_INVALID_PARAMETER, &SocketFile::receive_plain },
+    { kIoctlRecv, sizeof(RecvParams32), 0, STATUS_INVALID_PARAMETER, &SocketFile::receive_plain },
     { kIoctlGetEvents, 0, sizeof(GetEventsResult), STATUS_INVALID_PARAMETER,
         &SocketFile::get_events },
     { kIoctlPoll, sizeof(PollHeader), sizeof(PollHeader), STATUS_INVALID_PARAMETER,

@@ -6,8 +6,41 @@
 
 #include "ke/pool.h"
 #include "ke/user_memory.h"
+#include "nt/caller.h"
 
 namespace afd {
+
+// --- The program's entries
+
+namespace {
+
+size_t entry_size()
+{
+    return nt::is_wow64() ? sizeof(PollEntry32) : sizeof(PollEntry);
+}
+
+bool read_entry(PollEntry& entry, const uint8_t* bytes)
+{
+    if (!nt::is_wow64()) [[likely]]
+        return ke::read_user(&entry, bytes, sizeof(entry));
+    PollEntry32 of_program;
+    if (!ke::read_user(&of_program, bytes, sizeof(of_program)))
+        return false;
+    entry = { of_program.socket, of_program.flags, of_program.status };
+    return true;
+}
+
+void write_entry(uint8_t* bytes, const PollEntry& entry)
+{
+    if (!nt::is_wow64()) [[likely]] {
+        ke::write_user(bytes, &entry, sizeof(entry));
+        return;
+    }
+    const PollEntry32 of_program { static_cast<uint32_t>(entry.socket), entry.flags, entry.status };
+    ke::write_user(bytes, &of_program, sizeof(of_program));
+}
+
+} // namespace
 
 // --- A socket's side
 
@@ -97,7 +130,7 @@ NTSTATUS SocketFile::poll(io::Irp& irp, ULONG_PTR& information)
 {
     const auto header = input_of<PollHeader>(irp);
     const io::Parameters& parameters = irp.parameters();
-    const uint64_t needed = sizeof(header) + uint64_t { header.count } * sizeof(PollEntry);
+    const uint64_t needed = sizeof(header) + uint64_t { header.count } * entry_size();
     if (!header.count || parameters.input_length < needed
         || parameters.output_length < parameters.input_length)
         return STATUS_INVALID_PARAMETER;
@@ -149,7 +182,7 @@ NTSTATUS Poll::capture_entries(const uint8_t* bytes)
 {
     for (uint32_t i = 0; i < count; ++i) {
         PollEntry entry;
-        if (!ke::read_user(&entry, bytes + i * sizeof(entry), sizeof(entry)))
+        if (!read_entry(entry, bytes + i * entry_size()))
             return STATUS_ACCESS_VIOLATION;
         links[i].handle = entry.socket;
         links[i].asked = static_cast<uint32_t>(entry.flags);
@@ -233,10 +266,9 @@ ULONG_PTR Poll::write_result() const
     for (uint32_t i = 0; i < count; ++i) {
         if (!links[i].found)
             continue;
-        const PollEntry entry { links[i].handle, static_cast<int32_t>(links[i].found),
-            links[i].status };
-        ke::write_user(position, &entry, sizeof(entry));
-        position += sizeof(entry);
+        write_entry(
+            position, { links[i].handle, static_cast<int32_t>(links[i].found), links[i].status });
+        position += entry_size();
         ++result.count;
     }
     ke::write_user(output, &result, sizeof(result));

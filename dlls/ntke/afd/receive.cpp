@@ -13,6 +13,21 @@ namespace {
 
 constexpr uint32_t kMsgControlTruncated = 0x200; // MSG_CTRUNC of Winsock
 
+/// False: they are too short.
+bool read_params(const io::Irp& irp, RecvParams& params)
+{
+    if (nt::is_wow64()) {
+        const auto given = input_of<RecvParams32>(irp);
+        params = { nt::pointer_from_32(given.buffers), given.count, given.receive_flags,
+            given.message_flags };
+        return true;
+    }
+    if (irp.parameters().input_length < sizeof(params))
+        return false;
+    params = input_of<RecvParams>(irp);
+    return true;
+}
+
 } // namespace
 
 /// A receive of no bytes waits for something to receive and leaves it there.
@@ -67,11 +82,16 @@ NTSTATUS SocketFile::receive_into(Transfer& transfer, ULONG_PTR& information)
             || !ke::write_user_value(transfer.address_length, length))
             return STATUS_ACCESS_VIOLATION; // gone since the request was made
     }
-    if (transfer.control && !write_control(control, *transfer.control)) {
+    if (!transfer.control)
+        return status;
+    WsaBuf buffer;
+    if (!read_buffer(buffer, transfer.control, 0))
+        return STATUS_ACCESS_VIOLATION;
+    const bool is_whole = write_control(control, buffer);
+    transfer.control->length = buffer.length; // the first field in every layout
+    if (!is_whole)
         *transfer.flags_result |= kMsgControlTruncated;
-        return STATUS_BUFFER_OVERFLOW;
-    }
-    return status;
+    return is_whole ? status : STATUS_BUFFER_OVERFLOW;
 }
 
 NTSTATUS SocketFile::check_receive(const Transfer& transfer)
@@ -125,7 +145,9 @@ NTSTATUS SocketFile::receive_message(io::Irp& irp, ULONG_PTR& information)
             return status;
     }
     if (transfer.control) {
-        const WsaBuf control = *transfer.control;
+        WsaBuf control;
+        if (!read_buffer(control, transfer.control, 0))
+            return STATUS_ACCESS_VIOLATION;
         if (const NTSTATUS status = nt::probe(control.data, control.length, 1); !NT_SUCCESS(status))
             return status;
     }
@@ -154,7 +176,9 @@ NTSTATUS SocketFile::receive_plain(io::Irp& irp, ULONG_PTR& information)
     constexpr int32_t kNormal = 0x20;
     constexpr int32_t kUrgent = 0x40;
     constexpr int32_t kPeek = 0x80;
-    const auto params = input_of<RecvParams>(irp);
+    RecvParams params;
+    if (!read_params(irp, params))
+        return STATUS_INVALID_PARAMETER;
     const int32_t kind = params.message_flags & (kNormal | kUrgent);
     if (kind != kNormal && kind != kUrgent)
         return STATUS_INVALID_PARAMETER;

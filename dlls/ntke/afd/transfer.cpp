@@ -12,6 +12,18 @@ namespace afd {
 
 // --- The buffers
 
+bool read_buffer(WsaBuf& buffer, const WsaBuf* array, uint32_t index)
+{
+    if (!nt::is_wow64()) [[likely]]
+        return ke::read_user(&buffer, &array[index], sizeof(buffer));
+    WsaBuf32 of_program;
+    if (!ke::read_user(
+            &of_program, reinterpret_cast<const WsaBuf32*>(array) + index, sizeof(of_program)))
+        return false;
+    buffer = { of_program.length, nt::pointer_from_32(of_program.data) };
+    return true;
+}
+
 Transfer::~Transfer()
 {
     if (buffers != own_buffers)
@@ -21,8 +33,12 @@ Transfer::~Transfer()
 NTSTATUS Transfer::capture(const WsaBuf* array, uint32_t array_count)
 {
     constexpr uint32_t kMostBuffers = 1u << 20;
-    const uint64_t bytes = uint64_t { array_count } * sizeof(WsaBuf);
-    if (const NTSTATUS status = nt::probe(array, bytes, alignof(WsaBuf)); !NT_SUCCESS(status))
+    const bool is_short = nt::is_wow64();
+    const uint64_t bytes
+        = uint64_t { array_count } * (is_short ? sizeof(WsaBuf32) : sizeof(WsaBuf));
+    if (const NTSTATUS status
+        = nt::probe(array, bytes, is_short ? alignof(WsaBuf32) : alignof(WsaBuf));
+        !NT_SUCCESS(status))
         return status;
     if (array_count > kMostBuffers)
         return STATUS_NO_MEMORY;
@@ -35,7 +51,7 @@ NTSTATUS Transfer::capture(const WsaBuf* array, uint32_t array_count)
     count = array_count;
     for (uint32_t i = 0; i < array_count; ++i) {
         WsaBuf buffer;
-        if (!ke::read_user(&buffer, &array[i], sizeof(buffer)))
+        if (!read_buffer(buffer, array, i))
             return STATUS_ACCESS_VIOLATION;
         if (const NTSTATUS status = nt::probe(buffer.data, buffer.length, 1); !NT_SUCCESS(status))
             return status;

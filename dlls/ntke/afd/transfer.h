@@ -8,6 +8,7 @@
 #include "afd/host_socket.h"
 #include "afd/params.h"
 #include "afd/request_queue.h"
+#include "nt/caller.h"
 
 namespace afd {
 
@@ -28,6 +29,16 @@ struct WsaBuf {
     void* data;
 };
 static_assert(sizeof(WsaBuf) == 2 * sizeof(void*));
+
+/// Of a 32-bit program.
+struct WsaBuf32 {
+    ULONG length;
+    nt::Ptr32 data;
+};
+static_assert(sizeof(WsaBuf32) == 8);
+
+/// Reads an element of the program's array. False: it is not there.
+bool read_buffer(WsaBuf& buffer, const WsaBuf* array, uint32_t index);
 
 /// A receive or a send. On the stack for the first try; a copy of it pends.
 struct Transfer : Request {

@@ -2,7 +2,7 @@
 #pragma once
 
 #include "ke/user_memory.h"
-#include "nt/types.h"
+#include "nt/caller.h"
 
 namespace io {
 
@@ -11,7 +11,13 @@ namespace io {
 /// A block that is gone has nobody to tell.
 inline void write_iosb(IO_STATUS_BLOCK* iosb, NTSTATUS status, ULONG_PTR information)
 {
-    ke::publish_user(&iosb->Information, information, &iosb->Status, status);
+    if (!nt::is_wow64()) [[likely]] {
+        ke::publish_user(&iosb->Information, information, &iosb->Status, status);
+        return;
+    }
+    auto* block = reinterpret_cast<nt::IoStatusBlock32*>(iosb);
+    ke::publish_user_32(
+        &block->information, static_cast<uint32_t>(information), &block->status, status);
 }
 
 } // namespace io

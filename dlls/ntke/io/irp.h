@@ -38,7 +38,7 @@ struct Delivery {
     ob::Ref<ke::Event> event;
     PIO_APC_ROUTINE apc = nullptr;
     PVOID apc_context = nullptr;
-    IO_STATUS_BLOCK* iosb = nullptr;
+    IO_STATUS_BLOCK* iosb = nullptr; // the program's, in its layout (nt/caller.h)
 };
 
 /// One request to a file. Counterpart: IRP.

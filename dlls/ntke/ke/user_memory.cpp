@@ -24,6 +24,13 @@ bool publish_user(size_t* detail_to, size_t detail, int* word_to, int word)
     return true;
 }
 
+bool publish_user_32(unsigned* detail_to, unsigned detail, int* word_to, int word)
+{
+    *detail_to = detail;
+    __atomic_store_n(word_to, word, __ATOMIC_RELEASE);
+    return true;
+}
+
 bool touch_user(void*, size_t)
 {
     return true;

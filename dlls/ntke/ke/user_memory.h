@@ -12,6 +12,7 @@ bool write_user(void* to, const void* from, size_t bytes);
 
 /// Writes `detail` and then, with release order, the word that others poll for. Both are aligned.
 bool publish_user(size_t* detail_to, size_t detail, int* word_to, int word);
+bool publish_user_32(unsigned* detail_to, unsigned detail, int* word_to, int word);
 
 /// Writes one byte of each page to itself, so that Linux can write there what it receives: Wine
 /// keeps pages read-only whose writes are watched. False: they cannot be written.

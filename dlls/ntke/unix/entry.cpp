@@ -1,6 +1,7 @@
 // The entry table of ntke.so: what the PE side can ask of the Linux half. Each function fills in
 // its block and returns a status; none waits longer than it is told to. What takes an endpoint's
 // lock is not interrupted.
+#include <array>
 #include <cstring>
 
 #include <poll.h>
@@ -10,6 +11,7 @@
 #include "ke/pool.h"
 #include "ke/thread.h"
 #include "ke/wait.h"
+#include "nt/caller.h"
 #include "ob/handle_table.h"
 #include "unix/emulated_events.h"
 #include "unix/host_descriptor.h"
@@ -74,6 +76,13 @@ NTSTATUS open(void* block)
         return STATUS_SUCCESS;
     std::strncpy(args.why, why, sizeof(args.why) - 1);
     return STATUS_NOT_SUPPORTED;
+}
+
+/// The same for a 32-bit program over 64-bit Linux code.
+NTSTATUS open_for_wow64(void* block)
+{
+    nt::g_is_wow64 = true;
+    return open(block);
 }
 
 // --- Endpoints
@@ -365,14 +374,29 @@ NTSTATUS get_events(void* block)
 
 // --- What the host goes on with
 
-void select_events_on_host(HANDLE socket, HANDLE event, uint32_t mask)
+/// A request of ours, to end at once. `room` is memory of the program.
+NTSTATUS control_on_host(HANDLE socket, ULONG code, void* input, ULONG input_length, void* output,
+    ULONG output_length, uint64_t& room)
 {
+    IO_STATUS_BLOCK iosb {};
+    if (nt::is_wow64())
+        iosb.Pointer = &room; // the host takes it for the program's request
+    return host::device_io_control(
+        socket, nullptr, nullptr, nullptr, &iosb, code, input, input_length, output, output_length);
+}
+
+void select_events_on_host(HANDLE socket, HANDLE event, uint32_t mask, uint64_t& room)
+{
+    if (nt::is_wow64()) {
+        afd::EventSelectParams32 params { static_cast<uint32_t>(afd::ptr64(event)),
+            static_cast<int32_t>(mask) };
+        control_on_host(socket, afd::kIoctlEventSelect, &params, sizeof(params), nullptr, 0, room);
+        return;
+    }
     afd::EventSelectParams params {};
     params.event = reinterpret_cast<uintptr_t>(event);
     params.mask = static_cast<int32_t>(mask);
-    IO_STATUS_BLOCK iosb;
-    host::device_io_control(socket, nullptr, nullptr, nullptr, &iosb, afd::kIoctlEventSelect,
-        &params, sizeof(params), nullptr, 0);
+    control_on_host(socket, afd::kIoctlEventSelect, &params, sizeof(params), nullptr, 0, room);
 }
 
 void carry(afd::GetEventsResult& carried, const afd::GetEventsResult& more, uint32_t conditions)
@@ -407,18 +431,17 @@ void continue_on_host(
     // one.
     ob::Ref<ke::Event> scratch;
     if (NT_SUCCESS(program_events::make(false, scratch))) {
-        select_events_on_host(socket, scratch->host_event(), selection.mask);
+        select_events_on_host(socket, scratch->host_event(), selection.mask, args.room);
         // The host looks at the socket between two requests; two rounds see what it records at
         // once.
         for (int round = 0; round < 2; ++round) {
             afd::GetEventsResult found {};
-            IO_STATUS_BLOCK iosb;
-            host::device_io_control(socket, nullptr, nullptr, nullptr, &iosb, afd::kIoctlGetEvents,
-                nullptr, 0, &found, sizeof(found));
+            control_on_host(
+                socket, afd::kIoctlGetEvents, nullptr, 0, &found, sizeof(found), args.room);
             carry(args.carried, found, ~selection.reported);
         }
     }
-    select_events_on_host(socket, event, selection.mask);
+    select_events_on_host(socket, event, selection.mask, args.room);
     if (args.carried.flags & selection.mask)
         host::set_event(event, nullptr);
 }
@@ -446,14 +469,14 @@ NTSTATUS hand_over(void* block)
 
 NTSTATUS select_on_host(void* block)
 {
-    const auto& args = *static_cast<SelectOnHostArgs*>(block);
+    auto& args = *static_cast<SelectOnHostArgs*>(block);
     const Uninterrupted section;
     uint32_t mask;
     const ob::Ref<ke::Event> selected = endpoint_from(args.listener).selection(mask);
     const HANDLE event = selected ? event_on_host(*selected) : nullptr;
     if (!event)
         return STATUS_INSUFFICIENT_RESOURCES;
-    select_events_on_host(reinterpret_cast<HANDLE>(args.handle), event, mask);
+    select_events_on_host(reinterpret_cast<HANDLE>(args.handle), event, mask, args.room);
     return STATUS_SUCCESS;
 }
 
@@ -486,9 +509,10 @@ NTSTATUS pump(void* block)
     return status;
 }
 
-NTSTATUS relay(void* port)
+NTSTATUS relay(void* number)
 {
-    static_cast<Port*>(port)->relay();
+    if (Port* port = Port::with_number(number))
+        port->relay();
     return STATUS_SUCCESS;
 }
 
@@ -514,29 +538,43 @@ NTSTATUS tell_statistics(void* block)
 
 using EntryFunction = NTSTATUS (*)(void*);
 
-extern "C" __attribute__((visibility("default"))) const EntryFunction __wine_unix_call_funcs[] = {
-    unix_side::open,
-    unix_side::attach,
-    unix_side::close,
-    unix_side::release,
-    unix_side::set_state,
-    unix_side::receive,
-    unix_side::send,
-    unix_side::poll,
-    unix_side::select,
-    unix_side::get_events,
-    unix_side::readable,
-    unix_side::hand_over,
-    unix_side::select_on_host,
-    unix_side::pump,
-    unix_side::relay,
-    unix_side::wake_pump,
-    unix_side::event_create,
-    unix_side::event_close,
-    unix_side::event_set,
-    unix_side::event_reset,
-    unix_side::event_wait,
-    unix_side::event_convert,
-    unix_side::tell_statistics,
-};
-static_assert(std::size(__wine_unix_call_funcs) == ntke::kCallCount);
+using Calls = std::array<EntryFunction, ntke::kCallCount>;
+
+/// Every call but the first takes the same from all programs.
+constexpr Calls calls(EntryFunction open)
+{
+    return {
+        open,
+        unix_side::attach,
+        unix_side::close,
+        unix_side::release,
+        unix_side::set_state,
+        unix_side::receive,
+        unix_side::send,
+        unix_side::poll,
+        unix_side::select,
+        unix_side::get_events,
+        unix_side::readable,
+        unix_side::hand_over,
+        unix_side::select_on_host,
+        unix_side::pump,
+        unix_side::relay,
+        unix_side::wake_pump,
+        unix_side::event_create,
+        unix_side::event_close,
+        unix_side::event_set,
+        unix_side::event_reset,
+        unix_side::event_wait,
+        unix_side::event_convert,
+        unix_side::tell_statistics,
+    };
+}
+static_assert(calls(unix_side::open).back());
+
+extern "C" {
+__attribute__((visibility("default"))) extern constinit const Calls __wine_unix_call_funcs
+    = calls(unix_side::open);
+/// The one that Wine gives to a 32-bit program over its 64-bit Linux half.
+__attribute__((visibility("default"))) extern constinit const Calls __wine_unix_call_wow64_funcs
+    = calls(unix_side::open_for_wow64);
+}

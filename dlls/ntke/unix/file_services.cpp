@@ -9,6 +9,7 @@
 #include "io/file.h"
 #include "ke/pool.h"
 #include "ke/user_memory.h"
+#include "nt/caller.h"
 #include "ob/handle_table.h"
 #include "unix/host_services.h"
 #include "unix/host_threads.h"
@@ -53,7 +54,9 @@ NTSTATUS serve(io::File& file, const Target& target, const io::Parameters& param
     io::Delivery delivery;
     delivery.apc = target.apc;
     delivery.apc_context = target.apc_context;
-    delivery.iosb = target.iosb;
+    // Under new WoW64 the given block stays as it is: only then is the program's left alone once
+    // the service is back, when it may be another request's.
+    delivery.iosb = nt::program_block(target.iosb);
     if (target.event) {
         const NTSTATUS status = program_events::reference(target.event, delivery.event);
         if (!NT_SUCCESS(status))

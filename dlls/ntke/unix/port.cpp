@@ -17,6 +17,10 @@ namespace unix_side {
 
 namespace {
 
+ke::Lock g_list_lock;
+Port* g_first GUARDED_BY(g_list_lock) = nullptr;
+uint32_t g_last_number GUARDED_BY(g_list_lock) = 0;
+
 constexpr ULONG kSameAccess = DUPLICATE_SAME_ACCESS;
 /// IO_COMPLETION_ALL_ACCESS
 constexpr ACCESS_MASK kAllAccess = STANDARD_RIGHTS_REQUIRED | SYNCHRONIZE | 0x3u;
@@ -95,6 +99,36 @@ NTSTATUS Port::attach(HANDLE handle, ob::Ref<io::CompletionQueue>& queue)
     return status;
 }
 
+Port* Port::with_number(void* number)
+{
+    const auto wanted = static_cast<uint32_t>(reinterpret_cast<uintptr_t>(number));
+    const Uninterrupted section;
+    ke::LockGuard guard(g_list_lock);
+    Port* port = g_first;
+    while (port && port->m_number != wanted)
+        port = port->m_next;
+    return port;
+}
+
+void Port::enlist()
+{
+    ke::LockGuard guard(g_list_lock);
+    m_number = ++g_last_number;
+    m_next = g_first;
+    g_first = this;
+}
+
+void Port::take_off_list()
+{
+    const Uninterrupted section;
+    ke::LockGuard guard(g_list_lock);
+    Port** link = &g_first;
+    while (*link && *link != this)
+        link = &(*link)->m_next;
+    if (*link)
+        *link = m_next;
+}
+
 NTSTATUS Port::open(HANDLE handle)
 {
     NTSTATUS status = host::duplicate_object(
@@ -105,9 +139,11 @@ NTSTATUS Port::open(HANDLE handle)
         &m_packet_event, EVENT_ALL_ACCESS, nullptr, kSynchronizationEvent, FALSE);
     if (NT_SUCCESS(status)) {
         m_queue.reference(); // the relay's
-        status = host_threads::start_relay(this);
+        enlist();
+        status = host_threads::start_relay(reinterpret_cast<void*>(uintptr_t { m_number }));
         if (NT_SUCCESS(status))
             return status;
+        take_off_list();
         m_queue.dereference();
         host::close(m_packet_event);
         m_packet_event = nullptr;
@@ -380,6 +416,7 @@ void Port::on_closed()
 
 void Port::on_dropped()
 {
+    take_off_list();
     m_pump.close();
     for (const HANDLE handle : { m_host_port, m_packet_event }) {
         if (handle)

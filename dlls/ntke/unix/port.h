@@ -41,6 +41,9 @@ public:
         bool is_alertable, const ke::DueTime& due);
     NTSTATUS post(HANDLE handle, const CompletionPacket& packet);
     afd::Pump& pump() { return m_pump; }
+    /// The port of a relay, by what the thread was started with: 32 bits that a 32-bit program's
+    /// thread can carry. It stays as long as the relay has its reference.
+    static Port* with_number(void* number);
     /// The relay's work; comes back when the port is closed, and gives up the relay's reference.
     void relay();
 
@@ -78,6 +81,8 @@ private:
         CompletionPacket* packets, uint32_t count, uint32_t* removed, const ke::DueTime& due);
     NTSTATUS wait_alertably(const ke::DueTime& due);
     NTSTATUS open(HANDLE handle);
+    void enlist();
+    void take_off_list();
     void bring_in_what_is_there();
     void call_back_waiters();
 
@@ -89,6 +94,9 @@ private:
     std::atomic<uint32_t> m_alertable_waiters { 0 };
     std::atomic<bool> m_is_closed { false };
     std::atomic<ke::Event*> m_wait_event { nullptr }; // of event_for_host_waits; holds a reference
+    // The list of ports with a relay, guarded by its lock.
+    uint32_t m_number = 0;
+    Port* m_next = nullptr;
     // Written before State::Serving.
     HANDLE m_host_port = nullptr; // a handle of our own; the relay's
     HANDLE m_packet_event = nullptr; // auto-reset

@@ -89,6 +89,23 @@ bool copy(void* to, const void* from, size_t bytes)
         &work);
 }
 
+template <typename Detail> bool publish(Detail* detail_to, Detail detail, int* word_to, int word)
+{
+    struct Result {
+        Detail* detail_to;
+        Detail detail;
+        int* word_to;
+        int word;
+    } result { detail_to, detail, word_to, word };
+    return guard(
+        [](void* context) {
+            const Result& result = *static_cast<Result*>(context);
+            *result.detail_to = result.detail;
+            __atomic_store_n(result.word_to, result.word, __ATOMIC_RELEASE);
+        },
+        &result);
+}
+
 } // namespace
 
 bool read_user(void* to, const void* from, size_t bytes)
@@ -103,19 +120,12 @@ bool write_user(void* to, const void* from, size_t bytes)
 
 bool publish_user(size_t* detail_to, size_t detail, int* word_to, int word)
 {
-    struct Result {
-        size_t* detail_to;
-        size_t detail;
-        int* word_to;
-        int word;
-    } result { detail_to, detail, word_to, word };
-    return guard(
-        [](void* context) {
-            const Result& result = *static_cast<Result*>(context);
-            *result.detail_to = result.detail;
-            __atomic_store_n(result.word_to, result.word, __ATOMIC_RELEASE);
-        },
-        &result);
+    return publish(detail_to, detail, word_to, word);
+}
+
+bool publish_user_32(unsigned* detail_to, unsigned detail, int* word_to, int word)
+{
+    return publish(detail_to, detail, word_to, word);
 }
 
 bool touch_user(void* memory, size_t bytes)
