@@ -89,6 +89,12 @@ def get() -> wine.RootWine:
     return wine.RootWine(folder(), VERSION, emulates_32bit=not runs_32bit())
 
 
+def get_new_wow64() -> wine.NewWow64Wine:
+    """The same, as it is without the package of its 32-bit half."""
+    ensure_root()
+    return wine.NewWow64Wine(folder(), VERSION, emulates_32bit=False)
+
+
 def ensure_root() -> None:
     """Makes the root unless it is complete. What an interrupted attempt has left is thrown away."""
     if exists():

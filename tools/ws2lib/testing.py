@@ -3,15 +3,17 @@
 import fnmatch
 import os
 import re
+import shutil
 import subprocess
 import sys
 import tempfile
 from pathlib import Path
 
-from . import build, conformance, demo, matrix, packages, paths, prefix_facts, reproducible, tap
+from . import (build, conformance, demo, matrix, packages, paths, prefix as installer, prefix_facts, reproducible,
+               tap)
 from .report import Report
 from .ui import Failure, run_quietly, say
-from .wine import RootWine, Wine, fresh_prefix
+from .wine import RootWine, Wine, fresh_prefix, proof_of_kernel, proof_of_library
 
 HELP = """\
 Builds everything and runs every test. A side is one thing that is tested:
@@ -29,6 +31,7 @@ Builds everything and runs every test. A side is one thing that is tested:
   stress-ntke              the stress programs on our DLL, bounded (longer with --long)
   clients-ntke             real programs on our DLL
   ntke-10.0-x86_64 ...     the same suites with Wine 10.0, where its root exists or can be made
+  new-wow64-10.0-i386      conformance of 32-bit programs on ntke where Wine has no 32-bit Linux half
 
 Sides in brackets in --list only run when they are named, or by `ws2 matrix`: they repeat on another
 kernel or Wine what a side of the same suite does, or build everything again.
@@ -268,17 +271,47 @@ def _run_clients(report: Report, dll: str, wine: Wine) -> None:
         report.fail("clients", f"ended early with exit code {done.returncode}", done.stdout.splitlines()[-20:])
 
 
+def _lacks_matrix(report: Report, side: str) -> bool:
+    """Is there no Wine 10.0, and none to be had? Then that is told."""
+    reason = matrix.why_not()
+    if not reason:
+        try:
+            matrix.ensure_root()
+        except Failure as failure:
+            reason = f"no root with Wine {matrix.VERSION}: {failure}"
+    if reason:
+        report.skip(side, reason)
+    return bool(reason)
+
+
+def _new_wow64(report: Report, _long: bool) -> None:
+    """Conformance of 32-bit programs over 64-bit Linux code. There the pair leads to ntke, its Windows half a
+    32-bit module, which no install lays out."""
+    if _lacks_matrix(report, "new-wow64"):
+        return
+    wine = matrix.get_new_wow64()
+    with fresh_prefix(wine, serve=False) as prefix:
+        installer.install(prefix.folder)
+        lib = prefix.folder / "lib"
+        for half in (paths.NTKE_FILES["i386"][0], paths.NTKE_FILES["x86_64"][1]):
+            (lib / half).parent.mkdir(parents=True)
+            shutil.copy(paths.ntke(half.partition("-")[0]) / half, lib / half)
+        shutil.copy(paths.ntke_halves("i386")[0], prefix.folder / "drive_c/windows/syswow64")
+        prefix.settings["WINEDLLPATH"] = str(lib)
+        prefix.serve()
+        probe = prefix.run(paths.probe("i386"), timeout=600, ours=True)
+        if proof_of_kernel(probe.output) != "ntke":
+            raise Failure("32-bit programs over 64-bit Linux code do not run on ntke")
+        suite = conformance.Suite(paths.test_program("i386", "conformance"), ["--expect-product", paths.PRODUCT],
+                                  lambda output: proof_of_library(output, True))
+        gaps = conformance.Gaps(conformance.expected_files(wine.version, "i386", "ntke"))
+        conformance.run_suite(report, prefix, suite, gaps)
+
+
 def _matrix(dll: str, arch: str):
     def run(report: Report, long: bool) -> None:
         side = f"{dll}-{matrix.VERSION}-{arch}"
-        reason = matrix.why_not()
-        if not reason:
-            try:
-                matrix.ensure_root()
-            except Failure as failure:
-                reason = f"no root with Wine {matrix.VERSION}: {failure}"
-        if reason:
-            report.skip(side, reason)
+        if _lacks_matrix(report, side):
             return
         wine = matrix.get()
         if arch == "i386" and wine.emulates_32bit:
@@ -320,10 +353,11 @@ SIDES = {
                    "clients-host")},
     **{f"{dll}-{matrix.VERSION}-i386": _matrix(dll, "i386")
        for dll in ("ntke", "host", "builtin", "prefix", "stress-ntke", "stress-host")},
+    f"new-wow64-{matrix.VERSION}-i386": _new_wow64,
 }
 # What a plain `ws2 test` leaves out, so that it ends within some 20 minutes on two cores.
 ON_DEMAND = ["reproducible", "stress-host", "clients-host", f"host-{matrix.VERSION}-x86_64",
              f"stress-ntke-{matrix.VERSION}-x86_64", f"stress-host-{matrix.VERSION}-x86_64",
              f"clients-ntke-{matrix.VERSION}-x86_64", f"clients-host-{matrix.VERSION}-x86_64",
              f"builtin-{matrix.VERSION}-i386", f"stress-ntke-{matrix.VERSION}-i386",
-             f"stress-host-{matrix.VERSION}-i386"]
+             f"stress-host-{matrix.VERSION}-i386", f"new-wow64-{matrix.VERSION}-i386"]

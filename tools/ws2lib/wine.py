@@ -70,7 +70,7 @@ class RootWine(Wine):
 
     # Positional: the root, the emulator or "", the folder to start in, how many folders to show inside,
     # these, the command.
-    SCRIPT = r"""
+    MOUNT = r"""
 root=$1 emulator=$2 cwd=$3 count=$4; shift 4
 if [ "$emulator" ]; then
     mount --rbind /proc "$root/proc"
@@ -92,9 +92,13 @@ done
 while [ "$count" -gt 0 ]; do
     mkdir -p "$root$1"; mount --bind "$1" "$root$1"; shift; count=$((count - 1))
 done
+"""
+    ENTER = r"""
 exec chroot "$root" env -C "$cwd" "$@"
 """
+    SCRIPT = MOUNT + ENTER
     EMULATOR = "usr/bin/qemu-i386"
+    LOADER = "/usr/lib/wine/wine"
 
     def __init__(self, root: Path, version: str, emulates_32bit: bool):
         # pylint: disable=super-init-not-called
@@ -109,7 +113,7 @@ exec chroot "$root" env -C "$cwd" "$@"
         # Debian's `wine` prefers the 32-bit loader, which can start both kinds of programs where the
         # kernel can. A 64-bit program has no business in the emulator, nor in its namespace.
         emulated = self.emulates_32bit and (arch == "i386" or words[0] == "wineboot")
-        loader = "/usr/lib/wine/wine64" if self.emulates_32bit and not emulated else "/usr/lib/wine/wine"
+        loader = "/usr/lib/wine/wine64" if self.emulates_32bit and not emulated else self.LOADER
         if words[0] == "wine":
             words = [loader, *words[1:]]
         elif words[0] == "wineboot":
@@ -124,6 +128,17 @@ exec chroot "$root" env -C "$cwd" "$@"
                 "private", "--", "sh", "-euc", self.SCRIPT, "sh", str(self.root),
                 str(self.root / self.EMULATOR) if emulated else "", str(cwd), str(len(shown)), *shown,
                 "env", f"WINELOADER={loader}", *self._as_user(), *words]
+
+
+class NewWow64Wine(RootWine):
+    """A Wine in a root, without its 32-bit Linux half: it runs 32-bit programs over the 64-bit one."""
+
+    HIDE = r"""
+mount --bind /dev/null "$root/usr/lib/wine/wine"
+mount --bind "$root/usr/lib/i386-linux-gnu/wine/i386-windows" "$root/usr/lib/x86_64-linux-gnu/wine/i386-windows"
+"""
+    SCRIPT = RootWine.MOUNT + HIDE + RootWine.ENTER
+    LOADER = "/usr/lib/wine/wine64"
 
 
 def _is_below(path: Path, folder: Path) -> bool:
