@@ -52,6 +52,7 @@ enum class StoredOption : unsigned char {
     kHeaderIncluded,
     kChecksum,
     kIpv6Only,
+    kLingerSwitch, // what SO_LINGER was switched on with; the device keeps a 1
     kCount,
 };
 

@@ -46,11 +46,11 @@ static constexpr OptionRow kSocketOptions[] = {
     device(SO_KEEPALIVE, kStreamSockets, kOneByte, kIoctlGetSoKeepalive, 0, o::set_keepalive),
     stored(SO_DONTROUTE, kAllSockets, kOneByte, S::kDontRoute),
     device(SO_BROADCAST, kMessageSockets, kBoolean, kIoctlGetSoBroadcast, kIoctlSetSoBroadcast),
-    own(SO_LINGER, kStreamSockets, o::get_linger, o::set_linger),
+    own(SO_LINGER, kStreamSockets, o::get_linger, o::set_linger, kDwordOrZeros),
     own(SO_DONTLINGER, kStreamSockets, o::get_dont_linger, o::set_dont_linger, kBoolean),
     device(SO_OOBINLINE, kStreamSockets, kBoolean, kIoctlGetSoOobInline, kIoctlSetSoOobInline),
-    device(SO_SNDBUF, kAllSockets, kDword, kIoctlGetSoSndBuf, kIoctlSetSoSndBuf),
-    device(SO_RCVBUF, kAllSockets, kDword, kIoctlGetSoRcvBuf, kIoctlSetSoRcvBuf),
+    device(SO_SNDBUF, kAllSockets, kDwordOrZeros, kIoctlGetSoSndBuf, kIoctlSetSoSndBuf),
+    device(SO_RCVBUF, kAllSockets, kDwordOrZeros, kIoctlGetSoRcvBuf, kIoctlSetSoRcvBuf),
     own(SO_SNDLOWAT, kAllSockets, o::refuse_low_water_mark, o::refuse_low_water_mark),
     own(SO_RCVLOWAT, kAllSockets, o::refuse_low_water_mark, o::refuse_low_water_mark),
     device(SO_SNDTIMEO, kAllSockets, kDword, kIoctlGetSoSndTimeo, kIoctlSetSoSndTimeo),
@@ -74,14 +74,14 @@ static constexpr OptionRow kSocketOptions[] = {
     own(SO_MAXPATHDG, kAllSockets, o::get_max_message_size),
     own(SO_UPDATE_ACCEPT_CONTEXT, kStreamSockets, nullptr, o::set_accept_context),
     own(SO_CONNECT_TIME, kAllSockets, o::get_connect_time),
-    own(SO_UPDATE_CONNECT_CONTEXT, kStreamSockets, nullptr, o::set_connect_context),
+    own(SO_UPDATE_CONNECT_CONTEXT, kStreamSockets, nullptr, o::set_connect_context, kAny),
 };
 
 static constexpr OptionRow kTcpOptions[] = {
     device(TCP_NODELAY, kStreamSockets, kOneByte, kIoctlGetTcpNoDelay, kIoctlSetTcpNoDelay),
     // What follows and is stored tunes the Windows stack; Linux' has its own ideas.
     stored(TCP_EXPEDITED_1122, kStreamSockets, kBoolean, S::kTcpExpedited),
-    own(kTcpKeepIdle, kStreamSockets, o::get_keep_idle, o::set_keep_idle),
+    own(kTcpKeepIdle, kStreamSockets, o::get_keep_idle, o::set_keep_idle, kDword),
     own(kTcpMaxSeg, kStreamSockets, o::get_max_segment),
     stored(kTcpMaxRt, kStreamSockets, kDword, S::kTcpMaxRt, 0xFFFFFFFF),
     stored(kTcpStdUrg, kStreamSockets, kBoolean, S::kTcpStdUrg),
@@ -92,8 +92,8 @@ static constexpr OptionRow kTcpOptions[] = {
     stored(kTcpDelayFinAck, kStreamSockets, kBoolean, S::kTcpDelayFinAck),
     stored(kTcpMaxRtMs, kStreamSockets, kDword, S::kTcpMaxRtMs, 0xFFFFFFFF),
     stored(kTcpFastOpen, kStreamSockets, kBoolean, S::kTcpFastOpen),
-    own(kTcpKeepCnt, kStreamSockets, o::get_keep_count, o::set_keep_count),
-    own(kTcpKeepIntvl, kStreamSockets, o::get_keep_interval, o::set_keep_interval),
+    own(kTcpKeepCnt, kStreamSockets, o::get_keep_count, o::set_keep_count, kDword),
+    own(kTcpKeepIntvl, kStreamSockets, o::get_keep_interval, o::set_keep_interval, kDword),
     stored(kTcpFailConnectOnIcmpError, kStreamSockets, kBoolean, S::kTcpFailConnectOnIcmpError),
 };
 
@@ -103,9 +103,9 @@ static constexpr OptionRow kUdpOptions[] = {
 };
 
 static constexpr OptionRow kIpOptions[] = {
-    own(IP_OPTIONS, kAllSockets, o::get_ip_options, o::set_ip_options),
+    own(IP_OPTIONS, kAllSockets, o::get_ip_options, o::set_ip_options, kAny),
     device(IP_HDRINCL, kRawSockets, kInteger, kIoctlGetIpHdrIncl, kIoctlSetIpHdrIncl),
-    device(IP_TOS, kAllSockets, kInteger, kIoctlGetIpTos, kIoctlSetIpTos),
+    device(IP_TOS, kAllSockets, kOctet, kIoctlGetIpTos, kIoctlSetIpTos),
     device(IP_TTL, kAllSockets, kInteger, kIoctlGetIpTtl, kIoctlSetIpTtl),
     device(IP_MULTICAST_IF, kMessageSockets, kInteger, kIoctlGetIpMulticastIf, 0,
         o::set_multicast_interface),
@@ -148,7 +148,7 @@ static constexpr OptionRow kIpOptions[] = {
     stored(IP_WFP_REDIRECT_RECORDS, kMessageSockets, kBoolean, S::kRedirectRecords),
     stored(IP_WFP_REDIRECT_CONTEXT, kMessageSockets, kBoolean, S::kRedirectContext),
     stored(IP_MTU_DISCOVER, kAllSockets, kDword, S::kMtuDiscover, 0, o::set_mtu_discover),
-    own(IP_MTU, kAllSockets, o::get_mtu),
+    own(IP_MTU, kAllSockets, o::get_mtu, nullptr, kDword),
     stored(IP_RECVERR, kDatagramSockets, kBoolean, S::kReceiveError),
     stored(IP_USER_MTU, kAllSockets, kDword, S::kUserMtu, 0xFFFFFFFF),
 };
@@ -176,7 +176,7 @@ static constexpr OptionRow kIpv6Options[] = {
     stored(IPV6_RECVIF, kMessageSockets, kBoolean, S::kReceiveInterface),
     stored(IPV6_RECVDSTADDR, kMessageSockets, kBoolean, S::kReceiveDestination),
     stored(IPV6_CHECKSUM, kRawSockets, kDword, S::kChecksum, 0xFFFFFFFF),
-    own(IPV6_V6ONLY, kAllSockets, o::get_ipv6_only, o::set_ipv6_only, kBoolean),
+    own(IPV6_V6ONLY, kAllSockets, o::get_ipv6_only, o::set_ipv6_only, kOneByte),
     stored(IPV6_IFLIST, kAllSockets, kBoolean, S::kInterfaceList),
     device(IPV6_UNICAST_IF, kAllSockets, kDword, kIoctlGetIpv6UnicastIf, kIoctlSetIpv6UnicastIf),
     stored(IPV6_RTHDR, kAllSockets, kDword, S::kRoutingHeader),
@@ -186,12 +186,13 @@ static constexpr OptionRow kIpv6Options[] = {
         IPV6_RECVTCLASS, kMessageSockets, kDword, kIoctlGetIpv6RecvTClass, kIoctlSetIpv6RecvTClass),
     own(kMcastJoinGroup, kMessageSockets, nullptr, o::join_group),
     own(kMcastLeaveGroup, kMessageSockets, nullptr, o::leave_group),
+    stored(IP_ORIGINAL_ARRIVAL_IF, kMessageSockets, kBoolean, S::kOriginalArrivalInterface),
     stored(IPV6_ECN, kMessageSockets, kBoolean, S::kEcn),
     stored(IPV6_PKTINFO_EX, kMessageSockets, kBoolean, S::kPacketInfoEx),
     stored(IPV6_WFP_REDIRECT_RECORDS, kMessageSockets, kBoolean, S::kRedirectRecords),
     stored(IPV6_WFP_REDIRECT_CONTEXT, kMessageSockets, kBoolean, S::kRedirectContext),
     stored(IPV6_MTU_DISCOVER, kAllSockets, kDword, S::kMtuDiscover, 0, o::set_mtu_discover),
-    own(IPV6_MTU, kAllSockets, o::get_mtu),
+    own(IPV6_MTU, kAllSockets, o::get_mtu, nullptr, kDword),
     stored(IPV6_RECVERR, kDatagramSockets, kBoolean, S::kReceiveError),
     stored(IPV6_USER_MTU, kAllSockets, kDword, S::kUserMtu, 0xFFFFFFFF),
 };

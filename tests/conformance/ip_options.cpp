@@ -137,6 +137,91 @@ void v6only_is_settled_by_bind(void**) // [setsockopt/17]
         SOCKET_ERROR, WSAEINVAL);
 }
 
+/// The value of IPV6_V6ONLY, which is one byte.
+int v6only_of(SOCKET socket, Where where = Where::current())
+{
+    unsigned char only = 0xAA;
+    int length = sizeof(only);
+    if (getsockopt(socket, IPPROTO_IPV6, IPV6_V6ONLY, reinterpret_cast<char*>(&only), &length))
+        fail_at(where, "IPV6_V6ONLY cannot be read: %d", WSAGetLastError());
+    return only;
+}
+
+void v6only_of_an_ipv4_socket_is_settled_by_bind(void**) // [setsockopt/17]
+{
+    for (const SOCKET socket : { tcp_socket(), udp_socket() }) {
+        assert_int_equal(v6only_of(socket), 1);
+        set_option(socket, IPPROTO_IPV6, IPV6_V6ONLY, 0);
+        assert_int_equal(v6only_of(socket), 0);
+        set_option(socket, IPPROTO_IPV6, IPV6_V6ONLY, 1);
+        assert_int_equal(v6only_of(socket), 1);
+        set_option(socket, IPPROTO_IPV6, IPV6_V6ONLY, 0);
+        bind_to_loopback(socket);
+        for (const DWORD value : { 1, 0 })
+            assert_wsa_fails(setsockopt(socket, IPPROTO_IPV6, IPV6_V6ONLY,
+                                 reinterpret_cast<const char*>(&value), sizeof(value)),
+                SOCKET_ERROR, WSAEINVAL);
+        assert_int_equal(v6only_of(socket), 0);
+    }
+}
+
+void a_raw_ipv6_socket_has_the_v6only_option(void**) // [getsockopt/20]
+{
+    if (!has_ipv6())
+        skip();
+    const SOCKET socket = raw_socket(AF_INET6, IPPROTO_UDP);
+
+    set_option(socket, IPPROTO_IPV6, IPV6_V6ONLY, v6only_of(socket));
+}
+
+void the_interface_of_arrival_is_of_no_stream(void**) // [getsockopt/16] [setsockopt/16]
+{
+    static constexpr Validity kAbsent[] = { { IP_ORIGINAL_ARRIVAL_IF, WSAEINVAL, WSAEINVAL } };
+    static constexpr Validity kPresent[] = { { IP_ORIGINAL_ARRIVAL_IF, 0, 0 } };
+    assert_validity(tcp_socket(), IPPROTO_IP, kAbsent);
+    assert_validity(udp_socket(), IPPROTO_IP, kPresent);
+    if (!has_ipv6())
+        return;
+    assert_validity(tcp_socket(AF_INET6), IPPROTO_IPV6, kAbsent);
+    assert_validity(udp_socket(AF_INET6), IPPROTO_IPV6, kPresent);
+}
+
+int length_of_ip_options(SOCKET socket, Where where = Where::current())
+{
+    char options[40];
+    int length = sizeof(options);
+    if (getsockopt(socket, IPPROTO_IP, IP_OPTIONS, options, &length))
+        fail_at(where, "IP_OPTIONS cannot be read: %d", WSAGetLastError());
+    return length;
+}
+
+void ip_options_can_be_removed(void**) // [setsockopt/22]
+{
+    constexpr char kNoOperations[] = { 1, 1, 1, 0 };
+    for (const SOCKET socket : { tcp_socket(), udp_socket() }) {
+        assert_int_equal(length_of_ip_options(socket), 0);
+        assert_wsa_ok(setsockopt(socket, IPPROTO_IP, IP_OPTIONS, nullptr, 0));
+        assert_wsa_ok(setsockopt(socket, IPPROTO_IP, IP_OPTIONS, kNoOperations, 0));
+        assert_int_equal(length_of_ip_options(socket), 0);
+        for (const char* nothing : { static_cast<const char*>(nullptr), kNoOperations }) {
+            assert_wsa_ok(
+                setsockopt(socket, IPPROTO_IP, IP_OPTIONS, kNoOperations, sizeof(kNoOperations)));
+            assert_int_equal(length_of_ip_options(socket), sizeof(kNoOperations));
+            assert_wsa_ok(setsockopt(socket, IPPROTO_IP, IP_OPTIONS, nothing, 0));
+            assert_int_equal(length_of_ip_options(socket), 0);
+        }
+    }
+}
+
+void a_raw_socket_has_removable_ip_options(void**) // [setsockopt/22]
+{
+    const SOCKET socket = raw_socket(AF_INET, IPPROTO_ICMP);
+
+    assert_int_equal(length_of_ip_options(socket), 0);
+    assert_wsa_ok(setsockopt(socket, IPPROTO_IP, IP_OPTIONS, nullptr, 0));
+    assert_int_equal(length_of_ip_options(socket), 0);
+}
+
 /// A UDP socket that is in the group on the loopback interface.
 SOCKET member_of(const char* group)
 {
@@ -198,6 +283,11 @@ const CMUnitTest kCases[] = {
     cmocka_unit_test(fragments_are_refused_on_streams_only),
     cmocka_unit_test(an_ipv4_socket_has_the_v6only_option),
     cmocka_unit_test(v6only_is_settled_by_bind),
+    cmocka_unit_test(v6only_of_an_ipv4_socket_is_settled_by_bind),
+    cmocka_unit_test(a_raw_ipv6_socket_has_the_v6only_option),
+    cmocka_unit_test(the_interface_of_arrival_is_of_no_stream),
+    cmocka_unit_test(ip_options_can_be_removed),
+    cmocka_unit_test(a_raw_socket_has_removable_ip_options),
     cmocka_unit_test(a_member_receives_what_is_sent_to_the_group),
     cmocka_unit_test(leaving_twice_fails),
 };
