@@ -216,8 +216,8 @@ namespace {
 struct IoctlRow {
     DWORD code;
     IoctlHandler* handler;
-    /// The request reaches the device even when it then fails, so that its OVERLAPPED says
-    /// pending. [WSAIoctl/5]
+    /// The request reaches the protocol even when it then fails: its OVERLAPPED says pending, and
+    /// only its completion tells a size. [WSAIoctl/5]
     bool starts_request = false;
 };
 
@@ -325,8 +325,8 @@ int WSAAPI WSAIoctl(SOCKET s, DWORD code, void* input, DWORD input_length, void*
         .overlapped = overlapped,
         .routine = routine };
     const IoctlRow* row = find_ioctl(code);
-    if (row && row->starts_request && overlapped
-        && !guard::write(&overlapped->Internal, ULONG_PTR { STATUS_PENDING }))
+    const bool starts_request = row && row->starts_request && overlapped;
+    if (starts_request && !guard::write(&overlapped->Internal, ULONG_PTR { STATUS_PENDING }))
         return fail(WSAEFAULT);
     int error = row ? row->handler(call) : kIoctlUnsupported;
     if (error == kIoctlUnsupported)
@@ -334,7 +334,7 @@ int WSAAPI WSAIoctl(SOCKET s, DWORD code, void* input, DWORD input_length, void*
     if (error == kIoctlDone)
         return result_from_status(call.status);
 
-    if (!error || call.tells_returned)
+    if (!starts_request && (!error || call.tells_returned))
         guard::write(returned, call.returned);
     if (!error)
         error = complete(call, STATUS_SUCCESS);

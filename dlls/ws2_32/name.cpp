@@ -6,7 +6,9 @@
 #include "error.h"
 #include "guard.h"
 #include "name.h"
+#include "own_addresses.h"
 #include "poll_request.h"
+#include "transfer.h"
 
 namespace ws2 {
 
@@ -75,6 +77,38 @@ NTSTATUS query_name(Socket& socket, ULONG code, SOCKADDR_STORAGE& address, int& 
     return STATUS_SUCCESS;
 }
 
+/// The address without its port; a mapped IPv4 address as what it stands for.
+static HostAddress host_of(const SOCKADDR_STORAGE& address)
+{
+    if (address.ss_family == AF_INET)
+        return HostAddress::from_v4(reinterpret_cast<const SOCKADDR_IN&>(address).sin_addr);
+    const IN6_ADDR& v6 = reinterpret_cast<const SOCKADDR_IN6&>(address).sin6_addr;
+    if (!IN6_IS_ADDR_V4MAPPED(&v6))
+        return HostAddress::from_v6(v6);
+    IN_ADDR v4;
+    std::memcpy(&v4, v6.s6_addr + 12, sizeof(v4));
+    return HostAddress::from_v4(v4);
+}
+
+/// Is it the address of a group, or what lies above groups up to the broadcast?
+static bool is_group_or_broadcast(const HostAddress& address)
+{
+    constexpr u_char kFirstGroup = 224;
+    return address.family == AF_INET ? address.v4.S_un.S_un_b.s_b1 >= kFirstGroup
+                                     : IN6_IS_ADDR_MULTICAST(&address.v6);
+}
+
+/// Is this an address that the host would give the socket although it is not this computer's? Linux
+/// lets sockets have groups and broadcasts. Wine's server may give a datagram socket the any
+/// address instead of one that is not there. [bind/3]
+static bool is_foreign(const Socket& socket, const SOCKADDR_STORAGE& address)
+{
+    const HostAddress host = host_of(address);
+    if (is_any_address(address) || (host.family == AF_INET && host.v4.s_addr == INADDR_ANY))
+        return false;
+    return is_group_or_broadcast(host) || (!socket.is_stream() && !is_own_address(host));
+}
+
 } // namespace ws2
 
 using namespace ws2;
@@ -91,6 +125,8 @@ int WSAAPI bind(SOCKET s, const sockaddr* name, int name_length)
     SOCKADDR_STORAGE address;
     if (const int error = read_name(*socket, name, name_length, address))
         return fail(error);
+    if (is_foreign(*socket, address))
+        return fail(is_bound(*socket) ? WSAEINVAL : WSAEADDRNOTAVAIL);
     const int length = address_length(socket->family);
     std::memcpy(request.address, &address, length);
     SOCKADDR_STORAGE bound {};
