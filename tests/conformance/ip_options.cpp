@@ -3,6 +3,8 @@
 #include "option_checks.h"
 #include "sockets.h"
 
+#include <cstring>
+
 using namespace conformance;
 
 namespace {
@@ -237,25 +239,61 @@ SOCKET member_of(const char* group)
     return socket;
 }
 
-void a_member_receives_what_is_sent_to_the_group(void**) // [setsockopt/18]
+/// Sends text to a group on the loopback interface.
+void send_to_group(const char* group, unsigned short port, const char* text)
 {
-    const SOCKET member = member_of("239.255.77.1");
     const SOCKET sender = udp_socket();
     bind_to_loopback(sender);
     const DWORD loopback = htonl(INADDR_LOOPBACK);
     assert_wsa_ok(setsockopt(sender, IPPROTO_IP, IP_MULTICAST_IF,
         reinterpret_cast<const char*>(&loopback), sizeof(loopback)));
-
-    sockaddr_in group = {};
-    group.sin_family = AF_INET;
-    group.sin_addr.s_addr = inet_addr("239.255.77.1");
-    group.sin_port = htons(local_port(member));
+    sockaddr_in name = {};
+    name.sin_family = AF_INET;
+    name.sin_addr.s_addr = inet_addr(group);
+    name.sin_port = htons(port);
+    const int length = static_cast<int>(strlen(text));
     assert_int_equal(
-        sendto(sender, "multi", 5, 0, reinterpret_cast<sockaddr*>(&group), sizeof(group)), 5);
-    wait_until_readable(member);
-    char data[16];
-    assert_int_equal(recv(member, data, sizeof(data), 0), 5);
-    assert_memory_equal(data, "multi", 5);
+        sendto(sender, text, length, 0, reinterpret_cast<sockaddr*>(&name), sizeof(name)), length);
+}
+
+void assert_receives(SOCKET socket, const char* text, Where where = Where::current())
+{
+    wait_until_readable(socket, where);
+    char data[16] = {};
+    const int length = recv(socket, data, sizeof(data) - 1, 0);
+    if (length != static_cast<int>(strlen(text)) || strcmp(data, text) != 0)
+        fail_at(where, "%d bytes, \"%s\" instead of \"%s\"", length, data, text);
+}
+
+void a_member_receives_what_is_sent_to_the_group(void**) // [setsockopt/18]
+{
+    const SOCKET member = member_of("239.255.77.1");
+
+    send_to_group("239.255.77.1", local_port(member), "multi");
+    assert_receives(member, "multi");
+}
+
+void a_group_is_received_by_its_own_members_only(void**) // [setsockopt/24]
+{
+    const SOCKET member = member_of("239.255.77.3");
+    const SOCKET member_of_another = member_of("239.255.77.4");
+    const SOCKET member_of_none = udp_socket();
+    sockaddr_in any = {};
+    any.sin_family = AF_INET;
+    assert_wsa_ok(bind(member_of_none, reinterpret_cast<sockaddr*>(&any), sizeof(any)));
+
+    for (const SOCKET socket : { member_of_another, member_of_none }) {
+        set_nonblocking(socket);
+        char byte;
+        assert_wsa_fails(recv(socket, &byte, 1, 0), SOCKET_ERROR, WSAEWOULDBLOCK);
+        send_to_group("239.255.77.3", local_port(socket), "group");
+        sockaddr_storage name;
+        const int length = loopback_address(AF_INET, local_port(socket), &name);
+        assert_int_equal(sendto(udp_socket(), "own", 3, 0, as_name(name), length), 3);
+        assert_receives(socket, "own");
+    }
+    send_to_group("239.255.77.3", local_port(member), "group");
+    assert_receives(member, "group");
 }
 
 void leaving_twice_fails(void**) // [setsockopt/18]
@@ -289,6 +327,7 @@ const CMUnitTest kCases[] = {
     cmocka_unit_test(ip_options_can_be_removed),
     cmocka_unit_test(a_raw_socket_has_removable_ip_options),
     cmocka_unit_test(a_member_receives_what_is_sent_to_the_group),
+    cmocka_unit_test(a_group_is_received_by_its_own_members_only),
     cmocka_unit_test(leaving_twice_fails),
 };
 

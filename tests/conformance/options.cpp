@@ -259,6 +259,34 @@ void buffer_sizes_read_back_exactly(void**) // [setsockopt/10]
     }
 }
 
+void small_buffers_keep_no_stream_waiting(void**) // [setsockopt/23]
+{
+    const TcpPair pair = new_tcp_pair();
+    constexpr int kLength = 4096;
+    constexpr int kTimes = 3;
+    set_option(pair.server, SOL_SOCKET, SO_RCVBUF, 1024);
+    set_option(pair.client, SOL_SOCKET, SO_SNDBUF, 0);
+    set_nonblocking(pair.client);
+
+    char data[kLength] = {};
+    for (int i = 0; i < kTimes; ++i)
+        assert_int_equal(send(pair.client, data, kLength, 0), kLength);
+    auto* received = static_cast<char*>(lasting_memory(kLength));
+    for (int i = 0; i < kTimes; ++i) {
+        Operation* operation = new_operation(new_event());
+        operation->buffer = { kLength, received };
+        DWORD bytes = 0, flags = 0;
+        if (WSARecv(pair.server, &operation->buffer, 1, nullptr, &operation->flags,
+                &operation->overlapped, nullptr))
+            assert_int_equal(WSAGetLastError(), WSA_IO_PENDING);
+        assert_true(
+            WSAGetOverlappedResult(pair.server, &operation->overlapped, &bytes, TRUE, &flags));
+        assert_int_equal(bytes, kLength);
+    }
+    assert_option(pair.server, SOL_SOCKET, SO_RCVBUF, 1024);
+    assert_option(pair.client, SOL_SOCKET, SO_SNDBUF, 0);
+}
+
 void timeouts_read_back_exactly(void**) // [setsockopt/10]
 {
     const SOCKET socket = tcp_socket();
@@ -498,6 +526,7 @@ const CMUnitTest kCases[] = {
     cmocka_unit_test(a_listening_socket_accepts_connections),
     cmocka_unit_test(reuse_and_exclusive_use_exclude_each_other),
     cmocka_unit_test(buffer_sizes_read_back_exactly),
+    cmocka_unit_test(small_buffers_keep_no_stream_waiting),
     cmocka_unit_test(timeouts_read_back_exactly),
     cmocka_unit_test(low_water_marks_are_invalid),
     cmocka_unit_test(linger_and_dont_linger_are_one_setting),
