@@ -225,6 +225,7 @@ constexpr DWORD kFionbio = FIONBIO;
 constexpr DWORD kFionread = FIONREAD;
 constexpr DWORD kSiocAtMark = SIOCATMARK;
 constexpr DWORD kSetCompatibilityMode = 0x9800012C;
+constexpr DWORD kSetPriorityHint = 0x98000018;
 constexpr DWORD kUdpNetReset = 0x9800000F;
 constexpr DWORD kIdealSendBacklogQuery = 0x4004747B;
 constexpr DWORD kIdealSendBacklogChange = 0x2000747A;
@@ -247,6 +248,7 @@ constexpr IoctlRow kIoctls[] = {
     { SIO_LOOPBACK_FAST_PATH, accept_setting },
     { SIO_TCP_INITIAL_RTO, accept_stream_setting },
     { kSetCompatibilityMode, accept_setting },
+    { kSetPriorityHint, accept_setting },
     { SIO_ENABLE_CIRCULAR_QUEUEING, enable_circular_queueing },
     { SIO_MULTIPOINT_LOOPBACK, set_multipoint_loopback },
     { SIO_MULTICAST_SCOPE, set_multicast_scope },

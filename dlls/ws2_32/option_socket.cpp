@@ -233,14 +233,24 @@ static bool has_peer(Socket& socket)
 
 int set_accept_context(Socket& socket, OptionValue& value)
 {
-    SOCKET listener;
-    if (const int error = take_option(value, &listener, sizeof(listener)))
+    SOCKET handle;
+    if (const int error = take_option(value, &handle, sizeof(handle)))
         return error;
-    if (!find_socket(listener))
+    const SocketRef listener = find_socket(handle);
+    if (!listener)
         return WSAENOTSOCK;
     if (!has_peer(socket))
         return WSAENOTCONN;
-    // The device has given the socket its listener's properties already.
+    // The device has given the socket the options it keeps already. [AcceptEx/17]
+    OptionStore options;
+    {
+        SharedGuard guard(listener->lock);
+        options = listener->options;
+    }
+    {
+        ExclusiveGuard guard(socket.lock);
+        socket.options = options;
+    }
     socket.connected = true;
     socket.forget_names();
     return 0;

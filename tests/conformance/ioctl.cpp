@@ -13,6 +13,7 @@ constexpr DWORD kFionread = FIONREAD;
 constexpr DWORD kFionbio = FIONBIO;
 constexpr DWORD kSiocAtMark = SIOCATMARK;
 constexpr DWORD kIdealSendBacklogQuery = 0x4004747B;
+constexpr DWORD kSetPriorityHint = 0x98000018;
 constexpr DWORD kUdpConnReset = 0x9800000C;
 
 /// A code no socket knows.
@@ -329,6 +330,9 @@ void settings_of_the_stack_are_taken(void**) // [WSAIoctl/12]
         0);
     assert_int_equal(
         control(udp_socket(), SIO_ENABLE_CIRCULAR_QUEUEING, nullptr, 0, nullptr, 0, &returned), 0);
+    const int hint[] = { 0, 2 }; // PRIORITY_STATUS: very low for what is sent, normal for the rest
+    assert_int_equal(
+        control(tcp_socket(), kSetPriorityHint, &hint, sizeof(hint), nullptr, 0, &returned), 0);
 }
 
 void keepalive_times_need_a_whole_structure(void**) // [WSAIoctl/5] [WSAIoctl/19]
