@@ -97,9 +97,10 @@ int set_ipv6_only(Socket& socket, OptionValue& value)
     if (!guard::copy(&only, value.buffer, 1))
         return WSAEFAULT;
     only = only != 0;
-    if (is_bound(socket))
+    const bool is_kept_here = !has_device_ipv6_only(socket);
+    if (socket.bound || (is_kept_here && is_bound(socket)))
         return WSAEINVAL; // [setsockopt/17]
-    if (!has_device_ipv6_only(socket)) {
+    if (is_kept_here) {
         store_option(socket, StoredOption::kIpv6Only, 1, only);
         return 0;
     }

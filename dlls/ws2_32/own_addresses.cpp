@@ -64,25 +64,4 @@ int list_own_addresses(int family, OwnAddresses which, HeapArray<HostAddress>& a
     return error;
 }
 
-static bool is_loopback(const HostAddress& address)
-{
-    if (address.family == AF_INET)
-        return address.v4.S_un.S_un_b.s_b1 == 127;
-    return IN6_IS_ADDR_LOOPBACK(&address.v6);
-}
-
-bool is_own_address(const HostAddress& address)
-{
-    if (is_loopback(address))
-        return true;
-    HeapArray<HostAddress> own;
-    if (list_own_addresses(address.family, OwnAddresses::kAll, own) || own.begin() == own.end())
-        return true;
-    for (const HostAddress& candidate : own) {
-        if (candidate == address)
-            return true;
-    }
-    return false;
-}
-
 } // namespace ws2

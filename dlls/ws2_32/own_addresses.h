@@ -14,8 +14,4 @@ enum class OwnAddresses {
 /// the system cannot be asked the list stays empty.
 int list_own_addresses(int family, OwnAddresses which, HeapArray<HostAddress>& addresses);
 
-/// Is this an address of this computer: loopback or one of an interface? True also where the system
-/// cannot be asked.
-bool is_own_address(const HostAddress& address);
-
 } // namespace ws2
