@@ -82,10 +82,10 @@ static constexpr OptionRow kTcpOptions[] = {
     // What follows and is stored tunes the Windows stack; Linux' has its own ideas.
     stored(TCP_EXPEDITED_1122, kStreamSockets, kBoolean, S::kTcpExpedited),
     own(kTcpKeepIdle, kStreamSockets, o::get_keep_idle, o::set_keep_idle, kDword),
-    own(kTcpMaxSeg, kStreamSockets, o::get_max_segment),
+    own(kTcpMaxSeg, kStreamSockets, o::get_max_segment, nullptr, kDword),
     stored(kTcpMaxRt, kStreamSockets, kDword, S::kTcpMaxRt, 0xFFFFFFFF),
     stored(kTcpStdUrg, kStreamSockets, kBoolean, S::kTcpStdUrg),
-    own(kTcpAtMark, kStreamSockets, o::get_at_mark),
+    own(kTcpAtMark, kStreamSockets, o::get_at_mark, nullptr, kDword),
     stored(kTcpNoSynRetries, kStreamSockets, kBoolean, S::kTcpNoSynRetries),
     stored(kTcpTimestamps, kStreamSockets, kBoolean, S::kTcpTimestamps),
     stored(kTcpOffloadPreference, kStreamSockets, kDword, S::kTcpOffloadPreference),
