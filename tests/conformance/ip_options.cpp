@@ -273,26 +273,38 @@ void a_member_receives_what_is_sent_to_the_group(void**) // [setsockopt/18]
     assert_receives(member, "multi");
 }
 
+/// Asserts that a datagram to the group passes the socket by: another one, to itself, is the next.
+void assert_is_passed_by(SOCKET socket, const char* group, Where where = Where::current())
+{
+    send_to_group(group, local_port(socket, where), "group");
+    sockaddr_storage name;
+    const int length = loopback_address(AF_INET, local_port(socket, where), &name);
+    assert_int_equal(sendto(udp_socket(), "own", 3, 0, as_name(name), length), 3);
+    assert_receives(socket, "own", where);
+}
+
 void a_group_is_received_by_its_own_members_only(void**) // [setsockopt/24]
 {
     const SOCKET member = member_of("239.255.77.3");
-    const SOCKET member_of_another = member_of("239.255.77.4");
-    const SOCKET member_of_none = udp_socket();
+
+    assert_is_passed_by(member_of("239.255.77.4"), "239.255.77.3");
+    send_to_group("239.255.77.3", local_port(member), "group");
+    assert_receives(member, "group");
+}
+
+void a_member_of_no_group_receives_none(void**) // [setsockopt/24]
+{
+    const SOCKET member = member_of("239.255.77.5");
+    const SOCKET other = udp_socket();
     sockaddr_in any = {};
     any.sin_family = AF_INET;
-    assert_wsa_ok(bind(member_of_none, reinterpret_cast<sockaddr*>(&any), sizeof(any)));
+    assert_wsa_ok(bind(other, reinterpret_cast<sockaddr*>(&any), sizeof(any)));
+    set_nonblocking(other);
+    char byte;
+    assert_wsa_fails(recv(other, &byte, 1, 0), SOCKET_ERROR, WSAEWOULDBLOCK);
 
-    for (const SOCKET socket : { member_of_another, member_of_none }) {
-        set_nonblocking(socket);
-        char byte;
-        assert_wsa_fails(recv(socket, &byte, 1, 0), SOCKET_ERROR, WSAEWOULDBLOCK);
-        send_to_group("239.255.77.3", local_port(socket), "group");
-        sockaddr_storage name;
-        const int length = loopback_address(AF_INET, local_port(socket), &name);
-        assert_int_equal(sendto(udp_socket(), "own", 3, 0, as_name(name), length), 3);
-        assert_receives(socket, "own");
-    }
-    send_to_group("239.255.77.3", local_port(member), "group");
+    assert_is_passed_by(other, "239.255.77.5");
+    send_to_group("239.255.77.5", local_port(member), "group");
     assert_receives(member, "group");
 }
 
@@ -328,6 +340,7 @@ const CMUnitTest kCases[] = {
     cmocka_unit_test(a_raw_socket_has_removable_ip_options),
     cmocka_unit_test(a_member_receives_what_is_sent_to_the_group),
     cmocka_unit_test(a_group_is_received_by_its_own_members_only),
+    cmocka_unit_test(a_member_of_no_group_receives_none),
     cmocka_unit_test(leaving_twice_fails),
 };
 
