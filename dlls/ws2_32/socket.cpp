@@ -93,7 +93,7 @@ SOCKET WSAAPI WSASocketW(
             type = given.iSocketType;
         if (protocol == FROM_PROTOCOL_INFO || !protocol)
             protocol = given.iProtocol;
-        if (family == FROM_PROTOCOL_INFO) {
+        if (family == FROM_PROTOCOL_INFO || !family) {
             fail(WSAEAFNOSUPPORT); // Not even the info says. [WSASocket/6]
             return INVALID_SOCKET;
         }

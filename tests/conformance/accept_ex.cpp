@@ -1,6 +1,7 @@
 // AcceptEx and GetAcceptExSockaddrs.
 
 #include "extensions.h"
+#include "option_checks.h"
 
 #include <cstring>
 
@@ -255,6 +256,20 @@ void the_context_makes_the_acceptor_a_full_socket(void**) // [AcceptEx/15]
     assert_wsa_ok(shutdown(accept.acceptor, SD_SEND));
 }
 
+void the_context_brings_the_options_of_the_listener(void**) // [AcceptEx/17]
+{
+    const PendingAccept accept = new_pending_accept(0);
+    set_option(accept.listener.socket, IPPROTO_TCP, kTcpKeepIdle, 100);
+    set_option(accept.listener.socket, SOL_SOCKET, SO_KEEPALIVE, 1);
+    connect_to(accept.listener);
+    assert_int_equal(await_status(accept.operation), STATUS_SUCCESS);
+
+    assert_wsa_ok(setsockopt(accept.acceptor, SOL_SOCKET, SO_UPDATE_ACCEPT_CONTEXT,
+        reinterpret_cast<const char*>(&accept.listener.socket), sizeof(SOCKET)));
+    assert_option(accept.acceptor, IPPROTO_TCP, kTcpKeepIdle, 100);
+    assert_int_equal(option(accept.acceptor, SOL_SOCKET, SO_KEEPALIVE) & 0xFF, 1);
+}
+
 void data_moves_both_ways(void**) // [AcceptEx/9]
 {
     const PendingAccept accept = new_pending_accept(0);
@@ -309,6 +324,7 @@ const CMUnitTest kCases[] = {
     cmocka_unit_test(too_little_space_for_the_local_address_keeps_the_connection),
     cmocka_unit_test(the_addresses_are_told),
     cmocka_unit_test(the_context_makes_the_acceptor_a_full_socket),
+    cmocka_unit_test(the_context_brings_the_options_of_the_listener),
     cmocka_unit_test(data_moves_both_ways),
     cmocka_unit_test(the_time_since_the_connection_is_told),
 };

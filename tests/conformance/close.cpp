@@ -256,15 +256,20 @@ void closing_ends_a_select_for_reading(void**) // [closesocket/8] [select/17]
 void closing_ends_a_select_for_exceptions(void**) // [closesocket/8] [select/17]
 {
     const TcpPair pair = new_tcp_pair();
-    auto* set = lasting<fd_set>();
-    FD_SET(pair.client, set);
-    Background* background
-        = run_in_background([=] { return (long long)select(0, nullptr, nullptr, set, nullptr); });
+    const UdpPair other = new_udp_pair();
+    auto* exceptions = lasting<fd_set>();
+    auto* readers = lasting<fd_set>();
+    FD_SET(pair.client, exceptions);
+    FD_SET(other.a, readers);
+    Background* background = run_in_background(
+        [=] { return (long long)select(0, readers, nullptr, exceptions, nullptr); });
     let_it_settle();
     close_owned(pair.client);
     const Outcome outcome = join(background);
     assert_int_equal(outcome.value, SOCKET_ERROR);
     assert_int_equal(outcome.error, WSAENOTSOCK);
+    assert_int_equal(exceptions->fd_count, 0);
+    assert_int_equal(readers->fd_count, 0);
 }
 
 void closing_ends_a_poll(void**) // [closesocket/8] [WSAPoll/12]

@@ -557,6 +557,20 @@ void the_result_is_read_from_the_structure(void**) // [WSAGetOverlappedResult/6]
     }
 }
 
+void a_status_without_an_error_of_its_own_is_invalid(void**) // [WSAGetOverlappedResult/8]
+{
+    const SOCKET socket = udp_socket();
+    // STATUS_HANDLES_CLOSED, STATUS_INVALID_USER_BUFFER, STATUS_TOO_MANY_OPENED_FILES, and others.
+    for (const ULONG status : { 0x8000000Aul, 0xC00000E8ul, 0xC000011Ful, 0xC0000001ul,
+             0x80070001ul, 0xC0070001ul, 0xD0000001ul }) {
+        WSAOVERLAPPED overlapped = {};
+        DWORD transferred = 0, flags = 0;
+        overlapped.Internal = status;
+        assert_wsa_fails(WSAGetOverlappedResult(socket, &overlapped, &transferred, FALSE, &flags),
+            FALSE, WSAEINVAL);
+    }
+}
+
 void a_hand_set_event_ends_the_wait_for_a_result(void**) // [WSAGetOverlappedResult/7]
 {
     const SOCKET socket = udp_socket();
@@ -624,6 +638,7 @@ const CMUnitTest kCases[] = {
     cmocka_unit_test(the_result_refuses_what_is_no_socket),
     cmocka_unit_test(the_result_refuses_a_duplicated_handle),
     cmocka_unit_test(the_result_is_read_from_the_structure),
+    cmocka_unit_test(a_status_without_an_error_of_its_own_is_invalid),
     cmocka_unit_test(a_hand_set_event_ends_the_wait_for_a_result),
     cmocka_unit_test(the_low_bit_of_the_event_is_ignored_by_the_wait),
 };

@@ -505,4 +505,11 @@ NTSTATUS HostSocket::set_option(int level, int name, const void* value, uint32_t
     return status_of(::setsockopt(m_fd, level, name, value, length));
 }
 
+void HostSocket::receive_own_groups_only()
+{
+    const int off = 0;
+    set_option(IPPROTO_IP, IP_MULTICAST_ALL, &off, sizeof(off));
+    set_option(IPPROTO_IPV6, IPV6_MULTICAST_ALL, &off, sizeof(off)); // IPv6 sockets have both
+}
+
 } // namespace afd

@@ -141,6 +141,9 @@ public:
 
     NTSTATUS get_option(int level, int name, void* value, uint32_t* length) const;
     NTSTATUS set_option(int level, int name, const void* value, uint32_t length);
+    /// Of what is sent to groups, a datagram socket receives what it has joined itself. Linux gives
+    /// it otherwise what anybody on the machine has joined. [setsockopt/24]
+    void receive_own_groups_only();
 
     /// Faults for tests, none in production: the nth call of a kind, n being `successes` + 1, fails
     /// with `error` (an errno) or, where `error` is 0, moves one byte only. Then things go on as

@@ -56,6 +56,8 @@ NTSTATUS SocketFile::open_descriptor()
         return m_is_closed ? STATUS_INVALID_HANDLE : STATUS_SUCCESS;
     }
     m_socket.adopt(fd);
+    if (state() == SocketState::Datagram)
+        m_socket.receive_own_groups_only();
     m_has_descriptor.store(true, std::memory_order_release);
     return STATUS_SUCCESS;
 }
