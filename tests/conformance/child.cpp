@@ -1,5 +1,7 @@
 #include "child.h"
 
+#include <tlhelp32.h>
+
 #include <cstdio>
 #include <cstdlib>
 #include <cstring>
@@ -10,6 +12,7 @@ namespace {
 
 constexpr int kUnknownRole = 1;
 constexpr int kNoInput = 2;
+constexpr int kNotTold = 3;
 
 bool read_input(void* data, DWORD size)
 {
@@ -70,6 +73,52 @@ int end_thread()
         || WSAEventSelect(socket, WSACreateEvent(), FD_READ) != 0)
         return WSAGetLastError();
     ExitThread(kThreadsCode);
+}
+
+/// Terminates every other thread of the process, whoever made it.
+void terminate_other_threads()
+{
+    const HANDLE snapshot = CreateToolhelp32Snapshot(TH32CS_SNAPTHREAD, 0);
+    THREADENTRY32 entry {};
+    entry.dwSize = sizeof(entry);
+    for (BOOL found = Thread32First(snapshot, &entry); found;
+         found = Thread32Next(snapshot, &entry)) {
+        if (entry.th32OwnerProcessID != GetCurrentProcessId()
+            || entry.th32ThreadID == GetCurrentThreadId())
+            continue;
+        const HANDLE thread = OpenThread(THREAD_TERMINATE | SYNCHRONIZE, FALSE, entry.th32ThreadID);
+        if (thread && TerminateThread(thread, 0))
+            WaitForSingleObject(thread, kHangLimit);
+        CloseHandle(thread);
+    }
+    CloseHandle(snapshot);
+}
+
+/// Is told of a datagram before and after every other thread was terminated.
+int be_told_alone()
+{
+    const WSAEVENT event = WSACreateEvent();
+    const SOCKET socket = ::socket(AF_INET, SOCK_DGRAM, IPPROTO_UDP);
+    sockaddr_in address {};
+    address.sin_family = AF_INET;
+    address.sin_addr.s_addr = htonl(INADDR_LOOPBACK);
+    int length = sizeof(address);
+    auto* name = reinterpret_cast<sockaddr*>(&address);
+    if (bind(socket, name, length) != 0 || getsockname(socket, name, &length) != 0
+        || WSAEventSelect(socket, event, FD_READ) != 0)
+        return WSAGetLastError();
+    for (int round = 0; round < 3; ++round) {
+        char byte = 'x';
+        if (sendto(socket, &byte, 1, 0, name, length) != 1)
+            return WSAGetLastError();
+        if (WSAWaitForMultipleEvents(1, &event, FALSE, kHangLimit, FALSE) != WSA_WAIT_EVENT_0)
+            return kNotTold;
+        WSANETWORKEVENTS events;
+        if (WSAEnumNetworkEvents(socket, event, &events) != 0 || recv(socket, &byte, 1, 0) != 1)
+            return WSAGetLastError();
+        terminate_other_threads();
+    }
+    return 0;
 }
 
 /// Ends when its input ends: a process whose handle values the parent can ask about.
@@ -158,6 +207,8 @@ int child_main(const char* role, const char* argument)
         return greet(static_cast<SOCKET>(strtoull(argument, nullptr, 10)));
     if (!strcmp(role, "end-thread"))
         return end_thread();
+    if (!strcmp(role, "be-told-alone"))
+        return be_told_alone();
     if (!strcmp(role, "wait"))
         return wait_for_end_of_input();
     return kUnknownRole;
