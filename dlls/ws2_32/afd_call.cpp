@@ -138,6 +138,7 @@ NTSTATUS afd_call_and_wait(SocketRef& socket, ULONG code, const void* input, ULO
     if (!event.get())
         return STATUS_INSUFFICIENT_RESOURCES;
 
+    socket->blocking_calls.fetch_add(1);
     if (sends)
         socket->blocking_sends.fetch_add(1);
     if (!socket->is_overlapped())
@@ -161,6 +162,7 @@ NTSTATUS afd_call_and_wait(SocketRef& socket, ULONG code, const void* input, ULO
     }
     if (sends)
         socket->blocking_sends.fetch_sub(1);
+    socket->blocking_calls.fetch_sub(1);
     status = status_of_receive(*socket, code, status, iosb.Information);
     if (status == STATUS_CONNECTION_ABORTED && socket->closing)
         status = STATUS_REQUEST_ABORTED; // a receive, aborted by the close [closesocket/7]

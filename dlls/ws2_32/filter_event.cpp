@@ -12,14 +12,14 @@
 
 namespace ws2::filter {
 
-namespace {
-
 void select_on_host(HANDLE socket, HANDLE event, ULONG mask)
 {
     const afd::EventSelectParams params { .event = reinterpret_cast<ULONG_PTR>(event),
         .mask = static_cast<int32_t>(mask) };
     afd_call(socket, afd::kIoctlEventSelect, &params, sizeof(params), nullptr, 0);
 }
+
+namespace {
 
 /// Ends a message selection of the host; as a side effect the socket is non-blocking there.
 void end_message_select(Socket& socket)
@@ -62,6 +62,7 @@ bool select(Socket& socket, WSAEVENT event, ULONG mask, NTSTATUS& status)
     FilterState& state = socket.filter;
     if (!emulation::is_on())
         return false;
+    take_back(socket); // the selection of before ends anyway
     const ntke::EndpointId endpoint = usable_endpoint(socket);
     if (!endpoint || (mask && !pump::start())) {
         hand_over(socket, "its events cannot be recorded here");

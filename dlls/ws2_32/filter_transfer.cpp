@@ -44,6 +44,7 @@ static bool make_writable(const WSABUF* buffers, DWORD count)
 /// to be bound, for the host binds it with its first datagram.
 static ntke::EndpointId transfer_endpoint(Socket& socket)
 {
+    look_again(socket);
     if (socket.is_stream() ? !socket.connected : !socket.bound)
         return 0;
     if (socket.filter.message_selected)
@@ -203,13 +204,13 @@ bool before_request(Socket& socket, ULONG code)
     return emulation::is_on() && is_transfer && transfer_endpoint(socket);
 }
 
-bool before_overlapped(Socket& socket, ULONG code)
+void before_overlapped(Socket& socket, ULONG code)
 {
     // It takes what comes before the record sees it, and only the host knows when it does.
     if ((code == afd::kIoctlAcceptInto || code == afd::kIoctlConnect) && emulation::is_on()
         && socket.filter.mask)
         hand_over(socket, "an overlapped request takes what comes");
-    return before_request(socket, code);
+    before_request(socket, code);
 }
 
 } // namespace ws2::filter

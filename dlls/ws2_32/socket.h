@@ -49,7 +49,8 @@ public:
     std::atomic<bool> shared { false }; // other handles may exist in this or another process
     std::atomic<bool> pended { false }; // an overlapped request has been left pending
     std::atomic<bool> closing { false }; // out of the table, its handle about to close
-    std::atomic<int> blocking_sends { 0 }; // sends that wait, or are about to
+    std::atomic<int> blocking_calls { 0 }; // requests that wait on the kernel, or are about to
+    std::atomic<int> blocking_sends { 0 }; // the sends among them
     std::atomic<bool> blocking_connect_failed { false }; // the last connect, while it blocked
     std::atomic<bool> connect_failed {
         false

@@ -65,11 +65,14 @@ struct CompletionPacket {
     IO_STATUS_BLOCK iosb;
 };
 
-/// Counterpart: FILE_COMPLETION_INFORMATION, the argument of NtSetInformationFile's class 30.
+/// Counterpart: FILE_COMPLETION_INFORMATION, the argument of NtSetInformationFile's class.
 struct FileCompletionInformation {
     HANDLE port;
     ULONG_PTR key;
 };
+constexpr ULONG kFileCompletionInformation = 30;
+/// Its argument is a ULONG of FILE_SKIP_* bits.
+constexpr ULONG kFileIoCompletionNotificationInformation = 41;
 
 NTSTATUS NTAPI NtCreateIoCompletion(
     HANDLE* port, ACCESS_MASK access, const OBJECT_ATTRIBUTES* attributes, ULONG concurrency);

@@ -62,6 +62,39 @@ int open_duplicate_a()
     return socket == INVALID_SOCKET ? WSAGetLastError() : greet(socket);
 }
 
+/// Sends back what comes, told of it by events, until the peer ends the stream; from the start and
+/// after the parent has closed its own handle.
+int echo_on_duplicate()
+{
+    WSAPROTOCOL_INFOW info;
+    char byte;
+    if (!read_input(&info, sizeof(info)))
+        return kNoInput;
+    const SOCKET socket = WSASocketW(
+        FROM_PROTOCOL_INFO, FROM_PROTOCOL_INFO, FROM_PROTOCOL_INFO, &info, 0, WSA_FLAG_OVERLAPPED);
+    const WSAEVENT event = WSACreateEvent();
+    if (socket == INVALID_SOCKET)
+        return WSAGetLastError();
+    for (;;) {
+        if (WSAEventSelect(socket, event, FD_READ | FD_CLOSE) != 0)
+            return WSAGetLastError();
+        if (WSAWaitForMultipleEvents(1, &event, FALSE, kHangLimit, FALSE) != WSA_WAIT_EVENT_0)
+            return kNotTold;
+        WSANETWORKEVENTS events;
+        if (WSAEnumNetworkEvents(socket, event, &events) != 0)
+            return WSAGetLastError();
+        int received;
+        while ((received = recv(socket, &byte, 1, 0)) == 1) {
+            if (send(socket, &byte, 1, 0) != 1)
+                return WSAGetLastError();
+        }
+        if (received == 0)
+            return closesocket(socket) == 0 ? 0 : WSAGetLastError();
+        if (WSAGetLastError() != WSAEWOULDBLOCK)
+            return WSAGetLastError();
+    }
+}
+
 /// Ends its only thread, with a socket whose events are watched.
 int end_thread()
 {
@@ -203,6 +236,8 @@ int child_main(const char* role, const char* argument)
         return open_duplicate_w();
     if (!strcmp(role, "open-duplicate-a"))
         return open_duplicate_a();
+    if (!strcmp(role, "echo-on-duplicate"))
+        return echo_on_duplicate();
     if (!strcmp(role, "use-inherited"))
         return greet(static_cast<SOCKET>(strtoull(argument, nullptr, 10)));
     if (!strcmp(role, "end-thread"))
