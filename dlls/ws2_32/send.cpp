@@ -21,6 +21,7 @@ struct SendCall {
     DWORD* sent = nullptr;
     WSAOVERLAPPED* overlapped = nullptr;
     LPWSAOVERLAPPED_COMPLETION_ROUTINE routine = nullptr;
+    WSABUF control = {}; // length 0: none
 };
 
 /// Refuses flags the protocols do not have. [send/5]
@@ -54,8 +55,12 @@ NTSTATUS refine_status(Socket& socket, const SendCall& call, NTSTATUS status)
         if (socket.connect_pending && !is_connected(socket))
             return STATUS_INVALID_CONNECTION;
         break;
+    case STATUS_NOT_SUPPORTED:
+        if (call.control.len)
+            return STATUS_INVALID_PARAMETER; // nobody here can obey it [WSASendMsg/10]
+        break;
     case STATUS_INVALID_PARAMETER:
-        if (!socket.is_stream() && !call.to)
+        if (!socket.is_stream() && !call.to && !call.control.len)
             return STATUS_INVALID_CONNECTION; // Wine 8.0, no peer
         break;
     }
@@ -90,26 +95,35 @@ int send_on_socket(SOCKET s, const SendCall& call)
     if (call.overlapped && !completion_from_overlapped(call.overlapped, call.routine, completion))
         return fail(WSAEFAULT);
 
-    const afd::SendMsgParams params { .address = to_address ? afd::ptr64(&address) : 0,
-        .address_length = static_cast<uint32_t>(to_address ? address_length(socket->family) : 0),
-        .flags = call.flags & MSG_OOB,
-        .force_async = call.overlapped != nullptr,
-        .count = buffers.count(),
-        .buffers = afd::ptr64(buffers.array()) };
+    const afd::SendControlParams params {
+        .message = { .address = to_address ? afd::ptr64(&address) : 0,
+            .address_length
+            = static_cast<uint32_t>(to_address ? address_length(socket->family) : 0),
+            .flags = call.flags & MSG_OOB,
+            .force_async = call.overlapped != nullptr,
+            .count = buffers.count(),
+            .buffers = afd::ptr64(buffers.array()) },
+        .control = afd::ptr64(call.control.buf),
+        .control_length = call.control.len,
+        .padding = 0,
+    };
+    const bool has_control = call.control.len != 0;
+    const ULONG code = has_control ? afd::kIoctlSendControl : afd::kIoctlSendMsg;
+    const ULONG length = has_control ? sizeof(params) : sizeof(params.message);
 
     if (call.overlapped) {
-        NTSTATUS status = afd_call_overlapped(
-            *socket, completion, afd::kIoctlSendMsg, &params, sizeof(params), nullptr, 0);
+        NTSTATUS status
+            = afd_call_overlapped(*socket, completion, code, &params, length, nullptr, 0);
         return finish_overlapped(refine_status(*socket, call, status), call.overlapped, call.sent);
     }
     ULONG_PTR sent = 0;
-    NTSTATUS status = afd_call_and_wait(
-        socket, afd::kIoctlSendMsg, &params, sizeof(params), nullptr, 0, Alertable::kYes, &sent);
+    NTSTATUS status
+        = afd_call_and_wait(socket, code, &params, length, nullptr, 0, Alertable::kYes, &sent);
     // An earlier datagram found no port: that is for a receive to tell, and this one goes out. The
     // device answers so at once, with the socket's handle still held. [sendto/6]
     if (status == STATUS_CONNECTION_REFUSED && !socket->is_stream())
-        status = afd_call_and_wait(socket, afd::kIoctlSendMsg, &params, sizeof(params), nullptr, 0,
-            Alertable::kYes, &sent);
+        status
+            = afd_call_and_wait(socket, code, &params, length, nullptr, 0, Alertable::kYes, &sent);
     if (!NT_SUCCESS(status))
         return fail(error_from_status(refine_status(*socket, call, status)));
     note_transfer(*socket);
@@ -180,6 +194,16 @@ int WSAAPI WSASendMsg(SOCKET s, WSAMSG* message, DWORD flags, DWORD* sent,
         bind_implicitly(*socket);
         return fail(WSAEFAULT);
     }
-    return WSASendTo(s, given.lpBuffers, given.dwBufferCount, sent, flags, given.name,
-        given.namelen, overlapped, routine);
+    if (given.Control.len)
+        bind_implicitly(*socket); // only a bound socket's control data are obeyed by the kernel
+    const SendCall call { .buffers = given.lpBuffers,
+        .count = given.dwBufferCount,
+        .flags = flags,
+        .to = given.name,
+        .to_length = given.namelen,
+        .sent = sent,
+        .overlapped = overlapped,
+        .routine = overlapped ? routine : nullptr,
+        .control = given.Control };
+    return send_on_socket(s, call);
 }

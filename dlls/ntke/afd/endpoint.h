@@ -127,7 +127,7 @@ protected:
     NTSTATUS receive_unrecorded(const ntke::Buffer* buffers, uint32_t count, uint32_t flags,
         Address* from, size_t* received);
     NTSTATUS send_unrecorded(const ntke::Buffer* buffers, uint32_t count, uint32_t flags,
-        const Address* to, size_t* sent);
+        const Address* to, size_t* sent, const HostSocket::Control* control = nullptr);
     /// A receive of `asked` bytes has moved `received`: its condition may be told again.
     void note_receive(uint32_t flags, size_t asked, size_t received, NTSTATUS status)
         EXCLUDES(m_lock);
