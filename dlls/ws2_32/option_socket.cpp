@@ -232,6 +232,7 @@ int set_accept_context(Socket& socket, OptionValue& value)
         return WSAENOTCONN;
     // The device has given the socket its listener's properties already.
     socket.connected = true;
+    socket.needs_accept_context = false;
     socket.forget_names();
     return 0;
 }
