@@ -229,7 +229,8 @@ NTSTATUS afd_call_overlapped(Socket& socket, const kernel::Completion& completio
     take_turn(socket, code, turn);
     const NTSTATUS status = kernel::device_io_control(
         socket.handle, completion, code, input, input_length, output, output_length);
-    if (status == STATUS_PENDING)
+    // An AcceptEx is the listener's, whichever handle it was started on. [overlapped/62]
+    if (status == STATUS_PENDING && code != afd::kIoctlAcceptInto)
         socket.pended.store(true, std::memory_order_relaxed);
     return status;
 }

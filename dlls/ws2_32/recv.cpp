@@ -150,6 +150,17 @@ NTSTATUS receive_all(SOCKET s, const ReceiveCall& call, ULONG_PTR& received)
     return STATUS_SUCCESS;
 }
 
+/// The result of an overlapped receive. A datagram that is truncated at once has ended the request:
+/// that is told as the end of one that pended, or, where no packet comes of it, by the call alone.
+/// [overlapped/61]
+int finish_receive(Socket& socket, NTSTATUS status, const WSAOVERLAPPED* overlapped,
+    LPWSAOVERLAPPED_COMPLETION_ROUTINE routine, DWORD* received)
+{
+    if (status == STATUS_BUFFER_OVERFLOW && (routine || !kernel::skips_packets(socket.handle)))
+        status = STATUS_PENDING;
+    return finish_overlapped(refine_status(socket, status), overlapped, received);
+}
+
 int receive_overlapped(Socket& socket, const ReceiveCall& call, DWORD flags)
 {
     kernel::Completion completion;
@@ -167,7 +178,7 @@ int receive_overlapped(Socket& socket, const ReceiveCall& call, DWORD flags)
         socket, completion, afd::kIoctlRecvMsg, &params, sizeof(params), nullptr, 0);
     if (NT_SUCCESS(status) && status != STATUS_PENDING)
         note_transfer(socket);
-    return finish_overlapped(refine_status(socket, status), call.overlapped, call.received);
+    return finish_receive(socket, status, call.overlapped, call.routine, call.received);
 }
 
 int receive_on_socket(SOCKET s, const ReceiveCall& call)
@@ -309,7 +320,7 @@ int WSAAPI ws2::recv_msg(SOCKET s, WSAMSG* message, DWORD* received, WSAOVERLAPP
             return afd_call_overlapped(
                 *socket, completion, code, &params, sizeof(params), nullptr, 0);
         });
-        return finish_overlapped(refine_status(*socket, status), overlapped, received);
+        return finish_receive(*socket, status, overlapped, routine, received);
     }
     ULONG_PTR count = 0;
     const NTSTATUS status = try_both(socket, [&](ULONG code) {

@@ -489,6 +489,15 @@ void HostSocket::tell_destinations(bool)
 {
 }
 
+void HostSocket::pass_read_urgent() const
+{
+}
+
+uint32_t HostSocket::unsent_bytes() const
+{
+    return 0;
+}
+
 bool HostSocket::is_broadcast(const Address&)
 {
     return false;

@@ -78,6 +78,8 @@ NTSTATUS Endpoint::receive_unrecorded(
     // [recv/15]
     if (status == STATUS_INVALID_PARAMETER && (flags & kMsgOob) && !has(ntke::kSocketOobInline))
         status = STATUS_DEVICE_NOT_READY;
+    if (status == STATUS_SUCCESS && (flags & (kMsgOob | kMsgPeek)) == kMsgOob)
+        m_has_read_urgent.store(true, std::memory_order_relaxed);
     // The end of a stream, or a reset of which the error has been read by somebody else: a
     // connection that is gone although we have not ended it was reset.
     if (status == STATUS_SUCCESS && !*received && is_stream() && total_length(buffers, count)

@@ -177,6 +177,9 @@ protected:
     /// Linux has told of the reset, which it does once.
     mutable std::atomic<bool> m_has_told_reset { false };
 
+    /// Linux keeps an urgent byte that has been read among those that have not.
+    std::atomic<bool> m_has_read_urgent { false };
+
     ke::Lock m_lock;
     EventRecord m_record GUARDED_BY(m_lock);
     ob::Ref<ke::Event> m_event GUARDED_BY(m_lock);

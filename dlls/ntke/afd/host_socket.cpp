@@ -400,6 +400,20 @@ bool HostSocket::is_at_mark() const
     return ::ioctl(m_fd, SIOCATMARK, &at_mark) == 0 && at_mark;
 }
 
+void HostSocket::pass_read_urgent() const
+{
+    uint8_t byte;
+    // Linux passes over it when it looks for data behind it.
+    if (is_at_mark() && ::recv(m_fd, &byte, sizeof(byte), MSG_PEEK | MSG_DONTWAIT) <= 0)
+        static_cast<void>(::recv(m_fd, &byte, sizeof(byte), MSG_DONTWAIT));
+}
+
+uint32_t HostSocket::unsent_bytes() const
+{
+    int bytes = 0;
+    return ::ioctl(m_fd, SIOCOUTQ, &bytes) < 0 ? 0 : static_cast<uint32_t>(bytes);
+}
+
 HostSocket::TcpState HostSocket::tcp_state() const
 {
     constexpr uint8_t kTcpClose = 7;

@@ -117,6 +117,10 @@ public:
     /// Bytes that can be read; of a datagram socket: in the next datagram. Stops at an urgent byte.
     uint32_t readable_bytes() const;
     bool is_at_mark() const;
+    /// Drops an urgent byte that has been read, if the next one is it and it is the last.
+    void pass_read_urgent() const;
+    /// Bytes that the peer has not acknowledged.
+    uint32_t unsent_bytes() const;
     /// What TCP keeps of a stream.
     struct TcpState {
         LinkState link = LinkState::Open;

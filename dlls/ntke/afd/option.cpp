@@ -97,6 +97,7 @@ constexpr SocketFile::OptionRow SocketFile::kOptions[] = {
     { kIoctlGetUdpSendSize, kIoctlSetUdpSendSize, IPPROTO_UDP, UDP_SEGMENT, 4,
         OptionKind::Datagram },
     { kIoctlGetUdpCoalescedSize, kIoctlSetUdpCoalescedSize, 0, 0, 4, OptionKind::Own },
+    { kIoctlHasUnsent, 0, 0, 0, 4, OptionKind::Own },
 
     { kIoctlGetTcpNoDelay, kIoctlSetTcpNoDelay, IPPROTO_TCP, TCP_NODELAY, 4, OptionKind::Stream },
     { kIoctlGetTcpKeepIdle, kIoctlSetTcpKeepIdle, IPPROTO_TCP, TCP_KEEPIDLE, 4,
@@ -317,6 +318,9 @@ NTSTATUS SocketFile::get_own_option(ULONG code, uint32_t& value)
         break;
     case kIoctlGetRecvEcn:
         value = m_wants_ecn.load(std::memory_order_relaxed);
+        break;
+    case kIoctlHasUnsent:
+        value = has_older_sends() || m_socket.unsent_bytes();
         break;
     case kIoctlGetUdpCoalescedSize:
         value = m_options.coalesced_size;
