@@ -1,5 +1,6 @@
 // send, sendto, WSASend, WSASendTo, WSASendMsg.
 #include "afd_call.h"
+#include "borrowed_options.h"
 #include "catalog.h"
 #include "error.h"
 #include "guard.h"
@@ -55,10 +56,6 @@ NTSTATUS refine_status(Socket& socket, const SendCall& call, NTSTATUS status)
         if (socket.connect_pending && !is_connected(socket))
             return STATUS_INVALID_CONNECTION;
         break;
-    case STATUS_NOT_SUPPORTED:
-        if (call.control.len)
-            return STATUS_INVALID_PARAMETER; // nobody here can obey it [WSASendMsg/10]
-        break;
     case STATUS_INVALID_PARAMETER:
         if (!socket.is_stream() && !call.to && !call.control.len)
             return STATUS_INVALID_CONNECTION; // Wine 8.0, no peer
@@ -107,23 +104,35 @@ int send_on_socket(SOCKET s, const SendCall& call)
         .control_length = call.control.len,
         .padding = 0,
     };
-    const bool has_control = call.control.len != 0;
-    const ULONG code = has_control ? afd::kIoctlSendControl : afd::kIoctlSendMsg;
-    const ULONG length = has_control ? sizeof(params) : sizeof(params.message);
-
-    if (call.overlapped) {
-        NTSTATUS status
-            = afd_call_overlapped(*socket, completion, code, &params, length, nullptr, 0);
-        return finish_overlapped(refine_status(*socket, call, status), call.overlapped, call.sent);
-    }
     ULONG_PTR sent = 0;
-    NTSTATUS status
-        = afd_call_and_wait(socket, code, &params, length, nullptr, 0, Alertable::kYes, &sent);
+    const auto issue = [&](ULONG code, ULONG length, Alertable alertable) {
+        return call.overlapped
+            ? afd_call_overlapped(*socket, completion, code, &params, length, nullptr, 0)
+            : afd_call_and_wait(socket, code, &params, length, nullptr, 0, alertable, &sent);
+    };
     // An earlier datagram found no port: that is for a receive to tell, and this one goes out. The
     // device answers so at once, with the socket's handle still held. [sendto/6]
-    if (status == STATUS_CONNECTION_REFUSED && !socket->is_stream())
-        status
-            = afd_call_and_wait(socket, code, &params, length, nullptr, 0, Alertable::kYes, &sent);
+    const auto send_plainly = [&](Alertable alertable) {
+        constexpr ULONG kLength = sizeof(params.message);
+        const NTSTATUS status = issue(afd::kIoctlSendMsg, kLength, alertable);
+        return status == STATUS_CONNECTION_REFUSED && !socket->is_stream() && !call.overlapped
+            ? issue(afd::kIoctlSendMsg, kLength, alertable)
+            : status;
+    };
+    NTSTATUS status;
+    if (call.control.len)
+        status = issue(afd::kIoctlSendControl, sizeof(params), Alertable::kYes);
+    else
+        status = send_plainly(Alertable::kYes);
+    if (call.control.len && status == STATUS_NOT_SUPPORTED) { // by the host
+        BorrowedOptions options;
+        const auto* to = reinterpret_cast<const sockaddr*>(to_address ? &address : nullptr);
+        if (const int error = options.borrow(*socket, call.control, to))
+            return fail(error);
+        status = send_plainly(Alertable::kNo); // an APC could send such a message, too
+    }
+    if (call.overlapped)
+        return finish_overlapped(refine_status(*socket, call, status), call.overlapped, call.sent);
     if (!NT_SUCCESS(status))
         return fail(error_from_status(refine_status(*socket, call, status)));
     note_transfer(*socket);
