@@ -156,8 +156,14 @@ NTSTATUS receive_all(SOCKET s, const ReceiveCall& call, ULONG_PTR& received)
 int finish_receive(Socket& socket, NTSTATUS status, const WSAOVERLAPPED* overlapped,
     LPWSAOVERLAPPED_COMPLETION_ROUTINE routine, DWORD* received)
 {
-    if (status == STATUS_BUFFER_OVERFLOW && (routine || !kernel::skips_packets(socket.handle)))
-        status = STATUS_PENDING;
+    if (status == STATUS_BUFFER_OVERFLOW) {
+        // The modes of the file save a packet on the host; in ntke, as on NT, that of a success
+        // only.
+        const bool is_told = routine || filter::before_request(socket, afd::kIoctlRecvMsg)
+            || !kernel::skips_packets(socket.handle);
+        if (is_told)
+            status = STATUS_PENDING;
+    }
     return finish_overlapped(refine_status(socket, status), overlapped, received);
 }
 

@@ -178,7 +178,7 @@ void Irp::deliver(NTSTATUS status, ULONG_PTR information)
         return deliver_apc();
 
     const bool is_skipped
-        = !was_pended && !is_error(status) && (modes & kSkipCompletionPortOnSuccess);
+        = !was_pended && NT_SUCCESS(status) && (modes & kSkipCompletionPortOnSuccess);
     if (wants_packet() && !is_skipped) {
         m_packet.contents.key = m_file->m_key;
         m_packet.contents.context = reinterpret_cast<ULONG_PTR>(m_delivery.apc_context);
