@@ -119,12 +119,12 @@ int send_on_socket(SOCKET s, const SendCall& call)
             ? issue(afd::kIoctlSendMsg, kLength, alertable)
             : status;
     };
-    NTSTATUS status;
-    if (call.control.len)
-        status = issue(afd::kIoctlSendControl, sizeof(params), Alertable::kYes);
-    else
+    NTSTATUS status = STATUS_NOT_SUPPORTED; // by the host
+    if (!call.control.len)
         status = send_plainly(Alertable::kYes);
-    if (call.control.len && status == STATUS_NOT_SUPPORTED) { // by the host
+    else if (emulation::is_on())
+        status = issue(afd::kIoctlSendControl, sizeof(params), Alertable::kYes);
+    if (call.control.len && status == STATUS_NOT_SUPPORTED) {
         BorrowedOptions options;
         const auto* to = reinterpret_cast<const sockaddr*>(to_address ? &address : nullptr);
         if (const int error = options.borrow(*socket, call.control, to))
