@@ -66,6 +66,13 @@ static void note_connect_begins(Socket& socket)
     filter::note_re_enabled(socket, conditions);
 }
 
+/// The socket is being connected, so an AcceptEx into it has been cancelled.
+static void forget_accept(Socket& socket)
+{
+    socket.accepted = false;
+    socket.needs_accept_context = false;
+}
+
 static int connect_socket(SOCKET s, const sockaddr* name, int name_length)
 {
     SocketRef socket = find_socket(s);
@@ -101,7 +108,10 @@ static int connect_socket(SOCKET s, const sockaddr* name, int name_length)
         status = connect_to_broadcast(socket, &request, request_length);
 
     if (NT_SUCCESS(status) || status == STATUS_DEVICE_NOT_READY)
-        socket->accepted = false; // an AcceptEx that was cancelled
+        forget_accept(*socket);
+    // [ConnectEx/9]
+    if (status == STATUS_CONNECTION_ACTIVE && socket->needs_connect_context)
+        return fail(WSAEINVAL);
     if (NT_SUCCESS(status)) {
         socket->bound = true;
         socket->connect_pending = false;
@@ -179,7 +189,7 @@ BOOL WSAAPI ws2::connect_ex(SOCKET s, const sockaddr* name, int name_length, voi
         const NTSTATUS status = afd_call_overlapped(
             *socket, completion, afd::kIoctlConnect, request, request_length, nullptr, 0);
         if (NT_SUCCESS(status)) {
-            socket->accepted = false; // an AcceptEx that was cancelled
+            forget_accept(*socket);
             socket->forget_names();
         } else {
             socket->connect_pending = was_pending;

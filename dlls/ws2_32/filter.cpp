@@ -221,6 +221,8 @@ void note_accepted(Socket& listener, Socket& accepted)
     accepted.filter.host_nonblocking = state.host_nonblocking.load();
     accepted.filter.message_selected = state.message_selected.load();
     accepted.oob_inline = listener.oob_inline.load();
+    if (state.posts_messages)
+        note_re_enabled(listener, afd::kPollAccept);
     if (state.is_host || listener.shared) {
         // Its selection is the host's, if there is one, and so is the accepted socket's.
         accepted.filter.is_host = state.has_record || listener.shared;

@@ -191,6 +191,13 @@ void note_re_enabled(Socket& socket, ULONG conditions)
     if (!state.is_host || !state.has_record)
         return;
     ExclusiveGuard guard(state.lock);
+    if (state.posts_messages) {
+        const ULONG before = std::exchange(state.withheld, state.withheld & ~conditions);
+        if (before != state.withheld)
+            select_messages_on_host(
+                socket, state.window, state.message, state.mask & ~state.withheld);
+        return;
+    }
     state.withheld &= ~conditions;
     state.carried.flags &= ~conditions;
 }
@@ -230,8 +237,10 @@ void hand_over(Socket& socket, const char* why)
     state.carried = args.carried;
     if (!args.mask)
         return;
+    // The host would post anew what has been posted: it is selected there when it is re-enabled.
+    // [WSAAsyncSelect/14]
     if (state.posts_messages)
-        select_messages_on_host(socket, state.window, state.message, args.mask);
+        select_messages_on_host(socket, state.window, state.message, args.mask & ~args.withheld);
     state.host_nonblocking = true;
 }
 

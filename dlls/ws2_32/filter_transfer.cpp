@@ -200,8 +200,17 @@ bool readable_bytes(Socket& socket, ULONG& bytes)
 
 bool before_request(Socket& socket, ULONG code)
 {
-    const bool is_transfer = code == afd::kIoctlRecvMsg || code == afd::kIoctlSendMsg;
-    return emulation::is_on() && is_transfer && transfer_endpoint(socket);
+    if (!emulation::is_on())
+        return false;
+    switch (code) {
+    case afd::kIoctlRecvMsg:
+    case afd::kIoctlSendMsg:
+    case afd::kIoctlRecvMessage:
+    case afd::kIoctlSendControl:
+        return transfer_endpoint(socket);
+    default:
+        return afd::is_of_ntke(code) && usable_endpoint(socket);
+    }
 }
 
 void before_overlapped(Socket& socket, ULONG code)

@@ -201,6 +201,9 @@ static int get_name(SOCKET s, ULONG code, sockaddr* name, int* name_length)
         status = STATUS_SUCCESS;
     if (!NT_SUCCESS(status))
         return fail(error_from_status(status));
+    // A socket that AcceptEx has connected is no full one yet. [AcceptEx/18]
+    if (socket->needs_accept_context)
+        return fail(WSAENOTCONN);
     if (const int error = write_name(address, length, name, name_length))
         return fail(error);
     return succeed();

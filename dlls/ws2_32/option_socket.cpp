@@ -252,6 +252,7 @@ int set_accept_context(Socket& socket, OptionValue& value)
         socket.options = options;
     }
     socket.connected = true;
+    socket.needs_accept_context = false;
     socket.forget_names();
     return 0;
 }

@@ -100,6 +100,9 @@ static constexpr OptionRow kTcpOptions[] = {
 static constexpr OptionRow kUdpOptions[] = {
     stored(UDP_NOCHECKSUM, kDatagramSockets, kBoolean, S::kUdpNoChecksum),
     stored(UDP_CHECKSUM_COVERAGE, kDatagramSockets, kDword, S::kUdpChecksumCoverage),
+    device(kUdpSendMsgSize, kDatagramSockets, kDword, kIoctlGetUdpSendSize, kIoctlSetUdpSendSize),
+    device(kUdpRecvMaxCoalescedSize, kDatagramSockets, kDword, kIoctlGetUdpCoalescedSize,
+        kIoctlSetUdpCoalescedSize),
 };
 
 static constexpr OptionRow kIpOptions[] = {
@@ -143,7 +146,7 @@ static constexpr OptionRow kIpOptions[] = {
     own(kMcastJoinSourceGroup, kMessageSockets, nullptr, o::join_source_group),
     own(kMcastLeaveSourceGroup, kMessageSockets, nullptr, o::leave_source_group),
     stored(IP_ORIGINAL_ARRIVAL_IF, kMessageSockets, kBoolean, S::kOriginalArrivalInterface),
-    stored(IP_ECN, kMessageSockets, kBoolean, S::kEcn),
+    own(IP_ECN, kMessageSockets, o::get_receive_ecn, o::set_receive_ecn),
     stored(IP_PKTINFO_EX, kMessageSockets, kBoolean, S::kPacketInfoEx),
     stored(IP_WFP_REDIRECT_RECORDS, kMessageSockets, kBoolean, S::kRedirectRecords),
     stored(IP_WFP_REDIRECT_CONTEXT, kMessageSockets, kBoolean, S::kRedirectContext),
@@ -187,7 +190,7 @@ static constexpr OptionRow kIpv6Options[] = {
     own(kMcastJoinGroup, kMessageSockets, nullptr, o::join_group),
     own(kMcastLeaveGroup, kMessageSockets, nullptr, o::leave_group),
     stored(IP_ORIGINAL_ARRIVAL_IF, kMessageSockets, kBoolean, S::kOriginalArrivalInterface),
-    stored(IPV6_ECN, kMessageSockets, kBoolean, S::kEcn),
+    own(IPV6_ECN, kMessageSockets, o::get_receive_ecn, o::set_receive_ecn),
     stored(IPV6_PKTINFO_EX, kMessageSockets, kBoolean, S::kPacketInfoEx),
     stored(IPV6_WFP_REDIRECT_RECORDS, kMessageSockets, kBoolean, S::kRedirectRecords),
     stored(IPV6_WFP_REDIRECT_CONTEXT, kMessageSockets, kBoolean, S::kRedirectContext),

@@ -10,6 +10,7 @@
 #include "guard.h"
 #include "startup.h"
 #include "thread.h"
+#include "transfer.h"
 
 namespace ws2 {
 
@@ -133,6 +134,8 @@ int WSAAPI closesocket(SOCKET s)
     SocketRef socket = find_socket(s);
     if (!socket)
         return SOCKET_ERROR;
+    if (socket->nonblocking && would_linger(*socket))
+        return fail(WSAEWOULDBLOCK);
     if (!close_socket(*socket))
         return fail(WSAENOTSOCK);
     return 0; // The last error stays. [closesocket/6]

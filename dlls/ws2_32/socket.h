@@ -46,6 +46,7 @@ public:
     std::atomic<bool> needs_connect_context {
         false
     }; // ConnectEx, not yet SO_UPDATE_CONNECT_CONTEXT
+    std::atomic<bool> needs_accept_context { false }; // AcceptEx, not yet SO_UPDATE_ACCEPT_CONTEXT
     std::atomic<bool> shared { false }; // other handles may exist in this or another process
     std::atomic<bool> pended { false }; // an overlapped request has been left pending
     std::atomic<bool> closing { false }; // out of the table, its handle about to close

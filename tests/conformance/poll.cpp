@@ -220,6 +220,18 @@ void a_time_out_returns_zero(void**) // [WSAPoll/11]
     assert_int_equal(WSAPoll(&entry, 1, 20), 0);
 }
 
+void a_short_poll_runs_user_apcs(void**) // [WSAPoll/11]
+{
+    for (const int milliseconds : { 1, 5 }) {
+        WSAPOLLFD entry = { udp_socket(), POLLRDNORM, 0 };
+        bool called = false;
+        assert_true(
+            QueueUserAPC(set_true, GetCurrentThread(), reinterpret_cast<ULONG_PTR>(&called)));
+        assert_int_equal(WSAPoll(&entry, 1, milliseconds), 0);
+        assert_true(called);
+    }
+}
+
 void a_blocked_poll_runs_user_apcs(void**) // [WSAPoll/11]
 {
     const UdpPair pair = new_udp_pair();
@@ -256,6 +268,7 @@ const CMUnitTest kCases[] = {
     cmocka_unit_test(a_refused_connect_is_an_error),
     cmocka_unit_test(a_blocked_poll_ends_with_the_data),
     cmocka_unit_test(a_time_out_returns_zero),
+    cmocka_unit_test(a_short_poll_runs_user_apcs),
     cmocka_unit_test(a_blocked_poll_runs_user_apcs),
 };
 

@@ -140,6 +140,19 @@ void a_blocked_select_runs_user_apcs(void**) // [select/7]
     assert_int_equal(join(background).value, 1);
 }
 
+void a_short_select_runs_user_apcs(void**) // [select/7]
+{
+    for (const long microseconds : { 1L, 500L, 5000L }) {
+        fd_set readable = set_of({ udp_socket() });
+        bool called = false;
+        timeval time { 0, microseconds };
+        assert_true(
+            QueueUserAPC(set_true, GetCurrentThread(), reinterpret_cast<ULONG_PTR>(&called)));
+        assert_int_equal(select(0, &readable, nullptr, nullptr, &time), 0);
+        assert_true(called);
+    }
+}
+
 void a_ready_socket_leaves_apcs_queued(void**) // [select/7]
 {
     bool called = false;
@@ -302,6 +315,7 @@ const CMUnitTest kCases[] = {
     cmocka_unit_test(one_set_may_serve_for_two),
     cmocka_unit_test(fd_isset_looks_the_socket_up),
     cmocka_unit_test(a_set_that_cannot_be_written_is_a_fault),
+    cmocka_unit_test(a_short_select_runs_user_apcs),
 };
 
 } // namespace

@@ -421,6 +421,8 @@ NTSTATUS hand_over(void* block)
         return STATUS_INVALID_HANDLE;
     const afd::Endpoint::Selection selection = endpoint.hand_over();
     args.mask = selection.mask;
+    if (selection.mode == afd::SelectMode::Message)
+        args.withheld = selection.reported;
     if (!selection.mask || selection.mode == afd::SelectMode::Message)
         return STATUS_SUCCESS;
     if (const HANDLE event = event_on_host(*selection.event))

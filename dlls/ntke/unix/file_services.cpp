@@ -188,9 +188,23 @@ NTSTATUS control_by_host(io::File* file, HANDLE handle, const Target& target, UL
     return status;
 }
 
-bool is_data(ULONG code)
+/// Requests that may be served here.
+bool may_be_ours(ULONG code)
 {
-    return code == afd::kIoctlRecvMsg || code == afd::kIoctlSendMsg || code == afd::kIoctlRecv;
+    switch (code) {
+    case afd::kIoctlRecvMsg:
+    case afd::kIoctlSendMsg:
+    case afd::kIoctlRecv:
+    case afd::kIoctlPoll:
+    case afd::kIoctlCompleteAsync:
+    case afd::kIoctlGetIpRecvTos:
+    case afd::kIoctlSetIpRecvTos:
+    case afd::kIoctlGetIpv6RecvTClass:
+    case afd::kIoctlSetIpv6RecvTClass:
+        return true;
+    default:
+        return afd::is_of_ntke(code);
+    }
 }
 
 NTSTATUS device_io_control(HANDLE handle, HANDLE event, PIO_APC_ROUTINE apc, PVOID apc_context,
@@ -202,7 +216,7 @@ NTSTATUS device_io_control(HANDLE handle, HANDLE event, PIO_APC_ROUTINE apc, PVO
     if (!file)
         return host::device_io_control(handle, event, apc, apc_context, iosb, code, input,
             input_length, output, output_length);
-    if (is_data(code) || code == afd::kIoctlPoll || code == afd::kIoctlCompleteAsync) {
+    if (may_be_ours(code)) {
         Input copy;
         if (copy.read(input, input_length)) {
             const io::Parameters parameters { io::Operation::DeviceControl, code, copy.bytes(),
