@@ -63,11 +63,13 @@ BOOL WSAAPI accept_ex(SOCKET listener, SOCKET acceptor, void* buffer, DWORD data
         filter::hand_over(*accepting, "AcceptEx replaces its descriptor");
     const bool was_accepted = accepting->accepted.exchange(true);
     const bool was_pending = accepting->connect_pending.exchange(true);
+    const bool needed_context = accepting->needs_accept_context.exchange(true);
     const NTSTATUS status = afd_call_overlapped(*listening, completion, afd::kIoctlAcceptInto,
         &params, sizeof(params), buffer, data_length + local_length + remote_length);
     if (!NT_SUCCESS(status)) {
         accepting->accepted = was_accepted;
         accepting->connect_pending = was_pending;
+        accepting->needs_accept_context = needed_context;
     }
     return finish_overlapped(status, overlapped, received) == 0;
 }

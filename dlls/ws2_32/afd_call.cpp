@@ -42,6 +42,7 @@ NTSTATUS afd_call(HANDLE handle, ULONG code, const void* input, ULONG input_leng
 NTSTATUS afd_call(Socket& socket, ULONG code, const void* input, ULONG input_length, void* output,
     ULONG output_length, ULONG_PTR* information)
 {
+    filter::before_request(socket, code);
     const NTSTATUS status
         = afd_call(socket.handle, code, input, input_length, output, output_length, information);
     if (is_not_a_socket(status))
@@ -66,18 +67,24 @@ NTSTATUS wait_for_completion(HANDLE event, IO_STATUS_BLOCK& iosb, Alertable aler
     return status_of_ended_wait(iosb.Status);
 }
 
+static bool is_receive(ULONG code)
+{
+    return code == afd::kIoctlRecvMsg || code == afd::kIoctlRecvMessage;
+}
+
 /// A receive on a socket that is being closed: what looks like the end of the stream is the end of
 /// the socket. Other requests keep their status. [closesocket/7]
 static NTSTATUS status_of_receive(
     const Socket& socket, ULONG code, NTSTATUS status, ULONG_PTR received)
 {
-    const bool is_end = code == afd::kIoctlRecvMsg && status == STATUS_SUCCESS && !received;
+    const bool is_end = is_receive(code) && status == STATUS_SUCCESS && !received;
     return is_end && socket.closing ? STATUS_REQUEST_ABORTED : status;
 }
 
 static bool is_send(ULONG code)
 {
-    return code == afd::kIoctlSendMsg || code == afd::kIoctlTransmit;
+    return code == afd::kIoctlSendMsg || code == afd::kIoctlSendControl
+        || code == afd::kIoctlTransmit;
 }
 
 /// Takes the turn of a request that needs one.
@@ -138,6 +145,7 @@ NTSTATUS afd_call_and_wait(SocketRef& socket, ULONG code, const void* input, ULO
     if (!event.get())
         return STATUS_INSUFFICIENT_RESOURCES;
 
+    socket->blocking_calls.fetch_add(1);
     if (sends)
         socket->blocking_sends.fetch_add(1);
     if (!socket->is_overlapped())
@@ -161,12 +169,13 @@ NTSTATUS afd_call_and_wait(SocketRef& socket, ULONG code, const void* input, ULO
     }
     if (sends)
         socket->blocking_sends.fetch_sub(1);
+    socket->blocking_calls.fetch_sub(1);
     status = status_of_receive(*socket, code, status, iosb.Information);
     if (status == STATUS_CONNECTION_ABORTED && socket->closing)
         status = STATUS_REQUEST_ABORTED; // a receive, aborted by the close [closesocket/7]
     if (sends && status == STATUS_DEVICE_NOT_READY)
         filter::note_re_enabled(*socket, afd::kPollSend);
-    if (code == afd::kIoctlRecvMsg)
+    if (is_receive(code))
         filter::note_re_enabled(*socket, afd::kPollReceive);
     if (information)
         *information = rest.sent + iosb.Information;
@@ -216,13 +225,14 @@ NTSTATUS afd_call_overlapped(Socket& socket, const kernel::Completion& completio
     const void* input, ULONG input_length, void* output, ULONG output_length)
 {
     filter::before_overlapped(socket, code);
-    if (code == afd::kIoctlRecvMsg)
+    if (is_receive(code))
         filter::note_re_enabled(socket, afd::kPollReceive);
     SendTurnGuard turn;
     take_turn(socket, code, turn);
     const NTSTATUS status = kernel::device_io_control(
         socket.handle, completion, code, input, input_length, output, output_length);
-    if (status == STATUS_PENDING)
+    // An AcceptEx is the listener's, whichever handle it was started on. [overlapped/62]
+    if (status == STATUS_PENDING && code != afd::kIoctlAcceptInto)
         socket.pended.store(true, std::memory_order_relaxed);
     return status;
 }

@@ -26,6 +26,7 @@ constexpr DWORD kStreamFlags = XP1_IFS_HANDLES | XP1_EXPEDITED_DATA | XP1_GRACEF
 constexpr DWORD kDatagramFlags = XP1_IFS_HANDLES | XP1_SUPPORT_BROADCAST | XP1_SUPPORT_MULTIPOINT
     | XP1_MESSAGE_ORIENTED | XP1_CONNECTIONLESS;
 constexpr DWORD kMaxDatagram = 65507;
+constexpr int kMaxRawProtocol = 255;
 
 constexpr CatalogRow kCatalog[] = {
     { AF_INET, SOCK_STREAM, IPPROTO_TCP, 1001, kStreamFlags, PFL_MATCHES_PROTOCOL_ZERO, 0,
@@ -65,7 +66,7 @@ bool matches(const CatalogRow& row, int family, int type, int protocol)
     if (family != AF_UNSPEC && family != row.family)
         return false;
     if (row.type == SOCK_RAW)
-        return type == SOCK_RAW && protocol >= 0 && protocol <= 255;
+        return (type == 0 || type == SOCK_RAW) && protocol >= 0 && protocol <= kMaxRawProtocol;
     return (type == 0 || type == row.type) && (protocol == 0 || protocol == row.protocol);
 }
 
@@ -112,8 +113,9 @@ WSAPROTOCOL_INFOW protocol_info(int family, int type, int protocol)
     info.iMaxSockAddr = address_length(family);
     info.iMinSockAddr = address_length(family);
     info.iSocketType = type;
-    info.iProtocol = protocol;
-    info.iProtocolMaxOffset = type == SOCK_RAW ? 255 : 0;
+    // The raw entries stand for a range of protocols, whichever the socket has. [getsockopt/3]
+    info.iProtocol = type == SOCK_RAW ? 0 : protocol;
+    info.iProtocolMaxOffset = type == SOCK_RAW ? kMaxRawProtocol : 0;
     info.iNetworkByteOrder = BIGENDIAN;
     info.iSecurityScheme = SECURITY_PROTOCOL_NONE;
     info.dwMessageSize = row ? row->message_size : 0;

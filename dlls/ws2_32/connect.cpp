@@ -11,10 +11,22 @@
 
 namespace ws2 {
 
+/// Is it an IPv4 address for a socket that does IPv6 only? Linux would call it unreachable.
+/// [connect/20]
+static bool is_out_of_reach(Socket& socket, const SOCKADDR_STORAGE& address)
+{
+    const auto& name = reinterpret_cast<const SOCKADDR_IN6&>(address);
+    if (address.ss_family != AF_INET6 || !IN6_IS_ADDR_V4MAPPED(&name.sin6_addr))
+        return false;
+    DWORD is_ipv6_only = 0;
+    afd_call(socket, afd::kIoctlGetIpv6V6Only, nullptr, 0, &is_ipv6_only, sizeof(is_ipv6_only));
+    return is_ipv6_only != 0;
+}
+
 /// Reads the address to connect to. A datagram socket loses its peer by AF_UNSPEC or by an address
 /// of zeros; a stream cannot connect to nowhere. [connect/5]
 static int read_peer_name(
-    const Socket& socket, const sockaddr* name, int name_length, SOCKADDR_STORAGE& address)
+    Socket& socket, const sockaddr* name, int name_length, SOCKADDR_STORAGE& address)
 {
     u_short family;
     if (!socket.is_stream() && name_length >= static_cast<int>(sizeof(family))
@@ -25,7 +37,7 @@ static int read_peer_name(
     if (const int error = read_name(socket, name, name_length, address))
         return error;
     const bool any = is_any_address(address);
-    if (socket.is_stream() && (any || !port_of(address)))
+    if ((socket.is_stream() && (any || !port_of(address))) || is_out_of_reach(socket, address))
         return WSAEADDRNOTAVAIL;
     if (any && !port_of(address))
         address.ss_family = AF_UNSPEC;
@@ -52,6 +64,13 @@ static void note_connect_begins(Socket& socket)
     if (socket.is_stream())
         conditions |= afd::kPollSend;
     filter::note_re_enabled(socket, conditions);
+}
+
+/// The socket is being connected, so an AcceptEx into it has been cancelled.
+static void forget_accept(Socket& socket)
+{
+    socket.accepted = false;
+    socket.needs_accept_context = false;
 }
 
 static int connect_socket(SOCKET s, const sockaddr* name, int name_length)
@@ -89,7 +108,10 @@ static int connect_socket(SOCKET s, const sockaddr* name, int name_length)
         status = connect_to_broadcast(socket, &request, request_length);
 
     if (NT_SUCCESS(status) || status == STATUS_DEVICE_NOT_READY)
-        socket->accepted = false; // an AcceptEx that was cancelled
+        forget_accept(*socket);
+    // [ConnectEx/9]
+    if (status == STATUS_CONNECTION_ACTIVE && socket->needs_connect_context)
+        return fail(WSAEINVAL);
     if (NT_SUCCESS(status)) {
         socket->bound = true;
         socket->connect_pending = false;
@@ -167,7 +189,7 @@ BOOL WSAAPI ws2::connect_ex(SOCKET s, const sockaddr* name, int name_length, voi
         const NTSTATUS status = afd_call_overlapped(
             *socket, completion, afd::kIoctlConnect, request, request_length, nullptr, 0);
         if (NT_SUCCESS(status)) {
-            socket->accepted = false; // an AcceptEx that was cancelled
+            forget_accept(*socket);
             socket->forget_names();
         } else {
             socket->connect_pending = was_pending;

@@ -4,6 +4,7 @@
 #include "guard.h"
 #include "host_name.h"
 #include "socket.h"
+#include "startup.h"
 
 namespace ws2 {
 
@@ -91,25 +92,27 @@ static int connect_to(
     return error == WSAEWOULDBLOCK ? await_connect(socket, deadline) : error;
 }
 
-/// An address the program wants back: its buffer and length, either both or none.
+/// An address the program may want back. Without one of the two it does not, and the other one is
+/// not looked at. [WSAConnectByName/7]
 struct AddressOutput {
     SOCKADDR* address;
     DWORD* length;
 
+    bool is_wanted() const { return address && length; }
     /// WSAEFAULT when it is too short for `needed` bytes or bad; the length stays as it is.
     int check(int needed) const
     {
         DWORD room;
-        if (!address && !length)
+        if (!is_wanted())
             return 0;
-        if (!length || !guard::read(length, room) || room < static_cast<DWORD>(needed)
+        if (!guard::read(length, room) || room < static_cast<DWORD>(needed)
             || !guard::is_writable(address, needed))
             return WSAEFAULT;
         return 0;
     }
     void give(const SOCKADDR_STORAGE& source, int size) const
     {
-        if (!address)
+        if (!is_wanted())
             return;
         guard::copy(address, &source, size);
         guard::write(length, static_cast<DWORD>(size));
@@ -157,6 +160,10 @@ static int connect_by_name(SOCKET handle, const NameArgument& node, const NameAr
     const AddressOutput& local, const AddressOutput& remote, const timeval* timeout,
     const void* reserved)
 {
+    if (!is_started())
+        return WSANOTINITIALISED;
+    if (node.is_absent() || service.is_absent())
+        return WSAEINVAL;
     int family;
     bool is_blocking;
     {
@@ -166,7 +173,7 @@ static int connect_by_name(SOCKET handle, const NameArgument& node, const NameAr
             return WSAGetLastError();
         if (node.is_bad() || service.is_bad())
             return WSAEFAULT;
-        if (!node.text() || !service.text() || reserved || !socket->is_stream())
+        if (reserved || !socket->is_stream())
             return WSAEINVAL;
         family = socket->family;
         is_blocking = !socket->nonblocking;

@@ -126,6 +126,7 @@ End go(const Way& way, ntke::Interface& link, Reason& reason)
     // Each part is asked for its version: any may be left over from another build.
     ntke::OpenArgs args = { .version = ntke::kInterfaceVersion,
         .wine_major = static_cast<uint32_t>(kernel::wine_major_version()),
+        .pump_start = reinterpret_cast<uintptr_t>(pump::run),
         .relay_start = reinterpret_cast<uintptr_t>(pump::run_relay),
         .why = {} };
     NTSTATUS status = STATUS_REVISION_MISMATCH;

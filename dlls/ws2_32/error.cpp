@@ -7,19 +7,15 @@ struct ErrorRow {
     int error;
 };
 
-// The statuses a socket call can meet, by Winsock error. Source: spec/errors.md.
+// The statuses that have a Winsock error of their own. Source: spec/errors.md.
 static constexpr ErrorRow kErrors[] = {
     { STATUS_PENDING, WSA_IO_PENDING },
     { STATUS_CANCELLED, WSA_OPERATION_ABORTED },
-    // Pending requests of a socket whose last handle was closed.
-    { STATUS_HANDLES_CLOSED, WSA_OPERATION_ABORTED },
     { STATUS_REQUEST_ABORTED, WSAEINTR },
     { STATUS_ACCESS_DENIED, WSAEACCES },
     { STATUS_ACCESS_VIOLATION, WSAEFAULT },
     { STATUS_BUFFER_TOO_SMALL, WSAEFAULT },
     { STATUS_DATATYPE_MISALIGNMENT_ERROR, WSAEFAULT },
-    { STATUS_INVALID_USER_BUFFER, WSAEFAULT },
-    { STATUS_TOO_MANY_OPENED_FILES, WSAEMFILE },
     { STATUS_DEVICE_NOT_READY, WSAEWOULDBLOCK },
     { STATUS_REQUEST_NOT_ACCEPTED, WSAEWOULDBLOCK },
     { STATUS_INVALID_HANDLE, WSAENOTSOCK },
@@ -76,7 +72,24 @@ static constexpr ErrorRow kErrors[] = {
     { static_cast<NTSTATUS>(0xC00703E4), WSA_IO_INCOMPLETE },
 };
 
+// What the device under us answers that Windows' would not.
+static constexpr ErrorRow kDeviceErrors[] = {
+    // Pending requests of a socket whose last handle was closed.
+    { STATUS_HANDLES_CLOSED, WSA_OPERATION_ABORTED },
+    { STATUS_INVALID_USER_BUFFER, WSAEFAULT },
+    { STATUS_TOO_MANY_OPENED_FILES, WSAEMFILE },
+};
+
 int error_from_status(NTSTATUS status)
+{
+    for (const ErrorRow& row : kDeviceErrors) {
+        if (row.status == status)
+            return row.error;
+    }
+    return error_from_result(status);
+}
+
+int error_from_result(NTSTATUS status)
 {
     if (status == STATUS_SUCCESS)
         return 0;

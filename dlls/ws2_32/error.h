@@ -9,6 +9,10 @@ namespace ws2 {
 /// Source: spec/errors.md.
 int error_from_status(NTSTATUS status);
 
+/// The same for a status that a program may have written itself: without what only the device under
+/// us answers. [WSAGetOverlappedResult/8]
+int error_from_result(NTSTATUS status);
+
 /// Sets the thread's last error and returns SOCKET_ERROR.
 inline int fail(int error)
 {

@@ -4,6 +4,7 @@
 #include "pump.h"
 #include "socket.h"
 #include "trace.h"
+#include "transfer.h"
 
 namespace ws2::filter {
 
@@ -120,6 +121,49 @@ void tell_state(Socket& socket)
     emulation::call(ntke::kCallSetState, &args);
 }
 
+/// Is ours the only handle of the socket? Asks the host, with the 1st, 2nd, 4th, 8th request and so
+/// on: who passes a socket on mostly lets go of it at once, or never.
+static bool is_sole_owner(Socket& socket)
+{
+    const uint32_t looks = socket.filter.looks.fetch_add(1, std::memory_order_relaxed);
+    if (looks & (looks - 1))
+        return false;
+    PUBLIC_OBJECT_BASIC_INFORMATION info {};
+    return NT_SUCCESS(
+               NtQueryObject(socket.handle, ObjectBasicInformation, &info, sizeof(info), nullptr))
+        && info.HandleCount == 1;
+}
+
+void look_again(Socket& socket)
+{
+    if (socket.shared && !socket.filter.mask) [[unlikely]]
+        take_back(socket);
+}
+
+bool take_back(Socket& socket)
+{
+    FilterState& state = socket.filter;
+    // What waits on the host would be overtaken here.
+    if (!emulation::is_on() || !socket.shared || state.endpoint || state.message_selected
+        || socket.pended || socket.blocking_calls || !is_sole_owner(socket))
+        return false;
+    if (socket.is_stream()) {
+        if (!is_connected(socket))
+            return false; // a listener, say
+        socket.accepted = true; // its connection is no news
+    }
+    if (!is_bound(socket))
+        return false;
+    ExclusiveGuard guard(state.lock);
+    if (state.mask.exchange(0))
+        select_on_host(socket.handle, nullptr, 0);
+    state.host_nonblocking = socket.nonblocking.load();
+    state.is_host = false;
+    socket.shared = false;
+    WS2_TRACE(kernel, "%p: is ours alone", socket.handle);
+    return true;
+}
+
 ntke::EndpointId usable_endpoint(Socket& socket)
 {
     FilterState& state = socket.filter;
@@ -177,6 +221,8 @@ void note_accepted(Socket& listener, Socket& accepted)
     accepted.filter.host_nonblocking = state.host_nonblocking.load();
     accepted.filter.message_selected = state.message_selected.load();
     accepted.oob_inline = listener.oob_inline.load();
+    if (state.posts_messages)
+        note_re_enabled(listener, afd::kPollAccept);
     if (state.is_host || listener.shared) {
         // Its selection is the host's, if there is one, and so is the accepted socket's.
         accepted.filter.is_host = state.has_record || listener.shared;

@@ -31,8 +31,10 @@ struct FilterState {
     uint64_t serial = 0;
     std::atomic<uint32_t> told_state { 0 }; // what the endpoint was last told
 
-    // The host has the socket alone, for good.
+    // The host has the socket alone, for good (but see take_back).
     std::atomic<bool> is_host { false };
+    // How often it might have been asked whether a shared socket has one handle only by now.
+    std::atomic<uint32_t> looks { 0 };
     // Streams: what is sent in the process is sent in turns.
     SendTurn send_turn;
     // WSAAsyncSelect on the host: its record must see every request.
@@ -88,7 +90,7 @@ bool readable_bytes(Socket& socket, ULONG& bytes);
 /// the request is its own. True: transfers on this socket are.
 bool before_request(Socket& socket, ULONG code);
 /// The same for an overlapped one.
-bool before_overlapped(Socket& socket, ULONG code);
+void before_overlapped(Socket& socket, ULONG code);
 
 // Readiness.
 
@@ -138,6 +140,16 @@ void note_closed(const ntke::Closed& closed);
 void close(Socket& socket);
 /// The Socket's memory goes.
 void release(Socket& socket);
+
+/// A socket that came from another process is the host's as long as that has a handle, too. When it
+/// has none any more, this makes it as if it had been made here; a selection it had ends. True: it
+/// was so just now.
+bool take_back(Socket& socket);
+/// The same, if it has no selection. Before a request.
+void look_again(Socket& socket);
+
+/// Selects events on the host; `event` is null with mask 0.
+void select_on_host(HANDLE socket, HANDLE event, ULONG mask);
 
 /// The endpoint to use for a request, 0 when it is the host's. For the filter's own files.
 ntke::EndpointId usable_endpoint(Socket& socket);

@@ -12,14 +12,14 @@
 
 namespace ws2::filter {
 
-namespace {
-
 void select_on_host(HANDLE socket, HANDLE event, ULONG mask)
 {
     const afd::EventSelectParams params { .event = reinterpret_cast<ULONG_PTR>(event),
         .mask = static_cast<int32_t>(mask) };
     afd_call(socket, afd::kIoctlEventSelect, &params, sizeof(params), nullptr, 0);
 }
+
+namespace {
 
 /// Ends a message selection of the host; as a side effect the socket is non-blocking there.
 void end_message_select(Socket& socket)
@@ -62,6 +62,7 @@ bool select(Socket& socket, WSAEVENT event, ULONG mask, NTSTATUS& status)
     FilterState& state = socket.filter;
     if (!emulation::is_on())
         return false;
+    take_back(socket); // the selection of before ends anyway
     const ntke::EndpointId endpoint = usable_endpoint(socket);
     if (!endpoint || (mask && !pump::start())) {
         hand_over(socket, "its events cannot be recorded here");
@@ -190,6 +191,13 @@ void note_re_enabled(Socket& socket, ULONG conditions)
     if (!state.is_host || !state.has_record)
         return;
     ExclusiveGuard guard(state.lock);
+    if (state.posts_messages) {
+        const ULONG before = std::exchange(state.withheld, state.withheld & ~conditions);
+        if (before != state.withheld)
+            select_messages_on_host(
+                socket, state.window, state.message, state.mask & ~state.withheld);
+        return;
+    }
     state.withheld &= ~conditions;
     state.carried.flags &= ~conditions;
 }
@@ -229,8 +237,10 @@ void hand_over(Socket& socket, const char* why)
     state.carried = args.carried;
     if (!args.mask)
         return;
+    // The host would post anew what has been posted: it is selected there when it is re-enabled.
+    // [WSAAsyncSelect/14]
     if (state.posts_messages)
-        select_messages_on_host(socket, state.window, state.message, args.mask);
+        select_messages_on_host(socket, state.window, state.message, args.mask & ~args.withheld);
     state.host_nonblocking = true;
 }
 

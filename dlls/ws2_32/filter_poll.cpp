@@ -43,6 +43,7 @@ public:
         if (!ref)
             return false;
         Socket& socket = *ref;
+        look_again(socket);
         // A stream that is being connected changes its state on the host only.
         if (socket.is_stream() && !socket.listening && !socket.connected)
             return false;

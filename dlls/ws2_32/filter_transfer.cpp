@@ -44,6 +44,7 @@ static bool make_writable(const WSABUF* buffers, DWORD count)
 /// to be bound, for the host binds it with its first datagram.
 static ntke::EndpointId transfer_endpoint(Socket& socket)
 {
+    look_again(socket);
     if (socket.is_stream() ? !socket.connected : !socket.bound)
         return 0;
     if (socket.filter.message_selected)
@@ -199,17 +200,26 @@ bool readable_bytes(Socket& socket, ULONG& bytes)
 
 bool before_request(Socket& socket, ULONG code)
 {
-    const bool is_transfer = code == afd::kIoctlRecvMsg || code == afd::kIoctlSendMsg;
-    return emulation::is_on() && is_transfer && transfer_endpoint(socket);
+    if (!emulation::is_on())
+        return false;
+    switch (code) {
+    case afd::kIoctlRecvMsg:
+    case afd::kIoctlSendMsg:
+    case afd::kIoctlRecvMessage:
+    case afd::kIoctlSendControl:
+        return transfer_endpoint(socket);
+    default:
+        return afd::is_of_ntke(code) && usable_endpoint(socket);
+    }
 }
 
-bool before_overlapped(Socket& socket, ULONG code)
+void before_overlapped(Socket& socket, ULONG code)
 {
     // It takes what comes before the record sees it, and only the host knows when it does.
     if ((code == afd::kIoctlAcceptInto || code == afd::kIoctlConnect) && emulation::is_on()
         && socket.filter.mask)
         hand_over(socket, "an overlapped request takes what comes");
-    return before_request(socket, code);
+    before_request(socket, code);
 }
 
 } // namespace ws2::filter

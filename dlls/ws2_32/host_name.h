@@ -15,6 +15,7 @@ public:
     explicit NameArgument(const wchar_t* name);
 
     State state() const { return m_state; }
+    bool is_absent() const { return m_state == State::kAbsent; }
     bool is_bad() const { return m_state == State::kBadPointer; }
     /// Null when the program gave none.
     const wchar_t* text() const { return m_state == State::kGood ? m_text : nullptr; }

@@ -216,8 +216,8 @@ namespace {
 struct IoctlRow {
     DWORD code;
     IoctlHandler* handler;
-    /// The request reaches the device even when it then fails, so that its OVERLAPPED says
-    /// pending. [WSAIoctl/5]
+    /// The request reaches the protocol even when it then fails: its OVERLAPPED says pending, and
+    /// only its completion tells a size. [WSAIoctl/5]
     bool starts_request = false;
 };
 
@@ -225,6 +225,7 @@ constexpr DWORD kFionbio = FIONBIO;
 constexpr DWORD kFionread = FIONREAD;
 constexpr DWORD kSiocAtMark = SIOCATMARK;
 constexpr DWORD kSetCompatibilityMode = 0x9800012C;
+constexpr DWORD kSetPriorityHint = 0x98000018;
 constexpr DWORD kUdpNetReset = 0x9800000F;
 constexpr DWORD kIdealSendBacklogQuery = 0x4004747B;
 constexpr DWORD kIdealSendBacklogChange = 0x2000747A;
@@ -247,6 +248,7 @@ constexpr IoctlRow kIoctls[] = {
     { SIO_LOOPBACK_FAST_PATH, accept_setting },
     { SIO_TCP_INITIAL_RTO, accept_stream_setting },
     { kSetCompatibilityMode, accept_setting },
+    { kSetPriorityHint, accept_setting },
     { SIO_ENABLE_CIRCULAR_QUEUEING, enable_circular_queueing },
     { SIO_MULTIPOINT_LOOPBACK, set_multipoint_loopback },
     { SIO_MULTICAST_SCOPE, set_multicast_scope },
@@ -325,8 +327,8 @@ int WSAAPI WSAIoctl(SOCKET s, DWORD code, void* input, DWORD input_length, void*
         .overlapped = overlapped,
         .routine = routine };
     const IoctlRow* row = find_ioctl(code);
-    if (row && row->starts_request && overlapped
-        && !guard::write(&overlapped->Internal, ULONG_PTR { STATUS_PENDING }))
+    const bool starts_request = row && row->starts_request && overlapped;
+    if (starts_request && !guard::write(&overlapped->Internal, ULONG_PTR { STATUS_PENDING }))
         return fail(WSAEFAULT);
     int error = row ? row->handler(call) : kIoctlUnsupported;
     if (error == kIoctlUnsupported)
@@ -334,7 +336,7 @@ int WSAAPI WSAIoctl(SOCKET s, DWORD code, void* input, DWORD input_length, void*
     if (error == kIoctlDone)
         return result_from_status(call.status);
 
-    if (!error || call.tells_returned)
+    if (!starts_request && (!error || call.tells_returned))
         guard::write(returned, call.returned);
     if (!error)
         error = complete(call, STATUS_SUCCESS);

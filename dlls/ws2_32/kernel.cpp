@@ -33,6 +33,16 @@ NTSTATUS open_afd(HANDLE* file, ULONG attributes, ULONG options)
     return NtOpenFile(file, GENERIC_READ | GENERIC_WRITE | SYNCHRONIZE, &object, &iosb, 0, options);
 }
 
+bool skips_packets(HANDLE file)
+{
+    constexpr auto kNotificationInformation = static_cast<FILE_INFORMATION_CLASS>(41);
+    ULONG modes = 0;
+    IO_STATUS_BLOCK iosb;
+    const NTSTATUS status
+        = NtQueryInformationFile(file, &iosb, &modes, sizeof(modes), kNotificationInformation);
+    return NT_SUCCESS(status) && (modes & FILE_SKIP_COMPLETION_PORT_ON_SUCCESS);
+}
+
 bool get_events_resets_event()
 {
     return wine_major_version() >= 10;

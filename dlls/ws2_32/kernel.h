@@ -73,6 +73,9 @@ inline NTSTATUS cancel(HANDLE file, IO_STATUS_BLOCK* request)
 /// `attributes` is OBJ_INHERIT or 0, `options` FILE_SYNCHRONOUS_IO_* or 0 for overlapped use.
 NTSTATUS open_afd(HANDLE* file, ULONG attributes, ULONG options);
 
+/// Does a request on the file that ends at once leave no completion packet?
+bool skips_packets(HANDLE file);
+
 /// Wine's major version, 0 on any other host.
 int wine_major_version();
 

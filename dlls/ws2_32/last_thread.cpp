@@ -2,6 +2,7 @@
 
 #include <atomic>
 
+#include "emulation.h"
 #include "kernel.h"
 #include "pump.h"
 
@@ -20,60 +21,33 @@ constexpr int kLooks = 6;
 constexpr ULONGLONG kFirstPause = 5; // milliseconds
 
 std::atomic<int> g_threads { 1 };
-std::atomic<int> g_helpers { 0 };
-std::atomic<DWORD> g_helper_ids[32]; // of those that run; more are taken for the program's
 std::atomic<int> g_looks { kLooks }; // made since a thread has ended
 std::atomic<ULONGLONG> g_next_look { 0 }; // when, GetTickCount64; written by the pump
 std::atomic<HANDLE> g_last_to_end { nullptr }; // a handle of our own
 
 } // namespace
 
+/// Is it one of ours, the pump among them?
+static bool is_helper(DWORD thread)
+{
+    ntke::IsHelperArgs args { .thread = thread, .is_helper = 0, .padding = 0 };
+    return emulation::is_on() && NT_SUCCESS(emulation::call(ntke::kCallIsHelper, &args))
+        && args.is_helper;
+}
+
 void note_begin()
 {
-    g_threads.fetch_add(1, std::memory_order_relaxed);
-}
-
-void note_helper()
-{
-    g_helpers.fetch_add(1);
-    for (std::atomic<DWORD>& slot : g_helper_ids) {
-        DWORD free = 0;
-        if (slot.compare_exchange_strong(free, GetCurrentThreadId()))
-            return;
-    }
-}
-
-void note_helper_ends()
-{
-    g_helpers.fetch_sub(1);
-}
-
-/// Is it one of ours that ends? Its end is no reason to look, and no handle is made for it: a
-/// program that closes a handle twice could hit that one.
-static bool is_helper_that_ends()
-{
-    const DWORD self = GetCurrentThreadId();
-    for (std::atomic<DWORD>& slot : g_helper_ids) {
-        DWORD id = self;
-        if (slot.compare_exchange_strong(id, 0))
-            return true;
-    }
-    return false;
-}
-
-void end_process(DWORD exit_code)
-{
-    if (g_helpers)
-        ExitProcess(exit_code);
+    if (!is_helper(GetCurrentThreadId()))
+        g_threads.fetch_add(1, std::memory_order_relaxed);
 }
 
 void note_end()
 {
-    if (is_helper_that_ends()) {
-        g_threads.fetch_sub(1, std::memory_order_relaxed);
+    // The end of one of ours is no reason to look, and no handle is made for it: a program that
+    // closes a handle twice could hit that one.
+    if (is_helper(GetCurrentThreadId()))
         return;
-    }
-    const int left = g_threads.fetch_sub(1, std::memory_order_relaxed) - 1 - g_helpers;
+    const int left = g_threads.fetch_sub(1, std::memory_order_relaxed) - 1;
     if (!pump::is_running() || (left > kFew && GetTickCount64() < g_next_look + kNowAndThen))
         return;
     HANDLE self = nullptr;
@@ -103,8 +77,7 @@ bool is_alone(DWORD& exit_code)
     HANDLE thread = nullptr;
     int others = 0;
     NTSTATUS status = STATUS_SUCCESS;
-    const int helpers = g_helpers;
-    while (others <= kFew + helpers) {
+    while (others <= kFew) {
         HANDLE next = nullptr;
         status = NtGetNextThread(GetCurrentProcess(), thread,
             THREAD_QUERY_LIMITED_INFORMATION | SYNCHRONIZE, 0, 0, &next);
@@ -113,15 +86,15 @@ bool is_alone(DWORD& exit_code)
         thread = next;
         if (!NT_SUCCESS(status))
             break;
-        others += GetThreadId(thread) != GetCurrentThreadId()
+        others += !is_helper(GetThreadId(thread))
             && kernel::wait(thread, false, &kernel::kNoWait) != STATUS_WAIT_0;
     }
     if (thread)
         kernel::close(thread);
     if (status != STATUS_NO_MORE_ENTRIES)
         return false;
-    if (others > helpers) {
-        g_threads = others + 1; // and the pump
+    if (others) {
+        g_threads = others;
         return false;
     }
     exit_code = 0;

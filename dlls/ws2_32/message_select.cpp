@@ -60,7 +60,7 @@ void destroy(Target* target)
     heap_free(target);
 }
 
-void serve(uint64_t targets)
+void serve(uint64_t& targets)
 {
     while (auto* target = reinterpret_cast<Target*>(targets)) {
         targets = target->link.next; // it may be in the next list as soon as its work is taken

@@ -23,8 +23,8 @@ Target* create(const Socket& socket, HWND window, UINT message);
 /// One that no record has got.
 void destroy(Target* target);
 
-/// Does what the record has left to do here, for the targets of a list.
-void serve(uint64_t targets);
+/// Does what the record has left to do here, for the targets of a list, and takes them off it.
+void serve(uint64_t& targets);
 
 /// Posts one message.
 void post(HWND window, UINT message, SOCKET socket, long event, int error);

@@ -1,12 +1,14 @@
 // bind, getsockname, getpeername.
 #include <cstring>
 
+#include "address_query.h"
 #include "afd_call.h"
 #include "catalog.h"
 #include "error.h"
 #include "guard.h"
 #include "name.h"
 #include "poll_request.h"
+#include "transfer.h"
 
 namespace ws2 {
 
@@ -75,6 +77,74 @@ NTSTATUS query_name(Socket& socket, ULONG code, SOCKADDR_STORAGE& address, int& 
     return STATUS_SUCCESS;
 }
 
+/// Input of kIoctlBind.
+struct BindRequest {
+    afd::BindParams params {};
+    BYTE address[sizeof(SOCKADDR_IN6)];
+};
+
+/// The address without its port; a mapped IPv4 address as what it stands for.
+static HostAddress host_of(const SOCKADDR_STORAGE& address)
+{
+    if (address.ss_family == AF_INET)
+        return HostAddress::from_v4(reinterpret_cast<const SOCKADDR_IN&>(address).sin_addr);
+    const IN6_ADDR& v6 = reinterpret_cast<const SOCKADDR_IN6&>(address).sin6_addr;
+    if (!IN6_IS_ADDR_V4MAPPED(&v6))
+        return HostAddress::from_v6(
+            v6, reinterpret_cast<const SOCKADDR_IN6&>(address).sin6_scope_id);
+    IN_ADDR v4;
+    std::memcpy(&v4, v6.s6_addr + 12, sizeof(v4));
+    return HostAddress::from_v4(v4);
+}
+
+/// The addresses that every computer has.
+static bool is_any_or_loopback(const HostAddress& address)
+{
+    constexpr u_char kLoopback = 127;
+    if (address.family == AF_INET6)
+        return IN6_IS_ADDR_UNSPECIFIED(&address.v6) || IN6_IS_ADDR_LOOPBACK(&address.v6);
+    return address.v4.s_addr == INADDR_ANY || address.v4.S_un.S_un_b.s_b1 == kLoopback;
+}
+
+/// Is it the address of a group, or what lies above groups up to the broadcast?
+static bool is_group_or_broadcast(const HostAddress& address)
+{
+    constexpr u_char kFirstGroup = 224;
+    return address.family == AF_INET ? address.v4.S_un.S_un_b.s_b1 >= kFirstGroup
+                                     : IN6_IS_ADDR_MULTICAST(&address.v6);
+}
+
+/// Would Linux refuse the address to a stream because it is not this computer's? Asked of a stream.
+static bool is_refused_to_streams(const HostAddress& host)
+{
+    const afd::CreateParams params {
+        .family = host.family, .type = SOCK_STREAM, .protocol = IPPROTO_TCP, .flags = 0
+    };
+    HANDLE stream;
+    if (!NT_SUCCESS(afd_open_socket(params, 0, 0, &stream)))
+        return false;
+    BindRequest request;
+    SOCKADDR_STORAGE address {};
+    SOCKADDR_STORAGE bound;
+    const ULONG length = fill_socket_address(host, 0, address);
+    std::memcpy(request.address, &address, length);
+    const NTSTATUS status = afd_call(
+        stream, afd::kIoctlBind, &request, sizeof(request.params) + length, &bound, sizeof(bound));
+    kernel::close(stream);
+    return status == STATUS_INVALID_ADDRESS_COMPONENT;
+}
+
+/// Is this an address that the host would give the socket although it is not this computer's? Linux
+/// lets sockets have groups and broadcasts. Wine's server may give a datagram socket the any
+/// address instead of one that is not there. [bind/3]
+static bool is_foreign(const Socket& socket, const SOCKADDR_STORAGE& address)
+{
+    const HostAddress host = host_of(address);
+    if (is_any_or_loopback(host))
+        return false;
+    return is_group_or_broadcast(host) || (!socket.is_stream() && is_refused_to_streams(host));
+}
+
 } // namespace ws2
 
 using namespace ws2;
@@ -84,13 +154,12 @@ int WSAAPI bind(SOCKET s, const sockaddr* name, int name_length)
     SocketRef socket = find_socket(s);
     if (!socket)
         return SOCKET_ERROR;
-    struct {
-        afd::BindParams params {};
-        BYTE address[sizeof(SOCKADDR_IN6)];
-    } request;
+    BindRequest request;
     SOCKADDR_STORAGE address;
     if (const int error = read_name(*socket, name, name_length, address))
         return fail(error);
+    if (is_foreign(*socket, address))
+        return fail(is_bound(*socket) ? WSAEINVAL : WSAEADDRNOTAVAIL);
     const int length = address_length(socket->family);
     std::memcpy(request.address, &address, length);
     SOCKADDR_STORAGE bound {};
@@ -132,6 +201,9 @@ static int get_name(SOCKET s, ULONG code, sockaddr* name, int* name_length)
         status = STATUS_SUCCESS;
     if (!NT_SUCCESS(status))
         return fail(error_from_status(status));
+    // A socket that AcceptEx has connected is no full one yet. [AcceptEx/18]
+    if (socket->needs_accept_context)
+        return fail(WSAENOTCONN);
     if (const int error = write_name(address, length, name, name_length))
         return fail(error);
     return succeed();

@@ -29,6 +29,14 @@ int give_option(OptionValue& value, const void* data, unsigned size)
     return 0;
 }
 
+int give_boolean(OptionValue& value, DWORD data)
+{
+    const unsigned room = value.length;
+    const bool is_whole = room >= sizeof(data);
+    value.length = is_whole ? sizeof(data) : 1;
+    return guard::copy(value.buffer, &data, is_whole ? sizeof(data) : room) ? 0 : WSAEFAULT;
+}
+
 int take_option(OptionValue& value, void* data, unsigned size)
 {
     if (value.length < size)
@@ -69,47 +77,88 @@ static int set_value(Socket& socket, const OptionRow& row, DWORD value)
     return 0;
 }
 
-static int get_option(Socket& socket, const OptionRow& row, OptionValue& value)
+/// A get of a number into less than its four bytes. [getsockopt/4]
+static int refuse_short_buffer(int level, OptionLength kind, OptionValue& value)
 {
+    constexpr DWORD kZero = 0;
+    if (kind == OptionLength::kDwordOrZeros)
+        guard::copy(value.buffer, &kZero, value.length);
+    if (level != SOL_SOCKET)
+        value.length = 0;
+    return WSAEFAULT;
+}
+
+static int get_option(Socket& socket, int level, const OptionRow& row, OptionValue& value)
+{
+    const bool needs_all
+        = row.length == OptionLength::kDword || row.length == OptionLength::kDwordOrZeros;
+    if (needs_all && value.length < sizeof(DWORD))
+        return refuse_short_buffer(level, row.length, value);
     if (row.get)
         return row.get(socket, value);
-    const unsigned room = value.length;
-    if (row.length == OptionLength::kDword && room < sizeof(DWORD))
-        return WSAEFAULT;
     if (!guard::is_writable(value.buffer, 1))
         return WSAEFAULT;
     DWORD data;
     if (const int error = get_value(socket, row, data))
         return error;
+    if (level == SOL_SOCKET && row.length == OptionLength::kBoolean)
+        return give_boolean(value, data);
     // A buffer shorter than the value gets its lowest byte.
-    const bool whole = room >= sizeof(data) && row.length != OptionLength::kOneByte;
-    value.length = whole ? sizeof(data) : 1;
-    return guard::copy(value.buffer, &data, value.length) ? 0 : WSAEFAULT;
+    const bool whole = value.length >= sizeof(data) && row.length != OptionLength::kOneByte;
+    return give_option(value, &data, whole ? sizeof(data) : 1);
+}
+
+/// Takes the number that setsockopt was given.
+static int take_number(OptionLength kind, const OptionValue& value, DWORD& data)
+{
+    data = 0;
+    const bool is_whole = value.length >= sizeof(data) && kind != OptionLength::kOneByte;
+    unsigned used = is_whole ? sizeof(data) : value.length;
+    switch (kind) {
+    case OptionLength::kDword:
+    case OptionLength::kDwordOrZeros:
+        if (!is_whole)
+            return WSAEFAULT;
+        break;
+    case OptionLength::kBoolean:
+    case OptionLength::kOneByte:
+        if (!is_whole)
+            used = 1; // also of a length of 0
+        break;
+    default:
+        break;
+    }
+    if (!guard::copy(&data, value.buffer, used))
+        return WSAEFAULT;
+    if (kind == OptionLength::kOctet && data > 0xFF)
+        return WSAEINVAL;
+    if (kind == OptionLength::kBoolean || kind == OptionLength::kOneByte)
+        data = data != 0; // Any other truth reads back as 1. [setsockopt/7]
+    return 0;
 }
 
 static int set_option(Socket& socket, const OptionRow& row, OptionValue& value)
 {
     if (row.set)
         return row.set(socket, value);
-    DWORD data = 0;
-    if (row.length == OptionLength::kDword && value.length < sizeof(data))
-        return WSAEFAULT;
-    const bool whole = value.length >= sizeof(data) && row.length != OptionLength::kOneByte;
-    const unsigned used = whole                ? sizeof(data)
-        : row.length == OptionLength::kInteger ? value.length
-                                               : 1;
-    if (!guard::copy(&data, value.buffer, used))
-        return WSAEFAULT;
-    if (row.length == OptionLength::kBoolean || row.length == OptionLength::kOneByte)
-        data = data != 0; // Any other truth reads back as 1. [setsockopt/7]
-    return set_value(socket, row, data);
+    DWORD data;
+    const int error = take_number(row.length, value, data);
+    return error ? error : set_value(socket, row, data);
 }
 
-/// A negative length is an unreasonable amount of memory to the protocol's levels and just a large
-/// buffer to the socket level. [getsockopt/5]
-static int check_length(int level, int length)
+/// Can setsockopt do with this buffer and length? [setsockopt/4] [setsockopt/5]
+static int check_input(int level, OptionLength kind, const void* buffer, int length)
 {
-    return level != SOL_SOCKET && length < 0 ? WSAENOBUFS : 0;
+    const bool is_socket_level = level == SOL_SOCKET;
+    if (!buffer && kind != OptionLength::kAny)
+        return WSAEFAULT;
+    // Just a large buffer to the socket level, an unreasonable amount of memory to who copies it.
+    if (length < 0)
+        return is_socket_level && kind != OptionLength::kOneByte ? 0 : WSAENOBUFS;
+    // The socket level's booleans do not mind a length of 0; the value is there.
+    const bool may_be_empty
+        = kind == OptionLength::kAny || (is_socket_level && kind == OptionLength::kBoolean);
+    return length || may_be_empty ? 0 : WSAEFAULT;
 }
 
 /// SO_OPENTYPE belongs to the thread; the socket is not looked at. [setsockopt/12]
@@ -155,13 +204,14 @@ int WSAAPI getsockopt(SOCKET s, int level, int name, char* buffer, int* length)
     int room;
     if (!buffer || !length || !guard::read(length, room) || room == 0)
         return fail(WSAEFAULT);
+    if (room < 0 && !is_open_type(level, name))
+        return fail(WSAEFAULT); // [getsockopt/5]
     OptionValue value { buffer, static_cast<unsigned>(room) };
     int error = 0;
     if (is_open_type(level, name))
         error = get_open_type(value);
     else if (const OptionRow* row = find_option(*socket, level, name, Direction::kGet, error); row)
-        if (!(error = check_length(level, room)))
-            error = get_option(*socket, *row, value);
+        error = get_option(*socket, level, *row, value);
     // Some options tell a buffer that was too short how much it takes. [getsockopt/3]
     if ((!error || error == WSAEFAULT) && value.length != static_cast<unsigned>(room))
         guard::write(length, static_cast<int>(value.length));
@@ -185,13 +235,7 @@ int WSAAPI setsockopt(SOCKET s, int level, int name, const char* buffer, int len
     const OptionRow* row = find_option(*socket, level, name, Direction::kSet, error);
     if (!row)
         return fail(error);
-    const bool takes_nothing = level == SOL_SOCKET && name == SO_UPDATE_CONNECT_CONTEXT;
-    // The socket level's booleans do not mind a length of 0; the value is there. [setsockopt/4]
-    const bool may_be_empty = level == SOL_SOCKET
-        && (row->length == OptionLength::kBoolean || row->length == OptionLength::kOneByte);
-    if (!takes_nothing && (!buffer || (length == 0 && !may_be_empty)))
-        return fail(WSAEFAULT);
-    error = check_length(level, length);
+    error = check_input(level, row->length, buffer, length);
     if (!error)
         error = set_option(*socket, *row, value);
     return error ? fail(error) : succeed();

@@ -20,7 +20,10 @@ enum class OptionLength : unsigned char {
     kBoolean, // 4 bytes; shorter ones carry the first byte
     kOneByte, // 1 byte, of longer ones the first
     kInteger, // 4 bytes; shorter ones carry the low bytes
+    kOctet, // the same, up to 255
     kDword, // 4 bytes, nothing less
+    kDwordOrZeros, // the same, and a shorter buffer is cleared
+    kAny, // any number of bytes, or none and no buffer
     kOwn, // the row's functions know
 };
 
@@ -72,6 +75,9 @@ void store_option(Socket& socket, StoredOption option, DWORD initial, DWORD valu
 /// Gives a value of `size` bytes back to the application: WSAEFAULT when the buffer is shorter,
 /// whose length then stays as it is.
 int give_option(OptionValue& value, const void* data, unsigned size);
+
+/// Gives a boolean of SOL_SOCKET, as much of it as fits. [getsockopt/4]
+int give_boolean(OptionValue& value, DWORD data);
 
 /// Takes a value of `size` bytes: WSAEFAULT when the application's is shorter.
 int take_option(OptionValue& value, void* data, unsigned size);

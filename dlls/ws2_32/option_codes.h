@@ -33,6 +33,10 @@ constexpr int kTcpKeepCnt = 16;
 constexpr int kTcpKeepIntvl = 17;
 constexpr int kTcpFailConnectOnIcmpError = 18;
 
+// IPPROTO_UDP
+constexpr int kUdpSendMsgSize = 2;
+constexpr int kUdpRecvMaxCoalescedSize = 3;
+
 // IPPROTO_IP and IPPROTO_IPV6
 constexpr int kMcastJoinGroup = 41;
 constexpr int kMcastLeaveGroup = 42;

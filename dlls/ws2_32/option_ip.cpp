@@ -6,6 +6,7 @@
 #include "error.h"
 #include "guard.h"
 #include "interface.h"
+#include "transfer.h"
 
 namespace ws2::option {
 
@@ -37,8 +38,6 @@ int set_ip_options(Socket& socket, OptionValue& value)
 
 int get_mtu(Socket& socket, OptionValue& value)
 {
-    if (value.length < sizeof(DWORD))
-        return WSAEFAULT;
     SOCKADDR_STORAGE peer;
     if (!NT_SUCCESS(afd_call(
             socket, afd::kIoctlGetPeerName, nullptr, 0, &peer, address_length(socket.family))))
@@ -71,17 +70,23 @@ int get_interface_list(Socket&, OptionValue&)
     return WSAEINVAL; // A list is there only once IP_ADD_IFLIST has made one. [getsockopt/21]
 }
 
+/// Does the device keep IPV6_V6ONLY of the socket? IPv4 sockets have it by name alone, and Linux
+/// takes a raw socket for bound. [getsockopt/20]
+static bool has_device_ipv6_only(const Socket& socket)
+{
+    return socket.family == AF_INET6 && socket.type != SOCK_RAW;
+}
+
 int get_ipv6_only(Socket& socket, OptionValue& value)
 {
-    DWORD only;
-    if (socket.family == AF_INET6) {
-        only = 0;
+    DWORD only = 0;
+    if (!has_device_ipv6_only(socket)) {
+        only = stored_option(socket, StoredOption::kIpv6Only, 1);
+    } else {
         const NTSTATUS status
             = afd_call(socket, afd::kIoctlGetIpv6V6Only, nullptr, 0, &only, sizeof(only));
         if (!NT_SUCCESS(status))
             return option_error(status);
-    } else {
-        only = stored_option(socket, StoredOption::kIpv6Only, 1);
     }
     return give_option(value, &only, 1);
 }
@@ -92,15 +97,44 @@ int set_ipv6_only(Socket& socket, OptionValue& value)
     if (!guard::copy(&only, value.buffer, 1))
         return WSAEFAULT;
     only = only != 0;
-    if (socket.family != AF_INET6) {
+    const bool is_kept_here = !has_device_ipv6_only(socket);
+    if (socket.bound || (is_kept_here && is_bound(socket)))
+        return WSAEINVAL; // [setsockopt/17]
+    if (is_kept_here) {
         store_option(socket, StoredOption::kIpv6Only, 1, only);
         return 0;
     }
-    if (socket.bound)
-        return WSAEINVAL; // [setsockopt/17]
     const NTSTATUS status
         = afd_call(socket, afd::kIoctlSetIpv6V6Only, &only, sizeof(only), nullptr, 0);
     return NT_SUCCESS(status) ? 0 : option_error(status);
+}
+
+// The host tells no marks of congestion. There the option is kept, and it is as if the network had
+// wiped them off. [WSASendMsg/15]
+
+int get_receive_ecn(Socket& socket, OptionValue& value)
+{
+    DWORD on = 0;
+    const NTSTATUS status = afd_call(socket, afd::kIoctlGetRecvEcn, nullptr, 0, &on, sizeof(on));
+    if (status == STATUS_NOT_SUPPORTED)
+        on = stored_option(socket, StoredOption::kEcn, 0);
+    else if (!NT_SUCCESS(status))
+        return option_error(status);
+    return give_option(value, &on, value.length < sizeof(on) ? 1 : sizeof(on));
+}
+
+int set_receive_ecn(Socket& socket, OptionValue& value)
+{
+    DWORD on = 0;
+    if (const int error = take_option(value, &on, value.length < sizeof(on) ? 1 : sizeof(on)))
+        return error;
+    on = on != 0;
+    const NTSTATUS status = afd_call(socket, afd::kIoctlSetRecvEcn, &on, sizeof(on), nullptr, 0);
+    if (status == STATUS_NOT_SUPPORTED)
+        store_option(socket, StoredOption::kEcn, 0, on);
+    else if (!NT_SUCCESS(status))
+        return option_error(status);
+    return 0;
 }
 
 } // namespace ws2::option

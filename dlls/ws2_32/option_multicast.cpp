@@ -15,6 +15,16 @@ static int group_error(NTSTATUS status)
     return NT_SUCCESS(status) ? 0 : option_error(status);
 }
 
+/// The end of a join. Only ntke can keep the datagrams of other groups away from the socket, and
+/// does so from when it has the socket's descriptor; asking for the queue gives it. [setsockopt/24]
+static int end_join(Socket& socket, int error)
+{
+    ULONG queued;
+    if (!error)
+        filter::readable_bytes(socket, queued);
+    return error;
+}
+
 /// The interface of a request as the device wants it: an address. Windows also takes an interface
 /// index in the form 0.x.x.x. [setsockopt/18]
 static bool interface_by_address(IN_ADDR& address)
@@ -45,7 +55,7 @@ static int change_membership(Socket& socket, ULONG code, OptionValue& value)
 
 int add_membership(Socket& socket, OptionValue& value)
 {
-    return change_membership(socket, afd::kIoctlSetIpAddMembership, value);
+    return end_join(socket, change_membership(socket, afd::kIoctlSetIpAddMembership, value));
 }
 
 int drop_membership(Socket& socket, OptionValue& value)
@@ -71,7 +81,7 @@ static int change_source(Socket& socket, ULONG code, OptionValue& value)
 
 int add_source_membership(Socket& socket, OptionValue& value)
 {
-    return change_source(socket, afd::kIoctlSetIpAddSourceMembership, value);
+    return end_join(socket, change_source(socket, afd::kIoctlSetIpAddSourceMembership, value));
 }
 
 int drop_source_membership(Socket& socket, OptionValue& value)
@@ -103,7 +113,7 @@ static int change_ipv6_membership(Socket& socket, ULONG code, OptionValue& value
 
 int add_ipv6_membership(Socket& socket, OptionValue& value)
 {
-    return change_ipv6_membership(socket, afd::kIoctlSetIpv6AddMembership, value);
+    return end_join(socket, change_ipv6_membership(socket, afd::kIoctlSetIpv6AddMembership, value));
 }
 
 int drop_ipv6_membership(Socket& socket, OptionValue& value)
@@ -141,8 +151,9 @@ static int change_group(Socket& socket, OptionValue& value, ULONG code, ULONG ip
 
 int join_group(Socket& socket, OptionValue& value)
 {
-    return change_group(
-        socket, value, afd::kIoctlSetIpAddMembership, afd::kIoctlSetIpv6AddMembership);
+    return end_join(socket,
+        change_group(
+            socket, value, afd::kIoctlSetIpAddMembership, afd::kIoctlSetIpv6AddMembership));
 }
 
 int leave_group(Socket& socket, OptionValue& value)
@@ -168,7 +179,8 @@ static int change_group_source(Socket& socket, OptionValue& value, ULONG code)
 
 int join_source_group(Socket& socket, OptionValue& value)
 {
-    return change_group_source(socket, value, afd::kIoctlSetIpAddSourceMembership);
+    return end_join(
+        socket, change_group_source(socket, value, afd::kIoctlSetIpAddSourceMembership));
 }
 
 int leave_source_group(Socket& socket, OptionValue& value)

@@ -14,12 +14,19 @@ static int give_dword(OptionValue& value, DWORD data)
     return give_option(value, &data, sizeof(data));
 }
 
+/// Gives a structure. The length stays the application's. [getsockopt/3]
+static int give_structure(OptionValue& value, const void* data, unsigned size)
+{
+    if (value.length < size)
+        return WSAEFAULT;
+    return guard::copy(value.buffer, data, size) ? 0 : WSAEFAULT;
+}
+
 /// Gives a structure, or tells a buffer that is too short how much it takes. [getsockopt/3]
 static int give_or_tell_size(OptionValue& value, const void* data, unsigned size)
 {
-    const bool fits = value.length >= size;
-    const int error = give_option(value, data, size);
-    if (!fits)
+    const int error = give_structure(value, data, size);
+    if (value.length < size)
         value.length = size;
     return error;
 }
@@ -98,20 +105,27 @@ static int ask_linger(Socket& socket, LINGER& linger)
     linger = {};
     const NTSTATUS status
         = afd_call(socket, afd::kIoctlGetSoLinger, nullptr, 0, &linger, sizeof(linger));
-    return NT_SUCCESS(status) ? 0 : option_error(status);
+    if (!NT_SUCCESS(status))
+        return option_error(status);
+    if (linger.l_onoff) // any truth reads back as it was set [setsockopt/20]
+        linger.l_onoff
+            = static_cast<u_short>(stored_option(socket, StoredOption::kLingerSwitch, 1));
+    return 0;
 }
 
 static int tell_linger(Socket& socket, const LINGER& linger)
 {
     const NTSTATUS status
         = afd_call(socket, afd::kIoctlSetSoLinger, &linger, sizeof(linger), nullptr, 0);
-    return NT_SUCCESS(status) ? 0 : option_error(status);
+    if (!NT_SUCCESS(status))
+        return option_error(status);
+    if (linger.l_onoff)
+        store_option(socket, StoredOption::kLingerSwitch, 1, linger.l_onoff);
+    return 0;
 }
 
 int get_linger(Socket& socket, OptionValue& value)
 {
-    if (value.length < sizeof(LINGER))
-        return WSAEFAULT;
     LINGER linger;
     const int error = ask_linger(socket, linger);
     return error ? error : give_option(value, &linger, sizeof(linger));
@@ -129,11 +143,7 @@ int get_dont_linger(Socket& socket, OptionValue& value)
     LINGER linger;
     if (const int error = ask_linger(socket, linger))
         return error;
-    const BOOL dont = !linger.l_onoff;
-    if (value.length >= sizeof(dont))
-        return give_option(value, &dont, sizeof(dont));
-    const char low = static_cast<char>(dont);
-    return give_option(value, &low, sizeof(low));
+    return give_boolean(value, !linger.l_onoff);
 }
 
 int set_dont_linger(Socket& socket, OptionValue& value)
@@ -194,7 +204,7 @@ int get_bsp_state(Socket& socket, OptionValue& value)
     fill(afd::kIoctlGetPeerName, state.info.RemoteAddr, room);
     state.info.iSocketType = socket.type;
     state.info.iProtocol = socket.protocol;
-    return give_option(value, &state, needed);
+    return give_structure(value, &state, needed);
 }
 
 int get_connect_time(Socket& socket, OptionValue& value)
@@ -223,15 +233,26 @@ static bool has_peer(Socket& socket)
 
 int set_accept_context(Socket& socket, OptionValue& value)
 {
-    SOCKET listener;
-    if (const int error = take_option(value, &listener, sizeof(listener)))
+    SOCKET handle;
+    if (const int error = take_option(value, &handle, sizeof(handle)))
         return error;
-    if (!find_socket(listener))
+    const SocketRef listener = find_socket(handle);
+    if (!listener)
         return WSAENOTSOCK;
     if (!has_peer(socket))
         return WSAENOTCONN;
-    // The device has given the socket its listener's properties already.
+    // The device has given the socket the options it keeps already. [AcceptEx/17]
+    OptionStore options;
+    {
+        SharedGuard guard(listener->lock);
+        options = listener->options;
+    }
+    {
+        ExclusiveGuard guard(socket.lock);
+        socket.options = options;
+    }
     socket.connected = true;
+    socket.needs_accept_context = false;
     socket.forget_names();
     return 0;
 }

@@ -52,6 +52,9 @@ enum class StoredOption : unsigned char {
     kHeaderIncluded,
     kChecksum,
     kIpv6Only,
+    kSendBuffer,
+    kReceiveBuffer,
+    kLingerSwitch, // what SO_LINGER was switched on with; the device keeps a 1
     kCount,
 };
 

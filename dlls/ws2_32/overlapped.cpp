@@ -43,6 +43,6 @@ BOOL WSAAPI WSAGetOverlappedResult(
         return fail(WSAEFAULT), FALSE;
     if (NT_SUCCESS(status) && flags && !guard::write(flags, DWORD { 0 }))
         return fail(WSAEFAULT), FALSE;
-    SetLastError(error_from_status(status));
+    SetLastError(error_from_result(status));
     return NT_SUCCESS(status);
 }

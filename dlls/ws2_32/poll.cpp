@@ -71,23 +71,23 @@ int WSAAPI WSAPoll(WSAPOLLFD* fds, ULONG count, int timeout)
         return fail(WSANOTINITIALISED);
     if (!count)
         return fail(WSAEINVAL);
-    if (!fds || count > 0xFFFFFFFFu / sizeof(*fds)
-        || !guard::is_writable(fds, count * sizeof(*fds)))
+    if (!fds || count > 0xFFFFFFFFu / sizeof(*fds) || !guard::touch(fds, count * sizeof(*fds)))
         return fail(WSAEFAULT);
 
     PollRequest request(count);
     if (!request.is_valid())
         return fail(WSAENOBUFS);
     for (WSAPOLLFD* fd = fds; fd != fds + count; ++fd) {
-        fd->revents = POLLNVAL;
-        SocketRef socket = find_socket(fd->fd);
-        if (!socket)
-            continue;
         constexpr SHORT kAllowed = POLLRDNORM | POLLRDBAND | POLLWRNORM;
-        if (fd->events & ~kAllowed)
-            return fail(WSAEINVAL);
         fd->revents = 0;
-        request.add(fd->fd, conditions_from_events(fd->events));
+        const bool is_socket = static_cast<bool>(find_socket(fd->fd));
+        // What is no socket may ask for anything, unless a socket stands before it. [WSAPoll/2]
+        if ((is_socket || !request.is_empty()) && fd->events & ~kAllowed)
+            return fail(WSAEINVAL);
+        if (is_socket)
+            request.add(fd->fd, conditions_from_events(fd->events));
+        else
+            fd->revents = POLLNVAL;
     }
     if (request.is_empty())
         return fail(WSAENOTSOCK);

@@ -52,9 +52,13 @@ HANDLE poll_device()
 
 NTSTATUS PollRequest::issue(int64_t timeout)
 {
-    if (filter::poll(entries(), m_count, timeout))
-        return STATUS_SUCCESS;
-    return issue_on_host(timeout);
+    const bool may_wait = timeout != 0;
+    if (!filter::poll(entries(), m_count, timeout))
+        return issue_on_host(timeout);
+    // A wait in Linux runs no APC. [select/7]
+    if (may_wait && !m_count)
+        SleepEx(0, TRUE);
+    return STATUS_SUCCESS;
 }
 
 NTSTATUS PollRequest::issue_on_host(int64_t timeout)

@@ -14,8 +14,11 @@ bool is_running();
 /// Has it look again at what there is to do.
 void wake();
 
-/// Where a thread starts that Linux code has made: it takes a completion port of ntke's and brings
-/// in what the host sends to it.
+// Where threads start that Linux code has made.
+
+/// The pump's.
+DWORD WINAPI run(void*);
+/// A relay's: it takes a completion port of ntke's and brings in what the host sends to it.
 DWORD WINAPI run_relay(void* port);
 
 } // namespace ws2::pump

@@ -113,6 +113,17 @@ NTSTATUS receive_once(SocketRef& socket, const ReceiveCall& call, const WSABUF* 
     return status;
 }
 
+/// Receives a message: asks ntke, which tells all there is to tell of it, then the host.
+template <typename Receive> NTSTATUS try_both(SocketRef& socket, Receive receive)
+{
+    if (emulation::is_on() && !socket->is_stream()) {
+        const NTSTATUS status = receive(afd::kIoctlRecvMessage);
+        if (status != STATUS_NOT_SUPPORTED)
+            return status;
+    }
+    return receive(afd::kIoctlRecvMsg);
+}
+
 /// Receives until the buffers are full, the stream ends or an error comes. [recv/7]
 NTSTATUS receive_all(SOCKET s, const ReceiveCall& call, ULONG_PTR& received)
 {
@@ -139,6 +150,23 @@ NTSTATUS receive_all(SOCKET s, const ReceiveCall& call, ULONG_PTR& received)
     return STATUS_SUCCESS;
 }
 
+/// The result of an overlapped receive. A datagram that is truncated at once has ended the request:
+/// that is told as the end of one that pended, or, where no packet comes of it, by the call alone.
+/// [overlapped/61]
+int finish_receive(Socket& socket, NTSTATUS status, const WSAOVERLAPPED* overlapped,
+    LPWSAOVERLAPPED_COMPLETION_ROUTINE routine, DWORD* received)
+{
+    if (status == STATUS_BUFFER_OVERFLOW) {
+        // The modes of the file save a packet on the host; in ntke, as on NT, that of a success
+        // only.
+        const bool is_told = routine || filter::before_request(socket, afd::kIoctlRecvMsg)
+            || !kernel::skips_packets(socket.handle);
+        if (is_told)
+            status = STATUS_PENDING;
+    }
+    return finish_overlapped(refine_status(socket, status), overlapped, received);
+}
+
 int receive_overlapped(Socket& socket, const ReceiveCall& call, DWORD flags)
 {
     kernel::Completion completion;
@@ -156,7 +184,7 @@ int receive_overlapped(Socket& socket, const ReceiveCall& call, DWORD flags)
         socket, completion, afd::kIoctlRecvMsg, &params, sizeof(params), nullptr, 0);
     if (NT_SUCCESS(status) && status != STATUS_PENDING)
         note_transfer(socket);
-    return finish_overlapped(refine_status(socket, status), call.overlapped, call.received);
+    return finish_receive(socket, status, call.overlapped, call.routine, call.received);
 }
 
 int receive_on_socket(SOCKET s, const ReceiveCall& call)
@@ -294,15 +322,24 @@ int WSAAPI ws2::recv_msg(SOCKET s, WSAMSG* message, DWORD* received, WSAOVERLAPP
         .count = buffers.count(),
         .buffers = afd::ptr64(buffers.array()) };
     if (overlapped) {
-        const NTSTATUS status = afd_call_overlapped(
-            *socket, completion, afd::kIoctlRecvMsg, &params, sizeof(params), nullptr, 0);
-        return finish_overlapped(refine_status(*socket, status), overlapped, received);
+        const NTSTATUS status = try_both(socket, [&](ULONG code) {
+            return afd_call_overlapped(
+                *socket, completion, code, &params, sizeof(params), nullptr, 0);
+        });
+        return finish_receive(*socket, status, overlapped, routine, received);
     }
     ULONG_PTR count = 0;
-    const NTSTATUS status = afd_call_and_wait(
-        socket, afd::kIoctlRecvMsg, &params, sizeof(params), nullptr, 0, Alertable::kYes, &count);
+    const NTSTATUS status = try_both(socket, [&](ULONG code) {
+        return afd_call_and_wait(
+            socket, code, &params, sizeof(params), nullptr, 0, Alertable::kYes, &count);
+    });
     if (!NT_SUCCESS(status) && status != STATUS_BUFFER_OVERFLOW)
         return fail(error_from_status(refine_status(*socket, status)));
+    // The host tells of control data that did not fit, and of nothing else.
+    DWORD flags;
+    if (status == STATUS_BUFFER_OVERFLOW && guard::read(&message->dwFlags, flags)
+        && !(flags & (MSG_TRUNC | MSG_CTRUNC)))
+        guard::write(&message->dwFlags, flags | MSG_TRUNC);
     if (!buffers.scatter(count) || !guard::write(received, static_cast<DWORD>(count)))
         return fail(WSAEFAULT);
     return status == STATUS_BUFFER_OVERFLOW ? fail(WSAEMSGSIZE) : succeed();

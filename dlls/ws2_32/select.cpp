@@ -24,11 +24,15 @@ struct SelectSet {
     ULONG conditions;
 };
 
-/// The number of sockets in a set of the application.
-bool read_count(const fd_set* set, u_int& count)
+/// The number of sockets in a set of the application. False: the set cannot be read, or not be
+/// written when it will be its turn.
+bool read_count(fd_set* set, u_int& count)
 {
     count = 0;
-    return !set || guard::read(&set->fd_count, count);
+    if (!set)
+        return true;
+    return guard::read(&set->fd_count, count)
+        && guard::touch(set, offsetof(fd_set, fd_array) + count * sizeof(SOCKET));
 }
 
 /// Adds the sockets of one set to the request. Returns 0 or a Winsock error.
@@ -119,12 +123,13 @@ int WSAAPI select(
     if (!NT_SUCCESS(status))
         return fail(error_from_status(status));
 
-    if (has_closed_socket(request, sets[0]))
-        return fail(WSAENOTSOCK);
+    const bool is_refused = has_closed_socket(request, sets[0]);
     for (const SelectSet& set : sets) {
         if (set.set)
             set.set->fd_count = 0;
     }
+    if (is_refused)
+        return fail(WSAENOTSOCK);
     for (const SelectSet& set : sets)
         keep_ready(request, set);
     int ready = 0;

@@ -1,5 +1,6 @@
 // send, sendto, WSASend, WSASendTo, WSASendMsg.
 #include "afd_call.h"
+#include "borrowed_options.h"
 #include "catalog.h"
 #include "error.h"
 #include "guard.h"
@@ -21,6 +22,7 @@ struct SendCall {
     DWORD* sent = nullptr;
     WSAOVERLAPPED* overlapped = nullptr;
     LPWSAOVERLAPPED_COMPLETION_ROUTINE routine = nullptr;
+    WSABUF control = {}; // length 0: none
 };
 
 /// Refuses flags the protocols do not have. [send/5]
@@ -55,7 +57,7 @@ NTSTATUS refine_status(Socket& socket, const SendCall& call, NTSTATUS status)
             return STATUS_INVALID_CONNECTION;
         break;
     case STATUS_INVALID_PARAMETER:
-        if (!socket.is_stream() && !call.to)
+        if (!socket.is_stream() && !call.to && !call.control.len)
             return STATUS_INVALID_CONNECTION; // Wine 8.0, no peer
         break;
     }
@@ -90,26 +92,47 @@ int send_on_socket(SOCKET s, const SendCall& call)
     if (call.overlapped && !completion_from_overlapped(call.overlapped, call.routine, completion))
         return fail(WSAEFAULT);
 
-    const afd::SendMsgParams params { .address = to_address ? afd::ptr64(&address) : 0,
-        .address_length = static_cast<uint32_t>(to_address ? address_length(socket->family) : 0),
-        .flags = call.flags & MSG_OOB,
-        .force_async = call.overlapped != nullptr,
-        .count = buffers.count(),
-        .buffers = afd::ptr64(buffers.array()) };
-
-    if (call.overlapped) {
-        NTSTATUS status = afd_call_overlapped(
-            *socket, completion, afd::kIoctlSendMsg, &params, sizeof(params), nullptr, 0);
-        return finish_overlapped(refine_status(*socket, call, status), call.overlapped, call.sent);
-    }
+    const afd::SendControlParams params {
+        .message = { .address = to_address ? afd::ptr64(&address) : 0,
+            .address_length
+            = static_cast<uint32_t>(to_address ? address_length(socket->family) : 0),
+            .flags = call.flags & MSG_OOB,
+            .force_async = call.overlapped != nullptr,
+            .count = buffers.count(),
+            .buffers = afd::ptr64(buffers.array()) },
+        .control = afd::ptr64(call.control.buf),
+        .control_length = call.control.len,
+        .padding = 0,
+    };
     ULONG_PTR sent = 0;
-    NTSTATUS status = afd_call_and_wait(
-        socket, afd::kIoctlSendMsg, &params, sizeof(params), nullptr, 0, Alertable::kYes, &sent);
+    const auto issue = [&](ULONG code, ULONG length, Alertable alertable) {
+        return call.overlapped
+            ? afd_call_overlapped(*socket, completion, code, &params, length, nullptr, 0)
+            : afd_call_and_wait(socket, code, &params, length, nullptr, 0, alertable, &sent);
+    };
     // An earlier datagram found no port: that is for a receive to tell, and this one goes out. The
     // device answers so at once, with the socket's handle still held. [sendto/6]
-    if (status == STATUS_CONNECTION_REFUSED && !socket->is_stream())
-        status = afd_call_and_wait(socket, afd::kIoctlSendMsg, &params, sizeof(params), nullptr, 0,
-            Alertable::kYes, &sent);
+    const auto send_plainly = [&](Alertable alertable) {
+        constexpr ULONG kLength = sizeof(params.message);
+        const NTSTATUS status = issue(afd::kIoctlSendMsg, kLength, alertable);
+        return status == STATUS_CONNECTION_REFUSED && !socket->is_stream() && !call.overlapped
+            ? issue(afd::kIoctlSendMsg, kLength, alertable)
+            : status;
+    };
+    NTSTATUS status = STATUS_NOT_SUPPORTED; // by the host
+    if (!call.control.len)
+        status = send_plainly(Alertable::kYes);
+    else if (emulation::is_on())
+        status = issue(afd::kIoctlSendControl, sizeof(params), Alertable::kYes);
+    if (call.control.len && status == STATUS_NOT_SUPPORTED) {
+        BorrowedOptions options;
+        const auto* to = reinterpret_cast<const sockaddr*>(to_address ? &address : nullptr);
+        if (const int error = options.borrow(*socket, call.control, to))
+            return fail(error);
+        status = send_plainly(Alertable::kNo); // an APC could send such a message, too
+    }
+    if (call.overlapped)
+        return finish_overlapped(refine_status(*socket, call, status), call.overlapped, call.sent);
     if (!NT_SUCCESS(status))
         return fail(error_from_status(refine_status(*socket, call, status)));
     note_transfer(*socket);
@@ -180,6 +203,16 @@ int WSAAPI WSASendMsg(SOCKET s, WSAMSG* message, DWORD flags, DWORD* sent,
         bind_implicitly(*socket);
         return fail(WSAEFAULT);
     }
-    return WSASendTo(s, given.lpBuffers, given.dwBufferCount, sent, flags, given.name,
-        given.namelen, overlapped, routine);
+    if (given.Control.len)
+        bind_implicitly(*socket); // only a bound socket's control data are obeyed by the kernel
+    const SendCall call { .buffers = given.lpBuffers,
+        .count = given.dwBufferCount,
+        .flags = flags,
+        .to = given.name,
+        .to_length = given.namelen,
+        .sent = sent,
+        .overlapped = overlapped,
+        .routine = overlapped ? routine : nullptr,
+        .control = given.Control };
+    return send_on_socket(s, call);
 }

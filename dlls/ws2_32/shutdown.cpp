@@ -3,14 +3,25 @@
 #include "afd_call.h"
 #include "error.h"
 #include "extension.h"
+#include "name.h"
 #include "transfer.h"
 
 namespace ws2 {
+
+/// Linux forgets the peer when both directions are at their end. [getpeername/4]
+static void keep_peer_name(Socket& socket)
+{
+    SOCKADDR_STORAGE address;
+    int length;
+    if (socket.is_stream())
+        query_name(socket, afd::kIoctlGetPeerName, address, length);
+}
 
 /// Ends directions of a connection. Known before the kernel does it: the peer may answer with its
 /// own end before the request returns, and without our end that would look like a reset.
 static NTSTATUS request_shutdown(Socket& socket, int how)
 {
+    keep_peer_name(socket);
     const bool receive_before = how != SD_SEND && socket.receive_shut_down.exchange(true);
     const bool send_before = how != SD_RECEIVE && socket.send_shut_down.exchange(true);
     filter::tell_state(socket);
@@ -32,8 +43,9 @@ static int shutdown_socket(SOCKET s, int how)
         return SOCKET_ERROR;
     if (how < SD_RECEIVE || how > SD_BOTH)
         return fail(WSAEINVAL);
-    // A socket that ConnectEx connected is no full one yet. [ConnectEx/8]
-    if (socket->needs_connect_context)
+    // A socket that ConnectEx or AcceptEx has connected is no full one yet. [ConnectEx/8]
+    // [AcceptEx/18]
+    if (socket->needs_connect_context || socket->needs_accept_context)
         return fail(WSAENOTCONN);
     // The names stay readable after a shutdown. [shutdown/6]
     return result_from_status(request_shutdown(*socket, how));

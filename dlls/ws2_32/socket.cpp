@@ -10,6 +10,7 @@
 #include "guard.h"
 #include "startup.h"
 #include "thread.h"
+#include "transfer.h"
 
 namespace ws2 {
 
@@ -93,7 +94,7 @@ SOCKET WSAAPI WSASocketW(
             type = given.iSocketType;
         if (protocol == FROM_PROTOCOL_INFO || !protocol)
             protocol = given.iProtocol;
-        if (family == FROM_PROTOCOL_INFO) {
+        if (family == FROM_PROTOCOL_INFO || !family) {
             fail(WSAEAFNOSUPPORT); // Not even the info says. [WSASocket/6]
             return INVALID_SOCKET;
         }
@@ -133,6 +134,8 @@ int WSAAPI closesocket(SOCKET s)
     SocketRef socket = find_socket(s);
     if (!socket)
         return SOCKET_ERROR;
+    if (socket->nonblocking && would_linger(*socket))
+        return fail(WSAEWOULDBLOCK);
     if (!close_socket(*socket))
         return fail(WSAENOTSOCK);
     return 0; // The last error stays. [closesocket/6]

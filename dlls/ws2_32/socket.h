@@ -46,10 +46,12 @@ public:
     std::atomic<bool> needs_connect_context {
         false
     }; // ConnectEx, not yet SO_UPDATE_CONNECT_CONTEXT
+    std::atomic<bool> needs_accept_context { false }; // AcceptEx, not yet SO_UPDATE_ACCEPT_CONTEXT
     std::atomic<bool> shared { false }; // other handles may exist in this or another process
     std::atomic<bool> pended { false }; // an overlapped request has been left pending
     std::atomic<bool> closing { false }; // out of the table, its handle about to close
-    std::atomic<int> blocking_sends { 0 }; // sends that wait, or are about to
+    std::atomic<int> blocking_calls { 0 }; // requests that wait on the kernel, or are about to
+    std::atomic<int> blocking_sends { 0 }; // the sends among them
     std::atomic<bool> blocking_connect_failed { false }; // the last connect, while it blocked
     std::atomic<bool> connect_failed {
         false

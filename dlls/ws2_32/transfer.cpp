@@ -48,6 +48,19 @@ void note_transfer(Socket& socket)
         filter::tell_state(socket);
 }
 
+bool would_linger(Socket& socket)
+{
+    // Only ntke knows what is unsent.
+    if (!socket.is_stream() || !socket.connected || !socket.filter.endpoint)
+        return false;
+    DWORD has_unsent = 0;
+    afd_call(socket, afd::kIoctlHasUnsent, nullptr, 0, &has_unsent, sizeof(has_unsent));
+    LINGER linger {};
+    if (has_unsent)
+        afd_call(socket, afd::kIoctlGetSoLinger, nullptr, 0, &linger, sizeof(linger));
+    return linger.l_onoff && linger.l_linger;
+}
+
 bool is_bound(Socket& socket)
 {
     if (socket.bound)
@@ -69,7 +82,6 @@ void bind_implicitly(Socket& socket)
 
 int finish_overlapped(NTSTATUS status, const WSAOVERLAPPED* overlapped, DWORD* count)
 {
-    // A truncated datagram is a failure of the call and a completed request all the same.
     if (status == STATUS_PENDING || !NT_SUCCESS(status))
         return fail(error_from_status(status));
     if (count && !guard::write(count, static_cast<DWORD>(overlapped->InternalHigh)))

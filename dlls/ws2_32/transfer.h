@@ -18,6 +18,9 @@ void note_connected(Socket& socket);
 /// Notes on the socket that data has passed: it is bound, and a running connect has succeeded.
 void note_transfer(Socket& socket);
 
+/// Would closing this socket have to wait for what it has not sent? [closesocket/16]
+bool would_linger(Socket& socket);
+
 /// Is the socket bound? Asks the kernel when this process has not bound it.
 bool is_bound(Socket& socket);
 

@@ -7,6 +7,24 @@
 
 namespace ws2 {
 
+/// What is asked for must be there; the device would send what there is, and say that it was all.
+/// Something else than a file has no size to compare with. [TransmitFile/10]
+static int check_range(HANDLE file, int64_t offset, DWORD to_write)
+{
+    constexpr DWORD kMostBytes = 0x7FFFFFFE; // [TransmitFile/11]
+    if (to_write > kMostBytes)
+        return WSAEINVAL;
+    LARGE_INTEGER size;
+    LARGE_INTEGER position { .QuadPart = offset };
+    if (!file || !GetFileSizeEx(file, &size)
+        || (offset == afd::kCurrentPosition
+            && !SetFilePointerEx(file, {}, &position, FILE_CURRENT)))
+        return 0;
+    const bool is_there
+        = position.QuadPart <= size.QuadPart && to_write <= size.QuadPart - position.QuadPart;
+    return is_there ? 0 : ERROR_HANDLE_EOF;
+}
+
 BOOL WSAAPI transmit_file(SOCKET s, HANDLE file, DWORD to_write, DWORD per_send,
     OVERLAPPED* overlapped, TRANSMIT_FILE_BUFFERS* buffers, DWORD flags)
 {
@@ -24,6 +42,8 @@ BOOL WSAAPI transmit_file(SOCKET s, HANDLE file, DWORD to_write, DWORD per_send,
     const auto offset = overlapped
         ? static_cast<int64_t>(uint64_t { overlapped->OffsetHigh } << 32 | overlapped->Offset)
         : afd::kCurrentPosition;
+    if (const int error = check_range(file, offset, to_write))
+        return fail(error), FALSE;
     const afd::TransmitParams params { .offset = offset,
         .head = afd::ptr64(ends.Head),
         .tail = afd::ptr64(ends.Tail),

@@ -121,7 +121,24 @@ enum Ioctl : ULONG {
     kIoctlSetTcpKeepCnt = 0x1204B8,
     kIoctlGetTcpKeepIntvl = 0x1204BC,
     kIoctlSetTcpKeepIntvl = 0x1204C0,
+
+    // ntke's own: no host has them, and answers STATUS_NOT_SUPPORTED. [afd/106]
+    kIoctlSendControl = 0x123C00,
+    kIoctlRecvMessage = 0x123C04,
+    kIoctlGetRecvEcn = 0x123C08,
+    kIoctlSetRecvEcn = 0x123C0C,
+    kIoctlGetUdpSendSize = 0x123C10,
+    kIoctlSetUdpSendSize = 0x123C14,
+    kIoctlGetUdpCoalescedSize = 0x123C18,
+    kIoctlSetUdpCoalescedSize = 0x123C1C,
+    kIoctlHasUnsent = 0x123C20,
 };
+
+/// Is a request one that only ntke knows?
+constexpr bool is_of_ntke(ULONG code)
+{
+    return code >= kIoctlSendControl && code <= kIoctlHasUnsent;
+}
 
 /// Poll conditions; the same bits make up event-select masks and network event records.
 enum PollFlags : ULONG {

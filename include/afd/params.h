@@ -61,7 +61,8 @@ struct ConnectParams {
 };
 static_assert(sizeof(ConnectParams) == 8);
 
-/// kIoctlRecvMsg, input.
+/// kIoctlRecvMsg and kIoctlRecvMessage, input. Of the second, `flags` tells MSG_TRUNC, MSG_CTRUNC,
+/// MSG_BCAST and MSG_MCAST.
 struct RecvMsgParams {
     Ptr64 control; // WSABUF*, may be 0
     Ptr64 address; // sockaddr*, may be 0
@@ -85,6 +86,15 @@ struct SendMsgParams {
 };
 static_assert(sizeof(SendMsgParams) == 32);
 static_assert(offsetof(SendMsgParams, buffers) == 24);
+
+/// kIoctlSendControl, input: a datagram with control data.
+struct SendControlParams {
+    SendMsgParams message;
+    Ptr64 control; // WSACMSGHDR[]
+    uint32_t control_length; // bytes
+    uint32_t padding;
+};
+static_assert(sizeof(SendControlParams) == 48);
 
 /// kIoctlTransmit, input.
 struct TransmitParams {

@@ -65,11 +65,14 @@ struct CompletionPacket {
     IO_STATUS_BLOCK iosb;
 };
 
-/// Counterpart: FILE_COMPLETION_INFORMATION, the argument of NtSetInformationFile's class 30.
+/// Counterpart: FILE_COMPLETION_INFORMATION, the argument of NtSetInformationFile's class.
 struct FileCompletionInformation {
     HANDLE port;
     ULONG_PTR key;
 };
+constexpr ULONG kFileCompletionInformation = 30;
+/// Its argument is a ULONG of FILE_SKIP_* bits.
+constexpr ULONG kFileIoCompletionNotificationInformation = 41;
 
 NTSTATUS NTAPI NtCreateIoCompletion(
     HANDLE* port, ACCESS_MASK access, const OBJECT_ATTRIBUTES* attributes, ULONG concurrency);
@@ -105,6 +108,7 @@ NTSTATUS NTAPI NtQueryIoCompletion(
 NTSTATUS NTAPI NtCreateThreadEx(HANDLE* thread, ACCESS_MASK access,
     const OBJECT_ATTRIBUTES* attributes, HANDLE process, PVOID start, PVOID argument, ULONG flags,
     ULONG_PTR zero_bits, SIZE_T stack_commit, SIZE_T stack_reserve, PVOID attribute_list);
+NTSTATUS NTAPI NtResumeThread(HANDLE thread, ULONG* previous_count);
 NTSTATUS NTAPI NtQueryInformationThread(
     HANDLE thread, ULONG info_class, PVOID info, ULONG info_length, ULONG* returned_length);
 NTSTATUS NTAPI NtTerminateThread(HANDLE thread, NTSTATUS exit_status);

@@ -17,7 +17,7 @@
 namespace ntke {
 
 /// Changes with every change of this file; open refuses another one.
-constexpr uint32_t kInterfaceVersion = 6;
+constexpr uint32_t kInterfaceVersion = 7;
 
 /// STATUS_MORE_PROCESSING_REQUIRED: the request is the host's.
 constexpr int32_t kPassDown = static_cast<int32_t>(0xC0000016);
@@ -36,8 +36,10 @@ enum Call : uint32_t {
     kCallReadable, // ReadableArgs
     kCallHandOver, // HandOverArgs
     kCallSelectOnHost, // SelectOnHostArgs
-    kCallPump, // PumpArgs
+    kCallStartPump, // no block; with the first socket that is attached
+    kCallPump, // PumpArgs; on the thread that kCallStartPump has started
     kCallRelay, // what the thread was started with
+    kCallIsHelper, // IsHelperArgs
     kCallWakePump, // no block
     kCallEventCreate, // EventArgs
     kCallEventClose, // EventArgs
@@ -66,15 +68,16 @@ enum TargetWork : uint32_t {
     kTargetFree = 4, // nobody will use it any more
 };
 
-/// The Linux side has relays started by the host at `relay_start`, a `DWORD WINAPI (void*)` that
-/// makes the call kCallRelay with what it is given.
+/// The Linux side has the host start the threads it needs, its helpers, at functions of the kind
+/// `DWORD WINAPI (void*)`. Relays make the call kCallRelay with what they are given.
 struct OpenArgs {
     uint32_t version; // kInterfaceVersion
     uint32_t wine_major; // of the host: 8, 10, ...
+    uint64_t pump_start;
     uint64_t relay_start;
     char why[104]; // in: empty; out: of failure, a text
 };
-static_assert(sizeof(OpenArgs) == 120);
+static_assert(sizeof(OpenArgs) == 128);
 
 /// What the PE side knows of a socket's state. Counterpart: the endpoint's type and state in AFD.
 enum class SocketState : uint32_t {
@@ -207,6 +210,14 @@ struct SelectOnHostArgs {
     uint64_t room; // for the Linux side
 };
 static_assert(sizeof(SelectOnHostArgs) == 24);
+
+/// Helpers keep no process alive.
+struct IsHelperArgs {
+    uint64_t thread; // the host's number
+    uint32_t is_helper; // out
+    uint32_t padding;
+};
+static_assert(sizeof(IsHelperArgs) == 16);
 
 /// kCallPump: waits in Linux until there is something to do for the PE side. Only one thread of a
 /// process makes this call.

@@ -279,6 +279,7 @@ void buffer_sizes_are_inherited(void**) // [accept/12]
 {
     check_inherited(SOL_SOCKET, SO_SNDBUF, 40000);
     check_inherited(SOL_SOCKET, SO_RCVBUF, 30000);
+    check_inherited(SOL_SOCKET, SO_RCVBUF, 300000);
 }
 
 void time_outs_are_inherited(void**) // [accept/12]

@@ -1,6 +1,7 @@
 // AcceptEx and GetAcceptExSockaddrs.
 
 #include "extensions.h"
+#include "option_checks.h"
 
 #include <cstring>
 
@@ -255,6 +256,20 @@ void the_context_makes_the_acceptor_a_full_socket(void**) // [AcceptEx/15]
     assert_wsa_ok(shutdown(accept.acceptor, SD_SEND));
 }
 
+void the_context_brings_the_options_of_the_listener(void**) // [AcceptEx/17]
+{
+    const PendingAccept accept = new_pending_accept(0);
+    set_option(accept.listener.socket, IPPROTO_TCP, kTcpKeepIdle, 100);
+    set_option(accept.listener.socket, SOL_SOCKET, SO_KEEPALIVE, 1);
+    connect_to(accept.listener);
+    assert_int_equal(await_status(accept.operation), STATUS_SUCCESS);
+
+    assert_wsa_ok(setsockopt(accept.acceptor, SOL_SOCKET, SO_UPDATE_ACCEPT_CONTEXT,
+        reinterpret_cast<const char*>(&accept.listener.socket), sizeof(SOCKET)));
+    assert_option(accept.acceptor, IPPROTO_TCP, kTcpKeepIdle, 100);
+    assert_int_equal(option(accept.acceptor, SOL_SOCKET, SO_KEEPALIVE) & 0xFF, 1);
+}
+
 void data_moves_both_ways(void**) // [AcceptEx/9]
 {
     const PendingAccept accept = new_pending_accept(0);
@@ -287,6 +302,43 @@ void the_time_since_the_connection_is_told(void**) // [AcceptEx/16]
     assert_true(seconds != 0xFFFFFFFF);
 }
 
+void without_the_context_the_acceptor_is_no_full_socket(void**) // [AcceptEx/18]
+{
+    const PendingAccept accept = new_pending_accept(0);
+    const SOCKET client = connect_to(accept.listener);
+    sockaddr_in name = {};
+    int length = sizeof(name);
+    assert_int_equal(await_status(accept.operation), STATUS_SUCCESS);
+
+    auto* const address = reinterpret_cast<sockaddr*>(&name);
+    assert_wsa_fails(getpeername(accept.acceptor, address, &length), SOCKET_ERROR, WSAENOTCONN);
+    assert_wsa_fails(getsockname(accept.acceptor, address, &length), SOCKET_ERROR, WSAENOTCONN);
+    assert_wsa_fails(shutdown(accept.acceptor, SD_SEND), SOCKET_ERROR, WSAENOTCONN);
+    char data[4];
+    send_text(accept.acceptor, "ping");
+    receive_exactly(client, data, 4);
+
+    assert_wsa_ok(setsockopt(accept.acceptor, SOL_SOCKET, SO_UPDATE_ACCEPT_CONTEXT,
+        reinterpret_cast<const char*>(&accept.listener.socket), sizeof(SOCKET)));
+    assert_wsa_ok(getsockname(accept.acceptor, address, &length));
+    assert_wsa_ok(shutdown(accept.acceptor, SD_SEND));
+}
+
+void a_cancelled_accept_leaves_no_trace(void**) // [AcceptEx/18]
+{
+    const PendingAccept accept = new_pending_accept(0);
+    assert_true(CancelIoEx(
+        reinterpret_cast<HANDLE>(accept.listener.socket), &accept.operation->overlapped));
+    assert_int_equal(await_status(accept.operation), STATUS_CANCELLED);
+    const auto& to = accept.listener;
+    assert_wsa_ok(connect(
+        accept.acceptor, reinterpret_cast<const sockaddr*>(&to.address), to.address_length));
+    sockaddr_in name = {};
+    int length = sizeof(name);
+    assert_wsa_ok(getpeername(accept.acceptor, reinterpret_cast<sockaddr*>(&name), &length));
+    assert_wsa_ok(shutdown(accept.acceptor, SD_SEND));
+}
+
 const CMUnitTest kCases[] = {
     cmocka_unit_test(accept_ex_refuses_a_listener_that_is_no_socket),
     cmocka_unit_test(accept_ex_refuses_a_socket_that_does_not_listen),
@@ -309,8 +361,11 @@ const CMUnitTest kCases[] = {
     cmocka_unit_test(too_little_space_for_the_local_address_keeps_the_connection),
     cmocka_unit_test(the_addresses_are_told),
     cmocka_unit_test(the_context_makes_the_acceptor_a_full_socket),
+    cmocka_unit_test(the_context_brings_the_options_of_the_listener),
     cmocka_unit_test(data_moves_both_ways),
     cmocka_unit_test(the_time_since_the_connection_is_told),
+    cmocka_unit_test(without_the_context_the_acceptor_is_no_full_socket),
+    cmocka_unit_test(a_cancelled_accept_leaves_no_trace),
 };
 
 } // namespace

@@ -1,6 +1,8 @@
 // WSAAsyncSelect: network events as window messages.
 
+#include "extensions.h"
 #include "network_events.h"
+#include "ports.h"
 
 #include <vector>
 
@@ -355,6 +357,73 @@ void closing_the_handle_of_a_socket_posts_close(void**) // [WSAAsyncSelect/13]
 
 #define window_case(function) cmocka_unit_test_setup_teardown(function, make_window, destroy_window)
 
+// --- What posts nothing again
+
+void a_pending_receive_posts_nothing_again(void**) // [WSAAsyncSelect/14]
+{
+    const TcpPair pair = new_selected_pair(kUsualEvents);
+    assert_message(pair.server, FD_WRITE);
+    associate(pair.server, new_port(), kPortKey);
+    assert_no_message();
+    pending_receive(pair.server);
+    assert_no_message();
+    run_in_background([=] {
+        Operation* receive = new_operation();
+        return static_cast<long long>(start_receive(pair.server, receive));
+    });
+    assert_no_message();
+}
+
+void the_end_is_not_posted_again(void**) // [WSAAsyncSelect/14]
+{
+    const TcpPair pair = new_selected_pair(FD_READ | FD_CLOSE);
+    close_owned(pair.client);
+    assert_message(pair.server, FD_CLOSE);
+    start_receive(pair.server, new_operation(new_event()));
+    assert_no_message();
+}
+
+void a_duplicate_posts_nothing_again(void**) // [WSAAsyncSelect/14]
+{
+    const TcpPair pair = new_selected_pair(kUsualEvents);
+    assert_message(pair.server, FD_WRITE);
+    send_text(pair.client, "x");
+    assert_message(pair.server, FD_READ);
+    duplicate_of(pair.server);
+    assert_no_message();
+}
+
+void accept_ex_posts_nothing_again(void**) // [WSAAsyncSelect/14]
+{
+    const Listener listener = new_listener();
+    select_messages(listener.socket, FD_ACCEPT);
+    connect_to(listener);
+    assert_message(listener.socket, FD_ACCEPT);
+    Operation* accept = new_operation(new_event());
+    assert_wsa_fails(accept_ex_of(listener.socket)(listener.socket, tcp_socket(), accept->data, 0,
+                         kAcceptAddressLength, kAcceptAddressLength, nullptr, &accept->overlapped),
+        FALSE, WSA_IO_PENDING);
+    assert_int_equal(await_status(accept), STATUS_SUCCESS);
+    assert_no_message();
+}
+
+void each_part_that_leaves_data_posts_read(void**) // [WSAAsyncSelect/15]
+{
+    const TcpPair pair = new_selected_pair(FD_READ);
+    send_text(pair.client, "12345678");
+    assert_message(pair.server, FD_READ);
+    wait_until_received(pair.server, 8);
+    for (int left = 7; left >= 0; --left) {
+        Operation* receive = new_operation(new_event());
+        receive->buffer.len = 1;
+        start_receive(pair.server, receive);
+        assert_becomes_signaled(receive->overlapped.hEvent);
+        if (left)
+            assert_message(pair.server, FD_READ);
+    }
+    assert_no_message();
+}
+
 const CMUnitTest kCases[] = {
     window_case(message_select_refuses_what_is_no_socket),
     window_case(message_select_refuses_what_is_no_window),
@@ -380,6 +449,11 @@ const CMUnitTest kCases[] = {
     window_case(a_reset_is_posted_again_by_a_new_selection),
     window_case(closing_the_socket_posts_nothing),
     window_case(closing_the_handle_of_a_socket_posts_close),
+    window_case(a_pending_receive_posts_nothing_again),
+    window_case(the_end_is_not_posted_again),
+    window_case(a_duplicate_posts_nothing_again),
+    window_case(accept_ex_posts_nothing_again),
+    window_case(each_part_that_leaves_data_posts_read),
 };
 
 } // namespace

@@ -74,6 +74,49 @@ void an_address_that_is_not_local_is_refused(void**) // [bind/3]
     assert_wsa_fails(bind_ipv4(tcp_socket(), "203.0.113.1", 0), SOCKET_ERROR, WSAEADDRNOTAVAIL);
 }
 
+void no_socket_has_the_address_of_a_group_or_a_broadcast(void**) // [bind/3]
+{
+    for (const char* address : { "239.255.77.9", "224.0.0.251", "255.255.255.255" }) {
+        assert_wsa_fails(bind_ipv4(udp_socket(), address, 0), SOCKET_ERROR, WSAEADDRNOTAVAIL);
+        assert_wsa_fails(bind_ipv4(tcp_socket(), address, 0), SOCKET_ERROR, WSAEADDRNOTAVAIL);
+    }
+    // Here and not in a case of its own: see an_address_that_is_not_local_is_refused.
+    const SOCKET socket = udp_socket();
+    assert_wsa_fails(bind_ipv4(socket, "203.0.113.1", 0), SOCKET_ERROR, WSAEADDRNOTAVAIL);
+    assert_wsa_ok(bind_ipv4(socket, "127.0.0.1", 0));
+}
+
+void no_ipv6_socket_has_an_address_that_is_not_local(void**) // [bind/3]
+{
+    if (!has_ipv6())
+        skip();
+    // A documentation address, and a group.
+    constexpr unsigned char kAddresses[][16]
+        = { { 0x20, 0x01, 0x0D, 0xB8, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 1 },
+              { 0xFF, 0x05, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0x77 } };
+    for (const auto& address : kAddresses) {
+        for (const SOCKET socket : { tcp_socket(AF_INET6), udp_socket(AF_INET6) }) {
+            sockaddr_storage name;
+            const int length = loopback_address(AF_INET6, 0, &name);
+            memcpy(&reinterpret_cast<sockaddr_in6&>(name).sin6_addr, address, sizeof(address));
+            assert_wsa_fails(bind(socket, as_name(name), length), SOCKET_ERROR, WSAEADDRNOTAVAIL);
+        }
+    }
+}
+
+void a_datagram_socket_takes_each_of_the_hosts_addresses(void**) // [bind/3]
+{
+    char room[4096];
+    DWORD size = 0;
+    assert_wsa_ok(WSAIoctl(udp_socket(), SIO_ADDRESS_LIST_QUERY, nullptr, 0, room, sizeof(room),
+        &size, nullptr, nullptr));
+    const auto* list = reinterpret_cast<const SOCKET_ADDRESS_LIST*>(room);
+    for (int i = 0; i < list->iAddressCount; ++i) {
+        const SOCKET_ADDRESS& address = list->Address[i];
+        assert_wsa_ok(bind(udp_socket(), address.lpSockaddr, address.iSockaddrLength));
+    }
+}
+
 void a_bound_socket_cannot_be_bound_again(void**) // [bind/4]
 {
     const SOCKET socket = tcp_socket();
@@ -307,6 +350,9 @@ const CMUnitTest kCases[] = {
     cmocka_unit_test(an_address_of_an_unknown_family_is_refused),
     cmocka_unit_test(an_address_of_another_family_is_refused),
     cmocka_unit_test(an_address_that_is_not_local_is_refused),
+    cmocka_unit_test(no_socket_has_the_address_of_a_group_or_a_broadcast),
+    cmocka_unit_test(no_ipv6_socket_has_an_address_that_is_not_local),
+    cmocka_unit_test(a_datagram_socket_takes_each_of_the_hosts_addresses),
     cmocka_unit_test(a_bound_socket_cannot_be_bound_again),
     cmocka_unit_test(a_taken_address_is_refused),
     cmocka_unit_test(the_any_address_cannot_be_taken_twice),

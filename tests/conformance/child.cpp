@@ -1,5 +1,7 @@
 #include "child.h"
 
+#include <tlhelp32.h>
+
 #include <cstdio>
 #include <cstdlib>
 #include <cstring>
@@ -10,6 +12,7 @@ namespace {
 
 constexpr int kUnknownRole = 1;
 constexpr int kNoInput = 2;
+constexpr int kNotTold = 3;
 
 bool read_input(void* data, DWORD size)
 {
@@ -59,6 +62,39 @@ int open_duplicate_a()
     return socket == INVALID_SOCKET ? WSAGetLastError() : greet(socket);
 }
 
+/// Sends back what comes, told of it by events, until the peer ends the stream; from the start and
+/// after the parent has closed its own handle.
+int echo_on_duplicate()
+{
+    WSAPROTOCOL_INFOW info;
+    char byte;
+    if (!read_input(&info, sizeof(info)))
+        return kNoInput;
+    const SOCKET socket = WSASocketW(
+        FROM_PROTOCOL_INFO, FROM_PROTOCOL_INFO, FROM_PROTOCOL_INFO, &info, 0, WSA_FLAG_OVERLAPPED);
+    const WSAEVENT event = WSACreateEvent();
+    if (socket == INVALID_SOCKET)
+        return WSAGetLastError();
+    for (;;) {
+        if (WSAEventSelect(socket, event, FD_READ | FD_CLOSE) != 0)
+            return WSAGetLastError();
+        if (WSAWaitForMultipleEvents(1, &event, FALSE, kHangLimit, FALSE) != WSA_WAIT_EVENT_0)
+            return kNotTold;
+        WSANETWORKEVENTS events;
+        if (WSAEnumNetworkEvents(socket, event, &events) != 0)
+            return WSAGetLastError();
+        int received;
+        while ((received = recv(socket, &byte, 1, 0)) == 1) {
+            if (send(socket, &byte, 1, 0) != 1)
+                return WSAGetLastError();
+        }
+        if (received == 0)
+            return closesocket(socket) == 0 ? 0 : WSAGetLastError();
+        if (WSAGetLastError() != WSAEWOULDBLOCK)
+            return WSAGetLastError();
+    }
+}
+
 /// Ends its only thread, with a socket whose events are watched.
 int end_thread()
 {
@@ -70,6 +106,52 @@ int end_thread()
         || WSAEventSelect(socket, WSACreateEvent(), FD_READ) != 0)
         return WSAGetLastError();
     ExitThread(kThreadsCode);
+}
+
+/// Terminates every other thread of the process, whoever made it.
+void terminate_other_threads()
+{
+    const HANDLE snapshot = CreateToolhelp32Snapshot(TH32CS_SNAPTHREAD, 0);
+    THREADENTRY32 entry {};
+    entry.dwSize = sizeof(entry);
+    for (BOOL found = Thread32First(snapshot, &entry); found;
+         found = Thread32Next(snapshot, &entry)) {
+        if (entry.th32OwnerProcessID != GetCurrentProcessId()
+            || entry.th32ThreadID == GetCurrentThreadId())
+            continue;
+        const HANDLE thread = OpenThread(THREAD_TERMINATE | SYNCHRONIZE, FALSE, entry.th32ThreadID);
+        if (thread && TerminateThread(thread, 0))
+            WaitForSingleObject(thread, kHangLimit);
+        CloseHandle(thread);
+    }
+    CloseHandle(snapshot);
+}
+
+/// Is told of a datagram before and after every other thread was terminated.
+int be_told_alone()
+{
+    const WSAEVENT event = WSACreateEvent();
+    const SOCKET socket = ::socket(AF_INET, SOCK_DGRAM, IPPROTO_UDP);
+    sockaddr_in address {};
+    address.sin_family = AF_INET;
+    address.sin_addr.s_addr = htonl(INADDR_LOOPBACK);
+    int length = sizeof(address);
+    auto* name = reinterpret_cast<sockaddr*>(&address);
+    if (bind(socket, name, length) != 0 || getsockname(socket, name, &length) != 0
+        || WSAEventSelect(socket, event, FD_READ) != 0)
+        return WSAGetLastError();
+    for (int round = 0; round < 3; ++round) {
+        char byte = 'x';
+        if (sendto(socket, &byte, 1, 0, name, length) != 1)
+            return WSAGetLastError();
+        if (WSAWaitForMultipleEvents(1, &event, FALSE, kHangLimit, FALSE) != WSA_WAIT_EVENT_0)
+            return kNotTold;
+        WSANETWORKEVENTS events;
+        if (WSAEnumNetworkEvents(socket, event, &events) != 0 || recv(socket, &byte, 1, 0) != 1)
+            return WSAGetLastError();
+        terminate_other_threads();
+    }
+    return 0;
 }
 
 /// Ends when its input ends: a process whose handle values the parent can ask about.
@@ -154,10 +236,14 @@ int child_main(const char* role, const char* argument)
         return open_duplicate_w();
     if (!strcmp(role, "open-duplicate-a"))
         return open_duplicate_a();
+    if (!strcmp(role, "echo-on-duplicate"))
+        return echo_on_duplicate();
     if (!strcmp(role, "use-inherited"))
         return greet(static_cast<SOCKET>(strtoull(argument, nullptr, 10)));
     if (!strcmp(role, "end-thread"))
         return end_thread();
+    if (!strcmp(role, "be-told-alone"))
+        return be_told_alone();
     if (!strcmp(role, "wait"))
         return wait_for_end_of_input();
     return kUnknownRole;

@@ -256,15 +256,20 @@ void closing_ends_a_select_for_reading(void**) // [closesocket/8] [select/17]
 void closing_ends_a_select_for_exceptions(void**) // [closesocket/8] [select/17]
 {
     const TcpPair pair = new_tcp_pair();
-    auto* set = lasting<fd_set>();
-    FD_SET(pair.client, set);
-    Background* background
-        = run_in_background([=] { return (long long)select(0, nullptr, nullptr, set, nullptr); });
+    const UdpPair other = new_udp_pair();
+    auto* exceptions = lasting<fd_set>();
+    auto* readers = lasting<fd_set>();
+    FD_SET(pair.client, exceptions);
+    FD_SET(other.a, readers);
+    Background* background = run_in_background(
+        [=] { return (long long)select(0, readers, nullptr, exceptions, nullptr); });
     let_it_settle();
     close_owned(pair.client);
     const Outcome outcome = join(background);
     assert_int_equal(outcome.value, SOCKET_ERROR);
     assert_int_equal(outcome.error, WSAENOTSOCK);
+    assert_int_equal(exceptions->fd_count, 0);
+    assert_int_equal(readers->fd_count, 0);
 }
 
 void closing_ends_a_poll(void**) // [closesocket/8] [WSAPoll/12]
@@ -429,6 +434,39 @@ void a_listening_port_is_free_when_the_call_returns(void**) // [closesocket/12]
         second, reinterpret_cast<const sockaddr*>(&listener.address), listener.address_length));
 }
 
+void a_received_urgent_byte_leaves_an_orderly_end(void**) // [closesocket/15]
+{
+    const TcpPair pair = new_tcp_pair();
+    limit_receives(pair.client);
+    assert_int_equal(send(pair.client, "u", 1, MSG_OOB), 1);
+    char byte = 0;
+    assert_eventually([&] { return recv(pair.server, &byte, 1, MSG_OOB) == 1; });
+    close_owned(pair.server);
+    assert_int_equal(recv(pair.client, &byte, 1, 0), 0);
+    assert_int_equal(send(pair.client, "x", 1, 0), 1); // there was no reset
+}
+
+void what_would_linger_is_not_closed(void**) // [closesocket/16]
+{
+    const TcpPair pair = new_tcp_pair();
+    const linger time { 1, 3 };
+    assert_wsa_ok(setsockopt(
+        pair.client, SOL_SOCKET, SO_LINGER, reinterpret_cast<const char*>(&time), sizeof(time)));
+    size_t left = send_until_full(pair.client);
+    assert_wsa_fails(closesocket(pair.client), SOCKET_ERROR, WSAEWOULDBLOCK);
+
+    // The socket is still open, and can be closed when all has gone.
+    char buffer[65536];
+    while (left) {
+        const int received = recv(pair.server, buffer, sizeof(buffer), 0);
+        assert_true(received > 0);
+        left -= received;
+    }
+    assert_eventually([&] { return closesocket(pair.client) == 0; });
+    disown(pair.client);
+    assert_int_equal(recv(pair.server, buffer, sizeof(buffer), 0), 0);
+}
+
 const CMUnitTest kCases[] = {
     cmocka_unit_test(closing_twice_is_refused),
     cmocka_unit_test(closing_keeps_the_last_error),
@@ -461,6 +499,8 @@ const CMUnitTest kCases[] = {
     cmocka_unit_test(a_value_used_again_by_another_object_is_no_socket),
     cmocka_unit_test(a_datagram_port_is_free_when_the_call_returns),
     cmocka_unit_test(a_listening_port_is_free_when_the_call_returns),
+    cmocka_unit_test(a_received_urgent_byte_leaves_an_orderly_end),
+    cmocka_unit_test(what_would_linger_is_not_closed),
 };
 
 } // namespace

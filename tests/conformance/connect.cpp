@@ -321,6 +321,34 @@ void a_blocked_connect_runs_user_apcs(void**) // [connect/19]
     join(background);
 }
 
+/// A mapped IPv4 address with the port of somebody who listens or is bound.
+int mapped_loopback(unsigned short port, sockaddr_storage* address)
+{
+    const int length = loopback_address(AF_INET6, port, address);
+    auto& mapped = reinterpret_cast<sockaddr_in6&>(*address).sin6_addr;
+    constexpr unsigned char kMapped[16]
+        = { 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0xFF, 0xFF, 127, 0, 0, 1 };
+    memcpy(&mapped, kMapped, sizeof(kMapped));
+    return length;
+}
+
+void a_socket_of_ipv6_alone_cannot_reach_ipv4(void**) // [connect/20]
+{
+    if (!has_ipv6())
+        skip();
+    const Listener listener = new_listener();
+    sockaddr_storage name;
+    const int length = mapped_loopback(local_port(listener.socket), &name);
+
+    assert_wsa_fails(
+        connect(tcp_socket(AF_INET6), as_name(name), length), SOCKET_ERROR, WSAEADDRNOTAVAIL);
+    assert_wsa_fails(
+        connect(udp_socket(AF_INET6), as_name(name), length), SOCKET_ERROR, WSAEADDRNOTAVAIL);
+    const SOCKET both = tcp_socket(AF_INET6);
+    set_option(both, IPPROTO_IPV6, IPV6_V6ONLY, 0);
+    assert_wsa_ok(connect(both, as_name(name), length));
+}
+
 const CMUnitTest kCases[] = {
     cmocka_unit_test(connect_joins_two_sockets),
     cmocka_unit_test(wsaconnect_is_connect),
@@ -352,6 +380,7 @@ const CMUnitTest kCases[] = {
     cmocka_unit_test(a_connected_datagram_socket_hears_its_peer_only),
     cmocka_unit_test(connecting_to_broadcast_needs_no_option),
     cmocka_unit_test(a_blocked_connect_runs_user_apcs),
+    cmocka_unit_test(a_socket_of_ipv6_alone_cannot_reach_ipv4),
 };
 
 } // namespace

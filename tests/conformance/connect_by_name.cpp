@@ -105,6 +105,20 @@ void what_is_no_socket_is_refused(void**) // [WSAConnectByName/2]
         FALSE, WSAENOTSOCK);
 }
 
+void the_names_are_looked_at_before_the_socket(void**) // [WSAConnectByName/2]
+{
+    const SOCKET closed = tcp_socket();
+    close_owned(closed);
+    for (const SOCKET socket : { closed, INVALID_SOCKET }) {
+        assert_wsa_fails(WSAConnectByNameA(socket, (char*)"127.0.0.1", nullptr, nullptr, nullptr,
+                             nullptr, nullptr, nullptr, nullptr),
+            FALSE, WSAEINVAL);
+        assert_wsa_fails(WSAConnectByNameW(socket, nullptr, (wchar_t*)L"80", nullptr, nullptr,
+                             nullptr, nullptr, nullptr, nullptr),
+            FALSE, WSAEINVAL);
+    }
+}
+
 void unknown_names_are_not_found(void**) // [WSAConnectByName/4]
 {
     const SOCKET client = tcp_socket();
@@ -130,6 +144,41 @@ void a_short_length_is_left_alone(void**) // [WSAConnectByName/3]
     assert_int_equal(length, 3);
 }
 
+void a_long_length_becomes_the_real_one(void**) // [WSAConnectByName/3]
+{
+    const Listener listener = new_listener();
+    ServiceText service(listener);
+    sockaddr_storage local = {}, remote = {};
+    DWORD local_length = 50, remote_length = 50;
+
+    assert_true(WSAConnectByNameA(tcp_socket(), (char*)"127.0.0.1", service.text, &local_length,
+        (sockaddr*)&local, &remote_length, (sockaddr*)&remote, nullptr, nullptr));
+    assert_int_equal(local_length, sizeof(sockaddr_in));
+    assert_int_equal(remote_length, sizeof(sockaddr_in));
+}
+
+void half_an_end_is_not_told(void**) // [WSAConnectByName/7]
+{
+    const Listener listener = new_listener();
+    ServiceText service(listener);
+    sockaddr_in untouched = {};
+    untouched.sin_family = 0x7BAB;
+    for (const DWORD given : { 16, 50, 3 }) {
+        sockaddr_in local = untouched;
+        DWORD remote_length = given;
+        assert_true(WSAConnectByNameA(tcp_socket(), (char*)"127.0.0.1", service.text, nullptr,
+            (sockaddr*)&local, &remote_length, nullptr, nullptr, nullptr));
+        assert_int_equal(local.sin_family, untouched.sin_family);
+        assert_int_equal(remote_length, given);
+    }
+    sockaddr_in local = {}, remote = untouched;
+    DWORD length = sizeof(local);
+    assert_true(WSAConnectByNameA(tcp_socket(), (char*)"127.0.0.1", service.text, &length,
+        (sockaddr*)&local, nullptr, (sockaddr*)&remote, nullptr, nullptr));
+    assert_int_equal(local.sin_family, AF_INET);
+    assert_int_equal(remote.sin_family, untouched.sin_family);
+}
+
 const CMUnitTest kCases[] = {
     cmocka_unit_test(connects_and_tells_the_peer),
     cmocka_unit_test(resolves_the_name),
@@ -138,8 +187,11 @@ const CMUnitTest kCases[] = {
     cmocka_unit_test(missing_names_are_invalid),
     cmocka_unit_test(a_reserved_argument_is_invalid),
     cmocka_unit_test(what_is_no_socket_is_refused),
+    cmocka_unit_test(the_names_are_looked_at_before_the_socket),
     cmocka_unit_test(unknown_names_are_not_found),
     cmocka_unit_test(a_short_length_is_left_alone),
+    cmocka_unit_test(a_long_length_becomes_the_real_one),
+    cmocka_unit_test(half_an_end_is_not_told),
 };
 
 } // namespace

@@ -180,6 +180,24 @@ void without_the_context_the_peer_is_unknown(void**) // [ConnectEx/8]
     assert_wsa_fails(shutdown(client, SD_BOTH), SOCKET_ERROR, WSAENOTCONN);
 }
 
+void connecting_once_more_is_refused(void**) // [ConnectEx/9]
+{
+    const Listener listener = new_listener();
+    const SOCKET client = bound_client();
+    Operation* operation = new_operation(new_event());
+    const auto* name = generic(listener.address);
+    const int length = listener.address_length;
+    assert_wsa_fails(start_connect(client, listener, operation), FALSE, WSA_IO_PENDING);
+    assert_int_equal(await_status(operation), STATUS_SUCCESS);
+    const SOCKET accepted = accept_from(listener);
+
+    assert_wsa_fails(connect(client, name, length), SOCKET_ERROR, WSAEINVAL);
+    assert_wsa_fails(start_connect(client, listener, operation), FALSE, WSAEISCONN);
+    assert_wsa_fails(connect(accepted, name, length), SOCKET_ERROR, WSAEISCONN);
+    assert_wsa_ok(setsockopt(client, SOL_SOCKET, SO_UPDATE_CONNECT_CONTEXT, nullptr, 0));
+    assert_wsa_fails(connect(client, name, length), SOCKET_ERROR, WSAEISCONN);
+}
+
 const CMUnitTest kCases[] = {
     cmocka_unit_test(connect_ex_refuses_what_is_no_socket),
     cmocka_unit_test(connect_ex_refuses_an_unbound_socket),
@@ -192,6 +210,7 @@ const CMUnitTest kCases[] = {
     cmocka_unit_test(a_refusal_completes_connect_ex_with_its_error),
     cmocka_unit_test(the_context_makes_the_client_a_full_socket),
     cmocka_unit_test(without_the_context_the_peer_is_unknown),
+    cmocka_unit_test(connecting_once_more_is_refused),
 };
 
 } // namespace

@@ -190,6 +190,29 @@ void the_original_works_on_after_the_child_closed_its_duplicate(void**) // [WSAD
     assert_joined(pair.server, pair.client);
 }
 
+void a_child_has_the_socket_alone_after_the_original_is_closed(void**) // [WSADuplicateSocket/11]
+{
+    constexpr int kRounds = 40;
+    const TcpPair pair = new_tcp_pair();
+    const Child child = start_child("echo-on-duplicate", 0, false);
+    WSAPROTOCOL_INFOW info;
+    assert_wsa_ok(WSADuplicateSocketW(pair.client, child.process_id, &info));
+    write_to_child(child, &info, sizeof(info));
+    for (int i = 0; i < kRounds; ++i) {
+        const char out[] = { static_cast<char>('a' + i % 26), static_cast<char>('A' + i % 26), 0 };
+        char in[2];
+        send_text(pair.server, out);
+        receive_exactly(pair.server, in, sizeof(in));
+        assert_memory_equal(in, out, sizeof(in));
+        if (i == kRounds / 2)
+            close_owned(pair.client);
+    }
+    assert_wsa_ok(shutdown(pair.server, SD_SEND));
+    assert_int_equal(exit_code_of(child), 0);
+    char byte;
+    assert_int_equal(recv(pair.server, &byte, 1, 0), 0);
+}
+
 void a_child_uses_an_inherited_socket(void**) // [WSADuplicateSocket/9]
 {
     const TcpPair pair = new_tcp_pair();
@@ -246,6 +269,7 @@ const CMUnitTest kCases[] = {
     cmocka_unit_test(a_child_uses_a_duplicate),
     cmocka_unit_test(a_child_uses_an_ansi_duplicate),
     cmocka_unit_test(the_original_works_on_after_the_child_closed_its_duplicate),
+    cmocka_unit_test(a_child_has_the_socket_alone_after_the_original_is_closed),
     cmocka_unit_test(a_child_uses_an_inherited_socket),
     cmocka_unit_test(a_child_does_not_hold_a_private_socket_open),
     cmocka_unit_test(a_child_holds_an_inherited_socket_open),

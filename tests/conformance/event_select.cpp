@@ -1,5 +1,6 @@
 // WSAEventSelect: what the call refuses and what it does to the association and the record.
 
+#include "child.h"
 #include "network_events.h"
 
 using namespace conformance;
@@ -335,6 +336,12 @@ void nothing_is_recorded_for_an_unconnected_tcp_socket(void**) // [WSAEventSelec
     assert_no_events(bound, event);
 }
 
+void events_come_although_all_other_threads_were_terminated(void**) // [WSAEventSelect/73]
+{
+    const Child child = start_child("be-told-alone", 0, false);
+    assert_int_equal(exit_code_of(child), 0);
+}
+
 const CMUnitTest kCases[] = {
     cmocka_unit_test(select_refuses_what_is_no_socket),
     cmocka_unit_test(select_refuses_a_mask_without_event),
@@ -360,6 +367,7 @@ const CMUnitTest kCases[] = {
     cmocka_unit_test(a_pending_event_waits_for_a_mask_that_has_it),
     cmocka_unit_test(an_empty_mask_hides_the_record),
     cmocka_unit_test(nothing_is_recorded_for_an_unconnected_tcp_socket),
+    cmocka_unit_test(events_come_although_all_other_threads_were_terminated),
 };
 
 } // namespace

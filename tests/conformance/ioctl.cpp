@@ -13,6 +13,7 @@ constexpr DWORD kFionread = FIONREAD;
 constexpr DWORD kFionbio = FIONBIO;
 constexpr DWORD kSiocAtMark = SIOCATMARK;
 constexpr DWORD kIdealSendBacklogQuery = 0x4004747B;
+constexpr DWORD kSetPriorityHint = 0x98000018;
 constexpr DWORD kUdpConnReset = 0x9800000C;
 
 /// A code no socket knows.
@@ -329,6 +330,9 @@ void settings_of_the_stack_are_taken(void**) // [WSAIoctl/12]
         0);
     assert_int_equal(
         control(udp_socket(), SIO_ENABLE_CIRCULAR_QUEUEING, nullptr, 0, nullptr, 0, &returned), 0);
+    const int hint[] = { 0, 2 }; // PRIORITY_STATUS: very low for what is sent, normal for the rest
+    assert_int_equal(
+        control(tcp_socket(), kSetPriorityHint, &hint, sizeof(hint), nullptr, 0, &returned), 0);
 }
 
 void keepalive_times_need_a_whole_structure(void**) // [WSAIoctl/5] [WSAIoctl/19]
@@ -345,15 +349,41 @@ void keepalive_times_need_a_whole_structure(void**) // [WSAIoctl/5] [WSAIoctl/19
     assert_wsa_ok(
         getsockopt(socket, SOL_SOCKET, SO_KEEPALIVE, reinterpret_cast<char*>(&on), &length));
     assert_int_equal(on, 1);
+    assert_int_equal(returned, 0);
     returned = 0xDEAD;
     assert_wsa_fails(
         control(socket, SIO_KEEPALIVE_VALS, nullptr, sizeof(times), nullptr, 0, &returned),
         SOCKET_ERROR, WSAEFAULT);
     assert_int_equal(returned, 0);
+    returned = 0xDEAD;
+    overlapped->InternalHigh = 0xBEEF;
     assert_wsa_fails(WSAIoctl(socket, SIO_KEEPALIVE_VALS, &times, sizeof(times) - 1, nullptr, 0,
                          &returned, overlapped, nullptr),
         SOCKET_ERROR, WSAEFAULT);
+    assert_int_equal(returned, 0xDEAD);
     assert_int_equal(overlapped->Internal, STATUS_PENDING);
+    assert_int_equal(overlapped->InternalHigh, 0xBEEF);
+}
+
+void overlapped_keepalive_times_tell_no_size(void**) // [WSAIoctl/3]
+{
+    const SOCKET socket = tcp_socket();
+    const HANDLE port = port_of(socket);
+    tcp_keepalive times = { 1, 30000, 1000 };
+    auto* overlapped = lasting<WSAOVERLAPPED>();
+    DWORD returned = 0xDEAD;
+
+    assert_wsa_ok(WSAIoctl(socket, SIO_KEEPALIVE_VALS, &times, sizeof(times), nullptr, 0, &returned,
+        overlapped, nullptr));
+    assert_int_equal(returned, 0xDEAD);
+    const Packet packet = next_packet(port);
+    assert_true(packet.succeeded);
+    assert_ptr_equal(packet.overlapped, overlapped);
+    assert_int_equal(packet.bytes, 0);
+    assert_int_equal(overlapped->Internal, 0);
+    assert_wsa_fails(WSAIoctl(socket, SIO_KEEPALIVE_VALS, &times, sizeof(times), nullptr, 0,
+                         nullptr, overlapped, nullptr),
+        SOCKET_ERROR, WSAEFAULT);
 }
 
 void the_send_backlog_is_a_streams(void**) // [WSAIoctl/13]
@@ -546,6 +576,7 @@ const CMUnitTest kCases[] = {
     cmocka_unit_test(quality_of_service_is_no_option),
     cmocka_unit_test(settings_of_the_stack_are_taken),
     cmocka_unit_test(keepalive_times_need_a_whole_structure),
+    cmocka_unit_test(overlapped_keepalive_times_tell_no_size),
     cmocka_unit_test(the_send_backlog_is_a_streams),
     cmocka_unit_test(the_broadcast_address_is_ipv4s),
     cmocka_unit_test(an_address_list_tells_what_it_needs),

@@ -3,6 +3,8 @@
 #include "option_checks.h"
 #include "sockets.h"
 
+#include <cstring>
+
 using namespace conformance;
 
 namespace {
@@ -137,6 +139,91 @@ void v6only_is_settled_by_bind(void**) // [setsockopt/17]
         SOCKET_ERROR, WSAEINVAL);
 }
 
+/// The value of IPV6_V6ONLY, which is one byte.
+int v6only_of(SOCKET socket, Where where = Where::current())
+{
+    unsigned char only = 0xAA;
+    int length = sizeof(only);
+    if (getsockopt(socket, IPPROTO_IPV6, IPV6_V6ONLY, reinterpret_cast<char*>(&only), &length))
+        fail_at(where, "IPV6_V6ONLY cannot be read: %d", WSAGetLastError());
+    return only;
+}
+
+void v6only_of_an_ipv4_socket_is_settled_by_bind(void**) // [setsockopt/17]
+{
+    for (const SOCKET socket : { tcp_socket(), udp_socket() }) {
+        assert_int_equal(v6only_of(socket), 1);
+        set_option(socket, IPPROTO_IPV6, IPV6_V6ONLY, 0);
+        assert_int_equal(v6only_of(socket), 0);
+        set_option(socket, IPPROTO_IPV6, IPV6_V6ONLY, 1);
+        assert_int_equal(v6only_of(socket), 1);
+        set_option(socket, IPPROTO_IPV6, IPV6_V6ONLY, 0);
+        bind_to_loopback(socket);
+        for (const DWORD value : { 1, 0 })
+            assert_wsa_fails(setsockopt(socket, IPPROTO_IPV6, IPV6_V6ONLY,
+                                 reinterpret_cast<const char*>(&value), sizeof(value)),
+                SOCKET_ERROR, WSAEINVAL);
+        assert_int_equal(v6only_of(socket), 0);
+    }
+}
+
+void a_raw_ipv6_socket_has_the_v6only_option(void**) // [getsockopt/20]
+{
+    if (!has_ipv6())
+        skip();
+    const SOCKET socket = raw_socket(AF_INET6, IPPROTO_UDP);
+
+    set_option(socket, IPPROTO_IPV6, IPV6_V6ONLY, v6only_of(socket));
+}
+
+void the_interface_of_arrival_is_of_no_stream(void**) // [getsockopt/16] [setsockopt/16]
+{
+    static constexpr Validity kAbsent[] = { { IP_ORIGINAL_ARRIVAL_IF, WSAEINVAL, WSAEINVAL } };
+    static constexpr Validity kPresent[] = { { IP_ORIGINAL_ARRIVAL_IF, 0, 0 } };
+    assert_validity(tcp_socket(), IPPROTO_IP, kAbsent);
+    assert_validity(udp_socket(), IPPROTO_IP, kPresent);
+    if (!has_ipv6())
+        return;
+    assert_validity(tcp_socket(AF_INET6), IPPROTO_IPV6, kAbsent);
+    assert_validity(udp_socket(AF_INET6), IPPROTO_IPV6, kPresent);
+}
+
+int length_of_ip_options(SOCKET socket, Where where = Where::current())
+{
+    char options[40];
+    int length = sizeof(options);
+    if (getsockopt(socket, IPPROTO_IP, IP_OPTIONS, options, &length))
+        fail_at(where, "IP_OPTIONS cannot be read: %d", WSAGetLastError());
+    return length;
+}
+
+void ip_options_can_be_removed(void**) // [setsockopt/22]
+{
+    constexpr char kNoOperations[] = { 1, 1, 1, 0 };
+    for (const SOCKET socket : { tcp_socket(), udp_socket() }) {
+        assert_int_equal(length_of_ip_options(socket), 0);
+        assert_wsa_ok(setsockopt(socket, IPPROTO_IP, IP_OPTIONS, nullptr, 0));
+        assert_wsa_ok(setsockopt(socket, IPPROTO_IP, IP_OPTIONS, kNoOperations, 0));
+        assert_int_equal(length_of_ip_options(socket), 0);
+        for (const char* nothing : { static_cast<const char*>(nullptr), kNoOperations }) {
+            assert_wsa_ok(
+                setsockopt(socket, IPPROTO_IP, IP_OPTIONS, kNoOperations, sizeof(kNoOperations)));
+            assert_int_equal(length_of_ip_options(socket), sizeof(kNoOperations));
+            assert_wsa_ok(setsockopt(socket, IPPROTO_IP, IP_OPTIONS, nothing, 0));
+            assert_int_equal(length_of_ip_options(socket), 0);
+        }
+    }
+}
+
+void a_raw_socket_has_removable_ip_options(void**) // [setsockopt/22]
+{
+    const SOCKET socket = raw_socket(AF_INET, IPPROTO_ICMP);
+
+    assert_int_equal(length_of_ip_options(socket), 0);
+    assert_wsa_ok(setsockopt(socket, IPPROTO_IP, IP_OPTIONS, nullptr, 0));
+    assert_int_equal(length_of_ip_options(socket), 0);
+}
+
 /// A UDP socket that is in the group on the loopback interface.
 SOCKET member_of(const char* group)
 {
@@ -152,25 +239,73 @@ SOCKET member_of(const char* group)
     return socket;
 }
 
-void a_member_receives_what_is_sent_to_the_group(void**) // [setsockopt/18]
+/// Sends text to a group on the loopback interface.
+void send_to_group(const char* group, unsigned short port, const char* text)
 {
-    const SOCKET member = member_of("239.255.77.1");
     const SOCKET sender = udp_socket();
     bind_to_loopback(sender);
     const DWORD loopback = htonl(INADDR_LOOPBACK);
     assert_wsa_ok(setsockopt(sender, IPPROTO_IP, IP_MULTICAST_IF,
         reinterpret_cast<const char*>(&loopback), sizeof(loopback)));
-
-    sockaddr_in group = {};
-    group.sin_family = AF_INET;
-    group.sin_addr.s_addr = inet_addr("239.255.77.1");
-    group.sin_port = htons(local_port(member));
+    sockaddr_in name = {};
+    name.sin_family = AF_INET;
+    name.sin_addr.s_addr = inet_addr(group);
+    name.sin_port = htons(port);
+    const int length = static_cast<int>(strlen(text));
     assert_int_equal(
-        sendto(sender, "multi", 5, 0, reinterpret_cast<sockaddr*>(&group), sizeof(group)), 5);
-    wait_until_readable(member);
-    char data[16];
-    assert_int_equal(recv(member, data, sizeof(data), 0), 5);
-    assert_memory_equal(data, "multi", 5);
+        sendto(sender, text, length, 0, reinterpret_cast<sockaddr*>(&name), sizeof(name)), length);
+}
+
+void assert_receives(SOCKET socket, const char* text, Where where = Where::current())
+{
+    wait_until_readable(socket, where);
+    char data[16] = {};
+    const int length = recv(socket, data, sizeof(data) - 1, 0);
+    if (length != static_cast<int>(strlen(text)) || strcmp(data, text) != 0)
+        fail_at(where, "%d bytes, \"%s\" instead of \"%s\"", length, data, text);
+}
+
+void a_member_receives_what_is_sent_to_the_group(void**) // [setsockopt/18]
+{
+    const SOCKET member = member_of("239.255.77.1");
+
+    send_to_group("239.255.77.1", local_port(member), "multi");
+    assert_receives(member, "multi");
+}
+
+/// Asserts that a datagram to the group passes the socket by: another one, to itself, is the next.
+void assert_is_passed_by(SOCKET socket, const char* group, Where where = Where::current())
+{
+    send_to_group(group, local_port(socket, where), "group");
+    sockaddr_storage name;
+    const int length = loopback_address(AF_INET, local_port(socket, where), &name);
+    assert_int_equal(sendto(udp_socket(), "own", 3, 0, as_name(name), length), 3);
+    assert_receives(socket, "own", where);
+}
+
+void a_group_is_received_by_its_own_members_only(void**) // [setsockopt/24]
+{
+    const SOCKET member = member_of("239.255.77.3");
+
+    assert_is_passed_by(member_of("239.255.77.4"), "239.255.77.3");
+    send_to_group("239.255.77.3", local_port(member), "group");
+    assert_receives(member, "group");
+}
+
+void a_member_of_no_group_receives_none(void**) // [setsockopt/24]
+{
+    const SOCKET member = member_of("239.255.77.5");
+    const SOCKET other = udp_socket();
+    sockaddr_in any = {};
+    any.sin_family = AF_INET;
+    assert_wsa_ok(bind(other, reinterpret_cast<sockaddr*>(&any), sizeof(any)));
+    set_nonblocking(other);
+    char byte;
+    assert_wsa_fails(recv(other, &byte, 1, 0), SOCKET_ERROR, WSAEWOULDBLOCK);
+
+    assert_is_passed_by(other, "239.255.77.5");
+    send_to_group("239.255.77.5", local_port(member), "group");
+    assert_receives(member, "group");
 }
 
 void leaving_twice_fails(void**) // [setsockopt/18]
@@ -198,7 +333,14 @@ const CMUnitTest kCases[] = {
     cmocka_unit_test(fragments_are_refused_on_streams_only),
     cmocka_unit_test(an_ipv4_socket_has_the_v6only_option),
     cmocka_unit_test(v6only_is_settled_by_bind),
+    cmocka_unit_test(v6only_of_an_ipv4_socket_is_settled_by_bind),
+    cmocka_unit_test(a_raw_ipv6_socket_has_the_v6only_option),
+    cmocka_unit_test(the_interface_of_arrival_is_of_no_stream),
+    cmocka_unit_test(ip_options_can_be_removed),
+    cmocka_unit_test(a_raw_socket_has_removable_ip_options),
     cmocka_unit_test(a_member_receives_what_is_sent_to_the_group),
+    cmocka_unit_test(a_group_is_received_by_its_own_members_only),
+    cmocka_unit_test(a_member_of_no_group_receives_none),
     cmocka_unit_test(leaving_twice_fails),
 };
 

@@ -202,6 +202,28 @@ void names_stay_after_shutdown(void**) // [getpeername/4] [shutdown/6]
     assert_int_not_equal(local_port(pair.client), 0);
 }
 
+void names_stay_when_both_ends_have_shut_down(void**) // [getpeername/4]
+{
+    for (const bool in_two_steps : { false, true }) {
+        const TcpPair pair = new_tcp_pair();
+        if (in_two_steps) {
+            assert_wsa_ok(shutdown(pair.client, SD_SEND));
+            assert_wsa_ok(shutdown(pair.client, SD_RECEIVE));
+            assert_wsa_ok(shutdown(pair.server, SD_SEND));
+        } else {
+            assert_wsa_ok(shutdown(pair.client, SD_BOTH));
+            assert_wsa_ok(shutdown(pair.server, SD_BOTH));
+        }
+        let_it_settle();
+        Name name = poisoned_name();
+        assert_wsa_ok(peer_name_of(pair.client, name));
+        assert_int_equal(ntohs(ipv4(name).sin_port), local_port(pair.server));
+        name = poisoned_name();
+        assert_wsa_ok(peer_name_of(pair.server, name));
+        assert_int_equal(ntohs(ipv4(name).sin_port), local_port(pair.client));
+    }
+}
+
 void names_stay_after_the_peer_has_closed(void**) // [getpeername/4]
 {
     const TcpPair pair = new_tcp_pair();
@@ -230,6 +252,7 @@ const CMUnitTest kCases[] = {
     cmocka_unit_test(a_peer_name_needs_room),
     cmocka_unit_test(names_stay_after_shutdown),
     cmocka_unit_test(names_stay_after_the_peer_has_closed),
+    cmocka_unit_test(names_stay_when_both_ends_have_shut_down),
 };
 
 } // namespace

@@ -150,16 +150,6 @@ void a_boolean_takes_any_length(void**) // [getsockopt/4] [setsockopt/4]
     assert_int_equal(byte, 1);
 }
 
-void a_negative_length_fails_below_the_socket_level(void**) // [getsockopt/5] [setsockopt/5]
-{
-    const SOCKET socket = tcp_socket();
-    DWORD value = 1;
-
-    assert_wsa_ok(set(socket, SOL_SOCKET, SO_REUSEADDR, &value, -1));
-    assert_wsa_fails(set(socket, IPPROTO_IP, IP_TTL, &value, -1), SOCKET_ERROR, WSAENOBUFS);
-    assert_wsa_fails(set(socket, IPPROTO_TCP, TCP_NODELAY, &value, -1), SOCKET_ERROR, WSAENOBUFS);
-}
-
 void keepalive_and_nodelay_are_one_byte(void**) // [getsockopt/6] [setsockopt/6]
 {
     const SOCKET socket = tcp_socket();
@@ -269,6 +259,34 @@ void buffer_sizes_read_back_exactly(void**) // [setsockopt/10]
     }
 }
 
+void small_buffers_keep_no_stream_waiting(void**) // [setsockopt/23]
+{
+    const TcpPair pair = new_tcp_pair();
+    constexpr int kLength = 4096;
+    constexpr int kTimes = 3;
+    set_option(pair.server, SOL_SOCKET, SO_RCVBUF, 1024);
+    set_option(pair.client, SOL_SOCKET, SO_SNDBUF, 0);
+    set_nonblocking(pair.client);
+
+    char data[kLength] = {};
+    for (int i = 0; i < kTimes; ++i)
+        assert_int_equal(send(pair.client, data, kLength, 0), kLength);
+    auto* received = static_cast<char*>(lasting_memory(kLength));
+    for (int i = 0; i < kTimes; ++i) {
+        Operation* operation = new_operation(new_event());
+        operation->buffer = { kLength, received };
+        DWORD bytes = 0, flags = 0;
+        if (WSARecv(pair.server, &operation->buffer, 1, nullptr, &operation->flags,
+                &operation->overlapped, nullptr))
+            assert_int_equal(WSAGetLastError(), WSA_IO_PENDING);
+        assert_true(
+            WSAGetOverlappedResult(pair.server, &operation->overlapped, &bytes, TRUE, &flags));
+        assert_int_equal(bytes, kLength);
+    }
+    assert_option(pair.server, SOL_SOCKET, SO_RCVBUF, 1024);
+    assert_option(pair.client, SOL_SOCKET, SO_SNDBUF, 0);
+}
+
 void timeouts_read_back_exactly(void**) // [setsockopt/10]
 {
     const SOCKET socket = tcp_socket();
@@ -306,6 +324,21 @@ void linger_and_dont_linger_are_one_setting(void**) // [setsockopt/11]
     linger.l_onoff = 0xFFFF;
     assert_wsa_ok(get(socket, SOL_SOCKET, SO_LINGER, &linger, &length));
     assert_int_equal(linger.l_onoff, 0);
+}
+
+void the_switch_of_linger_reads_back_as_set(void**) // [setsockopt/20]
+{
+    const SOCKET socket = tcp_socket();
+    constexpr LINGER kRows[] = { { 1, 3 }, { 0x100, 0 }, { 5, 189 } };
+    for (const LINGER& row : kRows) {
+        LINGER linger = {};
+        int length = sizeof(linger);
+        assert_wsa_ok(set(socket, SOL_SOCKET, SO_LINGER, &row, sizeof(row)));
+        assert_option(socket, SOL_SOCKET, SO_DONTLINGER, 0);
+        assert_wsa_ok(get(socket, SOL_SOCKET, SO_LINGER, &linger, &length));
+        assert_int_equal(linger.l_onoff, row.l_onoff);
+        assert_int_equal(linger.l_linger, row.l_linger);
+    }
 }
 
 void a_datagram_socket_does_not_linger(void**) // [getsockopt/11]
@@ -359,6 +392,19 @@ void the_protocol_info_describes_the_socket(void**) // [getsockopt/3]
     assert_int_equal(length, sizeof(narrow));
     assert_int_equal(narrow.iProtocol, IPPROTO_TCP);
     assert_true(narrow.szProtocol[0]);
+}
+
+void the_protocol_info_of_a_raw_socket_is_for_all_protocols(void**) // [getsockopt/3]
+{
+    const SOCKET raw = raw_socket(AF_INET, IPPROTO_ICMP);
+    WSAPROTOCOL_INFOW info;
+    int length = sizeof(info);
+
+    assert_wsa_ok(get(raw, SOL_SOCKET, SO_PROTOCOL_INFOW, &info, &length));
+    assert_int_equal(info.iAddressFamily, AF_INET);
+    assert_int_equal(info.iSocketType, SOCK_RAW);
+    assert_int_equal(info.iProtocol, 0);
+    assert_int_equal(info.iProtocolMaxOffset, 255);
 }
 
 void a_protocol_info_that_does_not_fit_tells_its_size(void**) // [getsockopt/3]
@@ -472,7 +518,6 @@ const CMUnitTest kCases[] = {
     cmocka_unit_test(a_pointer_into_nowhere_is_a_fault),
     cmocka_unit_test(a_whole_number_needs_four_bytes),
     cmocka_unit_test(a_boolean_takes_any_length),
-    cmocka_unit_test(a_negative_length_fails_below_the_socket_level),
     cmocka_unit_test(keepalive_and_nodelay_are_one_byte),
     cmocka_unit_test(a_boolean_reads_back_as_one),
     cmocka_unit_test(the_type_is_read_only),
@@ -481,14 +526,17 @@ const CMUnitTest kCases[] = {
     cmocka_unit_test(a_listening_socket_accepts_connections),
     cmocka_unit_test(reuse_and_exclusive_use_exclude_each_other),
     cmocka_unit_test(buffer_sizes_read_back_exactly),
+    cmocka_unit_test(small_buffers_keep_no_stream_waiting),
     cmocka_unit_test(timeouts_read_back_exactly),
     cmocka_unit_test(low_water_marks_are_invalid),
     cmocka_unit_test(linger_and_dont_linger_are_one_setting),
+    cmocka_unit_test(the_switch_of_linger_reads_back_as_set),
     cmocka_unit_test(a_datagram_socket_does_not_linger),
     cmocka_unit_test(connect_time_is_unknown_without_a_connection),
     cmocka_unit_test(connect_time_counts_seconds),
     cmocka_unit_test(a_datagram_has_a_greatest_size),
     cmocka_unit_test(the_protocol_info_describes_the_socket),
+    cmocka_unit_test(the_protocol_info_of_a_raw_socket_is_for_all_protocols),
     cmocka_unit_test(a_protocol_info_that_does_not_fit_tells_its_size),
     cmocka_unit_test(the_bsp_state_holds_both_names),
     cmocka_unit_test(the_bsp_state_of_a_fresh_socket_has_no_names),

@@ -259,6 +259,90 @@ void a_truncated_datagram_completes_with_a_warning(void**) // [overlapped/13]
     assert_int_equal(transferred, 2);
 }
 
+/// Starts a receive of 2 bytes where a datagram of 5 is waiting.
+Operation* start_short_receive(
+    SOCKET socket, WSAEVENT event, LPWSAOVERLAPPED_COMPLETION_ROUTINE routine = nullptr)
+{
+    wait_until_readable(socket);
+    Operation* receive = new_operation(event);
+    receive->buffer.len = 2;
+    assert_wsa_fails(start_receive(socket, receive, routine), SOCKET_ERROR, WSA_IO_PENDING);
+    return receive;
+}
+
+void a_truncated_datagram_that_is_there_is_told_once(void**) // [overlapped/61]
+{
+    const UdpPair pair = new_udp_pair();
+    DWORD transferred = 0, flags = 0;
+    send_text(pair.a, "hello");
+    Operation* receive = start_short_receive(pair.b, new_event());
+    assert_becomes_signaled(receive->overlapped.hEvent);
+    assert_wsa_fails(
+        WSAGetOverlappedResult(pair.b, &receive->overlapped, &transferred, FALSE, &flags), FALSE,
+        WSAEMSGSIZE);
+    assert_int_equal(transferred, 2);
+}
+
+void a_truncated_datagram_that_is_there_queues_one_packet(void**) // [overlapped/61]
+{
+    const UdpPair pair = new_udp_pair();
+    const HANDLE port = new_port();
+    associate(pair.b, port, kPortKey);
+    send_text(pair.a, "hello");
+    Operation* receive = start_short_receive(pair.b, nullptr);
+    const Packet packet = next_packet(port);
+    assert_ptr_equal(packet.overlapped, &receive->overlapped);
+    assert_false(packet.result);
+    assert_int_equal(packet.error, ERROR_MORE_DATA);
+    assert_int_equal(packet.transferred, 2);
+    assert_no_packet(port);
+}
+
+void skip_on_success_tells_a_truncated_datagram_once(void**) // [overlapped/61]
+{
+    const UdpPair pair = new_udp_pair();
+    const HANDLE port = new_port();
+    associate(pair.b, port, kPortKey);
+    set_modes(pair.b, FILE_SKIP_COMPLETION_PORT_ON_SUCCESS);
+    send_text(pair.a, "hello");
+    wait_until_readable(pair.b);
+    Operation* receive = new_operation();
+    receive->buffer.len = 2;
+    assert_int_equal(start_receive(pair.b, receive), SOCKET_ERROR);
+    if (WSAGetLastError() == WSA_IO_PENDING)
+        assert_ptr_equal(next_packet(port).overlapped, &receive->overlapped);
+    else
+        assert_int_equal(WSAGetLastError(), WSAEMSGSIZE);
+    assert_no_packet(port);
+}
+
+struct Told {
+    int times;
+    DWORD error;
+    DWORD transferred;
+};
+Told g_told;
+
+void CALLBACK note_told(DWORD error, DWORD transferred, WSAOVERLAPPED*, DWORD)
+{
+    ++g_told.times;
+    g_told.error = error;
+    g_told.transferred = transferred;
+}
+
+void a_truncated_datagram_that_is_there_is_told_to_the_routine(void**) // [overlapped/61]
+{
+    const UdpPair pair = new_udp_pair();
+    g_told = {};
+    send_text(pair.a, "hello");
+    start_short_receive(pair.b, nullptr, note_told);
+    assert_int_equal(g_told.times, 0);
+    assert_int_equal(SleepEx(kHangLimit, TRUE), WAIT_IO_COMPLETION);
+    assert_int_equal(g_told.times, 1);
+    assert_int_equal(g_told.error, WSAEMSGSIZE);
+    assert_int_equal(g_told.transferred, 2);
+}
+
 // --- Blocking mode
 
 void a_receive_pends_on_a_nonblocking_socket(void**) // [overlapped/14]
@@ -557,6 +641,20 @@ void the_result_is_read_from_the_structure(void**) // [WSAGetOverlappedResult/6]
     }
 }
 
+void a_status_without_an_error_of_its_own_is_invalid(void**) // [WSAGetOverlappedResult/8]
+{
+    const SOCKET socket = udp_socket();
+    // STATUS_HANDLES_CLOSED, STATUS_INVALID_USER_BUFFER, STATUS_TOO_MANY_OPENED_FILES, and others.
+    for (const ULONG status : { 0x8000000Aul, 0xC00000E8ul, 0xC000011Ful, 0xC0000001ul,
+             0x80070001ul, 0xC0070001ul, 0xD0000001ul }) {
+        WSAOVERLAPPED overlapped = {};
+        DWORD transferred = 0, flags = 0;
+        overlapped.Internal = status;
+        assert_wsa_fails(WSAGetOverlappedResult(socket, &overlapped, &transferred, FALSE, &flags),
+            FALSE, WSAEINVAL);
+    }
+}
+
 void a_hand_set_event_ends_the_wait_for_a_result(void**) // [WSAGetOverlappedResult/7]
 {
     const SOCKET socket = udp_socket();
@@ -624,8 +722,13 @@ const CMUnitTest kCases[] = {
     cmocka_unit_test(the_result_refuses_what_is_no_socket),
     cmocka_unit_test(the_result_refuses_a_duplicated_handle),
     cmocka_unit_test(the_result_is_read_from_the_structure),
+    cmocka_unit_test(a_status_without_an_error_of_its_own_is_invalid),
     cmocka_unit_test(a_hand_set_event_ends_the_wait_for_a_result),
     cmocka_unit_test(the_low_bit_of_the_event_is_ignored_by_the_wait),
+    cmocka_unit_test(a_truncated_datagram_that_is_there_is_told_once),
+    cmocka_unit_test(a_truncated_datagram_that_is_there_queues_one_packet),
+    cmocka_unit_test(a_truncated_datagram_that_is_there_is_told_to_the_routine),
+    cmocka_unit_test(skip_on_success_tells_a_truncated_datagram_once),
 };
 
 } // namespace

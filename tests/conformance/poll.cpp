@@ -46,10 +46,50 @@ void events_it_cannot_watch_are_refused(void**) // [WSAPoll/2]
     }
 }
 
+void an_array_with_a_hole_is_a_fault(void**) // [WSAPoll/13]
+{
+    constexpr size_t kPage = 4096;
+    auto* memory = static_cast<char*>(
+        VirtualAlloc(nullptr, 3 * kPage, MEM_RESERVE | MEM_COMMIT, PAGE_READWRITE));
+    assert_non_null(memory);
+    const SOCKET socket = udp_socket();
+    auto* entries = reinterpret_cast<WSAPOLLFD*>(memory);
+    constexpr ULONG kCount = 3 * kPage / sizeof(WSAPOLLFD);
+    for (ULONG i = 0; i < kCount; ++i)
+        entries[i] = { socket, POLLRDNORM, 0 };
+    for (const DWORD protection : { PAGE_NOACCESS, PAGE_READONLY }) {
+        DWORD old;
+        assert_true(VirtualProtect(memory + kPage, kPage, protection, &old));
+        assert_wsa_fails(WSAPoll(entries, kCount, 0), SOCKET_ERROR, WSAEFAULT);
+    }
+    VirtualFree(memory, 0, MEM_RELEASE);
+}
+
+void an_invalid_socket_may_ask_for_anything_before_a_valid_one_only(void**) // [WSAPoll/2]
+{
+    const UdpPair pair = new_udp_pair();
+    WSAPOLLFD behind[] = { { pair.a, POLLIN, 0x77 }, { INVALID_SOCKET, POLLERR, 0x77 } };
+    assert_wsa_fails(WSAPoll(behind, 2, 0), SOCKET_ERROR, WSAEINVAL);
+    assert_int_equal(behind[0].revents, 0);
+    assert_int_equal(behind[1].revents, 0);
+
+    WSAPOLLFD before[] = { { INVALID_SOCKET, POLLERR, 0x77 }, { pair.a, POLLRDNORM, 0x77 } };
+    assert_int_equal(WSAPoll(before, 2, 0), 0);
+    assert_int_equal(before[0].revents, POLLNVAL);
+    assert_int_equal(before[1].revents, 0);
+
+    WSAPOLLFD modest[] = { { pair.a, POLLRDNORM, 0x77 }, { INVALID_SOCKET, POLLRDNORM, 0x77 } };
+    assert_int_equal(WSAPoll(modest, 2, 0), 0);
+    assert_int_equal(modest[0].revents, 0);
+    assert_int_equal(modest[1].revents, POLLNVAL);
+}
+
 void nothing_but_invalid_sockets_is_an_error(void**) // [WSAPoll/3]
 {
     WSAPOLLFD entries[] = { { 0xDEAD, POLLRDNORM, 0 }, { INVALID_SOCKET, POLLWRNORM, 0 } };
     assert_wsa_fails(WSAPoll(entries, 2, 0), SOCKET_ERROR, WSAENOTSOCK);
+    assert_int_equal(entries[0].revents, POLLNVAL);
+    assert_int_equal(entries[1].revents, POLLNVAL);
 }
 
 void an_invalid_socket_is_marked_and_not_counted(void**) // [WSAPoll/3]
@@ -180,6 +220,18 @@ void a_time_out_returns_zero(void**) // [WSAPoll/11]
     assert_int_equal(WSAPoll(&entry, 1, 20), 0);
 }
 
+void a_short_poll_runs_user_apcs(void**) // [WSAPoll/11]
+{
+    for (const int milliseconds : { 1, 5 }) {
+        WSAPOLLFD entry = { udp_socket(), POLLRDNORM, 0 };
+        bool called = false;
+        assert_true(
+            QueueUserAPC(set_true, GetCurrentThread(), reinterpret_cast<ULONG_PTR>(&called)));
+        assert_int_equal(WSAPoll(&entry, 1, milliseconds), 0);
+        assert_true(called);
+    }
+}
+
 void a_blocked_poll_runs_user_apcs(void**) // [WSAPoll/11]
 {
     const UdpPair pair = new_udp_pair();
@@ -198,6 +250,8 @@ const CMUnitTest kCases[] = {
     cmocka_unit_test(no_entries_are_refused),
     cmocka_unit_test(a_null_array_is_refused),
     cmocka_unit_test(events_it_cannot_watch_are_refused),
+    cmocka_unit_test(an_invalid_socket_may_ask_for_anything_before_a_valid_one_only),
+    cmocka_unit_test(an_array_with_a_hole_is_a_fault),
     cmocka_unit_test(nothing_but_invalid_sockets_is_an_error),
     cmocka_unit_test(an_invalid_socket_is_marked_and_not_counted),
     cmocka_unit_test(an_invalid_socket_alone_does_not_end_the_wait),
@@ -214,6 +268,7 @@ const CMUnitTest kCases[] = {
     cmocka_unit_test(a_refused_connect_is_an_error),
     cmocka_unit_test(a_blocked_poll_ends_with_the_data),
     cmocka_unit_test(a_time_out_returns_zero),
+    cmocka_unit_test(a_short_poll_runs_user_apcs),
     cmocka_unit_test(a_blocked_poll_runs_user_apcs),
 };
 

@@ -1,6 +1,7 @@
 // What a file's association and its notification modes do to the packets, events and signals of its
 // operations; duplicates of an associated socket; thread pools that own the port.
 
+#include "extensions.h"
 #include "ports.h"
 
 using namespace conformance;
@@ -290,6 +291,32 @@ void an_operation_goes_on_when_a_duplicate_remains(void**) // [overlapped/48]
     assert_ptr_equal(next_packet(p.port).overlapped, &next->overlapped);
 }
 
+void an_accept_goes_on_until_the_last_handle_is_closed(void**) // [overlapped/62]
+{
+    for (const bool closes_duplicate_first : { true, false }) {
+        const Listener listener = new_listener();
+        const HANDLE port = new_port();
+        associate(listener.socket, port, kPortKey);
+        const SOCKET duplicate = duplicate_of(listener.socket);
+        Operation* accept = new_operation();
+        assert_wsa_fails(
+            accept_ex_of(duplicate)(duplicate, tcp_socket(), accept->data, 0, kAcceptAddressLength,
+                kAcceptAddressLength, nullptr, &accept->overlapped),
+            FALSE, WSA_IO_PENDING);
+        close_owned(closes_duplicate_first ? duplicate : listener.socket);
+        assert_no_packet(port);
+        close_owned(closes_duplicate_first ? listener.socket : duplicate);
+        const Packet packet = next_packet(port);
+        assert_ptr_equal(packet.overlapped, &accept->overlapped);
+        assert_false(packet.result);
+        assert_int_equal(packet.error, ERROR_OPERATION_ABORTED);
+        assert_int_equal(packet.key, kPortKey);
+        assert_int_equal(packet.transferred, 0);
+        assert_int_equal((DWORD)accept->overlapped.Internal, (DWORD)STATUS_CANCELLED);
+        assert_no_packet(port);
+    }
+}
+
 // --- Thread pools
 
 struct PoolRecord {
@@ -410,6 +437,7 @@ const CMUnitTest kCases[] = {
     cmocka_unit_test(an_association_by_a_copied_handle_is_the_sockets),
     cmocka_unit_test(an_operation_goes_on_when_a_copied_handle_is_closed),
     cmocka_unit_test(an_operation_goes_on_when_a_duplicate_remains),
+    cmocka_unit_test(an_accept_goes_on_until_the_last_handle_is_closed),
     cmocka_unit_test(a_thread_pool_hears_of_a_sockets_operations),
     cmocka_unit_test(a_thread_pool_hears_of_a_cancelled_operation),
     cmocka_unit_test(a_bound_callback_hears_of_a_sockets_operations),

@@ -140,6 +140,19 @@ void a_blocked_select_runs_user_apcs(void**) // [select/7]
     assert_int_equal(join(background).value, 1);
 }
 
+void a_short_select_runs_user_apcs(void**) // [select/7]
+{
+    for (const long microseconds : { 1L, 500L, 5000L }) {
+        fd_set readable = set_of({ udp_socket() });
+        bool called = false;
+        timeval time { 0, microseconds };
+        assert_true(
+            QueueUserAPC(set_true, GetCurrentThread(), reinterpret_cast<ULONG_PTR>(&called)));
+        assert_int_equal(select(0, &readable, nullptr, nullptr, &time), 0);
+        assert_true(called);
+    }
+}
+
 void a_ready_socket_leaves_apcs_queued(void**) // [select/7]
 {
     bool called = false;
@@ -262,6 +275,20 @@ void fd_isset_looks_the_socket_up(void**) // [select/13]
     assert_false(__WSAFDIsSet(8, &set));
 }
 
+void a_set_that_cannot_be_written_is_a_fault(void**) // [select/18]
+{
+    auto* set = static_cast<fd_set*>(
+        VirtualAlloc(nullptr, sizeof(fd_set), MEM_RESERVE | MEM_COMMIT, PAGE_READWRITE));
+    assert_non_null(set);
+    set->fd_array[set->fd_count++] = udp_socket();
+    DWORD old;
+    assert_true(VirtualProtect(set, sizeof(fd_set), PAGE_READONLY, &old));
+    timeval now = {};
+    assert_wsa_fails(select(0, set, nullptr, nullptr, &now), SOCKET_ERROR, WSAEFAULT);
+    assert_wsa_fails(select(0, nullptr, set, nullptr, &now), SOCKET_ERROR, WSAEFAULT);
+    VirtualFree(set, 0, MEM_RELEASE);
+}
+
 const CMUnitTest kCases[] = {
     cmocka_unit_test(no_sets_are_refused),
     cmocka_unit_test(a_value_that_is_no_socket_refuses_the_call),
@@ -287,6 +314,8 @@ const CMUnitTest kCases[] = {
     cmocka_unit_test(an_unconnected_stream_is_nothing),
     cmocka_unit_test(one_set_may_serve_for_two),
     cmocka_unit_test(fd_isset_looks_the_socket_up),
+    cmocka_unit_test(a_set_that_cannot_be_written_is_a_fault),
+    cmocka_unit_test(a_short_select_runs_user_apcs),
 };
 
 } // namespace

@@ -218,6 +218,53 @@ void control_data_that_does_not_fit_truncates_the_message(void**) // [WSASendMsg
     assert_true(message->header.dwFlags & MSG_CTRUNC);
 }
 
+void the_count_of_a_truncated_message_is_told(void**) // [WSASendMsg/8]
+{
+    const SOCKET receiver = bound_receiver();
+    set_option(receiver, IPPROTO_IP, IP_PKTINFO, 1);
+    Message* message = new_message();
+    message->header.Control = { 1, message->control };
+    DWORD received = 0;
+    send_greeting(receiver);
+    assert_wsa_fails(
+        receive_message(receiver)(receiver, &message->header, &received, nullptr, nullptr),
+        SOCKET_ERROR, WSAEMSGSIZE);
+    assert_int_equal(received, 5);
+}
+
+struct Told {
+    int times;
+    DWORD error;
+    DWORD transferred;
+};
+Told g_told;
+
+void CALLBACK note_told(DWORD error, DWORD transferred, WSAOVERLAPPED*, DWORD)
+{
+    ++g_told.times;
+    g_told.error = error;
+    g_told.transferred = transferred;
+}
+
+void a_truncated_message_is_told_to_the_routine(void**) // [WSASendMsg/8]
+{
+    const SOCKET receiver = bound_receiver();
+    set_option(receiver, IPPROTO_IP, IP_PKTINFO, 1);
+    Message* message = new_message();
+    message->header.Control = { 1, message->control };
+    Operation* operation = new_operation();
+    g_told = {};
+    send_greeting(receiver);
+    wait_until_readable(receiver);
+    assert_wsa_fails(receive_message(receiver)(
+                         receiver, &message->header, nullptr, &operation->overlapped, note_told),
+        SOCKET_ERROR, WSA_IO_PENDING);
+    assert_int_equal(SleepEx(kHangLimit, TRUE), WAIT_IO_COMPLETION);
+    assert_int_equal(g_told.times, 1);
+    assert_int_equal(g_told.error, WSAEMSGSIZE);
+    assert_int_equal(g_told.transferred, 5);
+}
+
 void a_pending_message_completes(void**) // [WSASendMsg/9]
 {
     const SOCKET receiver = bound_receiver();
@@ -248,6 +295,8 @@ const CMUnitTest kCases[] = {
     cmocka_unit_test(no_message_would_block),
     cmocka_unit_test(packet_info_comes_as_control_data),
     cmocka_unit_test(control_data_that_does_not_fit_truncates_the_message),
+    cmocka_unit_test(the_count_of_a_truncated_message_is_told),
+    cmocka_unit_test(a_truncated_message_is_told_to_the_routine),
     cmocka_unit_test(a_pending_message_completes),
 };
 

@@ -146,6 +146,32 @@ void a_raw_socket_works_or_needs_an_administrator(void**) // [WSASocket/5]
     disown(raw);
 }
 
+/// Asserts that (family, type, protocol) is a raw socket, or one only an administrator may have.
+void assert_is_raw(int family, int type, int protocol, Where where = Where::current())
+{
+    WSASetLastError(kPoison);
+    const SOCKET raw = socket(family, type, protocol);
+    if (raw == INVALID_SOCKET && WSAGetLastError() == WSAEACCES)
+        return;
+    assert_is(raw, AF_INET, SOCK_RAW, 0, where);
+}
+
+void a_protocol_that_has_no_type_is_raw(void**) // [WSASocket/2]
+{
+    assert_is_raw(AF_UNSPEC, 0, IPPROTO_RAW);
+    assert_is_raw(AF_INET, 0, IPPROTO_RAW);
+    assert_is_raw(AF_INET, 0, IPPROTO_ICMP);
+    assert_is_raw(AF_UNSPEC, 0, IPPROTO_IPV6);
+    assert_is_raw(AF_INET, SOCK_RAW, IPPROTO_TCP);
+}
+
+void a_protocol_above_all_is_refused(void**) // [WSASocket/1]
+{
+    assert_wsa_fails(socket(AF_UNSPEC, 0, 0xDEAD), INVALID_SOCKET, WSAEPROTONOSUPPORT);
+    assert_wsa_fails(socket(AF_INET, SOCK_RAW, 256), INVALID_SOCKET, WSAEPROTONOSUPPORT);
+    assert_wsa_fails(socket(AF_INET, SOCK_RAW, -1), INVALID_SOCKET, WSAEPROTONOSUPPORT);
+}
+
 // --- WSASocket with a protocol info
 
 void a_protocol_info_says_everything(void**) // [WSASocket/6]
@@ -182,6 +208,17 @@ void an_info_that_says_nothing_is_refused(void**) // [WSASocket/6]
     assert_wsa_fails(
         WSASocketW(FROM_PROTOCOL_INFO, FROM_PROTOCOL_INFO, FROM_PROTOCOL_INFO, &info, 0, 0),
         INVALID_SOCKET, WSAEAFNOSUPPORT);
+}
+
+void an_info_without_a_family_is_refused(void**) // [WSASocket/6]
+{
+    WSAPROTOCOL_INFOW info = {};
+    WSAPROTOCOL_INFOA ansi_info = {};
+
+    assert_wsa_fails(WSASocketW(0, 0, IPPROTO_UDP, &info, 0, 0), INVALID_SOCKET, WSAEAFNOSUPPORT);
+    assert_wsa_fails(
+        WSASocketA(0, 0, IPPROTO_UDP, &ansi_info, 0, 0), INVALID_SOCKET, WSAEAFNOSUPPORT);
+    assert_is(WSASocketW(AF_INET, 0, IPPROTO_UDP, &info, 0, 0), AF_INET, SOCK_DGRAM, IPPROTO_UDP);
 }
 
 // --- Flags and handles
@@ -294,10 +331,13 @@ const CMUnitTest kCases[] = {
     cmocka_unit_test(no_family_with_an_unknown_protocol_is_refused),
     cmocka_unit_test(no_family_with_an_unknown_type_is_refused),
     cmocka_unit_test(a_raw_socket_works_or_needs_an_administrator),
+    cmocka_unit_test(a_protocol_that_has_no_type_is_raw),
+    cmocka_unit_test(a_protocol_above_all_is_refused),
     cmocka_unit_test(a_protocol_info_says_everything),
     cmocka_unit_test(an_ansi_protocol_info_says_everything),
     cmocka_unit_test(explicit_arguments_override_the_info),
     cmocka_unit_test(an_info_that_says_nothing_is_refused),
+    cmocka_unit_test(an_info_without_a_family_is_refused),
     cmocka_unit_test(socket_makes_overlapped_sockets),
     cmocka_unit_test(wsasocket_makes_overlapped_sockets_when_asked),
     cmocka_unit_test(wsasocket_without_the_flag_makes_synchronous_sockets),

@@ -55,6 +55,18 @@ SOCKET udp_socket(int family, Where where)
     return new_socket(family, SOCK_DGRAM, where);
 }
 
+SOCKET raw_socket(int family, int protocol, Where where)
+{
+    const SOCKET raw = owned(socket(family, SOCK_RAW, protocol));
+    if (raw == INVALID_SOCKET) {
+        disown(raw);
+        if (WSAGetLastError() != WSAEACCES)
+            fail_at(where, "there is no raw socket: %d", WSAGetLastError());
+        skip();
+    }
+    return raw;
+}
+
 void bind_to_loopback(SOCKET socket, int family, Where where)
 {
     sockaddr_storage address;

@@ -42,6 +42,8 @@ int loopback_address(int family, unsigned short port, sockaddr_storage* address)
 /// socket() of that family, checked and owned.
 SOCKET tcp_socket(int family = AF_INET, Where where = Where::current());
 SOCKET udp_socket(int family = AF_INET, Where where = Where::current());
+/// Skips the case where only an administrator may have one.
+SOCKET raw_socket(int family, int protocol, Where where = Where::current());
 
 /// Binds to an ephemeral port on loopback.
 void bind_to_loopback(SOCKET socket, int family = AF_INET, Where where = Where::current());

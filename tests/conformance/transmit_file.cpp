@@ -197,6 +197,47 @@ void closing_the_socket_ends_a_transmission(void**) // [TransmitFile/9]
     assert_fails_soon(transmission);
 }
 
+void a_file_that_ends_too_early_is_an_error(void**) // [TransmitFile/10]
+{
+    char head[] = "head";
+    TRANSMIT_FILE_BUFFERS with_head = { head, 4, nullptr, 0 };
+    for (TRANSMIT_FILE_BUFFERS* buffers :
+        { static_cast<TRANSMIT_FILE_BUFFERS*>(nullptr), &with_head }) {
+        const TcpPair pair = new_tcp_pair();
+        WSASetLastError(0);
+        assert_false(transmit_file_of(pair.client)(
+            pair.client, new_file("0123456789", false), 11, 0, nullptr, buffers, 0));
+        assert_int_not_equal(WSAGetLastError(), 0);
+    }
+}
+
+void an_overlapped_start_behind_the_end_is_an_error(void**) // [TransmitFile/10]
+{
+    struct {
+        DWORD offset;
+        DWORD to_write;
+    } constexpr kBad[] = { { 7, 4 }, { 11, 0 }, { 20, 1 } };
+    for (const auto& bad : kBad) {
+        const TcpPair pair = new_tcp_pair();
+        Operation* operation = new_operation(new_event());
+        operation->overlapped.Offset = bad.offset;
+        const BOOL is_done = transmit_file_of(pair.client)(pair.client,
+            new_file("0123456789", false), bad.to_write, 0, &operation->overlapped, nullptr, 0);
+        assert_false(is_done);
+        if (WSAGetLastError() == WSA_IO_PENDING)
+            assert_true(await_status(operation) < 0);
+    }
+}
+
+void too_many_bytes_are_refused(void**) // [TransmitFile/11]
+{
+    const TcpPair pair = new_tcp_pair();
+    const auto transmit = transmit_file_of(pair.client);
+    assert_wsa_fails(
+        transmit(pair.client, new_file("0123456789", false), 0x7FFFFFFF, 0, nullptr, nullptr, 0),
+        FALSE, WSAEINVAL);
+}
+
 const CMUnitTest kCases[] = {
     cmocka_unit_test(transmit_refuses_what_is_no_socket),
     cmocka_unit_test(transmit_refuses_an_unconnected_socket),
@@ -211,6 +252,9 @@ const CMUnitTest kCases[] = {
     cmocka_unit_test(a_peer_that_leaves_unread_ends_a_transmission),
     cmocka_unit_test(a_peer_that_has_left_ends_a_transmission),
     cmocka_unit_test(closing_the_socket_ends_a_transmission),
+    cmocka_unit_test(a_file_that_ends_too_early_is_an_error),
+    cmocka_unit_test(an_overlapped_start_behind_the_end_is_an_error),
+    cmocka_unit_test(too_many_bytes_are_refused),
 };
 
 } // namespace

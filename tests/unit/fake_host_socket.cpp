@@ -341,8 +341,8 @@ NTSTATUS HostSocket::receive(const afd::Buffer* buffers, uint32_t count, uint32_
     return receive_stream(socket, length, is_peek, is_bad, received);
 }
 
-NTSTATUS HostSocket::send(
-    const afd::Buffer* buffers, uint32_t count, uint32_t, const Address*, size_t* sent)
+NTSTATUS HostSocket::send(const afd::Buffer* buffers, uint32_t count, uint32_t, const Address*,
+    size_t* sent, const Control*)
 {
     uint64_t length = 0;
     for (uint32_t i = 0; i < count; ++i)
@@ -483,6 +483,24 @@ NTSTATUS HostSocket::get_option(int, int, void*, uint32_t*) const
 NTSTATUS HostSocket::set_option(int, int, const void*, uint32_t)
 {
     return STATUS_NOT_SUPPORTED;
+}
+
+void HostSocket::tell_destinations(bool)
+{
+}
+
+void HostSocket::pass_read_urgent() const
+{
+}
+
+uint32_t HostSocket::unsent_bytes() const
+{
+    return 0;
+}
+
+bool HostSocket::is_broadcast(const Address&)
+{
+    return false;
 }
 
 short HostSocket::poll_events_from_ready(uint32_t ready)

@@ -78,6 +78,8 @@ NTSTATUS Endpoint::receive_unrecorded(
     // [recv/15]
     if (status == STATUS_INVALID_PARAMETER && (flags & kMsgOob) && !has(ntke::kSocketOobInline))
         status = STATUS_DEVICE_NOT_READY;
+    if (status == STATUS_SUCCESS && (flags & (kMsgOob | kMsgPeek)) == kMsgOob)
+        m_has_read_urgent.store(true, std::memory_order_relaxed);
     // The end of a stream, or a reset of which the error has been read by somebody else: a
     // connection that is gone although we have not ended it was reset.
     if (status == STATUS_SUCCESS && !*received && is_stream() && total_length(buffers, count)
@@ -89,18 +91,18 @@ NTSTATUS Endpoint::receive_unrecorded(
     return status;
 }
 
-NTSTATUS Endpoint::send_unrecorded(
-    const Buffer* buffers, uint32_t count, uint32_t flags, const Address* to, size_t* sent)
+NTSTATUS Endpoint::send_unrecorded(const Buffer* buffers, uint32_t count, uint32_t flags,
+    const Address* to, size_t* sent, const HostSocket::Control* control)
 {
     *sent = 0;
     // A stream that is to send nothing is asked whether there is room. [WSAEventSelect/39]
     if (is_stream() && !total_length(buffers, count))
         return m_socket.ready_now() & kReadyOut ? STATUS_SUCCESS : STATUS_DEVICE_NOT_READY;
-    const NTSTATUS status = m_socket.send(buffers, count, flags, to, sent);
+    const NTSTATUS status = m_socket.send(buffers, count, flags, to, sent, control);
     // The port of an earlier datagram was unreachable. That is for the next receive to tell; this
     // datagram has not been sent yet. [sendto/6]
     if (status == STATUS_CONNECTION_REFUSED && !is_stream())
-        return m_socket.send(buffers, count, flags, to, sent);
+        return m_socket.send(buffers, count, flags, to, sent, control);
     if (status == STATUS_CONNECTION_RESET && !has(ntke::kSocketSendShutDown))
         m_has_told_reset.store(true, std::memory_order_relaxed); // Linux tells it once
     return status;

@@ -126,8 +126,8 @@ protected:
     /// Transfers without a look at the record; note_receive makes up for it.
     NTSTATUS receive_unrecorded(
         const Buffer* buffers, uint32_t count, uint32_t flags, Address* from, size_t* received);
-    NTSTATUS send_unrecorded(
-        const Buffer* buffers, uint32_t count, uint32_t flags, const Address* to, size_t* sent);
+    NTSTATUS send_unrecorded(const Buffer* buffers, uint32_t count, uint32_t flags,
+        const Address* to, size_t* sent, const HostSocket::Control* control = nullptr);
     /// A receive of `asked` bytes has moved `received`: its condition may be told again.
     void note_receive(uint32_t flags, size_t asked, size_t received, NTSTATUS status)
         EXCLUDES(m_lock);
@@ -176,6 +176,9 @@ protected:
     std::atomic<uint32_t> m_flags { 0 }; // ntke::SocketFlags
     /// Linux has told of the reset, which it does once.
     mutable std::atomic<bool> m_has_told_reset { false };
+
+    /// Linux keeps an urgent byte that has been read among those that have not.
+    std::atomic<bool> m_has_read_urgent { false };
 
     ke::Lock m_lock;
     EventRecord m_record GUARDED_BY(m_lock);

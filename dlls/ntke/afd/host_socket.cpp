@@ -291,8 +291,27 @@ NTSTATUS HostSocket::receive(const Buffer* buffers, uint32_t count, uint32_t fla
     return message.msg_flags & MSG_TRUNC ? STATUS_BUFFER_OVERFLOW : STATUS_SUCCESS;
 }
 
-NTSTATUS HostSocket::send(
-    const Buffer* buffers, uint32_t count, uint32_t flags, const Address* to, size_t* sent)
+void HostSocket::tell_destinations(bool is_inet6)
+{
+    const int on = 1;
+    set_option(IPPROTO_IP, kDestination, &on, sizeof(on));
+    if (is_inet6)
+        set_option(IPPROTO_IPV6, kDestination6, &on, sizeof(on));
+}
+
+bool HostSocket::is_broadcast(const Address& address)
+{
+    HostSocket probe;
+    if (!NT_SUCCESS(probe.create(kFamilyInet, SOCK_DGRAM, 0)))
+        return false;
+    // What needs SO_BROADCAST is one.
+    const bool is_refused = probe.connect(address) == STATUS_ACCESS_DENIED;
+    probe.close();
+    return is_refused;
+}
+
+NTSTATUS HostSocket::send(const Buffer* buffers, uint32_t count, uint32_t flags, const Address* to,
+    size_t* sent, const Control* control)
 {
     msghdr message {};
     iovec one_byte;
@@ -303,6 +322,10 @@ NTSTATUS HostSocket::send(
         name = to_linux(*to);
         message.msg_name = name.bytes;
         message.msg_namelen = name.length;
+    }
+    if (control) {
+        message.msg_control = const_cast<uint8_t*>(control->bytes);
+        message.msg_controllen = control->length;
     }
     const ssize_t result = restarted([&]() -> ssize_t {
         bool is_short = false;
@@ -375,6 +398,20 @@ bool HostSocket::is_at_mark() const
 {
     int at_mark = 0;
     return ::ioctl(m_fd, SIOCATMARK, &at_mark) == 0 && at_mark;
+}
+
+void HostSocket::pass_read_urgent() const
+{
+    uint8_t byte;
+    // Linux passes over it when it looks for data behind it.
+    if (is_at_mark() && ::recv(m_fd, &byte, sizeof(byte), MSG_PEEK | MSG_DONTWAIT) <= 0)
+        static_cast<void>(::recv(m_fd, &byte, sizeof(byte), MSG_DONTWAIT));
+}
+
+uint32_t HostSocket::unsent_bytes() const
+{
+    int bytes = 0;
+    return ::ioctl(m_fd, SIOCOUTQ, &bytes) < 0 ? 0 : static_cast<uint32_t>(bytes);
 }
 
 HostSocket::TcpState HostSocket::tcp_state() const
@@ -503,6 +540,13 @@ NTSTATUS HostSocket::set_option(int level, int name, const void* value, uint32_t
     if (is_to_fail(FaultyCall::Option))
         return status_from_errno(errno);
     return status_of(::setsockopt(m_fd, level, name, value, length));
+}
+
+void HostSocket::receive_own_groups_only()
+{
+    const int off = 0;
+    set_option(IPPROTO_IP, IP_MULTICAST_ALL, &off, sizeof(off));
+    set_option(IPPROTO_IPV6, IPV6_MULTICAST_ALL, &off, sizeof(off)); // IPv6 sockets have both
 }
 
 } // namespace afd

@@ -84,20 +84,27 @@ public:
     // Transfers. `buffers` may point to memory that is not there: STATUS_ACCESS_VIOLATION, nothing
     // moved. STATUS_DEVICE_NOT_READY: it would have to wait.
 
-    /// Control data as Linux tells it.
+    /// Control data in Linux' form.
     struct Control {
         alignas(8) uint8_t bytes[512];
         size_t length = 0;
     };
+    /// The types of the control messages, of IPv4 and IPv6, that tell a datagram's destination.
+    static constexpr int kDestination = 20;
+    static constexpr int kDestination6 = 74;
+    /// Has receives tell them. Both, for an IPv6 socket may receive either.
+    void tell_destinations(bool is_inet6);
+    /// Is this the address of a broadcast? Linux knows by its routes.
+    static bool is_broadcast(const Address& address);
 
     /// `flags`: MSG_OOB (1), MSG_PEEK (2) of Winsock. `from` may be null. STATUS_BUFFER_OVERFLOW:
     /// the datagram did not fit, `received` bytes of it are there, the rest is gone. STATUS_SUCCESS
     /// with 0 bytes on a stream: its end.
     NTSTATUS receive(const Buffer* buffers, uint32_t count, uint32_t flags, Address* from,
         size_t* received, Control* control = nullptr) const;
-    /// `to` may be null. A stream may take less than everything.
-    NTSTATUS send(
-        const Buffer* buffers, uint32_t count, uint32_t flags, const Address* to, size_t* sent);
+    /// `to` and `control` may be null. A stream may take less than everything.
+    NTSTATUS send(const Buffer* buffers, uint32_t count, uint32_t flags, const Address* to,
+        size_t* sent, const Control* control = nullptr);
 
     // Readiness.
 
@@ -116,6 +123,10 @@ public:
     /// Bytes that can be read; of a datagram socket: in the next datagram. Stops at an urgent byte.
     uint32_t readable_bytes() const;
     bool is_at_mark() const;
+    /// Drops an urgent byte that has been read, if the next one is it and it is the last.
+    void pass_read_urgent() const;
+    /// Bytes that the peer has not acknowledged.
+    uint32_t unsent_bytes() const;
     /// What TCP keeps of a stream.
     struct TcpState {
         LinkState link = LinkState::Open;
@@ -147,6 +158,9 @@ public:
 
     NTSTATUS get_option(int level, int name, void* value, uint32_t* length) const;
     NTSTATUS set_option(int level, int name, const void* value, uint32_t length);
+    /// Of what is sent to groups, a datagram socket receives what it has joined itself. Linux gives
+    /// it otherwise what anybody on the machine has joined. [setsockopt/24]
+    void receive_own_groups_only();
 
     /// Faults for tests, none in production: the nth call of a kind, n being `successes` + 1, fails
     /// with `error` (an errno) or, where `error` is 0, moves one byte only. Then things go on as

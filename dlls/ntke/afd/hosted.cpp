@@ -56,6 +56,8 @@ NTSTATUS SocketFile::open_descriptor()
         return m_is_closed ? STATUS_INVALID_HANDLE : STATUS_SUCCESS;
     }
     m_socket.adopt(fd);
+    if (state() == SocketState::Datagram)
+        m_socket.receive_own_groups_only();
     m_has_descriptor.store(true, std::memory_order_release);
     return STATUS_SUCCESS;
 }
@@ -79,19 +81,33 @@ bool SocketFile::serves(const io::Parameters& parameters)
         return serves_data();
     switch (parameters.code) {
     case kIoctlRecvMsg:
-        // Control data are in the layout of the program, and rarely asked for.
+        // The host gives control data in its way: WSARecvMsg asks for kIoctlRecvMessage.
         return parameters.input_length >= sizeof(RecvMsgParams)
             && !static_cast<const RecvMsgParams*>(parameters.input)->control && serves_data();
     case kIoctlSendMsg:
+    case kIoctlSendControl:
     case kIoctlRecv:
+    case kIoctlRecvMessage:
         return serves_data();
     case kIoctlPoll:
         return serves_poll(parameters);
     case kIoctlCompleteAsync:
         return has_completion_queue(); // its packet belongs into our queue
+    case kIoctlGetIpRecvTos:
+    case kIoctlSetIpRecvTos:
+    case kIoctlGetIpv6RecvTClass:
+    case kIoctlSetIpv6RecvTClass:
+        return m_wants_ecn.load(std::memory_order_relaxed) && serves_options();
     default:
-        return false;
+        return is_of_ntke(parameters.code) && serves_options();
     }
+}
+
+/// Options that the host does not have, or not as they are meant here.
+bool SocketFile::serves_options()
+{
+    return m_is_created.load(std::memory_order_acquire)
+        && !m_is_left_to_host.load(std::memory_order_acquire) && NT_SUCCESS(open_descriptor());
 }
 
 /// A stream that is being connected changes its state on the host only.

@@ -55,6 +55,14 @@ uint32_t address_size(uint16_t family)
     }
 }
 
+bool is_mapped(const Address& address)
+{
+    static constexpr uint8_t kPrefix[12] = { 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0xFF, 0xFF };
+    constexpr size_t kOffset = 8; // of the address in sockaddr_in6
+    return address.family() == kFamilyInet6
+        && memcmp(address.bytes + kOffset, kPrefix, sizeof(kPrefix)) == 0;
+}
+
 NTSTATUS capture_address(const void* bytes, size_t length, Address& address)
 {
     address = Address();

@@ -1,6 +1,7 @@
 // Socket options: one table for both directions.
 #include <algorithm>
 
+#include <linux/udp.h>
 #include <netinet/in.h>
 #include <netinet/tcp.h>
 #include <sys/socket.h>
@@ -20,6 +21,7 @@ enum class OptionKind : uint8_t {
     Linger, // two 16-bit numbers; Linux has ints
     DontFragment, // Linux: a way to discover the path's MTU
     OobInline, // the endpoint must know
+    ClassOfService, // a Datagram option that Linux gives together with the mark of congestion
 };
 
 struct SocketFile::OptionRow {
@@ -68,7 +70,8 @@ constexpr SocketFile::OptionRow SocketFile::kOptions[] = {
     { kIoctlGetIpTtl, kIoctlSetIpTtl, IPPROTO_IP, IP_TTL, 4 },
     { kIoctlGetIpUnicastIf, kIoctlSetIpUnicastIf, IPPROTO_IP, IP_UNICAST_IF, 4 },
     { kIoctlGetIpRecvTtl, kIoctlSetIpRecvTtl, IPPROTO_IP, IP_RECVTTL, 4, OptionKind::Datagram },
-    { kIoctlGetIpRecvTos, kIoctlSetIpRecvTos, IPPROTO_IP, IP_RECVTOS, 4, OptionKind::Datagram },
+    { kIoctlGetIpRecvTos, kIoctlSetIpRecvTos, IPPROTO_IP, IP_RECVTOS, 4,
+        OptionKind::ClassOfService },
 
     { 0, kIoctlSetIpv6AddMembership, IPPROTO_IPV6, IPV6_ADD_MEMBERSHIP, 20 },
     { 0, kIoctlSetIpv6DropMembership, IPPROTO_IPV6, IPV6_DROP_MEMBERSHIP, 20 },
@@ -88,7 +91,13 @@ constexpr SocketFile::OptionRow SocketFile::kOptions[] = {
     { kIoctlGetIpv6RecvPktInfo, kIoctlSetIpv6RecvPktInfo, IPPROTO_IPV6, IPV6_RECVPKTINFO, 4,
         OptionKind::Datagram },
     { kIoctlGetIpv6RecvTClass, kIoctlSetIpv6RecvTClass, IPPROTO_IPV6, IPV6_RECVTCLASS, 4,
+        OptionKind::ClassOfService },
+
+    { kIoctlGetRecvEcn, kIoctlSetRecvEcn, 0, 0, 4, OptionKind::Own },
+    { kIoctlGetUdpSendSize, kIoctlSetUdpSendSize, IPPROTO_UDP, UDP_SEGMENT, 4,
         OptionKind::Datagram },
+    { kIoctlGetUdpCoalescedSize, kIoctlSetUdpCoalescedSize, 0, 0, 4, OptionKind::Own },
+    { kIoctlHasUnsent, 0, 0, 0, 4, OptionKind::Own },
 
     { kIoctlGetTcpNoDelay, kIoctlSetTcpNoDelay, IPPROTO_TCP, TCP_NODELAY, 4, OptionKind::Stream },
     { kIoctlGetTcpKeepIdle, kIoctlSetTcpKeepIdle, IPPROTO_TCP, TCP_KEEPIDLE, 4,
@@ -152,8 +161,9 @@ const SocketFile::OptionRow* SocketFile::find_option(ULONG code)
 
 NTSTATUS SocketFile::option(const OptionRow& row, io::Irp& irp, ULONG_PTR& information)
 {
-    if ((row.kind == OptionKind::Datagram && is_stream())
-        || (row.kind == OptionKind::Raw && m_type != kTypeRaw))
+    const bool is_for_datagrams
+        = row.kind == OptionKind::Datagram || row.kind == OptionKind::ClassOfService;
+    if ((is_for_datagrams && is_stream()) || (row.kind == OptionKind::Raw && m_type != kTypeRaw))
         return STATUS_INVALID_PARAMETER;
     if (row.kind == OptionKind::Stream && !is_stream())
         return STATUS_NOT_SUPPORTED;
@@ -202,6 +212,14 @@ NTSTATUS SocketFile::get_option(
         memcpy(value, &is_on, sizeof(is_on));
         break;
     }
+    case OptionKind::ClassOfService:
+        if (m_wants_ecn.load(std::memory_order_relaxed)) {
+            const uint32_t is_wanted = m_wants_class.load(std::memory_order_relaxed);
+            length = std::min<uint32_t>(length, sizeof(is_wanted));
+            memcpy(value, &is_wanted, length);
+            break;
+        }
+        [[fallthrough]];
     default:
         status = m_socket.get_option(row.level, row.name, value, &length);
         break;
@@ -248,6 +266,12 @@ NTSTATUS SocketFile::set_option(const OptionRow& row, const io::Parameters& para
         refresh_if_recording(signal); // an urgent byte that waits is data now [WSAEventSelect/54]
         return STATUS_SUCCESS;
     }
+    case OptionKind::ClassOfService:
+        if (m_wants_ecn.load(std::memory_order_relaxed)) {
+            m_wants_class.store(number != 0, std::memory_order_relaxed);
+            return STATUS_SUCCESS; // Linux tells it already
+        }
+        [[fallthrough]];
     default:
         if (row.level == IPPROTO_IPV6 && row.name == IPV6_V6ONLY && m_family != kFamilyInet6)
             return STATUS_SUCCESS; // means nothing
@@ -292,6 +316,15 @@ NTSTATUS SocketFile::get_own_option(ULONG code, uint32_t& value)
     case kIoctlGetSoExclusiveAddrUse:
         value = m_options.exclusive_address;
         break;
+    case kIoctlGetRecvEcn:
+        value = m_wants_ecn.load(std::memory_order_relaxed);
+        break;
+    case kIoctlHasUnsent:
+        value = has_older_sends() || m_socket.unsent_bytes();
+        break;
+    case kIoctlGetUdpCoalescedSize:
+        value = m_options.coalesced_size;
+        break;
     default:
         return STATUS_NOT_SUPPORTED;
     }
@@ -327,9 +360,50 @@ NTSTATUS SocketFile::set_own_option(ULONG code, uint32_t value)
             return STATUS_INVALID_PARAMETER;
         m_options.exclusive_address = value != 0;
         return STATUS_SUCCESS;
+    case kIoctlSetRecvEcn:
+        return is_stream() ? STATUS_INVALID_PARAMETER : set_receive_ecn(value != 0);
+    case kIoctlSetUdpCoalescedSize:
+        return is_stream() ? STATUS_NOT_SUPPORTED : set_coalesced_size(value);
     default:
         return STATUS_NOT_SUPPORTED;
     }
+}
+
+/// Linux tells the byte of the header that both the mark and the class of service are in.
+NTSTATUS SocketFile::set_receive_ecn(bool is_wanted)
+{
+    const bool is_inet6 = m_family == kFamilyInet6;
+    int is_told = 0;
+    uint32_t length = sizeof(is_told);
+    NTSTATUS status = is_inet6
+        ? m_socket.get_option(IPPROTO_IPV6, IPV6_RECVTCLASS, &is_told, &length)
+        : m_socket.get_option(IPPROTO_IP, IP_RECVTOS, &is_told, &length);
+    if (!NT_SUCCESS(status))
+        return status;
+    if (m_wants_ecn.load(std::memory_order_relaxed))
+        is_told = m_wants_class.load(std::memory_order_relaxed);
+    const int tells = is_wanted || is_told;
+    status = m_socket.set_option(IPPROTO_IP, IP_RECVTOS, &tells, sizeof(tells));
+    if (NT_SUCCESS(status) && is_inet6)
+        status = m_socket.set_option(IPPROTO_IPV6, IPV6_RECVTCLASS, &tells, sizeof(tells));
+    if (NT_SUCCESS(status)) {
+        m_wants_ecn.store(is_wanted, std::memory_order_relaxed);
+        m_wants_class.store(!is_wanted || is_told, std::memory_order_relaxed);
+    }
+    return status;
+}
+
+/// Linux knows no limit below that of a datagram. With a lower one nothing is coalesced: the
+/// program would lose what it has no room for.
+NTSTATUS SocketFile::set_coalesced_size(uint32_t size)
+{
+    constexpr uint32_t kMostOfDatagram = 65507;
+    const int coalesces = size >= kMostOfDatagram;
+    const NTSTATUS status
+        = m_socket.set_option(IPPROTO_UDP, UDP_GRO, &coalesces, sizeof(coalesces));
+    if (NT_SUCCESS(status))
+        m_options.coalesced_size = size;
+    return status;
 }
 
 /// SO_ERROR: why the last connect has failed. A reset is told by receives, not here.

@@ -11,7 +11,11 @@ namespace afd {
 
 namespace {
 
-constexpr uint32_t kMsgControlTruncated = 0x200; // MSG_CTRUNC of Winsock
+// Flags of a message, in Winsock's numbers.
+constexpr uint32_t kMsgTruncated = 0x100; // MSG_TRUNC
+constexpr uint32_t kMsgControlTruncated = 0x200; // MSG_CTRUNC
+constexpr uint32_t kMsgBroadcast = 0x400; // MSG_BCAST
+constexpr uint32_t kMsgMulticast = 0x800; // MSG_MCAST
 
 /// False: they are too short.
 bool read_params(const io::Irp& irp, RecvParams& params)
@@ -62,7 +66,7 @@ NTSTATUS SocketFile::receive_into(Transfer& transfer, ULONG_PTR& information)
     HostSocket::Control control;
     if (!transfer.total) {
         status = try_receive_nothing(transfer);
-    } else if (transfer.control && !is_stream()) {
+    } else if ((transfer.control || transfer.tells_message) && !is_stream()) {
         status = m_socket.receive(transfer.remaining(),
             std::min(transfer.remaining_count(), kBuffersPerCall), transfer.flags, &from, &received,
             &control);
@@ -82,16 +86,58 @@ NTSTATUS SocketFile::receive_into(Transfer& transfer, ULONG_PTR& information)
             || !ke::write_user_value(transfer.address_length, length))
             return STATUS_ACCESS_VIOLATION; // gone since the request was made
     }
-    if (!transfer.control)
-        return status;
-    WsaBuf buffer;
-    if (!read_buffer(buffer, transfer.control, 0))
+    const NTSTATUS of_control = tell_control(transfer, control);
+    uint32_t flags = transfer.tells_message ? message_flags(control) : 0;
+    if (transfer.tells_message && status == STATUS_BUFFER_OVERFLOW)
+        flags |= kMsgTruncated;
+    if (of_control == STATUS_BUFFER_OVERFLOW)
+        flags |= kMsgControlTruncated;
+    const bool must_tell = flags || transfer.tells_message;
+    if (must_tell && !ke::write_user_value(transfer.flags_result, flags))
         return STATUS_ACCESS_VIOLATION;
-    const bool is_whole = write_control(control, buffer);
-    transfer.control->length = buffer.length; // the first field in every layout
-    if (!is_whole)
-        *transfer.flags_result |= kMsgControlTruncated;
-    return is_whole ? status : STATUS_BUFFER_OVERFLOW;
+    return of_control == STATUS_SUCCESS ? status : of_control;
+}
+
+/// STATUS_BUFFER_OVERFLOW: there is more than the program has room for.
+NTSTATUS SocketFile::tell_control(const Transfer& transfer, const HostSocket::Control& control)
+{
+    WsaBuf room;
+    if (!transfer.control)
+        return STATUS_SUCCESS;
+    if (!read_buffer(room, transfer.control, 0))
+        return STATUS_ACCESS_VIOLATION;
+    ToldControl told;
+    const bool has_fit = write_control(control,
+        { m_wants_class.load(std::memory_order_relaxed),
+            m_wants_ecn.load(std::memory_order_relaxed) },
+        room.length, told);
+    // The length is the first field in every layout.
+    if (!ke::write_user(room.data, told.bytes, told.length)
+        || !ke::write_user_value(&transfer.control->length, static_cast<ULONG>(told.length)))
+        return STATUS_ACCESS_VIOLATION;
+    return has_fit ? STATUS_SUCCESS : STATUS_BUFFER_OVERFLOW;
+}
+
+/// To whom was the message sent, this socket alone or many?
+uint32_t SocketFile::message_flags(const HostSocket::Control& control)
+{
+    constexpr size_t kInetOffset = 4; // of the address in sockaddr_in
+    constexpr size_t kInet6Offset = 8;
+    constexpr uint8_t kMulticast6 = 0xFF;
+    const Address destination = destination_from(control);
+    if (destination.length > sizeof(uint32_t) * 4)
+        return destination.bytes[kInet6Offset] == kMulticast6 ? kMsgMulticast : 0;
+    const uint8_t first = destination.bytes[kInetOffset];
+    if (first >= 224 && first < 240)
+        return kMsgMulticast;
+    uint32_t word;
+    memcpy(&word, destination.bytes + kInetOffset, sizeof(word));
+    if (!word || word == m_own_destination.load(std::memory_order_relaxed))
+        return 0;
+    if (HostSocket::is_broadcast(destination))
+        return kMsgBroadcast;
+    m_own_destination.store(word, std::memory_order_relaxed);
+    return 0;
 }
 
 NTSTATUS SocketFile::check_receive(const Transfer& transfer)
@@ -136,6 +182,9 @@ NTSTATUS SocketFile::receive_message(io::Irp& irp, ULONG_PTR& information)
 {
     const auto params = input_of<RecvMsgParams>(irp);
     Transfer transfer(Transfer::Direction::Receive);
+    transfer.tells_message = irp.parameters().code == kIoctlRecvMessage;
+    if (transfer.tells_message && !is_stream() && !m_tells_destinations.exchange(true))
+        m_socket.tell_destinations(m_family == kFamilyInet6);
     transfer.flags_result = pointer_from<uint32_t>(params.flags);
     transfer.control = pointer_from<WsaBuf>(params.control);
     transfer.address_length = pointer_from<int32_t>(params.address_length);

@@ -2,6 +2,7 @@
 #include <algorithm>
 #include <iterator>
 
+#include "afd/ancillary.h"
 #include "afd/socket_file.h"
 #include "afd/transfer.h"
 #include "ke/user_memory.h"
@@ -15,7 +16,8 @@ NTSTATUS SocketFile::try_send(Transfer& transfer, ULONG_PTR& information)
     for (;;) {
         size_t sent;
         const NTSTATUS status = send_unrecorded(transfer.remaining(),
-            std::min(transfer.remaining_count(), kBuffersPerCall), transfer.flags, to, &sent);
+            std::min(transfer.remaining_count(), kBuffersPerCall), transfer.flags, to, &sent,
+            transfer.control_to_send);
         if (NT_SUCCESS(status))
             transfer.advance(sent);
         information = transfer.done;
@@ -115,8 +117,42 @@ void SocketFile::serve_sends(Completions& done)
 
 NTSTATUS SocketFile::send_message(io::Irp& irp, ULONG_PTR& information)
 {
-    const auto params = input_of<SendMsgParams>(irp);
     Transfer transfer(Transfer::Direction::Send);
+    const NTSTATUS status = capture_message(input_of<SendMsgParams>(irp), transfer);
+    return NT_SUCCESS(status) ? send(irp, transfer, information) : status;
+}
+
+NTSTATUS SocketFile::send_with_control(io::Irp& irp, ULONG_PTR& information)
+{
+    const auto params = input_of<SendControlParams>(irp);
+    if (is_stream())
+        return STATUS_INVALID_PARAMETER;
+    Transfer transfer(Transfer::Direction::Send);
+    NTSTATUS status = capture_message(params.message, transfer);
+    if (NT_SUCCESS(status))
+        status = capture_control(params, transfer);
+    return NT_SUCCESS(status) ? send(irp, transfer, information) : status;
+}
+
+NTSTATUS SocketFile::capture_control(const SendControlParams& params, Transfer& transfer)
+{
+    uint8_t given[sizeof(HostSocket::Control::bytes)];
+    if (params.control_length > sizeof(given))
+        return STATUS_INVALID_PARAMETER;
+    if (!ke::read_user(given, pointer_from<void>(params.control), params.control_length))
+        return STATUS_ACCESS_VIOLATION;
+    Address to = transfer.to;
+    if (!to.length && m_family == kFamilyInet6)
+        m_socket.peer_name(to);
+    transfer.control_to_send = ke::pool_new<HostSocket::Control>();
+    if (!transfer.control_to_send)
+        return STATUS_NO_MEMORY;
+    return read_control(given, params.control_length,
+        { m_socket, m_family == kFamilyInet6, is_mapped(to) }, *transfer.control_to_send);
+}
+
+NTSTATUS SocketFile::capture_message(const SendMsgParams& params, Transfer& transfer)
+{
     if (params.address && !is_stream()) {
         const auto* bytes = pointer_from<uint8_t>(params.address);
         Address given;
@@ -128,8 +164,7 @@ NTSTATUS SocketFile::send_message(io::Irp& irp, ULONG_PTR& information)
     }
     transfer.flags = params.flags & kMsgOob;
     transfer.is_forced = params.force_async != 0;
-    const NTSTATUS status = transfer.capture(pointer_from<WsaBuf>(params.buffers), params.count);
-    return NT_SUCCESS(status) ? send(irp, transfer, information) : status;
+    return transfer.capture(pointer_from<WsaBuf>(params.buffers), params.count);
 }
 
 NTSTATUS SocketFile::write(io::Irp& irp, ULONG_PTR& information)

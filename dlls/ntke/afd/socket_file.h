@@ -12,6 +12,8 @@
 namespace afd {
 
 struct Accept;
+struct SendControlParams;
+struct SendMsgParams;
 struct Poll;
 struct PollLink;
 struct Transfer;
@@ -120,6 +122,7 @@ private:
     friend struct Poll;
 
     bool serves_data();
+    bool serves_options();
     bool serves_poll(const io::Parameters& parameters);
     bool can_be_polled();
     void tell_closed();
@@ -149,6 +152,7 @@ private:
     NTSTATUS receive_message(io::Irp& irp, ULONG_PTR& information);
     NTSTATUS receive_plain(io::Irp& irp, ULONG_PTR& information);
     NTSTATUS send_message(io::Irp& irp, ULONG_PTR& information);
+    NTSTATUS send_with_control(io::Irp& irp, ULONG_PTR& information);
     NTSTATUS read(io::Irp& irp, ULONG_PTR& information);
     NTSTATUS write(io::Irp& irp, ULONG_PTR& information);
     NTSTATUS transmit(io::Irp& irp, ULONG_PTR& information);
@@ -176,6 +180,8 @@ private:
     NTSTATUS get_own_option(ULONG code, uint32_t& value) EXCLUDES(m_lock);
     NTSTATUS set_own_option(ULONG code, uint32_t value) EXCLUDES(m_lock);
     uint32_t take_error() REQUIRES(m_lock);
+    NTSTATUS set_receive_ecn(bool is_wanted) REQUIRES(m_lock);
+    NTSTATUS set_coalesced_size(uint32_t size) REQUIRES(m_lock);
 
     // Pending.
 
@@ -207,6 +213,10 @@ private:
 
     // Transfers.
 
+    NTSTATUS capture_message(const SendMsgParams& params, Transfer& transfer);
+    NTSTATUS capture_control(const SendControlParams& params, Transfer& transfer);
+    NTSTATUS tell_control(const Transfer& transfer, const HostSocket::Control& control);
+    uint32_t message_flags(const HostSocket::Control& control);
     NTSTATUS check_receive(const Transfer& transfer) EXCLUDES(m_lock);
     NTSTATUS check_send(Transfer& transfer) EXCLUDES(m_lock);
     NTSTATUS receive(io::Irp& irp, Transfer& transfer, ULONG_PTR& information) EXCLUDES(m_lock);
@@ -297,7 +307,15 @@ private:
         uint32_t send_timeout = 0;
         uint32_t reuse_address = 0;
         uint32_t exclusive_address = 0;
+        uint32_t coalesced_size = 0; // bytes of a receive, 0: one datagram
     } m_options GUARDED_BY(m_lock);
+
+    // What receives tell of messages. [WSASendMsg/14] [WSASendMsg/16]
+    std::atomic<bool> m_tells_destinations { false };
+    std::atomic<bool> m_wants_ecn { false };
+    std::atomic<bool> m_wants_class { true }; // what Linux tells of it, without m_wants_ecn
+    /// The last destination that was no broadcast: asking is dear.
+    std::atomic<uint32_t> m_own_destination { 0 };
 
     /// Connections that were accepted and pushed back, oldest first.
     struct Deferred;
@@ -336,6 +354,8 @@ template <typename T> T input_of(const io::Irp& irp)
 /// Reads an address of the caller. Errors: STATUS_INVALID_ADDRESS (unknown family, or shorter than
 /// its family wants).
 NTSTATUS capture_address(const void* bytes, size_t length, Address& address);
+/// Is this an IPv4 address in IPv6's form?
+bool is_mapped(const Address& address);
 /// Bytes of an address of this family; 0: unknown.
 uint32_t address_size(uint16_t family);
 

@@ -43,11 +43,8 @@ int TimerList::limit_sleep(int milliseconds) const
     const int64_t due = m_next_due.load(std::memory_order_acquire);
     if (due == INT64_MAX)
         return milliseconds;
-    // Rounded up, or the pump would look too early, find nothing, and look again.
-    const int64_t left = due - ke::interrupt_time() + kTicksPerMillisecond - 1;
-    const int64_t limit = std::clamp<int64_t>(left / kTicksPerMillisecond, 0, INT32_MAX);
-    return milliseconds < 0 ? static_cast<int>(limit)
-                            : static_cast<int>(std::min<int64_t>(limit, milliseconds));
+    const int limit = ke::milliseconds_until(due);
+    return milliseconds < 0 ? limit : std::min(limit, milliseconds);
 }
 
 void TimerList::end_expired()

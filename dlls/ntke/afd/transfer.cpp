@@ -28,6 +28,7 @@ Transfer::~Transfer()
 {
     if (buffers != own_buffers)
         ke::pool_free(buffers);
+    ke::pool_delete(control_to_send);
 }
 
 NTSTATUS Transfer::capture(const WsaBuf* array, uint32_t array_count)
@@ -84,6 +85,8 @@ Transfer* Transfer::move_to_pool()
     moved->address_length = address_length;
     moved->flags_result = flags_result;
     moved->control = control;
+    moved->tells_message = tells_message;
+    moved->control_to_send = std::exchange(control_to_send, nullptr);
     moved->to = to;
     std::copy(std::begin(own_buffers), std::end(own_buffers), std::begin(moved->own_buffers));
     if (buffers != own_buffers)

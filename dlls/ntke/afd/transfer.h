@@ -81,7 +81,9 @@ struct Transfer : Request {
     int32_t* address_length = nullptr;
     uint32_t* flags_result = nullptr;
     WsaBuf* control = nullptr;
+    bool tells_message = false; // flags_result is told what WSARecvMsg tells
     Address to;
+    HostSocket::Control* control_to_send = nullptr; // pool, may be null
     Buffer own_buffers[4];
 };
 

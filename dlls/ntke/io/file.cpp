@@ -8,6 +8,13 @@ File::File(Mode mode)
 {
 }
 
+File::Mode File::mode_from_options(ULONG options)
+{
+    if (options & FILE_SYNCHRONOUS_IO_ALERT)
+        return Mode::SynchronousAlertable;
+    return options & FILE_SYNCHRONOUS_IO_NONALERT ? Mode::Synchronous : Mode::Asynchronous;
+}
+
 void File::on_last_reference_dropped()
 {
     if (CompletionQueue* queue = m_queue.exchange(nullptr, std::memory_order_relaxed))

@@ -35,6 +35,9 @@ public:
     /// How requests on the file end. Counterpart: FO_SYNCHRONOUS_IO, FO_ALERTABLE_IO.
     enum class Mode : uint8_t { Asynchronous, Synchronous, SynchronousAlertable };
 
+    /// `options` are those of NtCreateFile.
+    static Mode mode_from_options(ULONG options);
+
     Mode mode() const { return m_mode; }
     /// Is this request ours to serve? Where the file is a host's, what is not goes to the host. The
     /// parameters' input has been copied; the answer may have changed by the time of the dispatch,

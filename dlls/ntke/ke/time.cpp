@@ -1,5 +1,6 @@
 #include "ke/time.h"
 
+#include <algorithm>
 #include <ctime>
 
 namespace ke {
@@ -26,6 +27,16 @@ int64_t system_time()
 int64_t interrupt_time()
 {
     return ticks_of(CLOCK_MONOTONIC);
+}
+
+int milliseconds_until(int64_t interrupt_time)
+{
+    constexpr int64_t kTicksPerMillisecond = 10'000;
+    const int64_t now = ke::interrupt_time();
+    if (interrupt_time <= now)
+        return 0;
+    const int64_t left = (interrupt_time - now + kTicksPerMillisecond - 1) / kTicksPerMillisecond;
+    return static_cast<int>(std::min<int64_t>(left, INT32_MAX));
 }
 
 DueTime DueTime::from_timeout(const LARGE_INTEGER* timeout)

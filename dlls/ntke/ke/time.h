@@ -13,6 +13,10 @@ int64_t system_time();
 /// 100 ns units of a clock that never goes back. Counterpart: KeQueryInterruptTime.
 int64_t interrupt_time();
 
+/// Milliseconds until a moment of that clock, 0 when it has passed, for Linux' waits. Rounded up:
+/// the last part of a wait would be a spin otherwise.
+int milliseconds_until(int64_t interrupt_time);
+
 /// The moment a wait gives up, on the monotonic clock. A value type; no lock.
 ///
 /// An absolute NT time is turned into a distance when the wait starts; setting the system clock

@@ -11,18 +11,7 @@ namespace {
 
 constexpr ACCESS_MASK kFileReadData = 0x0001;
 constexpr ACCESS_MASK kFileWriteData = 0x0002;
-constexpr ULONG kFileCompletionInformation = 30;
-constexpr ULONG kFileIoCompletionNotificationInformation = 41;
 constexpr ACCESS_MASK kModifyState = 0x0002; // IO_COMPLETION_MODIFY_STATE
-
-io::File::Mode mode_from_options(ULONG options)
-{
-    if (options & FILE_SYNCHRONOUS_IO_ALERT)
-        return io::File::Mode::SynchronousAlertable;
-    if (options & FILE_SYNCHRONOUS_IO_NONALERT)
-        return io::File::Mode::Synchronous;
-    return io::File::Mode::Asynchronous;
-}
 
 /// The way of every request: status block, file, event, in this order; then the file's driver.
 NTSTATUS request(HANDLE file_handle, ACCESS_MASK access, HANDLE event_handle, PIO_APC_ROUTINE apc,
@@ -109,7 +98,8 @@ NTSTATUS NTAPI NtCreateFile(HANDLE* handle, ACCESS_MASK access, const OBJECT_ATT
     if (const NTSTATUS status = find_named_device(attributes, &device); !NT_SUCCESS(status))
         return status;
     ob::Ref<io::File> file;
-    if (const NTSTATUS status = device->open(mode_from_options(options), file); !NT_SUCCESS(status))
+    if (const NTSTATUS status = device->open(io::File::mode_from_options(options), file);
+        !NT_SUCCESS(status))
         return status;
     const uint32_t flags = attributes->Attributes & OBJ_INHERIT ? ob::kHandleInherit : 0;
     const NTSTATUS status = nt::publish(std::move(file), access, flags, handle);

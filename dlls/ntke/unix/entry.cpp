@@ -63,7 +63,7 @@ NTSTATUS open(void* block)
         return STATUS_SUCCESS;
     const char* why = host::find_services();
     if (!why) {
-        host_threads::set_relay_start(args.relay_start);
+        host_threads::set_starts(args.pump_start, args.relay_start);
         host_threads::connect();
         afd::Pump::instance().use_caller_thread();
         afd::Endpoint::settle_with_host = settle_with_host;
@@ -460,6 +460,8 @@ NTSTATUS hand_over(void* block)
         return STATUS_INVALID_HANDLE;
     const afd::Endpoint::Selection selection = endpoint.hand_over();
     args.mask = selection.mask;
+    if (selection.mode == afd::SelectMode::Message)
+        args.withheld = selection.reported;
     if (!selection.mask || selection.mode == afd::SelectMode::Message)
         return STATUS_SUCCESS;
     if (const HANDLE event = event_on_host(*selection.event))
@@ -494,6 +496,7 @@ bool note_closed(void* context, uint64_t host_handle, uint64_t serial)
 NTSTATUS pump(void* block)
 {
     auto& args = *static_cast<PumpArgs*>(block);
+    host_threads::note_runs_helper();
     args.settle_count = 0;
     t_pump = &args;
     NTSTATUS status;
@@ -509,8 +512,23 @@ NTSTATUS pump(void* block)
     return status;
 }
 
+NTSTATUS start_pump(void*)
+{
+    const Uninterrupted section;
+    return host_threads::start_pump();
+}
+
+NTSTATUS is_helper(void* block)
+{
+    auto& args = *static_cast<IsHelperArgs*>(block);
+    const Uninterrupted section;
+    args.is_helper = host_threads::is_helper(args.thread);
+    return STATUS_SUCCESS;
+}
+
 NTSTATUS relay(void* number)
 {
+    host_threads::note_runs_helper();
     if (Port* port = Port::with_number(number))
         port->relay();
     return STATUS_SUCCESS;
@@ -557,8 +575,10 @@ constexpr Calls calls(EntryFunction open)
         unix_side::readable,
         unix_side::hand_over,
         unix_side::select_on_host,
+        unix_side::start_pump,
         unix_side::pump,
         unix_side::relay,
+        unix_side::is_helper,
         unix_side::wake_pump,
         unix_side::event_create,
         unix_side::event_close,

@@ -27,8 +27,6 @@ using unix_side::Uninterrupted;
 namespace statistics = unix_side::statistics;
 
 constexpr NTSTATUS kPassDown = ntke::kPassDown;
-constexpr ULONG kFileCompletionInformation = 30;
-constexpr ULONG kFileIoCompletionNotificationInformation = 41;
 
 /// Where the result of a request goes, as the service is given it.
 struct Target {
@@ -70,11 +68,6 @@ NTSTATUS serve(io::File& file, const Target& target, const io::Parameters& param
     return io::issue(file, parameters, std::move(delivery));
 }
 
-afd::SocketFile* socket_of(io::File& file)
-{
-    return afd::SocketFile::from(file);
-}
-
 // --- Opening
 
 /// Notes a new file of the host, if it is of the device.
@@ -88,13 +81,9 @@ void note_opened(HANDLE handle, const OBJECT_ATTRIBUTES* attributes, ULONG optio
             attributes->Attributes & OBJ_CASE_INSENSITIVE);
     if (device != &afd::SocketFile::g_device)
         return forget_stale(handle);
-    auto mode = io::File::Mode::Asynchronous;
-    if (options & FILE_SYNCHRONOUS_IO_ALERT)
-        mode = io::File::Mode::SynchronousAlertable;
-    else if (options & FILE_SYNCHRONOUS_IO_NONALERT)
-        mode = io::File::Mode::Synchronous;
     const Uninterrupted section;
-    const ob::Ref<afd::SocketFile> file = afd::SocketFile::make_hosted(afd::ptr64(handle), mode);
+    const ob::Ref<afd::SocketFile> file
+        = afd::SocketFile::make_hosted(afd::ptr64(handle), io::File::mode_from_options(options));
     if (!file || !NT_SUCCESS(table.attach(handle, *file, file->type().valid_access, 0)))
         table.detach(handle);
 }
@@ -150,7 +139,7 @@ private:
 class OnHost {
 public:
     OnHost(io::File* file, bool may_pend, bool is_send)
-        : m_socket(file && may_pend ? socket_of(*file) : nullptr)
+        : m_socket(file && may_pend ? afd::SocketFile::from(*file) : nullptr)
         , m_is_send(is_send)
     {
         if (m_socket)
@@ -195,16 +184,30 @@ NTSTATUS control_by_host(io::File* file, HANDLE handle, const Target& target, UL
     const NTSTATUS status
         = on_host.answered(host::device_io_control(handle, target.event, target.apc,
             target.apc_context, target.iosb, code, input, input_length, output, output_length));
-    if (afd::SocketFile* socket = file ? socket_of(*file) : nullptr) {
+    if (afd::SocketFile* socket = file ? afd::SocketFile::from(*file) : nullptr) {
         if (NT_SUCCESS(status) && status != STATUS_PENDING)
             socket->note_done_by_host(code, input, input_length);
     }
     return status;
 }
 
-bool is_data(ULONG code)
+/// Requests that may be served here.
+bool may_be_ours(ULONG code)
 {
-    return code == afd::kIoctlRecvMsg || code == afd::kIoctlSendMsg || code == afd::kIoctlRecv;
+    switch (code) {
+    case afd::kIoctlRecvMsg:
+    case afd::kIoctlSendMsg:
+    case afd::kIoctlRecv:
+    case afd::kIoctlPoll:
+    case afd::kIoctlCompleteAsync:
+    case afd::kIoctlGetIpRecvTos:
+    case afd::kIoctlSetIpRecvTos:
+    case afd::kIoctlGetIpv6RecvTClass:
+    case afd::kIoctlSetIpv6RecvTClass:
+        return true;
+    default:
+        return afd::is_of_ntke(code);
+    }
 }
 
 NTSTATUS device_io_control(HANDLE handle, HANDLE event, PIO_APC_ROUTINE apc, PVOID apc_context,
@@ -216,7 +219,7 @@ NTSTATUS device_io_control(HANDLE handle, HANDLE event, PIO_APC_ROUTINE apc, PVO
     if (!file)
         return host::device_io_control(handle, event, apc, apc_context, iosb, code, input,
             input_length, output, output_length);
-    if (is_data(code) || code == afd::kIoctlPoll || code == afd::kIoctlCompleteAsync) {
+    if (may_be_ours(code)) {
         Input copy;
         if (copy.read(input, input_length)) {
             const io::Parameters parameters { io::Operation::DeviceControl, code, copy.bytes(),
@@ -265,65 +268,44 @@ NTSTATUS write_file(HANDLE handle, HANDLE event, PIO_APC_ROUTINE apc, PVOID apc_
 
 // --- Cancelling
 
-/// The host is asked, too, when requests have been left to it: its answer counts where we have
-/// none.
-NTSTATUS cancelled(bool is_any, NTSTATUS none, bool asks_host, NTSTATUS (*ask)(void*),
-    void* context, IO_STATUS_BLOCK* iosb)
+/// Cancels what is pending here. The host is asked, too, when requests have been left to it: its
+/// answer counts where we have none. `none` is what a call says that finds nothing.
+template <typename OnHost>
+NTSTATUS cancel(io::File& file, const IO_STATUS_BLOCK* which, const ke::Thread* thread,
+    NTSTATUS none, IO_STATUS_BLOCK* iosb, OnHost cancel_on_host)
 {
-    const NTSTATUS of_host = asks_host ? ask(context) : none;
-    if (!is_any) {
-        if (!asks_host)
-            ke::publish_user(&iosb->Information, 0, &iosb->Status, of_host);
-        return of_host;
-    }
-    ke::publish_user(&iosb->Information, 0, &iosb->Status, STATUS_SUCCESS);
-    return STATUS_SUCCESS;
-}
-
-struct CancelCall {
-    HANDLE handle;
-    IO_STATUS_BLOCK* which;
-    IO_STATUS_BLOCK* iosb;
-};
-
-NTSTATUS cancel_io(HANDLE handle, IO_STATUS_BLOCK* iosb)
-{
-    const ob::Ref<io::File> file = find_file(handle);
-    if (!file)
-        return host::cancel_io(handle, iosb);
     bool is_any;
     {
         const Uninterrupted section;
-        is_any = file->cancel(nullptr, ke::Thread::current());
+        is_any = file.cancel(which, thread);
     }
-    CancelCall call { handle, nullptr, iosb };
-    return cancelled(
-        is_any, STATUS_SUCCESS, socket_of(*file)->may_have_requests_on_host(),
-        [](void* context) {
-            const auto& call = *static_cast<CancelCall*>(context);
-            return host::cancel_io(call.handle, call.iosb);
-        },
-        &call, iosb);
+    NTSTATUS status = none;
+    const bool asks_host = afd::SocketFile::from(file)->may_have_requests_on_host();
+    if (asks_host)
+        status = cancel_on_host();
+    if (is_any)
+        status = STATUS_SUCCESS;
+    if (is_any || !asks_host)
+        ke::publish_user(&iosb->Information, 0, &iosb->Status, status);
+    return status;
+}
+
+NTSTATUS cancel_io(HANDLE handle, IO_STATUS_BLOCK* iosb)
+{
+    const auto on_host = [=] { return host::cancel_io(handle, iosb); };
+    const ob::Ref<io::File> file = find_file(handle);
+    if (!file)
+        return on_host();
+    return cancel(*file, nullptr, ke::Thread::current(), STATUS_SUCCESS, iosb, on_host);
 }
 
 NTSTATUS cancel_io_ex(HANDLE handle, IO_STATUS_BLOCK* which, IO_STATUS_BLOCK* iosb)
 {
+    const auto on_host = [=] { return host::cancel_io_ex(handle, which, iosb); };
     const ob::Ref<io::File> file = find_file(handle);
     if (!file)
-        return host::cancel_io_ex(handle, which, iosb);
-    bool is_any;
-    {
-        const Uninterrupted section;
-        is_any = file->cancel(which, nullptr);
-    }
-    CancelCall call { handle, which, iosb };
-    return cancelled(
-        is_any, STATUS_NOT_FOUND, socket_of(*file)->may_have_requests_on_host(),
-        [](void* context) {
-            const auto& call = *static_cast<CancelCall*>(context);
-            return host::cancel_io_ex(call.handle, call.which, call.iosb);
-        },
-        &call, iosb);
+        return on_host();
+    return cancel(*file, which, nullptr, STATUS_NOT_FOUND, iosb, on_host);
 }
 
 // --- Ports
@@ -332,7 +314,7 @@ NTSTATUS cancel_io_ex(HANDLE handle, IO_STATUS_BLOCK* which, IO_STATUS_BLOCK* io
 /// queue.
 void note_associated(io::File& file, const FileCompletionInformation& info)
 {
-    afd::SocketFile* socket = socket_of(file);
+    afd::SocketFile* socket = afd::SocketFile::from(file);
     ob::Ref<io::CompletionQueue> queue = unix_side::Port::find(info.port);
     if (!queue && !NT_SUCCESS(unix_side::Port::attach(info.port, queue)))
         return socket->leave_to_host();

@@ -40,24 +40,23 @@ void forget_stale(HANDLE handle)
 
 namespace {
 
-/// Lets go of a handle that the host is about to close: once it has, the value may mean anything.
-/// False: it is protected from that.
-bool let_go(HANDLE handle)
+/// Lets go of a handle that the host is about to close, unless it is protected from that: once the
+/// host has closed it, the value may mean anything.
+void let_go(HANDLE handle)
 {
     ob::HandleTable& table = ob::HandleTable::current();
     ob::Ref<ob::Object> object;
     table.reference(handle, nullptr, 0, object);
     if (!object)
-        return true;
+        return;
     const Uninterrupted section;
     uint32_t flags = 0;
     table.query_flags(handle, &flags);
     if (flags & ob::kHandleProtectFromClose)
-        return false;
+        return;
     end_requests_on_host(handle, *object);
     table.detach(handle, *object);
     object.reset();
-    return true;
 }
 
 NTSTATUS close(HANDLE handle)

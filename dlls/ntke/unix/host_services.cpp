@@ -34,6 +34,7 @@ AnyService* const kServices[] = {
     &wait_for_multiple_objects,
     &queue_apc_thread,
     &create_thread_ex,
+    &resume_thread,
     &query_information_thread,
     &terminate_thread,
     &terminate_process,

@@ -2,8 +2,10 @@
 
 #include "afd/pump.h"
 #include "io/irp.h"
+#include "ke/pool.h"
 #include "nt/publish.h"
 #include "unix/host_services.h"
+#include "unix/uninterrupted.h"
 
 namespace host_threads {
 
@@ -11,7 +13,21 @@ namespace {
 
 constexpr ACCESS_MASK kAllAccess = 0x1FFFFF;
 
-uint64_t g_relay_start = 0; // written once, before there is a relay to start
+/// A helper. Owner: the list, until it has ended.
+struct Helper {
+    uint64_t start;
+    void* argument;
+    uint64_t id = 0;
+    Helper* next = nullptr;
+};
+ke::Lock g_helper_lock;
+Helper* g_helpers GUARDED_BY(g_helper_lock) = nullptr;
+// Written once, before there is a helper to start.
+uint64_t g_pump_start = 0;
+uint64_t g_relay_start = 0;
+std::atomic<bool> g_has_pump { false };
+/// Set in the helpers' own threads, so that others need not look whether they are one.
+constinit thread_local bool t_runs_helper __attribute__((tls_model("initial-exec"))) = false;
 
 void queue_apc(ke::Thread& thread, PIO_APC_ROUTINE routine, PVOID context, IO_STATUS_BLOCK* iosb)
 {
@@ -54,6 +70,21 @@ uint64_t id_of(HANDLE thread)
     return NT_SUCCESS(status) ? basic.thread : 0;
 }
 
+/// The same for a handle that may have the right to terminate the thread, and no other.
+uint64_t id_of_any(HANDLE thread)
+{
+    constexpr ACCESS_MASK kQueryLimited = 0x800;
+    if (const uint64_t id = id_of(thread))
+        return id;
+    HANDLE own = nullptr;
+    if (!NT_SUCCESS(host::duplicate_object(
+            nt::current_process(), thread, nt::current_process(), &own, kQueryLimited, 0, 0)))
+        return 0;
+    const uint64_t id = id_of(own);
+    host::close(own);
+    return id;
+}
+
 void note_waits(ke::Thread& thread)
 {
     if (thread.host_id()) [[likely]]
@@ -94,22 +125,85 @@ void end(ke::Thread& thread)
         host::close(handle);
 }
 
+/// Starts the thread of a helper that is not in the list; on failure the helper is gone.
+NTSTATUS run(Helper* helper)
+{
+    constexpr ULONG kSuspended = 1; // it is in the list before it can end
+    HANDLE thread = nullptr;
+    // A thread has the signals blocked that its maker has, and could not be stopped, or resumed.
+    const unix_side::Interruptible stops_of_new_thread;
+    const NTSTATUS status
+        = host::create_thread_ex(&thread, kAllAccess, nullptr, nt::current_process(),
+            reinterpret_cast<PVOID>(helper->start), helper->argument, kSuspended, 0, 0, 0, nullptr);
+    if (!NT_SUCCESS(status)) {
+        ke::pool_delete(helper);
+        return status;
+    }
+    helper->id = id_of(thread);
+    {
+        ke::LockGuard guard(g_helper_lock);
+        helper->next = g_helpers;
+        g_helpers = helper;
+    }
+    host::resume_thread(thread, nullptr);
+    host::close(thread);
+    return status;
+}
+
+NTSTATUS start_helper(uint64_t start, void* argument)
+{
+    auto* helper = ke::pool_new<Helper>(start, argument);
+    return helper ? run(helper) : STATUS_NO_MEMORY;
+}
+
+/// Takes a helper out of the list; null: the thread is none.
+Helper* take_helper(uint64_t id)
+{
+    ke::LockGuard guard(g_helper_lock);
+    for (Helper** link = &g_helpers; Helper* helper = *link; link = &helper->next) {
+        if (helper->id == id) {
+            *link = helper->next;
+            return helper;
+        }
+    }
+    return nullptr;
+}
+
 } // namespace
 
-void set_relay_start(uint64_t function)
+void set_starts(uint64_t pump, uint64_t relay)
 {
-    g_relay_start = function;
+    g_pump_start = pump;
+    g_relay_start = relay;
+}
+
+NTSTATUS start_pump()
+{
+    if (g_has_pump.load(std::memory_order_acquire) || g_has_pump.exchange(true))
+        return STATUS_SUCCESS;
+    const NTSTATUS status = start_helper(g_pump_start, nullptr);
+    if (!NT_SUCCESS(status))
+        g_has_pump = false;
+    return status;
 }
 
 NTSTATUS start_relay(void* argument)
 {
-    HANDLE thread = nullptr;
-    const NTSTATUS status
-        = host::create_thread_ex(&thread, kAllAccess, nullptr, nt::current_process(),
-            reinterpret_cast<PVOID>(g_relay_start), argument, 0, 0, 0, 0, nullptr);
-    if (NT_SUCCESS(status))
-        host::close(thread);
-    return status;
+    return start_helper(g_relay_start, argument);
+}
+
+bool is_helper(uint64_t id)
+{
+    ke::LockGuard guard(g_helper_lock);
+    const Helper* helper = g_helpers;
+    while (helper && helper->id != id)
+        helper = helper->next;
+    return helper;
+}
+
+void note_runs_helper()
+{
+    t_runs_helper = true;
 }
 
 NTSTATUS prepare_for_apcs(ke::Thread& thread)
@@ -126,7 +220,7 @@ NTSTATUS prepare_for_apcs(ke::Thread& thread)
 
 NTSTATUS stop(HANDLE thread, NTSTATUS exit_status)
 {
-    const uint64_t id = id_of(thread);
+    const uint64_t id = id_of_any(thread);
     const NTSTATUS status = host::terminate_thread(thread, exit_status);
     ob::Ref<ke::Thread> stopped;
     if (NT_SUCCESS(status) && id)
@@ -135,11 +229,17 @@ NTSTATUS stop(HANDLE thread, NTSTATUS exit_status)
         stopped->stop();
         io::cancel_all_of_exiting_thread(*stopped);
     }
+    if (NT_SUCCESS(status) && id) {
+        if (Helper* helper = take_helper(id))
+            run(helper); // what it was doing goes on
+    }
     return status;
 }
 
 void end_current()
 {
+    if (t_runs_helper)
+        ke::pool_delete(take_helper(id_of(nt::current_thread())));
     if (ke::Thread* thread = ke::Thread::take_current()) {
         end(*thread);
         thread->dereference();

@@ -8,12 +8,21 @@
 
 namespace host_threads {
 
-/// Where relays start: a function of the PE side that takes one pointer and comes back into Linux
-/// code.
-void set_relay_start(uint64_t function);
+// Helpers: threads that work for ntke, from functions of the PE side that take one pointer and come
+// back into Linux code. One that the program terminates with all others is started again.
 
-/// Starts a relay. From a thread of the host's only. Errors: the host's.
+/// Where they start. Once, before there is one to start.
+void set_starts(uint64_t pump, uint64_t relay);
+
+/// Each starts one, from a thread of the host's only; the pump is started once. Errors: the host's.
+NTSTATUS start_pump();
 NTSTATUS start_relay(void* argument);
+
+/// The calling thread is one.
+void note_runs_helper();
+
+/// Is it a helper's? `id` is the host's number of the thread.
+bool is_helper(uint64_t id);
 
 /// Makes sure that calls can be queued to the calling thread. Errors: the host's.
 NTSTATUS prepare_for_apcs(ke::Thread& thread);

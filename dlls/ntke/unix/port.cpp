@@ -1,7 +1,5 @@
 #include "unix/port.h"
 
-#include <algorithm>
-
 #include <sched.h>
 
 #include "ke/pool.h"
@@ -59,15 +57,9 @@ const LARGE_INTEGER* timeout_until(const ke::DueTime& due, LARGE_INTEGER& timeou
 
 int milliseconds_until(const ke::DueTime& due)
 {
-    constexpr int64_t kTicksPerMillisecond = 10'000;
     if (due.is_never())
         return -1;
-    if (due.is_now())
-        return 0;
-    // Rounded up, or the last part of a wait would be a spin.
-    const int64_t left = due.interrupt_time() - ke::interrupt_time() + kTicksPerMillisecond - 1;
-    return left <= 0 ? 0
-                     : static_cast<int>(std::min<int64_t>(left / kTicksPerMillisecond, INT32_MAX));
+    return due.is_now() ? 0 : ke::milliseconds_until(due.interrupt_time());
 }
 
 } // namespace

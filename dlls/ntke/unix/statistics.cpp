@@ -20,9 +20,11 @@ Counts* counts_of(ULONG code)
 {
     switch (code) {
     case afd::kIoctlRecvMsg:
+    case afd::kIoctlRecvMessage:
     case afd::kIoctlRecv:
         return &g_receives;
     case afd::kIoctlSendMsg:
+    case afd::kIoctlSendControl:
         return &g_sends;
     case afd::kIoctlPoll:
         return &g_polls;
