@@ -60,7 +60,8 @@ bool keeps_record(Socket& socket)
 bool select(Socket& socket, WSAEVENT event, ULONG mask, NTSTATUS& status)
 {
     FilterState& state = socket.filter;
-    if (!emulation::is_on())
+    // A thread that the end of the process has stopped may hold a lock for ever.
+    if (!emulation::is_on() || RtlDllShutdownInProgress())
         return false;
     take_back(socket); // the selection of before ends anyway
     const ntke::EndpointId endpoint = usable_endpoint(socket);
@@ -247,8 +248,8 @@ void hand_over(Socket& socket, const char* why)
 void inherit_on_host(Socket& listener, Socket& accepted)
 {
     FilterState& from = listener.filter;
-    const ULONG mask = from.mask;
     SharedGuard guard(from.lock);
+    const ULONG mask = from.mask;
     if (from.posts_messages) {
         select_messages_on_host(accepted, from.window, from.message, mask);
     } else {

@@ -12,7 +12,9 @@ namespace ws2 {
 PollRequest::PollRequest(size_t capacity)
     : m_buffer(reinterpret_cast<Buffer*>(m_inline))
 {
-    if (capacity > kInlineEntries)
+    if (capacity > (SIZE_MAX - sizeof(afd::PollHeader)) / sizeof(afd::PollEntry))
+        m_buffer = nullptr;
+    else if (capacity > kInlineEntries)
         m_buffer = static_cast<Buffer*>(HeapAlloc(
             GetProcessHeap(), 0, sizeof(afd::PollHeader) + capacity * sizeof(afd::PollEntry)));
 }

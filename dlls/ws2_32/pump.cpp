@@ -17,8 +17,7 @@ std::atomic<bool> runs { false };
 /// Milliseconds until it is tried again when the pump cannot wait: no descriptor is left.
 constexpr DWORD kRest = 100;
 
-/// Does what a round has left. If this thread is terminated meanwhile, the next one goes on with
-/// it.
+/// Does what a round has left. If this thread is terminated meanwhile, the next one does the rest.
 void work_off(ntke::PumpArgs& args)
 {
     message_select::serve(args.targets);

@@ -28,10 +28,11 @@ struct SelectSet {
 /// written when it will be its turn.
 bool read_count(fd_set* set, u_int& count)
 {
+    constexpr u_int kMost = 0x01000000; // a process has no more handles
     count = 0;
     if (!set)
         return true;
-    return guard::read(&set->fd_count, count)
+    return guard::read(&set->fd_count, count) && count <= kMost
         && guard::touch(set, offsetof(fd_set, fd_array) + count * sizeof(SOCKET));
 }
 

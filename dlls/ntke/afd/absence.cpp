@@ -60,6 +60,9 @@ void Absence::look()
 {
     while (Guest* gone = take_gone()) {
         gone->on_let_go();
+        // A thread may have left it, or a watch have begun, before it was out of the list.
+        if (!gone->is_over())
+            expect(*gone);
         gone->release();
     }
     ke::LockGuard guard(m_lock);

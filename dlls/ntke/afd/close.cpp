@@ -40,7 +40,7 @@ void SocketFile::on_last_handle_closed()
     }
     File::on_last_handle_closed();
     // Else Linux would take it for unread, and close with a reset. [closesocket/15]
-    if (m_has_read_urgent.load(std::memory_order_relaxed))
+    if (m_has_read_urgent.load(std::memory_order_relaxed) && !is_left_to_host())
         m_socket.pass_read_urgent();
     if (!must_linger())
         end_use();

@@ -4,6 +4,7 @@
 
 #include "afd/pump.h"
 #include "ke/pool.h"
+#include "ke/time.h"
 
 namespace afd {
 
@@ -425,11 +426,19 @@ NTSTATUS Endpoint::select(
     ob::Ref<ke::Event> event, uint32_t mask, ob::Ref<ke::Event>& replaced, SelectMode mode)
 {
     const NTSTATUS status = exchange_selection(std::move(event), mask, replaced, mode);
-    // Another thread may have found something a moment ago, and be on its way to set the event. It
-    // is not stopped there.
-    while (replaced && replaced->is_host_backed() && m_raises.load(std::memory_order_acquire))
-        sched_yield();
+    if (replaced && replaced->is_host_backed())
+        wait_for_raises();
     return status;
+}
+
+/// Another thread may have found something a moment ago, and be on its way to set the event. One
+/// that has ended there, with the process, never arrives.
+void Endpoint::wait_for_raises() const
+{
+    constexpr int64_t kPatience = 1'000'000; // a tenth of a second
+    const int64_t end = ke::interrupt_time() + kPatience;
+    while (m_raises.load(std::memory_order_acquire) && ke::interrupt_time() < end)
+        sched_yield();
 }
 
 NTSTATUS Endpoint::exchange_selection(

@@ -111,6 +111,7 @@ public:
 protected:
     friend class Pump;
 
+    void wait_for_raises() const;
     NTSTATUS exchange_selection(ob::Ref<ke::Event> event, uint32_t mask,
         ob::Ref<ke::Event>& replaced, SelectMode mode) EXCLUDES(m_lock);
 

@@ -201,12 +201,8 @@ void SocketFile::note_request_on_host_ended(bool is_send)
         m_sends_on_host.fetch_sub(1, std::memory_order_relaxed);
 }
 
-void SocketFile::note_done_by_host(ULONG code, const void* input, ULONG length)
+void SocketFile::note_done_by_host(ULONG code, uint32_t value)
 {
-    uint32_t value = 0;
-    if (length < sizeof(value))
-        return;
-    memcpy(&value, input, sizeof(value));
     switch (code) {
     case kIoctlFionbio:
         m_is_nonblocking.store(value != 0, std::memory_order_relaxed);

@@ -53,7 +53,7 @@ private:
 
 /// While it exists, the calling thread's signals go into it, and at its end each event is set once:
 /// many sockets may share one, and a host's event costs a request to the host. Owner: a stack
-/// frame; the endpoints outlive it.
+/// frame, of a round of a pump, which keeps the endpoints it tells.
 class Signal::Batch {
 public:
     Batch();

@@ -91,8 +91,8 @@ public:
     }
     /// May sends be among them, which do not end with the last handle?
     bool may_have_sends_on_host() const { return m_sends_on_host.load(std::memory_order_relaxed); }
-    /// The host has done a request.
-    void note_done_by_host(ULONG code, const void* input, ULONG length) EXCLUDES(m_lock);
+    /// The host has done a request; `value` is what its input begins with.
+    void note_done_by_host(ULONG code, uint32_t value) EXCLUDES(m_lock);
     bool is_created() const { return m_is_created.load(std::memory_order_acquire); }
     /// Endpoint's select; like the request, it makes the socket non-blocking.
     NTSTATUS select_events(ob::Ref<ke::Event> event, uint32_t mask, ob::Ref<ke::Event>& replaced,

@@ -185,8 +185,12 @@ NTSTATUS control_by_host(io::File* file, HANDLE handle, const Target& target, UL
         = on_host.answered(host::device_io_control(handle, target.event, target.apc,
             target.apc_context, target.iosb, code, input, input_length, output, output_length));
     if (afd::SocketFile* socket = file ? afd::SocketFile::from(*file) : nullptr) {
-        if (NT_SUCCESS(status) && status != STATUS_PENDING)
-            socket->note_done_by_host(code, input, input_length);
+        uint32_t value = 0;
+        if (NT_SUCCESS(status) && status != STATUS_PENDING && input_length >= sizeof(value)
+            && ke::read_user(&value, input, sizeof(value))) {
+            const Uninterrupted section;
+            socket->note_done_by_host(code, value);
+        }
     }
     return status;
 }

@@ -1,5 +1,9 @@
 #include "unix/host_threads.h"
 
+#include <sched.h>
+#include <signal.h>
+#include <unistd.h>
+
 #include "afd/pump.h"
 #include "io/irp.h"
 #include "ke/pool.h"
@@ -17,7 +21,10 @@ constexpr ACCESS_MASK kAllAccess = 0x1FFFFF;
 struct Helper {
     uint64_t start;
     void* argument;
-    uint64_t id = 0;
+    uint64_t id = 0; // the host's number
+    int thread = 0; // Linux', of the thread that runs
+    int stopped_thread = 0; // of the one before, which was terminated
+    bool is_done = false; // it is on its way out
     Helper* next = nullptr;
 };
 ke::Lock g_helper_lock;
@@ -25,7 +32,8 @@ Helper* g_helpers GUARDED_BY(g_helper_lock) = nullptr;
 // Written once, before there is a helper to start.
 uint64_t g_pump_start = 0;
 uint64_t g_relay_start = 0;
-std::atomic<bool> g_has_pump { false };
+enum class PumpState : uint8_t { None, Starting, Running };
+std::atomic<PumpState> g_pump { PumpState::None };
 /// Set in the helpers' own threads, so that others need not look whether they are one.
 constinit thread_local bool t_runs_helper __attribute__((tls_model("initial-exec"))) = false;
 
@@ -130,11 +138,14 @@ NTSTATUS run(Helper* helper)
 {
     constexpr ULONG kSuspended = 1; // it is in the list before it can end
     HANDLE thread = nullptr;
-    // A thread has the signals blocked that its maker has, and could not be stopped, or resumed.
-    const unix_side::Interruptible stops_of_new_thread;
-    const NTSTATUS status
-        = host::create_thread_ex(&thread, kAllAccess, nullptr, nt::current_process(),
+    NTSTATUS status;
+    {
+        // A thread has the signals blocked that its maker has, and could not be stopped, or
+        // resumed.
+        const unix_side::Interruptible stops_of_new_thread;
+        status = host::create_thread_ex(&thread, kAllAccess, nullptr, nt::current_process(),
             reinterpret_cast<PVOID>(helper->start), helper->argument, kSuspended, 0, 0, 0, nullptr);
+    }
     if (!NT_SUCCESS(status)) {
         ke::pool_delete(helper);
         return status;
@@ -156,17 +167,45 @@ NTSTATUS start_helper(uint64_t start, void* argument)
     return helper ? run(helper) : STATUS_NO_MEMORY;
 }
 
+Helper* find_helper(uint64_t id) REQUIRES(g_helper_lock)
+{
+    Helper* helper = g_helpers;
+    while (helper && helper->id != id)
+        helper = helper->next;
+    return helper;
+}
+
 /// Takes a helper out of the list; null: the thread is none.
 Helper* take_helper(uint64_t id)
 {
     ke::LockGuard guard(g_helper_lock);
-    for (Helper** link = &g_helpers; Helper* helper = *link; link = &helper->next) {
-        if (helper->id == id) {
+    Helper* helper = find_helper(id);
+    for (Helper** link = &g_helpers; helper && *link; link = &(*link)->next) {
+        if (*link == helper) {
             *link = helper->next;
-            return helper;
+            break;
         }
     }
-    return nullptr;
+    return helper;
+}
+
+/// Starts a helper again whose thread was terminated.
+void restart(Helper* helper)
+{
+    if (helper->is_done)
+        return ke::pool_delete(helper);
+    const bool is_pump = helper->start == g_pump_start;
+    helper->stopped_thread = std::exchange(helper->thread, 0);
+    if (!NT_SUCCESS(run(helper)) && is_pump)
+        g_pump = PumpState::None;
+}
+
+/// A thread that was terminated goes on to where it can be stopped.
+void wait_for_end(int thread)
+{
+    constexpr useconds_t kPause = 1000;
+    while (thread && tgkill(getpid(), thread, 0) == 0)
+        usleep(kPause);
 }
 
 } // namespace
@@ -179,11 +218,16 @@ void set_starts(uint64_t pump, uint64_t relay)
 
 NTSTATUS start_pump()
 {
-    if (g_has_pump.load(std::memory_order_acquire) || g_has_pump.exchange(true))
-        return STATUS_SUCCESS;
+    for (;;) {
+        PumpState state = PumpState::None;
+        if (g_pump.compare_exchange_strong(state, PumpState::Starting))
+            break;
+        if (state == PumpState::Running)
+            return STATUS_SUCCESS;
+        sched_yield(); // another thread starts it
+    }
     const NTSTATUS status = start_helper(g_pump_start, nullptr);
-    if (!NT_SUCCESS(status))
-        g_has_pump = false;
+    g_pump = NT_SUCCESS(status) ? PumpState::Running : PumpState::None;
     return status;
 }
 
@@ -195,15 +239,34 @@ NTSTATUS start_relay(void* argument)
 bool is_helper(uint64_t id)
 {
     ke::LockGuard guard(g_helper_lock);
-    const Helper* helper = g_helpers;
-    while (helper && helper->id != id)
-        helper = helper->next;
-    return helper;
+    return find_helper(id);
 }
 
 void note_runs_helper()
 {
+    if (t_runs_helper)
+        return;
     t_runs_helper = true;
+    const uint64_t id = id_of(nt::current_thread());
+    int before = 0;
+    {
+        const unix_side::Uninterrupted section;
+        ke::LockGuard guard(g_helper_lock);
+        if (Helper* helper = find_helper(id)) {
+            helper->thread = gettid();
+            before = helper->stopped_thread;
+        }
+    }
+    wait_for_end(before);
+}
+
+void note_helper_is_done()
+{
+    const uint64_t id = id_of(nt::current_thread());
+    const unix_side::Uninterrupted section;
+    ke::LockGuard guard(g_helper_lock);
+    if (Helper* helper = find_helper(id))
+        helper->is_done = true;
 }
 
 NTSTATUS prepare_for_apcs(ke::Thread& thread)
@@ -231,7 +294,7 @@ NTSTATUS stop(HANDLE thread, NTSTATUS exit_status)
     }
     if (NT_SUCCESS(status) && id) {
         if (Helper* helper = take_helper(id))
-            run(helper); // what it was doing goes on
+            restart(helper);
     }
     return status;
 }

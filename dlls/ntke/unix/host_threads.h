@@ -18,8 +18,10 @@ void set_starts(uint64_t pump, uint64_t relay);
 NTSTATUS start_pump();
 NTSTATUS start_relay(void* argument);
 
-/// The calling thread is one.
+/// The calling thread is one. Comes back when the one whose work it takes over has ended.
 void note_runs_helper();
+/// It is on its way out: it is not started again.
+void note_helper_is_done();
 
 /// Is it a helper's? `id` is the host's number of the thread.
 bool is_helper(uint64_t id);

@@ -393,6 +393,7 @@ void Port::relay()
                 call_back_waiters(); // it was another thread's
         }
     }
+    host_threads::note_helper_is_done();
     m_queue.dereference();
 }
 

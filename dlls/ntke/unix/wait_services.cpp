@@ -20,11 +20,18 @@ namespace {
 /// or its own requests are all that can signal it.
 ob::Ref<ke::Event> find_event(HANDLE handle)
 {
+    ob::HandleTable& table = ob::HandleTable::current();
+    {
+        const ob::ReadSection section;
+        const ob::Object* known = table.find(section, handle).object;
+        if (!known || &known->type() == &ke::Event::object_type()) [[likely]]
+            return {};
+    }
+    const unix_side::Uninterrupted section; // the reference may be the last one
     ob::Ref<ob::Object> object;
-    ob::HandleTable::current().reference(handle, nullptr, SYNCHRONIZE, object);
-    if (!object) [[likely]]
+    table.reference(handle, nullptr, SYNCHRONIZE, object);
+    if (!object)
         return {};
-    const unix_side::Uninterrupted section;
     if (&object->type() == &io::File::object_type())
         return static_cast<io::File&>(*object).event_for_host_waits(program_events::make);
     if (&object->type() == &io::CompletionQueue::object_type())
