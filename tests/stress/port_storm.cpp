@@ -35,6 +35,7 @@ struct Counts {
     std::atomic<uint64_t> killed = 0;
     std::atomic<uint64_t> bytes = 0;
     std::atomic<uint64_t> cancelled = 0;
+    std::atomic<uint64_t> untold_writes = 0; // of pipes
     std::atomic<uint64_t> posted = 0;
     std::atomic<uint64_t> taken_posts = 0;
     std::atomic<uint64_t> apcs_queued = 0;
@@ -245,7 +246,18 @@ private:
             release();
             return false;
         }
-        require(length == m_send_data.size(), "a send has another byte count");
+        // Of a pipe's writes Wine's own kernel, busy, tells one in a million or so without its
+        // count.
+        if (m_is_pipe && !length) {
+            ++g_counts.untold_writes;
+            length = static_cast<DWORD>(m_send_data.size());
+        }
+        if (length != m_send_data.size()) {
+            note((m_is_pipe ? "a pipe: " : "a socket: ") + std::to_string(length) + " of "
+                + std::to_string(m_send_data.size()) + " bytes" + (m_is_closed ? ", closed" : "")
+                + (m_skips ? ", skips" : ""));
+            die("a send has another byte count");
+        }
         m_to_send -= length;
         return true;
     }
@@ -541,6 +553,7 @@ int main(int argc, char** argv)
     stress::note(std::to_string(g_counts.streams) + " streams, " + std::to_string(g_counts.killed)
         + " of them closed early, " + std::to_string(g_counts.bytes) + " bytes, "
         + std::to_string(g_counts.cancelled) + " receives cancelled, "
+        + std::to_string(g_counts.untold_writes) + " writes to pipes without their count, "
         + std::to_string(g_counts.posted) + " packets posted, " + std::to_string(g_counts.apcs_run)
         + " APCs");
     stress::report(g_counts.streams > 0, "every_byte_arrives");
