@@ -1,9 +1,7 @@
 // Control data of datagrams: what WSASendMsg obeys and WSARecvMsg tells.
 
 #include "extensions.h"
-#include "peers.h"
-
-#include <cstring>
+#include "messages.h"
 
 using namespace conformance;
 
@@ -14,37 +12,6 @@ constexpr int kRecvEcn = 50; // IP_RECVECN and IPV6_RECVECN, and the type of the
 constexpr int kUdpSendMsgSize = 2;
 constexpr int kUdpRecvMaxCoalescedSize = 3;
 constexpr int kUdpCoalescedInfo = 3;
-
-/// A message with room for everything.
-struct Message {
-    char data[4096];
-    alignas(8) char control[256];
-    sockaddr_storage name;
-    WSABUF buffer;
-    WSAMSG header;
-};
-
-Message* new_message()
-{
-    auto* message = lasting<Message>();
-    message->buffer = { sizeof(message->data), message->data };
-    message->header.name = as_name(message->name);
-    message->header.namelen = sizeof(message->name);
-    message->header.lpBuffers = &message->buffer;
-    message->header.dwBufferCount = 1;
-    return message;
-}
-
-/// "hello" to the receiver, without control data yet.
-Message* new_greeting(SOCKET receiver, int family = AF_INET)
-{
-    Message* message = new_message();
-    memcpy(message->data, "hello", 5);
-    message->buffer.len = 5;
-    message->header.namelen = loopback_address(family, local_port(receiver), &message->name);
-    message->header.Control = { 0, message->control };
-    return message;
-}
 
 /// Appends a control message; `length` is what its header tells of the data.
 void add_control(Message* message, int level, int type, const void* data, size_t length)
@@ -88,21 +55,11 @@ int send_nonblocking(SOCKET socket, Message* message)
 using Send = int (*)(SOCKET socket, Message* message);
 constexpr Send kWaysToSend[] = { send_blocking, send_overlapped, send_nonblocking };
 
-SOCKET bound_receiver(int family = AF_INET, Where where = Where::current())
-{
-    const SOCKET socket = udp_socket(family, where);
-    bind_to_loopback(socket, family, where);
-    limit_receives(socket, where);
-    return socket;
-}
-
 /// WSARecvMsg with room for control data; not checked.
 int receive_into(SOCKET socket, Message* message, DWORD* received)
 {
-    const GUID guid = WSAID_WSARECVMSG;
-    const auto receive = reinterpret_cast<LPFN_WSARECVMSG>(extension_function(socket, guid));
     message->header.Control = { sizeof(message->control), message->control };
-    return receive(socket, &message->header, received, nullptr, nullptr);
+    return recv_msg_of(socket)(socket, &message->header, received, nullptr, nullptr);
 }
 
 Message* receive_message(SOCKET socket, Where where = Where::current())

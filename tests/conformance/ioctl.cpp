@@ -114,28 +114,19 @@ void an_unknown_overlapped_code_fails_at_completion(void**) // [WSAIoctl/4]
     assert_int_equal(packet.bytes, 0);
 }
 
-DWORD routine_error;
-DWORD routine_calls;
-
-void CALLBACK note_completion(DWORD error, DWORD, WSAOVERLAPPED*, DWORD)
-{
-    routine_error = error;
-    ++routine_calls;
-}
-
 void an_unknown_code_tells_its_routine(void**) // [WSAIoctl/4]
 {
     const SOCKET socket = tcp_socket();
     auto* overlapped = lasting<WSAOVERLAPPED>();
     DWORD returned = 0;
-    routine_calls = 0;
+    routine_call = {};
 
-    assert_wsa_fails(
-        WSAIoctl(socket, kUnknown, nullptr, 0, nullptr, 0, &returned, overlapped, note_completion),
+    assert_wsa_fails(WSAIoctl(socket, kUnknown, nullptr, 0, nullptr, 0, &returned, overlapped,
+                         record_completion),
         SOCKET_ERROR, WSA_IO_PENDING);
     assert_int_equal(SleepEx(kHangLimit, TRUE), WAIT_IO_COMPLETION);
-    assert_int_equal(routine_calls, 1);
-    assert_int_equal(routine_error, WSAEOPNOTSUPP);
+    assert_int_equal(routine_call.calls, 1);
+    assert_int_equal(routine_call.error, WSAEOPNOTSUPP);
 }
 
 void a_code_done_at_once_still_queues_its_packet(void**) // [WSAIoctl/3]

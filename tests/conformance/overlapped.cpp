@@ -9,23 +9,6 @@ using namespace conformance;
 
 namespace {
 
-struct RoutineCall {
-    int calls;
-    DWORD error;
-    DWORD transferred;
-    WSAOVERLAPPED* overlapped;
-    DWORD flags;
-    DWORD thread_id;
-};
-RoutineCall routine_call;
-
-void CALLBACK record_completion(
-    DWORD error, DWORD transferred, LPWSAOVERLAPPED overlapped, DWORD flags)
-{
-    routine_call
-        = { routine_call.calls + 1, error, transferred, overlapped, flags, GetCurrentThreadId() };
-}
-
 int forget_routine_calls(void**)
 {
     routine_call = {};
@@ -316,31 +299,17 @@ void skip_on_success_tells_a_truncated_datagram_once(void**) // [overlapped/61]
     assert_no_packet(port);
 }
 
-struct Told {
-    int times;
-    DWORD error;
-    DWORD transferred;
-};
-Told g_told;
-
-void CALLBACK note_told(DWORD error, DWORD transferred, WSAOVERLAPPED*, DWORD)
-{
-    ++g_told.times;
-    g_told.error = error;
-    g_told.transferred = transferred;
-}
-
 void a_truncated_datagram_that_is_there_is_told_to_the_routine(void**) // [overlapped/61]
 {
     const UdpPair pair = new_udp_pair();
-    g_told = {};
+    routine_call = {};
     send_text(pair.a, "hello");
-    start_short_receive(pair.b, nullptr, note_told);
-    assert_int_equal(g_told.times, 0);
+    start_short_receive(pair.b, nullptr, record_completion);
+    assert_int_equal(routine_call.calls, 0);
     assert_int_equal(SleepEx(kHangLimit, TRUE), WAIT_IO_COMPLETION);
-    assert_int_equal(g_told.times, 1);
-    assert_int_equal(g_told.error, WSAEMSGSIZE);
-    assert_int_equal(g_told.transferred, 2);
+    assert_int_equal(routine_call.calls, 1);
+    assert_int_equal(routine_call.error, WSAEMSGSIZE);
+    assert_int_equal(routine_call.transferred, 2);
 }
 
 // --- Blocking mode

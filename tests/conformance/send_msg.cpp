@@ -1,56 +1,10 @@
 // WSASendMsg and WSARecvMsg.
 
-#include "peers.h"
-
-#include <cstring>
+#include "messages.h"
 
 using namespace conformance;
 
 namespace {
-
-LPFN_WSARECVMSG receive_message(SOCKET socket, Where where = Where::current())
-{
-    const GUID guid = WSAID_WSARECVMSG;
-    return reinterpret_cast<LPFN_WSARECVMSG>(extension_function(socket, guid, where));
-}
-
-/// A message with one buffer, a name and room for control data.
-struct Message {
-    char data[64];
-    char control[128];
-    sockaddr_storage name;
-    WSABUF buffer;
-    WSAMSG header;
-};
-
-Message* new_message()
-{
-    auto* message = lasting<Message>();
-    message->buffer = { sizeof(message->data), message->data };
-    message->header.name = as_name(message->name);
-    message->header.namelen = sizeof(message->name);
-    message->header.lpBuffers = &message->buffer;
-    message->header.dwBufferCount = 1;
-    return message;
-}
-
-/// A message that says "hello" to the socket's port on loopback.
-Message* new_greeting(SOCKET receiver)
-{
-    Message* message = new_message();
-    memcpy(message->data, "hello", 5);
-    message->buffer.len = 5;
-    message->header.namelen = loopback_address(AF_INET, local_port(receiver), &message->name);
-    return message;
-}
-
-SOCKET bound_receiver()
-{
-    const SOCKET socket = udp_socket();
-    bind_to_loopback(socket);
-    limit_receives(socket);
-    return socket;
-}
 
 void send_greeting(SOCKET receiver, Where where = Where::current())
 {
@@ -154,8 +108,7 @@ void a_message_is_received_with_its_name(void**) // [WSASendMsg/5]
     Message* message = new_message();
     DWORD received = 0;
     send_greeting(receiver);
-    assert_wsa_ok(
-        receive_message(receiver)(receiver, &message->header, &received, nullptr, nullptr));
+    assert_wsa_ok(recv_msg_of(receiver)(receiver, &message->header, &received, nullptr, nullptr));
     assert_int_equal(received, 5);
     assert_memory_equal(message->data, "hello", 5);
     assert_int_equal(message->header.namelen, sizeof(sockaddr_in));
@@ -168,7 +121,7 @@ void receiving_no_message_is_refused(void**) // [WSASendMsg/6]
     const SOCKET receiver = bound_receiver();
     DWORD received;
     send_greeting(receiver);
-    assert_wsa_fails(receive_message(receiver)(receiver, nullptr, &received, nullptr, nullptr),
+    assert_wsa_fails(recv_msg_of(receiver)(receiver, nullptr, &received, nullptr, nullptr),
         SOCKET_ERROR, WSAEFAULT);
 }
 
@@ -178,8 +131,7 @@ void no_message_would_block(void**) // [WSASendMsg/6]
     Message* message = new_message();
     DWORD received;
     set_nonblocking(receiver);
-    assert_wsa_fails(
-        receive_message(receiver)(receiver, &message->header, &received, nullptr, nullptr),
+    assert_wsa_fails(recv_msg_of(receiver)(receiver, &message->header, &received, nullptr, nullptr),
         SOCKET_ERROR, WSAEWOULDBLOCK);
 }
 
@@ -191,8 +143,7 @@ void packet_info_comes_as_control_data(void**) // [WSASendMsg/7]
     message->header.Control = { sizeof(message->control), message->control };
     DWORD received = 0;
     send_greeting(receiver);
-    assert_wsa_ok(
-        receive_message(receiver)(receiver, &message->header, &received, nullptr, nullptr));
+    assert_wsa_ok(recv_msg_of(receiver)(receiver, &message->header, &received, nullptr, nullptr));
     assert_int_equal(received, 5);
     assert_int_equal(message->header.Control.len, WSA_CMSG_SPACE(sizeof(in_pktinfo)));
     const auto* control = WSA_CMSG_FIRSTHDR(&message->header);
@@ -204,65 +155,52 @@ void packet_info_comes_as_control_data(void**) // [WSASendMsg/7]
     assert_int_equal(info->ipi_addr.s_addr, htonl(INADDR_LOOPBACK));
 }
 
-void control_data_that_does_not_fit_truncates_the_message(void**) // [WSASendMsg/8]
+/// A receiver that was sent a message, and one with too little room for its control data.
+struct CutShort {
+    SOCKET receiver;
+    Message* message;
+};
+CutShort greeted_with_too_little_room(Where where = Where::current())
 {
-    const SOCKET receiver = bound_receiver();
+    const SOCKET receiver = bound_receiver(AF_INET, where);
     set_option(receiver, IPPROTO_IP, IP_PKTINFO, 1);
     Message* message = new_message();
     message->header.Control = { 1, message->control };
+    send_greeting(receiver, where);
+    return { receiver, message };
+}
+
+void control_data_that_does_not_fit_truncates_the_message(void**) // [WSASendMsg/8]
+{
+    const auto [receiver, message] = greeted_with_too_little_room();
     DWORD received = 0;
-    send_greeting(receiver);
-    assert_wsa_fails(
-        receive_message(receiver)(receiver, &message->header, &received, nullptr, nullptr),
+    assert_wsa_fails(recv_msg_of(receiver)(receiver, &message->header, &received, nullptr, nullptr),
         SOCKET_ERROR, WSAEMSGSIZE);
     assert_true(message->header.dwFlags & MSG_CTRUNC);
 }
 
 void the_count_of_a_truncated_message_is_told(void**) // [WSASendMsg/8]
 {
-    const SOCKET receiver = bound_receiver();
-    set_option(receiver, IPPROTO_IP, IP_PKTINFO, 1);
-    Message* message = new_message();
-    message->header.Control = { 1, message->control };
+    const auto [receiver, message] = greeted_with_too_little_room();
     DWORD received = 0;
-    send_greeting(receiver);
-    assert_wsa_fails(
-        receive_message(receiver)(receiver, &message->header, &received, nullptr, nullptr),
+    assert_wsa_fails(recv_msg_of(receiver)(receiver, &message->header, &received, nullptr, nullptr),
         SOCKET_ERROR, WSAEMSGSIZE);
     assert_int_equal(received, 5);
 }
 
-struct Told {
-    int times;
-    DWORD error;
-    DWORD transferred;
-};
-Told g_told;
-
-void CALLBACK note_told(DWORD error, DWORD transferred, WSAOVERLAPPED*, DWORD)
-{
-    ++g_told.times;
-    g_told.error = error;
-    g_told.transferred = transferred;
-}
-
 void a_truncated_message_is_told_to_the_routine(void**) // [WSASendMsg/8]
 {
-    const SOCKET receiver = bound_receiver();
-    set_option(receiver, IPPROTO_IP, IP_PKTINFO, 1);
-    Message* message = new_message();
-    message->header.Control = { 1, message->control };
+    const auto [receiver, message] = greeted_with_too_little_room();
     Operation* operation = new_operation();
-    g_told = {};
-    send_greeting(receiver);
+    routine_call = {};
     wait_until_readable(receiver);
-    assert_wsa_fails(receive_message(receiver)(
-                         receiver, &message->header, nullptr, &operation->overlapped, note_told),
+    assert_wsa_fails(recv_msg_of(receiver)(receiver, &message->header, nullptr,
+                         &operation->overlapped, record_completion),
         SOCKET_ERROR, WSA_IO_PENDING);
     assert_int_equal(SleepEx(kHangLimit, TRUE), WAIT_IO_COMPLETION);
-    assert_int_equal(g_told.times, 1);
-    assert_int_equal(g_told.error, WSAEMSGSIZE);
-    assert_int_equal(g_told.transferred, 5);
+    assert_int_equal(routine_call.calls, 1);
+    assert_int_equal(routine_call.error, WSAEMSGSIZE);
+    assert_int_equal(routine_call.transferred, 5);
 }
 
 void a_pending_message_completes(void**) // [WSASendMsg/9]
@@ -270,8 +208,8 @@ void a_pending_message_completes(void**) // [WSASendMsg/9]
     const SOCKET receiver = bound_receiver();
     Message* message = new_message();
     Operation* operation = new_operation(new_event());
-    assert_wsa_fails(receive_message(receiver)(
-                         receiver, &message->header, nullptr, &operation->overlapped, nullptr),
+    assert_wsa_fails(
+        recv_msg_of(receiver)(receiver, &message->header, nullptr, &operation->overlapped, nullptr),
         SOCKET_ERROR, WSA_IO_PENDING);
     send_greeting(receiver);
     assert_becomes_signaled(operation->overlapped.hEvent);

@@ -4,6 +4,15 @@
 
 namespace conformance {
 
+RoutineCall routine_call;
+
+void CALLBACK record_completion(
+    DWORD error, DWORD transferred, WSAOVERLAPPED* overlapped, DWORD flags)
+{
+    routine_call
+        = { routine_call.calls + 1, error, transferred, overlapped, flags, GetCurrentThreadId() };
+}
+
 namespace {
 
 SOCKET new_socket(int family, int type, const Where& where)

@@ -33,6 +33,21 @@ struct Operation {
     char data[256];
 };
 
+/// What the last completion routine was called with, and how many calls there were. A case that
+/// looks at it clears it first.
+struct RoutineCall {
+    int calls;
+    DWORD error;
+    DWORD transferred;
+    WSAOVERLAPPED* overlapped;
+    DWORD flags;
+    DWORD thread_id;
+};
+extern RoutineCall routine_call;
+/// The routine that notes its calls there.
+void CALLBACK record_completion(
+    DWORD error, DWORD transferred, WSAOVERLAPPED* overlapped, DWORD flags);
+
 /// Whether the machine has IPv6 on loopback; a case that needs it calls skip() otherwise.
 bool has_ipv6();
 
