@@ -41,12 +41,6 @@ bool is_group(const SOCKADDR_STORAGE& address)
         : (ntohl(reinterpret_cast<const SOCKADDR_IN&>(address).sin_addr.s_addr) >> 28) == 14;
 }
 
-bool is_mapped(const SOCKADDR_STORAGE& address)
-{
-    return address.ss_family == AF_INET6
-        && IN6_IS_ADDR_V4MAPPED(&reinterpret_cast<const SOCKADDR_IN6&>(address).sin6_addr);
-}
-
 /// Does it leave source and interface open?
 bool is_open_packet_info(const WSACMSGHDR& header, const char* data, size_t length)
 {
@@ -138,7 +132,7 @@ int BorrowedOptions::borrow(Socket& socket, const WSABUF& control, const sockadd
         std::memcpy(&destination, to, length);
     else if (!NT_SUCCESS(query_name(socket, afd::kIoctlGetPeerName, destination, length)))
         return WSAENOTCONN;
-    if (is_mapped(destination))
+    if (is_mapped_address(destination))
         return WSAEINVAL; // goes by the options of IPv4
     m_socket = socket_from_handle(socket.handle);
     for (size_t i = 0; i < ARRAYSIZE(kRows); ++i) {

@@ -15,8 +15,7 @@ namespace ws2 {
 /// [connect/20]
 static bool is_out_of_reach(Socket& socket, const SOCKADDR_STORAGE& address)
 {
-    const auto& name = reinterpret_cast<const SOCKADDR_IN6&>(address);
-    if (address.ss_family != AF_INET6 || !IN6_IS_ADDR_V4MAPPED(&name.sin6_addr))
+    if (!is_mapped_address(address))
         return false;
     DWORD is_ipv6_only = 0;
     afd_call(socket, afd::kIoctlGetIpv6V6Only, nullptr, 0, &is_ipv6_only, sizeof(is_ipv6_only));

@@ -40,16 +40,6 @@ void select_messages_on_host(Socket& socket, HWND window, UINT message, ULONG ma
     socket.filter.host_nonblocking = true;
 }
 
-/// Adds `more` to what is carried, with the statuses.
-void carry(afd::GetEventsResult& carried, const afd::GetEventsResult& more, ULONG conditions)
-{
-    for (size_t bit = 0; bit < ARRAYSIZE(more.status); ++bit) {
-        if (more.flags & conditions & ~carried.flags & (1u << bit))
-            carried.status[bit] = more.status[bit];
-    }
-    carried.flags |= more.flags & conditions;
-}
-
 } // namespace
 
 bool keeps_record(Socket& socket)
@@ -169,7 +159,7 @@ void continue_record(Socket& socket, afd::GetEventsResult& result)
         return;
     ExclusiveGuard guard(state.lock);
     result.flags &= ~state.withheld;
-    carry(result, state.carried, state.mask);
+    afd::carry_events(result, state.carried, state.mask);
     state.carried.flags &= ~state.mask;
 }
 

@@ -43,6 +43,12 @@ bool is_any_address(const SOCKADDR_STORAGE& address)
     }
 }
 
+bool is_mapped_address(const SOCKADDR_STORAGE& address)
+{
+    return address.ss_family == AF_INET6
+        && IN6_IS_ADDR_V4MAPPED(&reinterpret_cast<const SOCKADDR_IN6&>(address).sin6_addr);
+}
+
 WORD& port_of(SOCKADDR_STORAGE& address)
 {
     // The port is in the same place in both families.
@@ -89,7 +95,7 @@ static HostAddress host_of(const SOCKADDR_STORAGE& address)
     if (address.ss_family == AF_INET)
         return HostAddress::from_v4(reinterpret_cast<const SOCKADDR_IN&>(address).sin_addr);
     const IN6_ADDR& v6 = reinterpret_cast<const SOCKADDR_IN6&>(address).sin6_addr;
-    if (!IN6_IS_ADDR_V4MAPPED(&v6))
+    if (!is_mapped_address(address))
         return HostAddress::from_v6(
             v6, reinterpret_cast<const SOCKADDR_IN6&>(address).sin6_scope_id);
     IN_ADDR v4;

@@ -15,6 +15,9 @@ int write_name(const SOCKADDR_STORAGE& address, int length, sockaddr* name, int*
 
 bool is_any_address(const SOCKADDR_STORAGE& address);
 
+/// Is this an IPv4 address in IPv6's form?
+bool is_mapped_address(const SOCKADDR_STORAGE& address);
+
 /// The port of an IPv4 or IPv6 address, in network byte order.
 WORD& port_of(SOCKADDR_STORAGE& address);
 

@@ -157,6 +157,18 @@ struct GetEventsResult {
 };
 static_assert(sizeof(GetEventsResult) == 56);
 
+/// Adds those of `conditions` that `more` has to a record, with their statuses; what the record has
+/// already stays.
+inline void carry_events(GetEventsResult& carried, const GetEventsResult& more, uint32_t conditions)
+{
+    const uint32_t added = more.flags & conditions & ~carried.flags;
+    for (uint32_t bit = 0; bit < sizeof(more.status) / sizeof(*more.status); ++bit) {
+        if (added & (1u << bit))
+            carried.status[bit] = more.status[bit];
+    }
+    carried.flags |= added;
+}
+
 /// kIoctlRecv, input.
 struct RecvParams {
     const void* buffers; // WSABUF[]

@@ -399,15 +399,6 @@ void select_events_on_host(HANDLE socket, HANDLE event, uint32_t mask, uint64_t&
     control_on_host(socket, afd::kIoctlEventSelect, &params, sizeof(params), nullptr, 0, room);
 }
 
-void carry(afd::GetEventsResult& carried, const afd::GetEventsResult& more, uint32_t conditions)
-{
-    for (size_t bit = 0; bit < std::size(more.status); ++bit) {
-        if (more.flags & conditions & ~carried.flags & (1u << bit))
-            carried.status[bit] = more.status[bit];
-    }
-    carried.flags |= more.flags & conditions;
-}
-
 /// The handle by which the host knows the event of a selection; it is made an event of the host if
 /// it is none.
 HANDLE event_on_host(ke::Event& event)
@@ -438,7 +429,7 @@ void continue_on_host(
             afd::GetEventsResult found {};
             control_on_host(
                 socket, afd::kIoctlGetEvents, nullptr, 0, &found, sizeof(found), args.room);
-            carry(args.carried, found, ~selection.reported);
+            afd::carry_events(args.carried, found, ~selection.reported);
         }
     }
     select_events_on_host(socket, event, selection.mask, args.room);

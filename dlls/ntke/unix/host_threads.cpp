@@ -167,25 +167,23 @@ NTSTATUS start_helper(uint64_t start, void* argument)
     return helper ? run(helper) : STATUS_NO_MEMORY;
 }
 
-Helper* find_helper(uint64_t id) REQUIRES(g_helper_lock)
+/// The link to a helper; to null when the thread is none.
+Helper** find_helper(uint64_t id) REQUIRES(g_helper_lock)
 {
-    Helper* helper = g_helpers;
-    while (helper && helper->id != id)
-        helper = helper->next;
-    return helper;
+    Helper** link = &g_helpers;
+    while (*link && (*link)->id != id)
+        link = &(*link)->next;
+    return link;
 }
 
 /// Takes a helper out of the list; null: the thread is none.
 Helper* take_helper(uint64_t id)
 {
     ke::LockGuard guard(g_helper_lock);
-    Helper* helper = find_helper(id);
-    for (Helper** link = &g_helpers; helper && *link; link = &(*link)->next) {
-        if (*link == helper) {
-            *link = helper->next;
-            break;
-        }
-    }
+    Helper** link = find_helper(id);
+    Helper* helper = *link;
+    if (helper)
+        *link = helper->next;
     return helper;
 }
 
@@ -239,7 +237,7 @@ NTSTATUS start_relay(void* argument)
 bool is_helper(uint64_t id)
 {
     ke::LockGuard guard(g_helper_lock);
-    return find_helper(id);
+    return *find_helper(id);
 }
 
 void note_runs_helper()
@@ -252,7 +250,7 @@ void note_runs_helper()
     {
         const unix_side::Uninterrupted section;
         ke::LockGuard guard(g_helper_lock);
-        if (Helper* helper = find_helper(id)) {
+        if (Helper* helper = *find_helper(id)) {
             helper->thread = gettid();
             before = helper->stopped_thread;
         }
@@ -265,7 +263,7 @@ void note_helper_is_done()
     const uint64_t id = id_of(nt::current_thread());
     const unix_side::Uninterrupted section;
     ke::LockGuard guard(g_helper_lock);
-    if (Helper* helper = find_helper(id))
+    if (Helper* helper = *find_helper(id))
         helper->is_done = true;
 }
 
