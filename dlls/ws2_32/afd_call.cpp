@@ -1,6 +1,5 @@
 #include "afd_call.h"
 
-#include "emulated_event.h"
 #include "error.h"
 #include "guard.h"
 #include "poll_request.h"
@@ -209,12 +208,6 @@ bool completion_from_overlapped(WSAOVERLAPPED* overlapped,
         return true;
     }
     completion.event = event;
-    if (emulated_event::is_emulated(event)) {
-        // The host sets it: from now on it is the host's. One that is closed is refused there. Bit
-        // 0 keeps its meaning.
-        if (const HANDLE host = emulated_event::host_handle(event))
-            completion.event = host;
-    }
     // An event with bit 0 set asks for no completion packet. [overlapped/21]
     if (!(reinterpret_cast<ULONG_PTR>(event) & 1))
         completion.context = overlapped;

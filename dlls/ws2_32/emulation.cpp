@@ -189,8 +189,12 @@ void load()
     ntke::Interface link {};
     Reason reason;
     const bool is_ntke = connect(link, reason);
-    if (decide(is_ntke, link))
+    if (decide(is_ntke, link)) {
         WS2_TRACE(kernel, "%s kernel: %s", is_ntke ? "ntke" : "host", reason.text());
+        if (environment_says(L"WS2_32_EVENTS", L"emulated"))
+            WS2_TRACE(
+                kernel, "WS2_32_EVENTS=emulated has no meaning any more: events are so anyway");
+    }
     SetLastError(last_error);
 }
 

@@ -2,9 +2,7 @@
 //
 // A WSAEVENT is an event of the kernel, so that every other wait and signal of the system works on
 // it. These calls therefore report Win32 codes for a bad handle, not Winsock's.
-#include <algorithm>
-
-#include "emulated_event.h"
+#include "emulation.h"
 #include "environment.h"
 #include "error.h"
 #include "guard.h"
@@ -43,6 +41,17 @@ static bool strict_startup_missing()
     return true;
 }
 
+/// On ntke the process has the event's state; to every service it is an event like others.
+static NTSTATUS create_event(HANDLE* event)
+{
+    if (!emulation::is_on())
+        return kernel::create_event(event, kNotificationEvent);
+    ntke::CreateEventArgs args {};
+    const NTSTATUS status = emulation::call(ntke::kCallCreateEvent, &args);
+    *event = reinterpret_cast<HANDLE>(static_cast<uintptr_t>(args.event));
+    return status;
+}
+
 WSAEVENT WSAAPI WSACreateEvent()
 {
     if (!is_started()) {
@@ -50,36 +59,28 @@ WSAEVENT WSAAPI WSACreateEvent()
         return WSA_INVALID_EVENT;
     }
     HANDLE event;
-    const NTSTATUS status = emulated_event::is_wanted()
-        ? emulated_event::create(&event)
-        : kernel::create_event(&event, kNotificationEvent);
-    if (!succeed_or_set_error(status))
-        return WSA_INVALID_EVENT;
-    return event;
+    return succeed_or_set_error(create_event(&event)) ? event : WSA_INVALID_EVENT;
 }
 
 BOOL WSAAPI WSACloseEvent(WSAEVENT event)
 {
     if (strict_startup_missing())
         return FALSE;
-    return succeed_or_set_error(
-        emulated_event::is_emulated(event) ? emulated_event::close(event) : kernel::close(event));
+    return succeed_or_set_error(kernel::close(event));
 }
 
 BOOL WSAAPI WSASetEvent(WSAEVENT event)
 {
     if (strict_startup_missing())
         return FALSE;
-    return succeed_or_set_error(
-        emulated_event::is_emulated(event) ? emulated_event::set(event) : kernel::set_event(event));
+    return succeed_or_set_error(kernel::set_event(event));
 }
 
 BOOL WSAAPI WSAResetEvent(WSAEVENT event)
 {
     if (strict_startup_missing())
         return FALSE;
-    return succeed_or_set_error(emulated_event::is_emulated(event) ? emulated_event::reset(event)
-                                                                   : kernel::reset_event(event));
+    return succeed_or_set_error(kernel::reset_event(event));
 }
 
 DWORD WSAAPI WSAWaitForMultipleEvents(
@@ -102,10 +103,8 @@ DWORD WSAAPI WSAWaitForMultipleEvents(
     }
     LARGE_INTEGER due;
     due.QuadPart = -10000LL * timeout; // ms to relative 100 ns units
-    const bool has_emulated = std::any_of(handles, handles + count, emulated_event::is_emulated);
-    const auto wait = has_emulated ? emulated_event::wait : kernel::wait_multiple;
-    const NTSTATUS status = wait(count, handles, wait_all ? kWaitAll : kWaitAny, alertable,
-        timeout == WSA_INFINITE ? nullptr : &due);
+    const NTSTATUS status = kernel::wait_multiple(count, handles, wait_all ? kWaitAll : kWaitAny,
+        alertable, timeout == WSA_INFINITE ? nullptr : &due);
     if (!NT_SUCCESS(status)) {
         succeed_or_set_error(status);
         return WSA_WAIT_FAILED;

@@ -1,6 +1,5 @@
 // WSAEventSelect, WSAEnumNetworkEvents, WSAAsyncSelect.
 #include "afd_call.h"
-#include "emulated_event.h"
 #include "error.h"
 #include "guard.h"
 #include "message_select.h"
@@ -31,20 +30,16 @@ int error_of_event(const NetworkEventRow& row, const afd::GetEventsResult& recor
 /// woken for, never lost.
 static NTSTATUS take_record(Socket& socket, WSAEVENT event, afd::GetEventsResult& record)
 {
-    const bool is_emulated = emulated_event::is_emulated(event);
     const bool is_kept_here = filter::keeps_record(socket);
     NTSTATUS status = STATUS_SUCCESS;
-    if (is_emulated)
-        status = emulated_event::reset(event);
-    else if (event && (is_kept_here || !kernel::get_events_resets_event()))
+    if (event && (is_kept_here || !kernel::get_events_resets_event()))
         status = kernel::reset_event(event);
     if (!NT_SUCCESS(status))
         return status;
     if (is_kept_here && filter::take_events(socket, record))
         return STATUS_SUCCESS;
     // The handle of the event travels as the input pointer.
-    status = afd_call(socket.handle, afd::kIoctlGetEvents, is_emulated ? nullptr : event, 0,
-        &record, sizeof(record));
+    status = afd_call(socket.handle, afd::kIoctlGetEvents, event, 0, &record, sizeof(record));
     if (NT_SUCCESS(status))
         filter::continue_record(socket, record);
     return status;
@@ -68,8 +63,6 @@ int WSAAPI WSAEventSelect(SOCKET s, WSAEVENT event, long events)
     NTSTATUS status;
     if (filter::select(*socket, event, params.mask, status))
         return result_from_status(status);
-    if (!cancel && emulated_event::is_emulated(event))
-        params.event = reinterpret_cast<ULONG_PTR>(emulated_event::host_handle(event));
     // Not the call that drops stale sockets: a bad event gives the same statuses as a bad socket.
     status = afd_call(socket->handle, afd::kIoctlEventSelect, &params, sizeof(params), nullptr, 0);
     if (NT_SUCCESS(status))

@@ -1,5 +1,4 @@
 // WSAGetOverlappedResult.
-#include "emulated_event.h"
 #include "error.h"
 #include "guard.h"
 #include "kernel.h"
@@ -27,8 +26,6 @@ BOOL WSAAPI WSAGetOverlappedResult(
         if (!wait)
             return fail(WSA_IO_INCOMPLETE), FALSE;
         HANDLE awaited = given.hEvent ? given.hEvent : handle_from_socket(s);
-        if (emulated_event::is_emulated(awaited))
-            awaited = emulated_event::host_handle(awaited);
         const NTSTATUS waited = kernel::wait(awaited, false);
         if (!NT_SUCCESS(waited))
             return fail(error_from_status(waited)), FALSE;

@@ -111,6 +111,35 @@ NTSTATUS NTAPI NtCreateThreadEx(HANDLE* thread, ACCESS_MASK access,
 NTSTATUS NTAPI NtResumeThread(HANDLE thread, ULONG* previous_count);
 NTSTATUS NTAPI NtQueryInformationThread(
     HANDLE thread, ULONG info_class, PVOID info, ULONG info_length, ULONG* returned_length);
+NTSTATUS NTAPI NtSignalAndWaitForSingleObject(
+    HANDLE signal, HANDLE wait, BOOLEAN alertable, const LARGE_INTEGER* timeout);
+/// Waits for objects and for messages of the calling thread. `timeout` in ms, 0xFFFFFFFF = for
+/// ever; `flags` are MWMO_*. Returns WAIT_*.
+DWORD NTAPI NtUserMsgWaitForMultipleObjectsEx(
+    DWORD count, const HANDLE* handles, DWORD timeout, DWORD mask, DWORD flags);
+// Requests of which only the event matters here.
+NTSTATUS NTAPI NtFsControlFile(HANDLE file, HANDLE event, PIO_APC_ROUTINE apc, PVOID apc_context,
+    IO_STATUS_BLOCK* iosb, ULONG code, PVOID input, ULONG input_length, PVOID output,
+    ULONG output_length);
+NTSTATUS NTAPI NtLockFile(HANDLE file, HANDLE event, PIO_APC_ROUTINE apc, PVOID apc_context,
+    IO_STATUS_BLOCK* iosb, LARGE_INTEGER* offset, LARGE_INTEGER* length, ULONG* key,
+    BOOLEAN at_once, BOOLEAN is_exclusive);
+NTSTATUS NTAPI NtQueryDirectoryFile(HANDLE file, HANDLE event, PIO_APC_ROUTINE apc,
+    PVOID apc_context, IO_STATUS_BLOCK* iosb, PVOID buffer, ULONG length, ULONG info_class,
+    BOOLEAN is_single, UNICODE_STRING* mask, BOOLEAN restarts);
+NTSTATUS NTAPI NtNotifyChangeDirectoryFile(HANDLE file, HANDLE event, PIO_APC_ROUTINE apc,
+    PVOID apc_context, IO_STATUS_BLOCK* iosb, PVOID buffer, ULONG length, ULONG filter,
+    BOOLEAN with_subfolders);
+NTSTATUS NTAPI NtNotifyChangeKey(HANDLE key, HANDLE event, PIO_APC_ROUTINE apc, PVOID apc_context,
+    IO_STATUS_BLOCK* iosb, ULONG filter, BOOLEAN with_subkeys, PVOID buffer, ULONG length,
+    BOOLEAN is_asynchronous);
+NTSTATUS NTAPI NtNotifyChangeMultipleKeys(HANDLE key, ULONG count, OBJECT_ATTRIBUTES* attributes,
+    HANDLE event, PIO_APC_ROUTINE apc, PVOID apc_context, IO_STATUS_BLOCK* iosb, ULONG filter,
+    BOOLEAN with_subkeys, PVOID buffer, ULONG length, BOOLEAN is_asynchronous);
+NTSTATUS NTAPI NtReadFileScatter(HANDLE file, HANDLE event, PIO_APC_ROUTINE apc, PVOID apc_context,
+    IO_STATUS_BLOCK* iosb, PVOID segments, ULONG length, LARGE_INTEGER* offset, ULONG* key);
+NTSTATUS NTAPI NtWriteFileGather(HANDLE file, HANDLE event, PIO_APC_ROUTINE apc, PVOID apc_context,
+    IO_STATUS_BLOCK* iosb, PVOID segments, ULONG length, LARGE_INTEGER* offset, ULONG* key);
 NTSTATUS NTAPI NtTerminateThread(HANDLE thread, NTSTATUS exit_status);
 NTSTATUS NTAPI NtTerminateProcess(HANDLE process, NTSTATUS exit_status);
 

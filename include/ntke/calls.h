@@ -17,7 +17,7 @@
 namespace ntke {
 
 /// Changes with every change of this file; open refuses another one.
-constexpr uint32_t kInterfaceVersion = 7;
+constexpr uint32_t kInterfaceVersion = 8;
 
 /// STATUS_MORE_PROCESSING_REQUIRED: the request is the host's.
 constexpr int32_t kPassDown = static_cast<int32_t>(0xC0000016);
@@ -41,12 +41,7 @@ enum Call : uint32_t {
     kCallRelay, // what the thread was started with
     kCallIsHelper, // IsHelperArgs
     kCallWakePump, // no block
-    kCallEventCreate, // EventArgs
-    kCallEventClose, // EventArgs
-    kCallEventSet, // EventArgs
-    kCallEventReset, // EventArgs
-    kCallEventWait, // EventWaitArgs
-    kCallEventConvert, // EventArgs
+    kCallCreateEvent, // CreateEventArgs
     kCallStatistics, // StatisticsArgs
     kCallCount,
 };
@@ -242,26 +237,12 @@ struct PumpArgs {
     uint32_t padding;
 };
 
-/// Handles of emulated events begin here: above all handles of a host, below 32 bits.
-constexpr uint64_t kEmulatedEventBase = 0x50000000;
-/// A table has at most this many handles, multiples of 4.
-constexpr uint64_t kEmulatedEventEnd = kEmulatedEventBase + (uint64_t { 1 } << 26);
-
-/// The calls on one emulated event. kCallEventConvert makes it an event of the host from then on.
-struct EventArgs {
-    uint64_t event; // handle; out for kCallEventCreate
-    uint64_t host_event; // kCallEventConvert, out: the handle that the host knows it by
+/// kCallCreateEvent makes a notification event whose state the process has: to the services of the
+/// process it is an event like every other.
+struct CreateEventArgs {
+    uint64_t event; // out: a handle of the host
 };
-static_assert(sizeof(EventArgs) == 16);
-
-/// Waits for emulated events, not alertably. kPassDown: one of them has been converted.
-struct EventWaitArgs {
-    uint64_t handles; // uint64_t[count]
-    uint32_t count;
-    uint32_t type; // WaitType
-    int64_t timeout; // 100 ns units as in NT: 0 tests, negative is relative; INT64_MAX for ever
-};
-static_assert(sizeof(EventWaitArgs) == 24);
+static_assert(sizeof(CreateEventArgs) == 8);
 
 /// Requests that came by the system services.
 struct RequestCounts {

@@ -121,9 +121,9 @@ void a_set_ends_a_wait_all_once_both_are_signaled(void**)
 void a_wait_that_has_ended_takes_no_signal(void**)
 {
     begin_wait_for_both(kWaitAny);
-    const std::atomic<uint32_t>* wake = nullptr;
-    assert_true(g->thread->try_end_wait(STATUS_TIMEOUT, &wake));
-    assert_null(wake); // it was not asleep
+    ke::Sleeper sleeper;
+    assert_true(g->thread->try_end_wait(STATUS_TIMEOUT, sleeper));
+    assert_false(static_cast<bool>(sleeper)); // it was not asleep
     g->objects[0].set();
     assert_true(g->objects[0].peek());
     assert_status(g->thread->sleep(ke::DueTime::never()), STATUS_TIMEOUT);
@@ -173,14 +173,14 @@ public:
     HANDLE last = nullptr;
 };
 
-void a_host_backed_event_passes_decisions_on(void**)
+void an_event_of_the_hosts_passes_decisions_on(void**)
 {
     RecordingHost host;
     const auto host_handle = reinterpret_cast<HANDLE>(uintptr_t { 0x88 });
     ob::Ref<ke::Event> event;
-    assert_status(ke::Event::create_host_backed(host, host_handle, kNotificationEvent, event),
-        STATUS_SUCCESS);
-    assert_null(event->dispatcher()); // waiting is the host's business
+    assert_status(
+        ke::Event::create_on_host(host, host_handle, kNotificationEvent, event), STATUS_SUCCESS);
+    assert_true(event->is_on_host()); // waiting is the host's business
     event->set();
     assert_int_equal(host.sets, 1);
     assert_ptr_equal(host.last, host_handle);
@@ -193,23 +193,41 @@ void a_host_backed_event_passes_decisions_on(void**)
     assert_int_equal(host.releases, 1);
 }
 
-void a_converted_event_passes_on_its_state_and_all_that_follows(void**)
+void a_moved_event_passes_on_its_state_and_all_that_follows(void**)
 {
     RecordingHost host;
     const auto host_handle = reinterpret_cast<HANDLE>(uintptr_t { 0x88 });
     ob::Ref<ke::Event> event;
-    assert_status(ke::Event::create(kNotificationEvent, true, event), STATUS_SUCCESS);
-    bool done = false;
-    assert_true(event->convert(host, host_handle, done));
-    assert_true(done);
-    assert_true(event->is_host_backed());
+    assert_status(ke::Event::create(kNotificationEvent, false, event), STATUS_SUCCESS);
+    event->set();
+    assert_true(event->move_to_host(host, host_handle));
+    assert_true(event->is_on_host());
+    assert_int_equal(host.sets, 1); // its state
     event->reset();
     assert_int_equal(host.resets, 1);
     event->set();
-    assert_int_equal(host.sets, 1);
-    event->convert(host, reinterpret_cast<HANDLE>(uintptr_t { 0x8C }), done);
-    assert_false(done); // once and for all
-    assert_ptr_equal(event->host_event(), host_handle);
+    assert_int_equal(host.sets, 2);
+    assert_false(event->move_to_host(host, reinterpret_cast<HANDLE>(uintptr_t { 0x8C })));
+    assert_ptr_equal(event->host_event(), host_handle); // once and for good
+}
+
+void a_state_that_the_host_has_is_not_passed_on(void**)
+{
+    RecordingHost host;
+    ob::Ref<ke::Event> event;
+    assert_status(ke::Event::create(kNotificationEvent, true, event), STATUS_SUCCESS);
+    assert_true(event->move_to_host(host, reinterpret_cast<HANDLE>(uintptr_t { 0x88 })));
+    assert_int_equal(host.sets + host.resets, 0);
+}
+
+void an_unsettled_event_is_changed_when_it_is_settled(void**)
+{
+    ob::Ref<ke::Event> event;
+    assert_status(ke::Event::create_unsettled(kSynchronizationEvent, event), STATUS_SUCCESS);
+    assert_false(event->state().try_satisfy());
+    event->settle_here(true);
+    assert_true(event->state().try_satisfy());
+    assert_false(event->state().try_satisfy());
 }
 
 #define CASE(name) cmocka_unit_test_setup_teardown(name, set_up, tear_down)
@@ -226,8 +244,10 @@ int main()
         CASE(a_set_ends_a_wait_all_once_both_are_signaled),
         CASE(a_wait_that_has_ended_takes_no_signal),
         CASE(a_thread_that_is_stopped_in_a_wait_leaves_nothing_behind),
-        CASE(a_host_backed_event_passes_decisions_on),
-        CASE(a_converted_event_passes_on_its_state_and_all_that_follows),
+        CASE(an_event_of_the_hosts_passes_decisions_on),
+        CASE(a_moved_event_passes_on_its_state_and_all_that_follows),
+        CASE(a_state_that_the_host_has_is_not_passed_on),
+        CASE(an_unsettled_event_is_changed_when_it_is_settled),
     };
     return cmocka_run_group_tests(cases, nullptr, nullptr);
 }

@@ -426,7 +426,7 @@ NTSTATUS Endpoint::select(
     ob::Ref<ke::Event> event, uint32_t mask, ob::Ref<ke::Event>& replaced, SelectMode mode)
 {
     const NTSTATUS status = exchange_selection(std::move(event), mask, replaced, mode);
-    if (replaced && replaced->is_host_backed())
+    if (replaced && replaced->is_on_host())
         wait_for_raises();
     return status;
 }

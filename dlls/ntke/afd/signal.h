@@ -31,9 +31,8 @@ public:
     {
         if (m_is_muted)
             return;
-        if (!event->is_host_backed()) {
-            event->set(m_wakes);
-        } else if (!m_event) {
+        const auto before = event->state().set(m_wakes);
+        if (before == ke::DispatcherObject::Before::Away && !m_event) {
             m_event = event;
             m_raises = &raises;
             raises.fetch_add(1, std::memory_order_acq_rel);

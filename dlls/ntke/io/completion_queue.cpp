@@ -221,14 +221,14 @@ bool CompletionQueue::is_over(Waiter& waiter, bool has_timed_out)
 {
     ke::WakeList wakes;
     ke::LockGuard guard(m_lock);
-    const std::atomic<uint32_t>* wake = nullptr; // ourselves: awake
-    if (waiter.is_linked && can_take() && waiter.thread->try_end_wait(STATUS_WAIT_0, &wake)) {
+    ke::Sleeper sleeper; // ourselves: awake
+    if (waiter.is_linked && can_take() && waiter.thread->try_end_wait(STATUS_WAIT_0, sleeper)) {
         unlink_waiter(waiter);
         waiter.packet = pop();
         ++m_running;
     }
     if (has_timed_out)
-        waiter.thread->try_end_wait(STATUS_TIMEOUT, &wake);
+        waiter.thread->try_end_wait(STATUS_TIMEOUT, sleeper);
     const bool is_over = waiter.thread->has_wait_ended();
     if (is_over)
         give_up_polling(waiter, wakes);
@@ -245,10 +245,10 @@ void CompletionQueue::give_up_polling(Waiter& waiter, ke::WakeList& wakes)
     for (Waiter* next = m_last_waiter; next; next = next->older) {
         if (next->is_promoted)
             return; // it is on its way
-        const std::atomic<uint32_t>* wake = nullptr;
+        ke::Sleeper sleeper;
         next->is_promoted = true;
-        if (next->thread->try_end_wait(STATUS_ALERTED, &wake)) {
-            wakes.add(wake);
+        if (next->thread->try_end_wait(STATUS_ALERTED, sleeper)) {
+            wakes.add(sleeper);
             return;
         }
         next->is_promoted = false; // it is on its way out
@@ -306,13 +306,13 @@ bool CompletionQueue::activate_waiters(ke::WakeList& wakes)
     Waiter* waiter;
     while (can_take() && (waiter = waiter_to_activate())) {
         unlink_waiter(*waiter);
-        const std::atomic<uint32_t>* wake = nullptr;
-        if (!waiter->thread->try_end_wait(STATUS_WAIT_0, &wake))
+        ke::Sleeper sleeper;
+        if (!waiter->thread->try_end_wait(STATUS_WAIT_0, sleeper))
             continue; // Timed out or interrupted meanwhile: the packet stays for the next.
         // The thread looks at its waiter only after taking our lock.
         waiter->packet = pop();
         ++m_running;
-        wakes.add(wake);
+        wakes.add(sleeper);
         is_poller_activated |= waiter == m_poller;
     }
     return is_poller_activated;
@@ -418,9 +418,9 @@ void CompletionQueue::close()
         m_depth = 0;
         while (Waiter* waiter = m_last_waiter) {
             unlink_waiter(*waiter);
-            const std::atomic<uint32_t>* wake = nullptr;
-            if (waiter->thread->try_end_wait(STATUS_ABANDONED, &wake))
-                wakes.add(wake);
+            ke::Sleeper sleeper;
+            if (waiter->thread->try_end_wait(STATUS_ABANDONED, sleeper))
+                wakes.add(sleeper);
         }
     }
     if (WaitSource* waited_at = source()) {

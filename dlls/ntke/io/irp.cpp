@@ -57,7 +57,7 @@ void Irp::prepare_to_pend()
 {
     if (g_before_pending && !ends_with_packet_only())
         g_before_pending(*m_thread);
-    if (m_delivery.event && m_delivery.event->is_host_backed())
+    if (m_delivery.event && m_delivery.event->is_on_host())
         m_delivery.event->reset();
 }
 
@@ -239,7 +239,7 @@ NTSTATUS issue(File& file, const Parameters& parameters, Delivery delivery)
     // Nonsignaled from the start of the request, however it ends.
     if (!irp->m_delivery.event)
         file.unsignal();
-    else if (!irp->m_delivery.event->is_host_backed())
+    else if (!irp->m_delivery.event->is_on_host())
         irp->m_delivery.event->reset(); // else prepare_to_pend
 
     ULONG_PTR information = 0;

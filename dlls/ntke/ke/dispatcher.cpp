@@ -34,10 +34,22 @@ void DispatcherObject::unlock()
     const uint32_t has_waiters = m_first ? kHasWaiters : 0;
     uint32_t word = m_word.load(std::memory_order_relaxed);
     // Only contenders change the word while it is locked, so this takes one or two rounds.
-    while (!m_word.compare_exchange_weak(word, (word & kSignaled) | has_waiters,
+    while (!m_word.compare_exchange_weak(word, (word & (kSignaled | kAway)) | has_waiters,
         std::memory_order_release, std::memory_order_relaxed)) { }
     if (word & kContended)
         futex_wake(&m_word, 1);
+}
+
+bool DispatcherObject::satisfy_if_signaled()
+{
+    if (try_satisfy())
+        return true;
+    lock();
+    const bool was_signaled = is_signaled();
+    if (was_signaled)
+        satisfy();
+    unlock();
+    return was_signaled;
 }
 
 void DispatcherObject::link(WaitBlock& block)
@@ -61,12 +73,12 @@ void DispatcherObject::unlink(WaitBlock& block)
         --m_wait_all_blocks;
 }
 
-bool DispatcherObject::reset_slow()
+DispatcherObject::Before DispatcherObject::reset_slow()
 {
     lock();
-    const bool was_signaled = m_word.fetch_and(~kSignaled, std::memory_order_relaxed) & kSignaled;
+    const uint32_t before = m_word.fetch_and(~kSignaled, std::memory_order_relaxed);
     unlock();
-    return was_signaled;
+    return before & kAway ? Before::Away : before_from(before);
 }
 
 } // namespace ke

@@ -3,7 +3,7 @@
 //   thread T waits on A and B (any)             an object's word
 //   T: wait word ── "waiting"                   bit 0 signaled
 //      block 0 ── A ── list of A: T0, U0 ...    bit 1 locked      bit 2 lock is contended
-//      block 1 ── B ── list of B: T1 ...        bit 3 has waiters
+//      block 1 ── B ── list of B: T1 ...        bit 3 has waiters bit 4 away
 //
 // There is no dispatcher lock. Each object locks itself with a bit of its own word, and a wait ends
 // when somebody moves the waiting thread's wait word from "waiting" to a result: whoever succeeds
@@ -41,6 +41,10 @@ struct WaitBlock {
 /// lock() guards the wait list, and while it is held no other thread changes the signal state. With
 /// the lock free and no waiter, set, reset and satisfied waits change the state in one atomic step.
 /// A thread that needs several locks takes them in rising address order, or tries.
+///
+/// An object may be away: it has no state here any more, for good, and nobody waits for it here. It
+/// goes away under its lock (go_away); waits for it end with STATUS_REPARSE and are begun anew
+/// where it is.
 class CAPABILITY("dispatcher object") DispatcherObject {
 public:
     /// What satisfying a wait takes.
@@ -48,6 +52,9 @@ public:
         Notification, // nothing: stays signaled, all waiters go
         Synchronization, // the signal: one waiter goes
     };
+
+    /// The state before a change. Away: the object is, and has not been changed.
+    enum class Before : uint8_t { Nonsignaled, Signaled, Away };
 
     DispatcherObject(Kind kind, bool signaled)
         : m_word(signaled ? kSignaled : 0)
@@ -78,35 +85,61 @@ public:
     }
 
     /// Makes the object signaled and satisfies the waits that it can satisfy, oldest first.
-    /// Returns the state before. Counterpart: KeSetEvent.
-    bool set()
+    /// Returns the state before, Away: nothing has happened. Counterpart: KeSetEvent.
+    Before set()
     {
-        bool was_signaled;
-        return set_at_once(was_signaled) ? was_signaled : set_slow(AfterSet::Keep);
+        Before before;
+        return set_at_once(before) ? before : set_slow(AfterSet::Keep);
     }
     /// The same; the threads whose waits have ended sleep on until `wakes` is flushed. For callers
     /// that hold a lock these threads are about to take.
-    bool set(WakeList& wakes)
+    Before set(WakeList& wakes)
     {
-        bool was_signaled;
-        return set_at_once(was_signaled) ? was_signaled : set_slow(AfterSet::Keep, wakes);
+        Before before;
+        return set_at_once(before) ? before : set_slow(AfterSet::Keep, wakes);
     }
-
-    /// Makes the object nonsignaled. Returns the state before. Counterpart: KeResetEvent.
-    bool reset()
+    /// The same, if that takes no lock: nobody waits.
+    bool set_at_once(Before& before)
     {
         uint32_t word = m_word.load(std::memory_order_relaxed);
-        while (!(word & kLocked)) {
+        while (!(word & (kLocked | kHasWaiters | kAway))) {
             if (m_word.compare_exchange_weak(
-                    word, word & ~kSignaled, std::memory_order_acq_rel, std::memory_order_relaxed))
-                return word & kSignaled;
+                    word, word | kSignaled, std::memory_order_acq_rel, std::memory_order_relaxed)) {
+                before = before_from(word);
+                return true;
+            }
         }
-        return reset_slow();
+        return false;
+    }
+
+    /// Makes the object nonsignaled. Returns the state before, as above. Counterpart:
+    /// KeResetEvent.
+    Before reset()
+    {
+        Before before;
+        return reset_at_once(before) ? before : reset_slow();
+    }
+    bool reset_at_once(Before& before)
+    {
+        uint32_t word = m_word.load(std::memory_order_relaxed);
+        while (!(word & (kLocked | kAway))) {
+            if (m_word.compare_exchange_weak(word, word & ~kSignaled, std::memory_order_acq_rel,
+                    std::memory_order_relaxed)) {
+                before = before_from(word);
+                return true;
+            }
+        }
+        return false;
     }
 
     /// Satisfies the waits that are there now and leaves the object nonsignaled. Returns the state
-    /// before. Counterpart: KePulseEvent.
-    bool pulse() { return set_slow(AfterSet::Clear); }
+    /// before, as above. Counterpart: KePulseEvent.
+    Before pulse() { return set_slow(AfterSet::Clear); }
+
+    /// For good.
+    bool is_away() const { return m_word.load(std::memory_order_acquire) & kAway; }
+    /// Ends the waits for it with STATUS_REPARSE; the state here is lost.
+    void go_away(WakeList& wakes) REQUIRES(this);
 
     void lock() ACQUIRE()
     {
@@ -133,12 +166,16 @@ public:
     {
         return m_word.load(std::memory_order_relaxed) & kSignaled;
     }
+    /// The state of a new object that nobody can have waited for.
+    void begin_signaled() REQUIRES(this) { m_word.fetch_or(kSignaled, std::memory_order_relaxed); }
     /// Takes what one satisfied wait takes.
     void satisfy() REQUIRES(this)
     {
         if (m_kind == Kind::Synchronization)
             m_word.fetch_and(~kSignaled, std::memory_order_relaxed);
     }
+    /// try_satisfy for who can wait for the lock.
+    bool satisfy_if_signaled();
     /// The block goes to the end of the list: waiters are served in the order they came.
     void link(WaitBlock& block) REQUIRES(this);
     void unlink(WaitBlock& block) REQUIRES(this);
@@ -151,24 +188,16 @@ private:
     static constexpr uint32_t kLocked = 2;
     static constexpr uint32_t kContended = 4;
     static constexpr uint32_t kHasWaiters = 8;
+    static constexpr uint32_t kAway = 16; // never with kSignaled
 
-    /// With the lock free and nobody waiting. False: neither.
-    bool set_at_once(bool& was_signaled)
+    static Before before_from(uint32_t word)
     {
-        uint32_t word = m_word.load(std::memory_order_relaxed);
-        while (!(word & (kLocked | kHasWaiters))) {
-            if (m_word.compare_exchange_weak(
-                    word, word | kSignaled, std::memory_order_acq_rel, std::memory_order_relaxed)) {
-                was_signaled = word & kSignaled;
-                return true;
-            }
-        }
-        return false;
+        return word & kSignaled ? Before::Signaled : Before::Nonsignaled;
     }
     void lock_slow() ACQUIRE();
-    bool set_slow(AfterSet after);
-    bool set_slow(AfterSet after, WakeList& wakes);
-    bool reset_slow();
+    Before set_slow(AfterSet after);
+    Before set_slow(AfterSet after, WakeList& wakes);
+    Before reset_slow();
     void satisfy_waiters(WakeList& wakes) REQUIRES(this);
     bool satisfy_all_of(WaitBlock& block) REQUIRES(this);
 

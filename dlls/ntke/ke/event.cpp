@@ -12,60 +12,93 @@ DispatcherObject::Kind kind_from_type(EventType type)
                                       : DispatcherObject::Kind::Synchronization;
 }
 
-NTSTATUS create_event(
-    EventType type, bool signaled, HostSignal* host, HANDLE host_event, ob::Ref<Event>& event)
-{
-    event = ob::Ref<Event>::adopt(pool_new<Event>(type, signaled, host, host_event));
-    return event ? STATUS_SUCCESS : STATUS_NO_MEMORY;
-}
-
 } // namespace
 
-Event::Event(EventType type, bool signaled, HostSignal* host, HANDLE host_event)
-    // A host-backed event cannot be waited for here: the host has its state.
-    : Object(object_type(), host ? nullptr : &m_dispatcher)
+Event::Event(EventType type, bool signaled)
+    : Object(object_type(), &m_dispatcher)
     , m_dispatcher(kind_from_type(type), signaled)
-    , m_host_event(host_event)
-    , m_host(host)
+    , m_is_signaled_on_host(signaled)
 {
 }
 
 NTSTATUS Event::create(EventType type, bool signaled, ob::Ref<Event>& event)
 {
-    return create_event(type, signaled, nullptr, nullptr, event);
+    event = ob::Ref<Event>::adopt(pool_new<Event>(type, signaled));
+    return event ? STATUS_SUCCESS : STATUS_NO_MEMORY;
 }
 
-NTSTATUS Event::create_host_backed(
+NTSTATUS Event::create_on_host(
     HostSignal& host, HANDLE host_event, EventType type, ob::Ref<Event>& event)
 {
-    return create_event(type, false, &host, host_event, event);
+    const NTSTATUS status = create_unsettled(type, event);
+    if (NT_SUCCESS(status))
+        event->settle_on_host(host, host_event);
+    return status;
+}
+
+// The lock of an unsettled event is held from its making on: the analysis cannot follow that.
+
+NTSTATUS Event::create_unsettled(EventType type, ob::Ref<Event>& event) NO_THREAD_SAFETY_ANALYSIS
+{
+    const NTSTATUS status = create(type, false, event);
+    if (NT_SUCCESS(status))
+        event->m_dispatcher.lock();
+    return status;
+}
+
+void Event::settle_here(bool signaled) NO_THREAD_SAFETY_ANALYSIS
+{
+    m_is_signaled_on_host = signaled;
+    if (signaled)
+        m_dispatcher.begin_signaled();
+    m_dispatcher.unlock();
+}
+
+void Event::settle_on_host(HostSignal& host, HANDLE host_event) NO_THREAD_SAFETY_ANALYSIS
+{
+    WakeList nobody;
+    become_the_hosts(host, host_event, nobody);
+    m_dispatcher.unlock();
+}
+
+void Event::become_the_hosts(HostSignal& host, HANDLE host_event, WakeList& wakes)
+{
+    m_host = &host;
+    m_host_event = host_event;
+    m_dispatcher.go_away(wakes);
+}
+
+bool Event::move_to_host(HostSignal& host, HANDLE host_event)
+{
+    WakeList wakes; // flushed when the lock is free
+    m_dispatcher.lock();
+    const bool moves = !m_dispatcher.is_away();
+    if (moves) {
+        const bool is_signaled = m_dispatcher.is_signaled();
+        if (is_signaled && !m_is_signaled_on_host)
+            host.set_host_event(host_event);
+        else if (!is_signaled && m_is_signaled_on_host)
+            host.reset_host_event(host_event);
+        become_the_hosts(host, host_event, wakes);
+    }
+    m_dispatcher.unlock();
+    return moves;
 }
 
 bool Event::pulse()
 {
-    HostSignal* host = m_host.load(std::memory_order_acquire);
-    if (!host)
-        return m_dispatcher.pulse();
-    host->set_host_event(m_host_event);
-    host->reset_host_event(m_host_event);
-    return false;
-}
-
-bool Event::convert(HostSignal& host, HANDLE host_event, bool& done)
-{
-    LockGuard guard(m_convert_lock);
-    done = !is_host_backed();
-    if (!done)
-        return false;
-    m_host_event = host_event;
-    m_host.store(&host, std::memory_order_release);
-    return m_dispatcher.set();
+    const auto before = m_dispatcher.pulse();
+    if (before == DispatcherObject::Before::Away) {
+        m_host->set_host_event(m_host_event);
+        m_host->reset_host_event(m_host_event);
+    }
+    return before == DispatcherObject::Before::Signaled;
 }
 
 void Event::on_last_reference_dropped()
 {
-    if (HostSignal* host = m_host.load(std::memory_order_acquire))
-        host->release_host_event(m_host_event);
+    if (is_on_host())
+        m_host->release_host_event(m_host_event);
 }
 
 } // namespace ke

@@ -1,18 +1,19 @@
 // Events.
 #pragma once
 
-#include <atomic>
+#include <utility>
 
 #include "ke/dispatcher.h"
-#include "ke/lock.h"
+#include "ke/signal.h"
 #include "nt/status.h"
 #include "ob/object.h"
 
 namespace ke {
 
-/// Performs, on the host, what ke decides about a host-backed event. Owner: whoever owns the host
-/// handles; it outlives all events made with it. Called without any lock of ke held, from any
-/// thread, the pump included; implementations must not block.
+/// Performs, on the host, what ke decides about an event that is the host's. Owner: whoever owns
+/// the host handles; it outlives all events made with it. Called from any thread, the pump
+/// included, with no lock of ke held but, while an event moves, its own; implementations must not
+/// block.
 class HostSignal {
 public:
     virtual void set_host_event(HANDLE event) = 0;
@@ -30,79 +31,75 @@ protected:
 /// signaled until reset and releases everybody; a synchronization event releases one waiter and is
 /// nonsignaled again. There is no count: many sets before a wait are one.
 ///
-/// A host-backed event has no state here. It stands for an event of the host kernel in the places
-/// where ke decides when an event is set (an endpoint's event selection, an IRP); set and reset
-/// pass the decision on, and waiting for it is the host's business. An event may become host-backed
-/// during its life (convert); it stays so.
+/// Where there is a host, an event is either the process' or the host's. The state of the process'
+/// is here, and what the host has under the event's handles means nothing. The host's is away
+/// (DispatcherObject): ke still decides when it is set (an endpoint's event selection, an IRP),
+/// a HostSignal passes that on, and waiting for it is the host's business. An event may move to the
+/// host, once and for good, with its state: before anybody can look at it there.
 class Event final : public ob::Object {
 public:
     static ob::Type& object_type() { return ob::g_event_type; }
 
+    /// An event of the process'. If there is one of the host behind it, that has the same state.
     /// Errors: STATUS_NO_MEMORY.
     static NTSTATUS create(EventType type, bool signaled, ob::Ref<Event>& event);
-    /// `host_event` stays the caller's and is not closed. Errors: STATUS_NO_MEMORY.
-    static NTSTATUS create_host_backed(
+    /// An event of the host's. `host_event` stays the caller's, on failure, too; release_host_event
+    /// tells when it is needed no more. Errors: STATUS_NO_MEMORY.
+    static NTSTATUS create_on_host(
         HostSignal& host, HANDLE host_event, EventType type, ob::Ref<Event>& event);
+    /// One of which it is not yet known whose it is: it can be found, but whoever wants to do
+    /// something with it waits until one of the settle functions is called. Errors:
+    /// STATUS_NO_MEMORY.
+    static NTSTATUS create_unsettled(EventType type, ob::Ref<Event>& event);
+    /// It is the process'; `signaled` is the host's state of it, too.
+    void settle_here(bool signaled);
+    void settle_on_host(HostSignal& host, HANDLE host_event);
 
     EventType event_type() const
     {
         return m_dispatcher.kind() == DispatcherObject::Kind::Notification ? kNotificationEvent
                                                                            : kSynchronizationEvent;
     }
-    /// Makes a notification event host-backed. Returns whether it was signaled: the host event must
-    /// get that state. Threads that wait for it here are woken as if it had been set; they see that
-    /// it is host-backed now. False in `done`: another thread was first.
-    /// A reset that runs beside it may come before the host event gets its state.
-    bool convert(HostSignal& host, HANDLE host_event, bool& done);
-    bool is_host_backed() const { return m_host.load(std::memory_order_acquire) != nullptr; }
+
+    /// Gives the event and its state to the host. Threads that wait for it here begin anew. False:
+    /// it is the host's already, and `host_event` is not used.
+    bool move_to_host(HostSignal& host, HANDLE host_event);
+    bool is_on_host() const { return m_dispatcher.is_away(); }
+    /// The host's handle that ke sets it by, of an event of the host's.
     HANDLE host_event() const { return m_host_event; }
 
-    /// Each returns the state before; of a host-backed event it is not known here and false.
-    bool set()
-    {
-        if (HostSignal* host = m_host.load(std::memory_order_acquire)) [[unlikely]]
-            return host->set_host_event(m_host_event), false;
-        const bool was_signaled = m_dispatcher.set();
-        pass_on_if_converted();
-        return was_signaled;
-    }
-    /// The same for an event that was not host-backed a moment ago; the threads that it releases
-    /// run when `wakes` is flushed.
+    /// Each returns the state before; of an event of the host's it is not known here and false.
+    bool set() { return ask_host_if_away(m_dispatcher.set(), &HostSignal::set_host_event); }
+    /// The same; the threads that it releases run when `wakes` is flushed.
     void set(WakeList& wakes)
     {
-        m_dispatcher.set(wakes);
-        pass_on_if_converted();
+        ask_host_if_away(m_dispatcher.set(wakes), &HostSignal::set_host_event);
     }
-    bool reset()
-    {
-        if (HostSignal* host = m_host.load(std::memory_order_acquire)) [[unlikely]]
-            return host->reset_host_event(m_host_event), false;
-        const bool was_signaled = m_dispatcher.reset();
-        if (HostSignal* host = m_host.load(std::memory_order_acquire)) [[unlikely]] {
-            m_dispatcher.set(); // nobody is to wait here any more
-            host->reset_host_event(m_host_event);
-        }
-        return was_signaled;
-    }
+    bool reset() { return ask_host_if_away(m_dispatcher.reset(), &HostSignal::reset_host_event); }
     bool pulse();
     /// Counterpart: KeReadStateEvent.
     bool peek() const { return m_dispatcher.peek(); }
+    /// For services, whose caller has a handle that the host knows.
+    DispatcherObject& state() { return m_dispatcher; }
 
-    Event(EventType type, bool signaled, HostSignal* host, HANDLE host_event);
+    Event(EventType type, bool signaled);
 
 private:
     void on_last_reference_dropped() override;
-    /// Converted while it was set? Then the host's event is what counts.
-    void pass_on_if_converted()
+    bool ask_host_if_away(DispatcherObject::Before before, void (HostSignal::*request)(HANDLE))
     {
-        if (HostSignal* host = m_host.load(std::memory_order_acquire)) [[unlikely]]
-            host->set_host_event(m_host_event);
+        if (before == DispatcherObject::Before::Away) [[unlikely]]
+            (m_host->*request)(m_host_event);
+        return before == DispatcherObject::Before::Signaled;
     }
+    void become_the_hosts(HostSignal& host, HANDLE host_event, WakeList& wakes)
+        REQUIRES(m_dispatcher);
 
     DispatcherObject m_dispatcher;
-    HANDLE m_host_event; // written before m_host
-    std::atomic<HostSignal*> m_host;
-    Lock m_convert_lock; // one conversion at a time
+    // Written before the dispatcher object is away, read after that has been seen.
+    HANDLE m_host_event = nullptr;
+    HostSignal* m_host = nullptr;
+    bool m_is_signaled_on_host; // while it is the process'
 };
 
 } // namespace ke

@@ -92,7 +92,7 @@ void DispatcherObject::satisfy_waiters(WakeList& wakes)
     WaitBlock* next = nullptr;
     for (WaitBlock* block = m_first; block && is_signaled(); block = next) {
         next = block->next;
-        const std::atomic<uint32_t>* wake = nullptr;
+        Sleeper sleeper;
 
         if (block->type == kWaitAny) {
             // Unlinked before the wait ends, since after that the block is the thread's again. If
@@ -100,9 +100,9 @@ void DispatcherObject::satisfy_waiters(WakeList& wakes)
             Thread& thread = *block->thread;
             const NTSTATUS result = STATUS_WAIT_0 + static_cast<NTSTATUS>(block->key);
             unlink(*block);
-            if (thread.try_end_wait(result, &wake)) {
+            if (thread.try_end_wait(result, sleeper)) {
                 satisfy();
-                wakes.add(wake);
+                wakes.add(sleeper);
             }
             continue;
         }
@@ -114,7 +114,7 @@ void DispatcherObject::satisfy_waiters(WakeList& wakes)
         // The end comes first: should a time-out have won it, nothing may be taken. The thread may
         // run on at once, but not past its objects' locks, all of which are ours for now: it passes
         // through each before it lets go of blocks and objects (wait.cpp, wait_for_all).
-        if (!thread.try_end_wait(STATUS_WAIT_0, &wake))
+        if (!thread.try_end_wait(STATUS_WAIT_0, sleeper))
             continue; // Its thread is about to unlink it. Nothing was taken.
         for (uint32_t i = 0; i < count; ++i) {
             WaitBlock& part = thread.wait_block(i);
@@ -122,27 +122,44 @@ void DispatcherObject::satisfy_waiters(WakeList& wakes)
             part.object->satisfy();
             part.object->unlink(part);
         }
-        wakes.add(wake);
+        wakes.add(sleeper);
     }
 }
 
-bool DispatcherObject::set_slow(AfterSet after)
+DispatcherObject::Before DispatcherObject::set_slow(AfterSet after)
 {
     WakeList wakes;
     return set_slow(after, wakes);
 }
 
 /// `wakes` is flushed by its owner, after the guard has unlocked everything.
-bool DispatcherObject::set_slow(AfterSet after, WakeList& wakes)
+DispatcherObject::Before DispatcherObject::set_slow(AfterSet after, WakeList& wakes)
 {
     SignalGuard guard(*this);
+    if (is_away())
+        return Before::Away;
 
-    const bool was_signaled = m_word.fetch_or(kSignaled, std::memory_order_relaxed) & kSignaled;
+    const uint32_t before = m_word.fetch_or(kSignaled, std::memory_order_relaxed);
     if (m_first)
         satisfy_waiters(wakes);
     if (after == AfterSet::Clear)
         m_word.fetch_and(~kSignaled, std::memory_order_relaxed);
-    return was_signaled;
+    return before_from(before);
+}
+
+/// A wait for all cannot be satisfied while one of its objects is locked, so the others stay as
+/// they are.
+void DispatcherObject::go_away(WakeList& wakes)
+{
+    m_word.fetch_and(~kSignaled, std::memory_order_relaxed);
+    m_word.fetch_or(kAway, std::memory_order_release);
+    while (WaitBlock* block = m_first) {
+        Thread& thread = *block->thread;
+        Sleeper sleeper;
+        unlink(*block);
+        if (thread.try_end_wait(STATUS_REPARSE, sleeper))
+            wakes.add(sleeper);
+    }
 }
 
 } // namespace ke

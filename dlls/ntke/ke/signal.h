@@ -2,11 +2,11 @@
 #pragma once
 
 #include "ke/dispatcher.h"
-#include "ke/futex.h"
+#include "ke/sleeper.h"
 
 namespace ke {
 
-/// Wait words of threads to wake, kept until the locks are released, so that a woken thread does
+/// Threads to wake, kept until the locks are released, so that a woken thread does
 /// not run into them. Owner: a stack frame.
 class WakeList {
 public:
@@ -14,25 +14,24 @@ public:
     WakeList(const WakeList&) = delete;
     ~WakeList() { flush(); }
 
-    /// Null is ignored: that thread had not fallen asleep.
-    void add(const std::atomic<uint32_t>* word)
+    void add(Sleeper sleeper)
     {
-        if (!word)
+        if (!sleeper)
             return;
         if (m_count == kCapacity)
             flush();
-        m_words[m_count++] = word;
+        m_sleepers[m_count++] = sleeper;
     }
     void flush()
     {
         for (uint32_t i = 0; i < m_count; ++i)
-            futex_wake(m_words[i], 1);
+            m_sleepers[i].wake();
         m_count = 0;
     }
 
 private:
     static constexpr uint32_t kCapacity = 32;
-    const std::atomic<uint32_t>* m_words[kCapacity];
+    Sleeper m_sleepers[kCapacity];
     uint32_t m_count = 0;
 };
 

@@ -12,6 +12,7 @@ namespace ke {
 
 constinit thread_local Thread* Thread::t_current = nullptr;
 void (*Thread::on_stopped)(Thread& thread) = nullptr;
+void (*g_wake_on_host)(HANDLE event) = nullptr;
 
 namespace {
 
@@ -66,10 +67,12 @@ Thread* Thread::take_current()
 /// The objects are there: nobody has dropped the references the wait had.
 void Thread::abandon_wait()
 {
-    const std::atomic<uint32_t>* wake = nullptr;
-    try_end_wait(STATUS_THREAD_IS_TERMINATING, &wake);
-    for (uint32_t i = 0; i < m_linked_blocks; ++i)
-        unlink_wait_block(m_wait_blocks[i], *m_wait_blocks[i].object);
+    Sleeper sleeper;
+    try_end_wait(STATUS_THREAD_IS_TERMINATING, sleeper);
+    for (uint32_t i = 0; i < m_linked_blocks; ++i) {
+        if (m_wait_blocks[i].object)
+            unlink_wait_block(m_wait_blocks[i], *m_wait_blocks[i].object);
+    }
     m_linked_blocks = 0;
 }
 
@@ -92,7 +95,7 @@ void Thread::run_down()
 
 bool Thread::queue_apc(Apc& apc)
 {
-    const std::atomic<uint32_t>* wake = nullptr;
+    Sleeper sleeper;
     {
         LockGuard guard(m_apc_lock);
         if (m_has_exited)
@@ -100,10 +103,9 @@ bool Thread::queue_apc(Apc& apc)
         apc.next = nullptr;
         (m_last_apc ? m_last_apc->next : m_first_apc) = &apc;
         m_last_apc = &apc;
-        try_interrupt(STATUS_USER_APC, &wake);
+        try_interrupt(STATUS_USER_APC, sleeper);
     }
-    if (wake)
-        futex_wake(wake, 1);
+    sleeper.wake();
     return true;
 }
 
@@ -134,16 +136,15 @@ bool Thread::deliver_apcs()
 
 NTSTATUS Thread::alert()
 {
-    const std::atomic<uint32_t>* wake = nullptr;
+    Sleeper sleeper;
     {
         LockGuard guard(m_apc_lock);
         if (m_has_exited)
             return STATUS_THREAD_IS_TERMINATING;
-        if (!try_interrupt(STATUS_ALERTED, &wake))
+        if (!try_interrupt(STATUS_ALERTED, sleeper))
             m_is_alerted = true; // for the next alertable wait
     }
-    if (wake)
-        futex_wake(wake, 1);
+    sleeper.wake();
     return STATUS_SUCCESS;
 }
 
@@ -168,50 +169,86 @@ void Thread::arm_alerts()
 
     // Whoever queues from now on sees kAlertable; what was queued before, we see here.
     LockGuard guard(m_apc_lock);
-    const std::atomic<uint32_t>* wake = nullptr; // ourselves: awake
+    Sleeper sleeper; // ourselves: awake
     if (m_is_alerted) {
-        if (try_interrupt(STATUS_ALERTED, &wake))
+        if (try_interrupt(STATUS_ALERTED, sleeper))
             m_is_alerted = false;
     } else if (m_first_apc) {
-        try_interrupt(STATUS_USER_APC, &wake);
+        try_interrupt(STATUS_USER_APC, sleeper);
     }
 }
 
-bool Thread::try_end_wait(NTSTATUS result, const std::atomic<uint32_t>** wake)
+bool Thread::try_end_wait(NTSTATUS result, Sleeper& sleeper)
 {
-    return end_wait_that_has(kRunning, result, wake);
+    return end_wait_that_has(kRunning, result, sleeper);
 }
 
-bool Thread::try_interrupt(NTSTATUS result, const std::atomic<uint32_t>** wake)
+bool Thread::try_interrupt(NTSTATUS result, Sleeper& sleeper)
 {
-    return end_wait_that_has(kRunning | kAlertable, result, wake);
+    return end_wait_that_has(kRunning | kAlertable, result, sleeper);
 }
 
-bool Thread::end_wait_that_has(uint32_t bits, NTSTATUS result, const std::atomic<uint32_t>** wake)
+bool Thread::end_wait_that_has(uint32_t bits, NTSTATUS result, Sleeper& sleeper)
 {
     uint32_t word = m_wait_word.load(std::memory_order_relaxed);
+    const HANDLE on_host = m_host_sleeper; // afterwards the thread may be running again, or gone
     do {
         if ((word & bits) != bits)
             return false;
     } while (!m_wait_word.compare_exchange_weak(word, kEnded | static_cast<uint32_t>(result),
         std::memory_order_acq_rel, std::memory_order_relaxed));
-    // Only the address from here on: the thread may be running again, or gone.
-    *wake = word & kAsleep ? &m_wait_word : nullptr;
+    if (word & kAsleepOnHost)
+        sleeper = Sleeper::on_host(on_host);
+    else
+        sleeper = word & kAsleep ? Sleeper::at_word(m_wait_word) : Sleeper();
     return true;
 }
 
+/// While it exists, a thread that works for a completion port makes room for another one.
+class Thread::Asleep {
+public:
+    Asleep(const Thread& thread, const DueTime& due)
+        : m_queue(due.is_now() || thread.has_wait_ended() ? nullptr : thread.m_completion_queue)
+    {
+        if (m_queue)
+            m_queue->on_thread_blocked();
+    }
+    ~Asleep()
+    {
+        if (m_queue)
+            m_queue->on_thread_resumed();
+    }
+    Asleep(const Asleep&) = delete;
+
+private:
+    io::CompletionQueue* const m_queue;
+};
+
 NTSTATUS Thread::sleep(const DueTime& due)
 {
-    // A thread that works for a completion port makes room for another one while it sleeps.
-    io::CompletionQueue* queue = due.is_now() ? nullptr : m_completion_queue;
-    if (queue && m_wait_word.load(std::memory_order_acquire) & kRunning)
-        queue->on_thread_blocked();
-    else
-        queue = nullptr;
-    const NTSTATUS result = sleep_until_ended(due);
-    if (queue)
-        queue->on_thread_resumed();
-    return result;
+    const Asleep asleep(*this, due);
+    return sleep_until_ended(due);
+}
+
+NTSTATUS Thread::sleep_on_host(HostSleep& host, const DueTime& due)
+{
+    const Asleep asleep(*this, due);
+    uint32_t word = m_wait_word.load(std::memory_order_acquire);
+    while (word & kRunning) {
+        if (!m_wait_word.compare_exchange_weak(word, word | kAsleepOnHost))
+            continue;
+        NTSTATUS result;
+        do {
+            result = host.wait(m_host_sleeper, due);
+        } while (result == HostSleep::kWoken && !has_wait_ended());
+        Sleeper nobody;
+        if (result != HostSleep::kWoken) {
+            try_end_wait(kEndedOnHost, nobody);
+            return result;
+        }
+        break;
+    }
+    return wait_result();
 }
 
 NTSTATUS Thread::sleep_until_ended(const DueTime& due)
@@ -219,15 +256,15 @@ NTSTATUS Thread::sleep_until_ended(const DueTime& due)
     for (;;) {
         uint32_t word = m_wait_word.load(std::memory_order_acquire);
         if (word & kEnded)
-            return static_cast<NTSTATUS>(word & ~kEnded);
+            return wait_result();
         if (!(word & kAsleep) && !due.is_now()) {
             // Tells whoever ends the wait that a wake-up is needed.
             m_wait_word.compare_exchange_weak(word, word | kAsleep);
             continue;
         }
         if (due.is_now() || !futex_wait(m_wait_word, word, due)) {
-            const std::atomic<uint32_t>* wake = nullptr;
-            try_end_wait(STATUS_TIMEOUT, &wake); // the next round reads who won
+            Sleeper sleeper;
+            try_end_wait(STATUS_TIMEOUT, sleeper); // the next round reads who won
         }
     }
 }

@@ -7,6 +7,7 @@
 #include "ke/apc.h"
 #include "ke/dispatcher.h"
 #include "ke/lock.h"
+#include "ke/sleeper.h"
 #include "ke/time.h"
 #include "nt/status.h"
 #include "ob/object.h"
@@ -31,6 +32,20 @@ struct QueueWaiter {
     io::Packet* packet = nullptr; // what it was handed
     bool is_linked = false;
     bool is_promoted = false; // its wait was ended so that it waits at the source
+};
+
+/// A thread's sleep on a host. Owner: the frame of a wait.
+class HostSleep {
+public:
+    /// `sleeper` has been set: somebody has ended the wait, or did so with an earlier one.
+    static constexpr NTSTATUS kWoken = 0x0FFF'FFFE;
+
+    /// Waits on the host for its event `sleeper` and for whatever else it likes, until `due`.
+    /// Returns kWoken, or what has ended the wait. No lock is held.
+    virtual NTSTATUS wait(HANDLE sleeper, const DueTime& due) = 0;
+
+protected:
+    ~HostSleep() = default;
 };
 
 /// A thread: its current wait, its APC queue, its alert. Counterpart: KTHREAD / ETHREAD.
@@ -78,6 +93,9 @@ public:
     /// sets it.
     HANDLE host_handle() const { return m_host_handle.load(std::memory_order_acquire); }
     void set_host_handle(HANDLE handle) { m_host_handle.store(handle, std::memory_order_release); }
+    /// The event of the host that the thread sleeps at in waits there, null: none yet. A set of it
+    /// resets itself with the wait. Only the thread itself, or who runs it down, sets it.
+    HANDLE& host_sleeper() { return m_host_sleeper; }
 
     // APCs and alerts.
 
@@ -100,16 +118,27 @@ public:
     /// From here on alerts and APCs may end the wait; one that is there already does so now.
     void arm_alerts() EXCLUDES(m_apc_lock);
     /// Moves the wait from "running" to its result. True for exactly one caller per wait. After
-    /// true the thread may be gone any moment; `wake` says which word to wake (after unlocking is
-    /// best), null when it does not sleep yet.
-    bool try_end_wait(NTSTATUS result, const std::atomic<uint32_t>** wake);
+    /// true the thread may be gone any moment; `sleeper` says whom to wake (after unlocking is
+    /// best): nobody when it does not sleep yet.
+    bool try_end_wait(NTSTATUS result, Sleeper& sleeper);
     bool has_wait_ended() const { return m_wait_word.load(std::memory_order_acquire) & kEnded; }
+    /// What has ended the wait: a result of ke's, or kEndedOnHost.
+    NTSTATUS wait_result() const
+    {
+        return static_cast<NTSTATUS>(m_wait_word.load(std::memory_order_acquire) & ~kEnded);
+    }
+    /// Something else did, where the thread slept.
+    static constexpr NTSTATUS kEndedOnHost = 0x0FFF'FFFF;
     /// Sleeps until the wait has a result; at `due` that is `timeout_result`. Returns the result.
     NTSTATUS sleep(const DueTime& due);
+    /// The same, asleep on a host, where more than the objects of the wait may end it. The thread
+    /// has a host_sleeper.
+    NTSTATUS sleep_on_host(HostSleep& host, const DueTime& due);
     WaitBlock& wait_block(uint32_t index) { return m_wait_blocks[index]; }
     /// How many blocks the wait may have linked, from the first one on; 0 when it has taken them
     /// all off again. A thread that is stopped in a wait leaves them to its run-down.
     void set_linked_blocks(uint32_t count) { m_linked_blocks = count; }
+    uint32_t linked_blocks() const { return m_linked_blocks; }
     void set_wait_all_count(uint32_t count) { m_wait_all_count = count; }
     /// Number of blocks of a running wait-all. Stable while one of them is linked.
     uint32_t wait_all_count() const { return m_wait_all_count; }
@@ -125,7 +154,11 @@ public:
     QueueWaiter& queue_waiter() { return m_queue_waiter; }
 
     /// Is the thread asleep in a wait? For tests that must not start before it is.
-    bool is_asleep() const { return m_wait_word.load(std::memory_order_acquire) & kAsleep; }
+    bool is_asleep() const
+    {
+        const uint32_t word = m_wait_word.load(std::memory_order_acquire);
+        return (word & kRunning) && (word & (kAsleep | kAsleepOnHost));
+    }
 
     Thread();
 
@@ -135,10 +168,12 @@ private:
     Apc* take_apc() EXCLUDES(m_apc_lock);
     NTSTATUS sleep_until_ended(const DueTime& due);
     /// try_end_wait for alerts and APCs, which only end a wait that is alertable now.
-    bool try_interrupt(NTSTATUS result, const std::atomic<uint32_t>** wake);
-    bool end_wait_that_has(uint32_t bits, NTSTATUS result, const std::atomic<uint32_t>** wake);
+    bool try_interrupt(NTSTATUS result, Sleeper& sleeper);
+    bool end_wait_that_has(uint32_t bits, NTSTATUS result, Sleeper& sleeper);
 
-    // m_wait_word: 0 no wait; kRunning with kAlertable and kAsleep; or kEnded | result.
+    // m_wait_word: 0 no wait; kRunning with kAlertable and kAsleep or kAsleepOnHost; or
+    // kEnded | result.
+    static constexpr uint32_t kAsleepOnHost = 0x08000000;
     static constexpr uint32_t kRunning = 0x10000000;
     static constexpr uint32_t kAlertable = 0x20000000;
     static constexpr uint32_t kAsleep = 0x40000000;
@@ -146,7 +181,10 @@ private:
 
     static constinit thread_local Thread* t_current __attribute__((tls_model("initial-exec")));
 
+    class Asleep;
+
     std::atomic<HANDLE> m_host_handle { nullptr };
+    HANDLE m_host_sleeper = nullptr;
     Thread* m_next_stopped = nullptr;
     std::atomic<bool> m_is_stopped { false };
     uint64_t m_host_id = 0;

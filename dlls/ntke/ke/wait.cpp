@@ -10,60 +10,126 @@ namespace ke {
 
 namespace {
 
-WaitBlock& prepare_block(Thread& thread, uint32_t index, DispatcherObject& object, WaitType type)
+WaitBlock& prepare_block(Thread& thread, uint32_t index, DispatcherObject* object, WaitType type)
 {
     WaitBlock& block = thread.wait_block(index);
-    block.object = &object;
+    block.object = object;
     block.thread = &thread;
     block.key = index;
     block.type = type;
     return block;
 }
 
-/// Sleeps until the wait that has its blocks linked ends.
-NTSTATUS sleep_linked(Thread& thread, Alertable alertable, const DueTime& due)
+/// Waits of threads that are ke's own.
+class OwnPlace final : public WaitPlace {
+public:
+    explicit OwnPlace(Alertable alertable)
+        : m_alertable(alertable)
+    {
+    }
+    NTSTATUS sleep(Thread& thread, const DueTime& due) override
+    {
+        if (m_alertable == Alertable::Yes)
+            thread.arm_alerts();
+        return thread.sleep(due);
+    }
+
+private:
+    const Alertable m_alertable;
+};
+
+void unlink_blocks(Thread& thread)
 {
-    if (alertable == Alertable::Yes)
-        thread.arm_alerts();
-    return thread.sleep(due);
+    for (uint32_t i = 0; i < thread.linked_blocks(); ++i) {
+        WaitBlock& block = thread.wait_block(i);
+        if (block.object)
+            unlink_wait_block(block, *block.object);
+    }
+    thread.set_linked_blocks(0);
+}
+
+/// What the place says of a wait that ke has ended meanwhile, with `ended_by`. Where both took
+/// something, what ke took is given back: the set of a synchronization event becomes one that came
+/// later. A time-out has taken nothing.
+NTSTATUS settle_end(
+    NTSTATUS at_place, NTSTATUS ended_by, DispatcherObject* const* taken, uint32_t count)
+{
+    if (ended_by == Thread::kEndedOnHost || at_place == ended_by)
+        return at_place;
+    if (at_place == STATUS_TIMEOUT)
+        return ended_by;
+    for (uint32_t i = 0; ended_by != STATUS_REPARSE && i < count; ++i) {
+        if (taken[i]->kind() == DispatcherObject::Kind::Synchronization)
+            taken[i]->set();
+    }
+    return at_place;
+}
+
+/// Takes the signaled object with the lowest index, if nothing is in the way of it: that is the
+/// result. STATUS_PENDING: none is signaled.
+NTSTATUS take_signaled(WaitPlace& place, DispatcherObject* const* objects, uint32_t count)
+{
+    for (uint32_t i = 0; i < count; ++i) {
+        if (!objects[i] || !objects[i]->peek())
+            continue;
+        const NTSTATUS status = place.check_others(i);
+        if (status != STATUS_PENDING)
+            return status;
+        if (objects[i]->satisfy_if_signaled())
+            return STATUS_WAIT_0 + static_cast<NTSTATUS>(i);
+    }
+    return STATUS_PENDING;
 }
 
 /// Links the wait to one object after the other. Should an object be signaled, or become so once
 /// linked, the wait ends; the earlier ones were nonsignaled at that moment, or one of them would
 /// have ended the wait. So the lowest index wins without all objects being locked at once.
-NTSTATUS wait_for_any(Thread& thread, DispatcherObject* const* objects, uint32_t count,
-    Alertable alertable, const DueTime& due)
+/// False: an object is signaled that is taken at the place only; nothing is linked.
+bool link_to_any(WaitPlace& place, Thread& thread, DispatcherObject* const* objects, uint32_t count)
 {
-    if (objects[0]->try_satisfy())
-        return STATUS_WAIT_0;
-
     thread.begin_wait();
     uint32_t linked = 0;
-    for (bool has_ended = false; linked < count && !has_ended;) {
-        DispatcherObject& object = *objects[linked];
-        WaitBlock& block = prepare_block(thread, linked, object, kWaitAny);
+    for (; linked < count; ++linked) {
+        WaitBlock& block = prepare_block(thread, linked, objects[linked], kWaitAny);
         thread.set_linked_blocks(linked + 1); // a thread may be stopped anywhere
+        if (!block.object)
+            continue;
+        DispatcherObject& object = *block.object;
+        Sleeper sleeper; // ourselves: awake
         object.lock();
-        if (object.is_signaled()) {
-            const std::atomic<uint32_t>* wake = nullptr; // ourselves: awake
-            if (thread.try_end_wait(STATUS_WAIT_0 + static_cast<NTSTATUS>(linked), &wake))
-                object.satisfy();
-            has_ended = true;
-        } else {
+        const bool is_signaled = object.is_signaled();
+        if (object.is_away())
+            thread.try_end_wait(STATUS_REPARSE, sleeper);
+        else if (!is_signaled)
             object.link(block);
-            ++linked;
-        }
+        else if (!place.has_others()
+            && thread.try_end_wait(STATUS_WAIT_0 + static_cast<NTSTATUS>(linked), sleeper))
+            object.satisfy();
         object.unlock();
+        if (is_signaled && place.has_others()) {
+            unlink_blocks(thread);
+            return false;
+        }
+        if (thread.has_wait_ended())
+            break;
     }
+    return true;
+}
 
-    const NTSTATUS result = sleep_linked(thread, alertable, due);
-    for (uint32_t i = 0; i < linked; ++i) {
-        // The block of the object that ended the wait was unlinked before.
-        if (result != STATUS_WAIT_0 + static_cast<NTSTATUS>(i))
-            unlink_wait_block(thread.wait_block(i), *objects[i]);
-    }
-    thread.set_linked_blocks(0);
-    return result;
+NTSTATUS wait_for_any(WaitPlace& place, Thread& thread, DispatcherObject* const* objects,
+    uint32_t count, const DueTime& due)
+{
+    do {
+        const NTSTATUS status = take_signaled(place, objects, count);
+        if (status != STATUS_PENDING)
+            return status;
+    } while (!link_to_any(place, thread, objects, count));
+
+    const NTSTATUS status = place.sleep(thread, due);
+    const NTSTATUS ended_by = thread.wait_result();
+    unlink_blocks(thread);
+    const bool took_one = static_cast<uint32_t>(ended_by) < count;
+    return settle_end(status, ended_by, objects + (took_one ? ended_by : 0), took_one ? 1 : 0);
 }
 
 /// Are all signaled? If so, takes what each gives. All are locked.
@@ -93,8 +159,14 @@ void unlock_all(DispatcherObject* const* objects, uint32_t count) NO_THREAD_SAFE
         objects[i]->unlock();
 }
 
-NTSTATUS wait_for_all(Thread& thread, DispatcherObject* const* objects, uint32_t count,
-    Alertable alertable, const DueTime& due)
+bool is_any_away(DispatcherObject* const* objects, uint32_t count)
+{
+    return std::any_of(
+        objects, objects + count, [](const DispatcherObject* object) { return object->is_away(); });
+}
+
+NTSTATUS wait_for_all(WaitPlace& place, Thread& thread, DispatcherObject* const* objects,
+    uint32_t count, const DueTime& due)
 {
     DispatcherObject* sorted[Thread::kMaxWaitObjects];
     std::copy(objects, objects + count, sorted);
@@ -105,13 +177,14 @@ NTSTATUS wait_for_all(Thread& thread, DispatcherObject* const* objects, uint32_t
     thread.begin_wait();
     thread.set_wait_all_count(count);
     for (uint32_t i = 0; i < count; ++i)
-        prepare_block(thread, i, *sorted[i], kWaitAll);
+        prepare_block(thread, i, sorted[i], kWaitAll);
     thread.set_linked_blocks(count);
     lock_all(sorted, count);
-    if (try_satisfy_all(sorted, count)) {
+    const bool is_away = is_any_away(sorted, count);
+    if (is_away || try_satisfy_all(sorted, count)) {
         unlock_all(sorted, count);
         thread.set_linked_blocks(0);
-        return STATUS_WAIT_0;
+        return is_away ? STATUS_REPARSE : STATUS_WAIT_0;
     }
     for (uint32_t i = 0; i < count; ++i) {
         sorted[i]->assert_locked();
@@ -119,13 +192,12 @@ NTSTATUS wait_for_all(Thread& thread, DispatcherObject* const* objects, uint32_t
     }
     unlock_all(sorted, count);
 
-    const NTSTATUS result = sleep_linked(thread, alertable, due);
+    const NTSTATUS status = place.sleep(thread, due);
+    const NTSTATUS ended_by = thread.wait_result();
     // Whoever signals one of the objects locks them all. Passing through every lock makes sure
     // that it is done with the blocks and the objects before either is gone.
-    for (uint32_t i = 0; i < count; ++i)
-        unlink_wait_block(thread.wait_block(i), *sorted[i]);
-    thread.set_linked_blocks(0);
-    return result;
+    unlink_blocks(thread);
+    return settle_end(status, ended_by, sorted, ended_by == STATUS_WAIT_0 ? count : 0);
 }
 
 } // namespace
@@ -142,14 +214,21 @@ NTSTATUS wait_for_single(
     Thread& thread, DispatcherObject& object, Alertable alertable, const DueTime& due)
 {
     DispatcherObject* objects[] = { &object };
-    return wait_for_any(thread, objects, 1, alertable, due);
+    return wait_for_multiple(thread, objects, 1, kWaitAny, alertable, due);
 }
 
 NTSTATUS wait_for_multiple(Thread& thread, DispatcherObject* const* objects, uint32_t count,
     WaitType type, Alertable alertable, const DueTime& due)
 {
-    return type == kWaitAny ? wait_for_any(thread, objects, count, alertable, due)
-                            : wait_for_all(thread, objects, count, alertable, due);
+    OwnPlace place(alertable);
+    return wait_at(place, thread, objects, count, type, due);
+}
+
+NTSTATUS wait_at(WaitPlace& place, Thread& thread, DispatcherObject* const* objects, uint32_t count,
+    WaitType type, const DueTime& due)
+{
+    return type == kWaitAny ? wait_for_any(place, thread, objects, count, due)
+                            : wait_for_all(place, thread, objects, count, due);
 }
 
 NTSTATUS delay(Thread& thread, Alertable alertable, const DueTime& due)
@@ -157,7 +236,7 @@ NTSTATUS delay(Thread& thread, Alertable alertable, const DueTime& due)
     thread.begin_wait();
     if (due.is_now())
         sched_yield();
-    const NTSTATUS result = sleep_linked(thread, alertable, due);
+    const NTSTATUS result = OwnPlace(alertable).sleep(thread, due);
     return result == STATUS_TIMEOUT ? STATUS_SUCCESS : result;
 }
 

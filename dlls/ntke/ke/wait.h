@@ -12,6 +12,24 @@ class Thread;
 /// Whether alerts and user APCs may end a wait.
 enum class Alertable : bool { No = false, Yes = true };
 
+/// Where a thread sleeps in a wait, and what else takes part in the wait there. Owner: the frame of
+/// the wait.
+class WaitPlace {
+public:
+    /// Sleeps until the wait of `thread`, which is linked, has ended, and returns its result; or
+    /// ends it with something that ke does not know (Thread::sleep_on_host), and returns that.
+    virtual NTSTATUS sleep(Thread& thread, const DueTime& due) = 0;
+    /// Objects that are not ke's take part in the wait. No lock is held.
+    virtual bool has_others() const { return false; }
+    /// An object of ke's is signaled, the one with this index. What is in the way of taking it: a
+    /// signaled object of the others that comes before it, which has been taken then, or that one
+    /// of the others cannot be waited for. STATUS_PENDING: nothing.
+    virtual NTSTATUS check_others(uint32_t) { return STATUS_PENDING; }
+
+protected:
+    ~WaitPlace() = default;
+};
+
 /// Waits until `object` is signaled. The caller keeps the object alive.
 /// Returns STATUS_WAIT_0, STATUS_TIMEOUT, STATUS_ALERTED or STATUS_USER_APC; the last means that
 /// APCs are queued, the caller delivers them. Counterpart: KeWaitForSingleObject.
@@ -27,6 +45,12 @@ NTSTATUS wait_for_single(
 /// Errors: STATUS_INVALID_PARAMETER_MIX (an object twice in a wait-all).
 NTSTATUS wait_for_multiple(Thread& thread, DispatcherObject* const* objects, uint32_t count,
     WaitType type, Alertable alertable, const DueTime& due);
+
+/// The same at a place of the caller's. In a wait for any, a null object is one of the others.
+/// Returns besides what `place` does: STATUS_REPARSE (an object is away or has gone away; nothing
+/// was taken).
+NTSTATUS wait_at(WaitPlace& place, Thread& thread, DispatcherObject* const* objects, uint32_t count,
+    WaitType type, const DueTime& due);
 
 /// Waits for time to pass. STATUS_SUCCESS when it has. Counterpart: KeDelayExecutionThread.
 NTSTATUS delay(Thread& thread, Alertable alertable, const DueTime& due);

@@ -118,6 +118,25 @@ NTSTATUS HandleTable::reference(HANDLE handle, const Type* type, ACCESS_MASK des
     return STATUS_SUCCESS;
 }
 
+HANDLE HandleTable::next(HANDLE after, const Type& type, Ref<Object>& object) const
+{
+    ke::LockGuard guard(m_lock);
+    const uintptr_t first = after ? index_of(after) + 1 : 1;
+    for (uintptr_t index = first; index < kMaxHandles; ++index) {
+        const Page* page = m_pages[index / kPageEntries].load(std::memory_order_relaxed);
+        if (!page) {
+            index += kPageEntries - 1 - index % kPageEntries;
+            continue;
+        }
+        Object* found = page->entries[index % kPageEntries].object.load(std::memory_order_relaxed);
+        if (!found || &found->type() != &type || !found->try_reference())
+            continue;
+        object = Ref<Object>::adopt(found);
+        return reinterpret_cast<HANDLE>(m_base + index * kValueStep);
+    }
+    return nullptr;
+}
+
 void HandleTable::close_all()
 {
     for (uintptr_t index = 1; index < kMaxHandles; ++index) {

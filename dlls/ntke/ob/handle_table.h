@@ -122,6 +122,10 @@ public:
         return status;
     }
 
+    /// The first handle above `after` whose object is of this type, with a reference; null: there
+    /// is none.
+    HANDLE next(HANDLE after, const Type& type, Ref<Object>& object) const EXCLUDES(m_lock);
+
     /// Handles open now.
     int64_t handle_count() const { return m_count.load(std::memory_order_relaxed); }
 

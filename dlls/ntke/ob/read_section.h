@@ -4,6 +4,8 @@
 #include <atomic>
 #include <cstdint>
 
+#include "nt/types.h"
+
 namespace ob {
 
 /// One thread's mark "I am looking". Owner: the thread (thread-local storage); the list of slots is
@@ -11,6 +13,7 @@ namespace ob {
 struct ReaderSlot {
     std::atomic<uint64_t> sequence { 0 }; // odd inside a section
     uint64_t seen = 0; // the reclaimer's note of an odd sequence, 0 = nothing to wait for
+    std::atomic<uint64_t> outside { 0 }; // bits of the handles of an OutsideUse
     ReaderSlot* next = nullptr;
     bool is_registered = false;
 };
@@ -49,9 +52,32 @@ public:
     ReadSection& operator=(const ReadSection&) = delete;
 
 private:
+    friend class OutsideUse;
     static void register_slot(ReaderSlot& slot);
 
     ReaderSlot& m_slot;
+};
+
+/// While one exists, its thread does something with handles outside, in a host's kernel: made
+/// before they are looked for in a handle table, it lets who attaches an object to one of them know
+/// that a thread has not found it there. Costs two plain stores; whoever asks pays (membarrier).
+/// May be nested.
+class OutsideUse {
+public:
+    OutsideUse(const HANDLE* handles, uint32_t count);
+    explicit OutsideUse(HANDLE handle)
+        : OutsideUse(&handle, 1)
+    {
+    }
+    ~OutsideUse() { m_slot.outside.store(m_before, std::memory_order_release); }
+    OutsideUse(const OutsideUse&) = delete;
+
+    /// Does a thread use this handle? The object is attached to it. Yes may mean another handle.
+    static bool has_been_begun(HANDLE handle);
+
+private:
+    ReaderSlot& m_slot;
+    const uint64_t m_before;
 };
 
 /// Frees every dead object that no section can see any more. For tests and orderly ends; in normal

@@ -31,6 +31,20 @@ void prepare()
         g_reader_needs_barrier = false;
 }
 
+/// What other threads have written by now can be read, and what they read from now on has been
+/// written.
+void interrupt_threads()
+{
+    if (!g_reader_needs_barrier.load(std::memory_order_relaxed))
+        syscall(SYS_membarrier, MEMBARRIER_CMD_PRIVATE_EXPEDITED, 0, 0);
+}
+
+uint64_t bit_of(HANDLE handle)
+{
+    constexpr uintptr_t kStep = 4; // the lowest bits of a handle mean nothing
+    return uint64_t { 1 } << (reinterpret_cast<uintptr_t>(handle) / kStep % 64);
+}
+
 } // namespace
 
 Reclaimer& Reclaimer::instance()
@@ -45,6 +59,27 @@ void ReadSection::register_slot(ReaderSlot& slot)
     // key is set again too, and its destructor runs once more.
     pthread_setspecific(g_slot_key, &slot);
     Reclaimer::instance().register_slot(slot);
+}
+
+OutsideUse::OutsideUse(const HANDLE* handles, uint32_t count)
+    : m_slot(t_reader_slot)
+    , m_before(m_slot.outside.load(std::memory_order_relaxed))
+{
+    if (!m_slot.is_registered) [[unlikely]]
+        ReadSection::register_slot(m_slot);
+    uint64_t bits = m_before;
+    for (uint32_t i = 0; i < count; ++i)
+        bits |= bit_of(handles[i]);
+    if (g_reader_needs_barrier.load(std::memory_order_relaxed)) [[unlikely]]
+        m_slot.outside.exchange(bits, std::memory_order_seq_cst);
+    else
+        m_slot.outside.store(bits, std::memory_order_relaxed);
+    std::atomic_signal_fence(std::memory_order_seq_cst);
+}
+
+bool OutsideUse::has_been_begun(HANDLE handle)
+{
+    return Reclaimer::instance().has_outside(bit_of(handle));
 }
 
 void Reclaimer::register_slot(ReaderSlot& slot)
@@ -104,10 +139,20 @@ Object* Reclaimer::advance(bool even_if_small)
     return readers_have_left() ? std::exchange(m_closed, nullptr) : nullptr;
 }
 
+bool Reclaimer::has_outside(uint64_t bits)
+{
+    ke::LockGuard guard(m_lock);
+    interrupt_threads();
+    for (const ReaderSlot* slot = m_slots; slot; slot = slot->next) {
+        if ((slot->outside.load(std::memory_order_seq_cst) & bits) == bits)
+            return true;
+    }
+    return false;
+}
+
 void Reclaimer::interrupt_readers()
 {
-    if (!g_reader_needs_barrier.load(std::memory_order_relaxed))
-        syscall(SYS_membarrier, MEMBARRIER_CMD_PRIVATE_EXPEDITED, 0, 0);
+    interrupt_threads();
     for (ReaderSlot* slot = m_slots; slot; slot = slot->next) {
         const uint64_t sequence = slot->sequence.load(std::memory_order_seq_cst);
         slot->seen = sequence % 2 ? sequence : 0;

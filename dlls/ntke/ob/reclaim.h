@@ -23,6 +23,8 @@ public:
     void retire(Object& object) EXCLUDES(m_lock);
     void register_slot(ReaderSlot& slot) EXCLUDES(m_lock);
     void unregister_slot(ReaderSlot& slot) EXCLUDES(m_lock);
+    /// Has a thread all these bits in its slot (ReaderSlot::outside)?
+    bool has_outside(uint64_t bits) EXCLUDES(m_lock);
     /// Closes and frees as far as possible, whatever the batch's size.
     void flush() EXCLUDES(m_lock);
 

@@ -13,7 +13,6 @@
 #include "ke/wait.h"
 #include "nt/caller.h"
 #include "ob/handle_table.h"
-#include "unix/emulated_events.h"
 #include "unix/host_descriptor.h"
 #include "unix/host_services.h"
 #include "unix/host_threads.h"
@@ -335,9 +334,7 @@ NTSTATUS event_of(SelectArgs& args, ob::Ref<ke::Event>& event)
     if (!args.mask)
         return STATUS_SUCCESS;
     const HANDLE handle = reinterpret_cast<HANDLE>(args.event);
-    const NTSTATUS status = is_emulated_event(handle)
-        ? emulated_events().reference(handle, EVENT_MODIFY_STATE, event)
-        : program_events::reference(handle, event);
+    const NTSTATUS status = program_events::reference(handle, event);
     args.is_event_bad = !NT_SUCCESS(status);
     return status;
 }
@@ -399,13 +396,10 @@ void select_events_on_host(HANDLE socket, HANDLE event, uint32_t mask, uint64_t&
     control_on_host(socket, afd::kIoctlEventSelect, &params, sizeof(params), nullptr, 0, room);
 }
 
-/// The handle by which the host knows the event of a selection; it is made an event of the host if
-/// it is none.
+/// The handle by which the host knows the event of a selection, which goes to the host.
 HANDLE event_on_host(ke::Event& event)
 {
-    if (!event.is_host_backed())
-        program_events::convert(event);
-    return event.is_host_backed() ? event.host_event() : nullptr;
+    return NT_SUCCESS(program_events::move_to_host(event)) ? event.host_event() : nullptr;
 }
 
 /// Makes the host go on with a selection. What it records anew although it was told already is to
@@ -509,6 +503,16 @@ NTSTATUS start_pump(void*)
     return host_threads::start_pump();
 }
 
+NTSTATUS create_event(void* block)
+{
+    auto& args = *static_cast<CreateEventArgs*>(block);
+    const Uninterrupted section;
+    HANDLE event = nullptr;
+    const NTSTATUS status = program_events::create(&event);
+    args.event = afd::ptr64(event);
+    return status;
+}
+
 NTSTATUS is_helper(void* block)
 {
     auto& args = *static_cast<IsHelperArgs*>(block);
@@ -571,12 +575,7 @@ constexpr Calls calls(EntryFunction open)
         unix_side::relay,
         unix_side::is_helper,
         unix_side::wake_pump,
-        unix_side::event_create,
-        unix_side::event_close,
-        unix_side::event_set,
-        unix_side::event_reset,
-        unix_side::event_wait,
-        unix_side::event_convert,
+        unix_side::create_event,
         unix_side::tell_statistics,
     };
 }

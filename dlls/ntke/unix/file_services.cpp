@@ -176,10 +176,33 @@ bool may_pend(ULONG code)
     }
 }
 
+/// The event that a request is about, null: none. Counterpart: what AFD references for it.
+HANDLE event_named_by(ULONG code, PVOID input, ULONG input_length)
+{
+    if (code == afd::kIoctlGetEvents)
+        return input;
+    if (code != afd::kIoctlEventSelect)
+        return nullptr;
+    if (nt::is_wow64()) {
+        afd::EventSelectParams32 params {};
+        return input_length >= sizeof(params) && ke::read_user(&params, input, sizeof(params))
+            ? nt::pointer_from_32(params.event)
+            : nullptr;
+    }
+    afd::EventSelectParams params {};
+    return input_length >= sizeof(params) && ke::read_user(&params, input, sizeof(params))
+        ? reinterpret_cast<HANDLE>(params.event)
+        : nullptr;
+}
+
 /// A request goes to the host, which tells its end. What comes of it is noted.
 NTSTATUS control_by_host(io::File* file, HANDLE handle, const Target& target, ULONG code,
     PVOID input, ULONG input_length, PVOID output, ULONG output_length)
 {
+    const program_events::HostUse told(target.event);
+    const program_events::HostUse named(event_named_by(code, input, input_length));
+    if (!NT_SUCCESS(told.status()) || !NT_SUCCESS(named.status()))
+        return NT_SUCCESS(told.status()) ? named.status() : told.status();
     OnHost on_host(file, may_pend(code), code == afd::kIoctlSendMsg || code == afd::kIoctlTransmit);
     const NTSTATUS status
         = on_host.answered(host::device_io_control(handle, target.event, target.apc,
@@ -220,10 +243,7 @@ NTSTATUS device_io_control(HANDLE handle, HANDLE event, PIO_APC_ROUTINE apc, PVO
 {
     const Target target { event, apc, apc_context, iosb };
     const ob::Ref<io::File> file = find_file(handle);
-    if (!file)
-        return host::device_io_control(handle, event, apc, apc_context, iosb, code, input,
-            input_length, output, output_length);
-    if (may_be_ours(code)) {
+    if (file && may_be_ours(code)) {
         Input copy;
         if (copy.read(input, input_length)) {
             const io::Parameters parameters { io::Operation::DeviceControl, code, copy.bytes(),
@@ -249,6 +269,9 @@ NTSTATUS read_file(HANDLE handle, HANDLE event, PIO_APC_ROUTINE apc, PVOID apc_c
         if (status != kPassDown)
             return status;
     }
+    const program_events::HostUse use(event);
+    if (!NT_SUCCESS(use.status()))
+        return use.status();
     OnHost on_host(file.get(), true, false);
     return on_host.answered(
         host::read_file(handle, event, apc, apc_context, iosb, buffer, length, offset, key));
@@ -265,6 +288,9 @@ NTSTATUS write_file(HANDLE handle, HANDLE event, PIO_APC_ROUTINE apc, PVOID apc_
         if (status != kPassDown)
             return status;
     }
+    const program_events::HostUse use(event);
+    if (!NT_SUCCESS(use.status()))
+        return use.status();
     OnHost on_host(file.get(), true, true);
     return on_host.answered(
         host::write_file(handle, event, apc, apc_context, iosb, buffer, length, offset, key));

@@ -2,9 +2,11 @@
 #include <iterator>
 
 #include "afd/socket_file.h"
+#include "ke/user_memory.h"
 #include "nt/publish.h"
 #include "ob/handle_table.h"
 #include "unix/host_services.h"
+#include "unix/program_events.h"
 #include "unix/services.h"
 #include "unix/uninterrupted.h"
 
@@ -61,6 +63,7 @@ void let_go(HANDLE handle)
 
 NTSTATUS close(HANDLE handle)
 {
+    take_message_waits();
     let_go(handle);
     return host::close(handle);
 }
@@ -68,14 +71,31 @@ NTSTATUS close(HANDLE handle)
 NTSTATUS set_information_object(HANDLE handle, ULONG info_class, PVOID info, ULONG length)
 {
     constexpr ULONG kFlags = 4;
+    HandleFlagInformation flags {};
+    if (info_class != kFlags || length < sizeof(flags)
+        || !ke::read_user(&flags, info, sizeof(flags)))
+        return host::set_information_object(handle, info_class, info, length);
+    // A child may have it from here on.
+    const program_events::HostUse use(flags.inherit ? handle : nullptr);
+    if (!NT_SUCCESS(use.status()))
+        return use.status();
     const NTSTATUS status = host::set_information_object(handle, info_class, info, length);
-    if (NT_SUCCESS(status) && info_class == kFlags) {
+    if (NT_SUCCESS(status)) {
         const Uninterrupted section;
-        const auto& flags = *static_cast<const HandleFlagInformation*>(info);
         ob::HandleTable::current().set_flags(
             handle, flags.protect_from_close ? ob::kHandleProtectFromClose : 0);
     }
     return status;
+}
+
+/// The rights of a duplicate in this process.
+ACCESS_MASK rights_of_duplicate(
+    const ob::Object& object, ACCESS_MASK of_source, ACCESS_MASK access, ULONG options)
+{
+    constexpr ULONG kSameAccess = 2; // DUPLICATE_SAME_ACCESS
+    if (&object.type() != &ke::Event::object_type())
+        return object.type().valid_access;
+    return options & kSameAccess ? of_source : object.type().map_access(access);
 }
 
 NTSTATUS duplicate_object(HANDLE source_process, HANDLE source, HANDLE target_process,
@@ -83,10 +103,15 @@ NTSTATUS duplicate_object(HANDLE source_process, HANDLE source, HANDLE target_pr
 {
     ob::HandleTable& table = ob::HandleTable::current();
     ob::Ref<ob::Object> object;
+    ACCESS_MASK granted = 0;
     const bool is_ours = source_process == nt::current_process();
     const bool stays = target && target_process == nt::current_process();
+    const program_events::HostUse use(
+        is_ours && (!stays || (attributes & OBJ_INHERIT)) ? source : nullptr);
+    if (!NT_SUCCESS(use.status()))
+        return use.status();
     if (is_ours)
-        table.reference(source, nullptr, 0, object);
+        table.reference(source, nullptr, 0, object, &granted);
     if (object && stays)
         object->add_handle(); // the one that comes, before the source goes
     if (is_ours && (options & DUPLICATE_CLOSE_SOURCE))
@@ -96,7 +121,9 @@ NTSTATUS duplicate_object(HANDLE source_process, HANDLE source, HANDLE target_pr
     const Uninterrupted section;
     if (NT_SUCCESS(status) && stays) {
         // Without memory to note it, the duplicate is the host's.
-        if (!object || !NT_SUCCESS(table.attach(*target, *object, object->type().valid_access, 0)))
+        if (!object
+            || !NT_SUCCESS(table.attach(
+                *target, *object, rights_of_duplicate(*object, granted, access, options), 0)))
             forget_stale(*target);
     }
     if (object && stays)

@@ -1,5 +1,7 @@
 #include "unix/host_services.h"
 
+#include <initializer_list>
+
 #include <dlfcn.h>
 #include <pthread.h>
 
@@ -32,6 +34,18 @@ AnyService* const kServices[] = {
     &query_event,
     &wait_for_single_object,
     &wait_for_multiple_objects,
+    &pulse_event,
+    &clear_event,
+    &signal_and_wait,
+    &fs_control,
+    &lock_file,
+    &query_directory,
+    &notify_change_directory,
+    &notify_change_key,
+    &notify_change_multiple_keys,
+    &read_file_scatter,
+    &write_file_gather,
+    &query_object,
     &queue_apc_thread,
     &create_thread_ex,
     &resume_thread,
@@ -98,8 +112,13 @@ void find_all()
 
 void* find_function(const char* name)
 {
-    static void* const ntdll = dlopen("ntdll.so", RTLD_NOW | RTLD_NOLOAD);
-    return ntdll ? dlsym(ntdll, name) : nullptr;
+    // That of windows may be loaded later.
+    for (const char* library : { "ntdll.so", "win32u.so" }) {
+        void* const handle = dlopen(library, RTLD_NOW | RTLD_NOLOAD);
+        if (void* function = handle ? dlsym(handle, name) : nullptr)
+            return function;
+    }
+    return nullptr;
 }
 
 const char* find_services()

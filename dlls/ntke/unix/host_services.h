@@ -21,11 +21,12 @@ struct AnyService {
 
 /// One service of the host, to be called like a function.
 template <typename Signature> struct Service;
-template <typename... Arguments> struct Service<NTSTATUS(Arguments...)> : AnyService {
-    NTSTATUS operator()(Arguments... arguments) const
+template <typename Result, typename... Arguments>
+struct Service<Result(Arguments...)> : AnyService {
+    Result operator()(Arguments... arguments) const
     {
-        using OfWindows = NTSTATUS(WINDOWS_CONVENTION*)(Arguments...);
-        using OfLinux = NTSTATUS (*)(Arguments...);
+        using OfWindows = Result(WINDOWS_CONVENTION*)(Arguments...);
+        using OfLinux = Result (*)(Arguments...);
         void* function = entry;
         if (g_convention == Convention::Windows) {
             // GCC takes the two calls for one: to it they differ in nothing but the convention.
@@ -43,6 +44,7 @@ inline constinit Service<decltype(NtSetInformationObject)> set_information_objec
 };
 inline constinit Service<decltype(NtDuplicateObject)> duplicate_object { { "NtDuplicateObject",
     nullptr } };
+inline constinit Service<decltype(NtQueryObject)> query_object { { "NtQueryObject", nullptr } };
 
 // Files.
 inline constinit Service<decltype(NtCreateFile)> create_file { { "NtCreateFile", nullptr } };
@@ -87,6 +89,35 @@ inline constinit Service<decltype(NtWaitForMultipleObjects)> wait_for_multiple_o
     { "NtWaitForMultipleObjects", nullptr }
 };
 
+inline constinit Service<decltype(NtPulseEvent)> pulse_event { { "NtPulseEvent", nullptr } };
+inline constinit Service<decltype(NtClearEvent)> clear_event { { "NtClearEvent", nullptr } };
+inline constinit Service<decltype(NtSignalAndWaitForSingleObject)> signal_and_wait {
+    { "NtSignalAndWaitForSingleObject", nullptr }
+};
+
+/// Of the Linux half of windows, which may not be loaded: its entry is found when it is.
+inline constinit Service<decltype(NtUserMsgWaitForMultipleObjectsEx)> wait_for_messages {
+    { "NtUserMsgWaitForMultipleObjectsEx", nullptr }
+};
+
+// Requests that set an event.
+inline constinit Service<decltype(NtFsControlFile)> fs_control { { "NtFsControlFile", nullptr } };
+inline constinit Service<decltype(NtLockFile)> lock_file { { "NtLockFile", nullptr } };
+inline constinit Service<decltype(NtQueryDirectoryFile)> query_directory { { "NtQueryDirectoryFile",
+    nullptr } };
+inline constinit Service<decltype(NtNotifyChangeDirectoryFile)> notify_change_directory {
+    { "NtNotifyChangeDirectoryFile", nullptr }
+};
+inline constinit Service<decltype(NtNotifyChangeKey)> notify_change_key { { "NtNotifyChangeKey",
+    nullptr } };
+inline constinit Service<decltype(NtNotifyChangeMultipleKeys)> notify_change_multiple_keys {
+    { "NtNotifyChangeMultipleKeys", nullptr }
+};
+inline constinit Service<decltype(NtReadFileScatter)> read_file_scatter { { "NtReadFileScatter",
+    nullptr } };
+inline constinit Service<decltype(NtWriteFileGather)> write_file_gather { { "NtWriteFileGather",
+    nullptr } };
+
 // Threads and processes.
 inline constinit Service<decltype(NtQueueApcThread)> queue_apc_thread { { "NtQueueApcThread",
     nullptr } };
@@ -106,7 +137,7 @@ inline constinit Service<decltype(NtTerminateProcess)> terminate_process { { "Nt
 /// or null: they are all there.
 const char* find_services();
 
-/// A function of the host's Linux half, null: it has none of this name.
+/// A function of the host's Linux halves, null: those that are loaded have none of this name.
 void* find_function(const char* name);
 
 } // namespace host

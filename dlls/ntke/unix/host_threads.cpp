@@ -9,6 +9,7 @@
 #include "ke/pool.h"
 #include "nt/publish.h"
 #include "unix/host_services.h"
+#include "unix/sleepers.h"
 #include "unix/uninterrupted.h"
 
 namespace host_threads {
@@ -93,16 +94,6 @@ uint64_t id_of_any(HANDLE thread)
     return id;
 }
 
-void note_waits(ke::Thread& thread)
-{
-    if (thread.host_id()) [[likely]]
-        return;
-    thread.host_id() = id_of(nt::current_thread());
-    ke::LockGuard guard(g_known_lock);
-    thread.next_known() = g_known;
-    g_known = &thread;
-}
-
 void forget(ke::Thread& thread)
 {
     ke::LockGuard guard(g_known_lock);
@@ -128,6 +119,7 @@ void end(ke::Thread& thread)
     forget(thread);
     const HANDLE handle = thread.host_handle();
     thread.run_down();
+    sleepers::give_back(thread);
     thread.set_host_handle(nullptr);
     if (handle)
         host::close(handle);
@@ -279,6 +271,16 @@ NTSTATUS prepare_for_apcs(ke::Thread& thread)
     return status;
 }
 
+void note_waits(ke::Thread& thread)
+{
+    if (thread.host_id()) [[likely]]
+        return;
+    thread.host_id() = id_of(nt::current_thread());
+    ke::LockGuard guard(g_known_lock);
+    thread.next_known() = g_known;
+    g_known = &thread;
+}
+
 NTSTATUS stop(HANDLE thread, NTSTATUS exit_status)
 {
     const uint64_t id = id_of_any(thread);
@@ -288,6 +290,8 @@ NTSTATUS stop(HANDLE thread, NTSTATUS exit_status)
         stopped = find(id);
     if (stopped) {
         stopped->stop();
+        ke::Sleeper nobody; // the host has woken it
+        stopped->try_end_wait(STATUS_THREAD_IS_TERMINATING, nobody); // takes nothing any more
         io::cancel_all_of_exiting_thread(*stopped);
     }
     if (NT_SUCCESS(status) && id) {
@@ -320,6 +324,7 @@ void end_stopped()
 
 void connect()
 {
+    sleepers::connect();
     ke::Thread::on_stopped = note_stopped;
     io::g_queue_apc_on_host = queue_apc;
     io::g_before_pending = note_waits;

@@ -29,6 +29,9 @@ bool is_helper(uint64_t id);
 /// Makes sure that calls can be queued to the calling thread. Errors: the host's.
 NTSTATUS prepare_for_apcs(ke::Thread& thread);
 
+/// The calling thread begins to wait, or has a request pending: when it is stopped, that ends.
+void note_waits(ke::Thread& thread);
+
 /// Has the host stop a thread, and ends what it waits for; `thread` is any handle of it. Returns
 /// what the host answers.
 NTSTATUS stop(HANDLE thread, NTSTATUS exit_status);

@@ -43,8 +43,7 @@ public:
 NTSTATUS make_event(MessageTarget& target, ob::Ref<ke::Event>& event)
 {
     static constinit Targets targets;
-    const NTSTATUS status
-        = ke::Event::create_host_backed(targets, &target, kNotificationEvent, event);
+    const NTSTATUS status = ke::Event::create_on_host(targets, &target, kNotificationEvent, event);
     if (!NT_SUCCESS(status))
         tell(target, ntke::kTargetFree);
     return status;

@@ -3,17 +3,36 @@
 #include "nt/publish.h"
 #include "ob/handle_table.h"
 #include "unix/host_services.h"
+#include "unix/uninterrupted.h"
 
 namespace program_events {
 
 namespace {
 
-constexpr ULONG kBasicInformation = 0;
+constexpr ULONG kEventBasicInformation = 0;
+struct EventBasicInformation {
+    EventType type;
+    LONG state;
+};
+
+constexpr ULONG kObjectBasicInformation = 0;
+struct ObjectBasicInformation {
+    ULONG attributes;
+    ACCESS_MASK granted;
+    ULONG handles;
+    ULONG references;
+    ULONG reserved[10];
+};
+static_assert(sizeof(ObjectBasicInformation) == 56);
+constexpr ULONG kObjectNameInformation = 1;
 
 std::atomic<uint64_t> g_sets { 0 };
 
+/// Events are attached one at a time. Held over requests to the host, which do not wait.
+ke::Lock g_attach_lock;
+
 /// Does what ke decides at once: the services run on threads of the host.
-class HostEvents final : public ke::HostSignal {
+class HostEvents : public ke::HostSignal {
 public:
     void set_host_event(HANDLE event) override
     {
@@ -21,12 +40,13 @@ public:
         host::set_event(event, nullptr);
     }
     void reset_host_event(HANDLE event) override { host::reset_event(event, nullptr); }
-    void release_host_event(HANDLE event) override
-    {
-        // That of a converted event has been given out, and may have been used in a request.
-        ob::HandleTable::current().detach(event);
-        host::close(event);
-    }
+    void release_host_event(HANDLE event) override { host::close(event); }
+};
+
+/// The same by a handle of the program's, which is not ours to close.
+class EventsOfEndingProcess final : public HostEvents {
+public:
+    void release_host_event(HANDLE) override { }
 };
 
 ke::HostSignal& host_events()
@@ -35,41 +55,143 @@ ke::HostSignal& host_events()
     return events;
 }
 
-/// Makes an event for a handle that becomes its own, also on failure.
+/// A handle of our own to the event behind one of the program's.
+NTSTATUS duplicate(HANDLE handle, HANDLE* own)
+{
+    return host::duplicate_object(nt::current_process(), handle, nt::current_process(), own,
+        EVENT_MODIFY_STATE | SYNCHRONIZE, 0, 0);
+}
+
+/// May the process have the event: does nobody know it but the program, by this handle, and does
+/// nobody on the host wait for it or is to set it? A host counts its own references, of which this
+/// question is one.
+bool is_exclusive(HANDLE handle, const ObjectBasicInformation& object)
+{
+    constexpr ULONG kOfHandleAndQuestion = 2;
+    if (object.handles != 1 || object.references != kOfHandleAndQuestion
+        || (object.attributes & OBJ_INHERIT))
+        return false;
+    struct {
+        UNICODE_STRING name;
+        WCHAR room[1];
+    } name {};
+    ULONG length = 0;
+    const NTSTATUS status
+        = host::query_object(handle, kObjectNameInformation, &name, sizeof(name), &length);
+    return NT_SUCCESS(status) && name.name.Length == 0;
+}
+
+/// Decides whose a new event is that is attached to `handle` and unsettled: nobody who comes
+/// through the table can change it or wait for it meanwhile. Those that were on their way to the
+/// host before may be, or will be seen there.
+NTSTATUS settle(HANDLE handle, ke::Event& event, const ObjectBasicInformation& before)
+{
+    ObjectBasicInformation object = before;
+    EventBasicInformation basic {};
+    if (!ob::OutsideUse::has_been_begun(handle)
+        && NT_SUCCESS(
+            host::query_object(handle, kObjectBasicInformation, &object, sizeof(object), nullptr))
+        && is_exclusive(handle, object)
+        && NT_SUCCESS(
+            host::query_event(handle, kEventBasicInformation, &basic, sizeof(basic), nullptr))) {
+        event.settle_here(basic.state);
+        return STATUS_SUCCESS;
+    }
+    HANDLE own = nullptr;
+    const NTSTATUS status = duplicate(handle, &own);
+    if (NT_SUCCESS(status)) {
+        event.settle_on_host(host_events(), own);
+    } else {
+        static constinit EventsOfEndingProcess never_closed;
+        event.settle_on_host(never_closed, handle); // nobody keeps it
+    }
+    return status;
+}
+
+NTSTATUS attach(HANDLE handle, ob::Ref<ke::Event>& event)
+{
+    EventBasicInformation basic {};
+    // The type is looked at before the rights, and setting takes a right that asking does not.
+    NTSTATUS status
+        = host::query_event(handle, kEventBasicInformation, &basic, sizeof(basic), nullptr);
+    if (!NT_SUCCESS(status) && status != STATUS_ACCESS_DENIED)
+        return status;
+    ObjectBasicInformation object {};
+    status = host::query_object(handle, kObjectBasicInformation, &object, sizeof(object), nullptr);
+    if (!NT_SUCCESS(status))
+        return status;
+    ob::Ref<ke::Event> made;
+    status = ke::Event::create_unsettled(basic.type, made);
+    if (!NT_SUCCESS(status))
+        return status;
+    ob::HandleTable& table = ob::HandleTable::current();
+    const NTSTATUS attached = table.attach(handle, *made, object.granted, 0);
+    status = settle(handle, *made, object);
+    if (!NT_SUCCESS(attached))
+        return attached;
+    if (!NT_SUCCESS(status)) {
+        table.detach(handle, *made);
+        return status;
+    }
+    if (!(object.granted & EVENT_MODIFY_STATE))
+        return STATUS_ACCESS_DENIED;
+    event = std::move(made);
+    return STATUS_SUCCESS;
+}
+
+/// Makes an event of the host's for a handle that becomes its own, also on failure.
 NTSTATUS adopt(HANDLE own, EventType type, ob::Ref<ke::Event>& event)
 {
-    const NTSTATUS status = ke::Event::create_host_backed(host_events(), own, type, event);
+    const NTSTATUS status = ke::Event::create_on_host(host_events(), own, type, event);
     if (!NT_SUCCESS(status))
         host::close(own);
     return status;
 }
 
+/// A handle of our own to an event, by any that the program has; a new event of the host when it
+/// has none any more.
+NTSTATUS open_on_host(ke::Event& event, HANDLE* own)
+{
+    ob::HandleTable& table = ob::HandleTable::current();
+    ob::Ref<ob::Object> found;
+    HANDLE handle = nullptr;
+    while ((handle = table.next(handle, ke::Event::object_type(), found))) {
+        if (found.get() != &event || !NT_SUCCESS(duplicate(handle, own)))
+            continue;
+        // Closed meanwhile, it may have been another object's when it was duplicated.
+        ob::Ref<ke::Event> still;
+        if (NT_SUCCESS(table.reference(handle, 0, still)) && still.get() == &event)
+            return STATUS_SUCCESS;
+        host::close(*own);
+    }
+    return host::create_event(own, EVENT_ALL_ACCESS, nullptr, event.event_type(), FALSE);
+}
+
 } // namespace
+
+NTSTATUS create(HANDLE* handle)
+{
+    // Unnamed and not inheritable. [WSACreateEvent/2]
+    NTSTATUS status
+        = host::create_event(handle, EVENT_ALL_ACCESS, nullptr, kNotificationEvent, FALSE);
+    if (!NT_SUCCESS(status))
+        return status;
+    ob::Ref<ke::Event> event;
+    // Without memory to note it, it is the host's.
+    if (NT_SUCCESS(ke::Event::create(kNotificationEvent, false, event)))
+        ob::HandleTable::current().attach(*handle, *event, EVENT_ALL_ACCESS, 0);
+    return status;
+}
 
 NTSTATUS reference(HANDLE handle, ob::Ref<ke::Event>& event)
 {
     ob::HandleTable& table = ob::HandleTable::current();
-    const NTSTATUS found = table.reference(handle, 0, event);
+    NTSTATUS found = table.reference(handle, EVENT_MODIFY_STATE, event);
     if (found != STATUS_INVALID_HANDLE)
         return found;
-    struct {
-        EventType type;
-        LONG state;
-    } basic {};
-    // The type is looked at before the rights, and setting takes a right that asking does not.
-    const NTSTATUS asked
-        = host::query_event(handle, kBasicInformation, &basic, sizeof(basic), nullptr);
-    if (!NT_SUCCESS(asked) && asked != STATUS_ACCESS_DENIED)
-        return asked;
-    HANDLE own = nullptr;
-    NTSTATUS status = host::duplicate_object(nt::current_process(), handle, nt::current_process(),
-        &own, EVENT_MODIFY_STATE | SYNCHRONIZE, 0, 0);
-    if (NT_SUCCESS(status))
-        status = adopt(own, basic.type, event);
-    if (NT_SUCCESS(status))
-        table.attach(
-            handle, *event, EVENT_ALL_ACCESS, 0); // without memory, this one goes unattached
-    return status;
+    ke::LockGuard guard(g_attach_lock);
+    found = table.reference(handle, EVENT_MODIFY_STATE, event);
+    return found != STATUS_INVALID_HANDLE ? found : attach(handle, event);
 }
 
 NTSTATUS make(bool signaled, ob::Ref<ke::Event>& event)
@@ -80,19 +202,42 @@ NTSTATUS make(bool signaled, ob::Ref<ke::Event>& event)
     return NT_SUCCESS(status) ? adopt(own, kNotificationEvent, event) : status;
 }
 
-NTSTATUS convert(ke::Event& event)
+NTSTATUS move_to_host(ke::Event& event)
 {
+    if (event.is_on_host())
+        return STATUS_SUCCESS;
     HANDLE own = nullptr;
-    const NTSTATUS status
-        = host::create_event(&own, EVENT_ALL_ACCESS, nullptr, kNotificationEvent, FALSE);
-    if (!NT_SUCCESS(status))
-        return status;
-    bool is_first = false;
-    if (event.convert(host_events(), own, is_first))
-        host::set_event(own, nullptr);
-    if (!is_first)
+    const NTSTATUS status = open_on_host(event, &own);
+    if (NT_SUCCESS(status) && !event.move_to_host(host_events(), own))
         host::close(own);
-    return STATUS_SUCCESS;
+    return status;
+}
+
+void move_all_to_host()
+{
+    static constinit EventsOfEndingProcess events;
+    ob::HandleTable& table = ob::HandleTable::current();
+    ob::Ref<ob::Object> event;
+    HANDLE handle = nullptr;
+    while ((handle = table.next(handle, ke::Event::object_type(), event)))
+        static_cast<ke::Event&>(*event).move_to_host(events, handle);
+}
+
+HostUse::HostUse(HANDLE event)
+    : m_use(event)
+{
+    ob::HandleTable& table = ob::HandleTable::current();
+    {
+        const ob::ReadSection section;
+        const ob::Object* known = event ? table.find(section, event).object : nullptr;
+        if (!known || &known->type() != &ke::Event::object_type()) [[likely]]
+            return;
+    }
+    const unix_side::Uninterrupted section;
+    ob::Ref<ke::Event> known;
+    if (NT_SUCCESS(table.reference(event, 0, known)))
+        m_status = move_to_host(*known);
+    known.reset();
 }
 
 uint64_t sets_so_far()

@@ -6,6 +6,7 @@
 #include <link.h>
 #include <sys/mman.h>
 
+#include "ke/lock.h"
 #include "unix/host_services.h"
 
 namespace service_table {
@@ -25,8 +26,17 @@ struct Descriptor {
 constexpr uintptr_t kFewestServices = 150;
 constexpr uintptr_t kMostServices = 2000;
 
-std::atomic<void**>* g_services = nullptr; // the descriptor's first field
-void** g_of_host = nullptr;
+/// A table that has a copy in its place. Written once.
+struct Taken {
+    std::atomic<void**>* services = nullptr; // the descriptor's first field
+    void** of_host = nullptr;
+};
+ke::Lock g_lock; // guards taking that of windows
+Descriptor* g_descriptor = nullptr; // the first of the host's; the next one is that of windows
+std::atomic<bool> g_has_descriptor { false };
+Taken g_of_kernel;
+Taken g_of_windows;
+std::atomic<bool> g_is_of_windows_taken { false };
 
 /// A writable segment of the host's Linux half: its data are there.
 struct Segment {
@@ -116,6 +126,33 @@ Descriptor* find_descriptor(const Segments& segments, const Row* rows, uint32_t 
     return found;
 }
 
+/// Puts a copy with the rows into the place of a table. False: there is no memory.
+bool replace(Descriptor& descriptor, const Row* rows, uint32_t count, Taken& taken)
+{
+    const uintptr_t bytes = descriptor.limit * sizeof(void*);
+    void* memory = mmap(nullptr, bytes, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
+    if (memory == MAP_FAILED)
+        return false;
+    auto** copy = static_cast<void**>(memory);
+    memcpy(copy, descriptor.services, bytes);
+    for (uint32_t i = 0; i < count; ++i) {
+        const uintptr_t number
+            = number_of(copy, descriptor.limit, host::find_function(rows[i].name));
+        copy[number] = host::g_convention == host::Convention::Windows ? rows[i].windows
+                                                                       : rows[i].linux_code;
+    }
+    taken.of_host = descriptor.services;
+    taken.services = reinterpret_cast<std::atomic<void**>*>(&descriptor.services);
+    taken.services->store(copy, std::memory_order_release);
+    return true;
+}
+
+void put_back(const Taken& taken)
+{
+    if (taken.services)
+        taken.services->store(taken.of_host, std::memory_order_release);
+}
+
 } // namespace
 
 const char* take(const Row* rows, uint32_t count)
@@ -127,34 +164,42 @@ const char* take(const Row* rows, uint32_t count)
     Descriptor* descriptor = find_descriptor(segments, rows, count);
     if (!descriptor)
         return "the host's service table is not found";
-
-    const uintptr_t bytes = descriptor->limit * sizeof(void*);
-    void* memory = mmap(nullptr, bytes, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
-    if (memory == MAP_FAILED)
+    if (!replace(*descriptor, rows, count, g_of_kernel))
         return "no memory for a service table";
-    auto** copy = static_cast<void**>(memory);
-    memcpy(copy, descriptor->services, bytes);
-    for (uint32_t i = 0; i < count; ++i) {
-        const uintptr_t number
-            = number_of(copy, descriptor->limit, host::find_function(rows[i].name));
-        copy[number] = host::g_convention == host::Convention::Windows ? rows[i].windows
-                                                                       : rows[i].linux_code;
-    }
-    g_of_host = descriptor->services;
-    g_services = reinterpret_cast<std::atomic<void**>*>(&descriptor->services);
-    g_services->store(copy, std::memory_order_release);
+    g_descriptor = descriptor;
+    g_has_descriptor.store(true, std::memory_order_release);
     return nullptr;
+}
+
+bool can_take_of_windows()
+{
+    return g_has_descriptor.load(std::memory_order_acquire)
+        && !g_is_of_windows_taken.load(std::memory_order_relaxed)
+        && __atomic_load_n(&g_descriptor[1].services, __ATOMIC_ACQUIRE);
+}
+
+void take_of_windows(const Row& row)
+{
+    ke::LockGuard guard(g_lock);
+    if (g_is_of_windows_taken)
+        return;
+    Descriptor& descriptor = g_descriptor[1];
+    const void* service = host::find_function(row.name);
+    if (service && descriptor.limit >= kFewestServices && descriptor.limit <= kMostServices
+        && number_of(descriptor.services, descriptor.limit, service) != descriptor.limit)
+        g_is_of_windows_taken = replace(descriptor, &row, 1, g_of_windows);
 }
 
 void give_back()
 {
-    if (g_services)
-        g_services->store(g_of_host, std::memory_order_release);
+    put_back(g_of_windows);
+    put_back(g_of_kernel);
 }
 
 bool is_taken()
 {
-    return g_services && g_services->load(std::memory_order_relaxed) != g_of_host;
+    return g_of_kernel.services
+        && g_of_kernel.services->load(std::memory_order_relaxed) != g_of_kernel.of_host;
 }
 
 } // namespace service_table

@@ -40,7 +40,13 @@ template <auto function> Row row(const char* name)
 /// touched. Returns why not, null: the services are ours.
 const char* take(const Row* rows, uint32_t count);
 
-/// Puts the host's table back. A process that ends does this before its other threads are killed,
+/// Has the host a second table by now, that of windows, which is not taken? Its Linux half is
+/// loaded when somebody needs it, maybe after ours.
+bool can_take_of_windows();
+/// Takes one service of it. May be called by several threads, and again when it did not succeed.
+void take_of_windows(const Row& row);
+
+/// Puts the host's tables back. A process that ends does this before its other threads are killed,
 /// for one may hold a lock of ours.
 void give_back();
 

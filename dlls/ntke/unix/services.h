@@ -10,6 +10,10 @@ namespace services {
 /// Puts them into the host's table. Returns why not, null: they are there.
 const char* take();
 
+/// Takes the wait for messages, once the host has loaded the Linux half of windows. Whoever loads a
+/// module closes handles, so this is looked at with each; it costs next to nothing.
+void take_message_waits();
+
 /// The host has given this value to a new handle: what is attached to it had a close that was not
 /// seen.
 void forget_stale(HANDLE handle);
@@ -20,6 +24,7 @@ struct Rows {
     uint32_t count;
 };
 Rows handle_services();
+Rows event_services();
 Rows file_services();
 Rows port_services();
 Rows thread_services();

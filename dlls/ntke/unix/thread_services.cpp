@@ -4,6 +4,7 @@
 #include "nt/publish.h"
 #include "unix/host_services.h"
 #include "unix/host_threads.h"
+#include "unix/program_events.h"
 #include "unix/services.h"
 #include "unix/uninterrupted.h"
 
@@ -29,8 +30,10 @@ NTSTATUS terminate_process(HANDLE process, NTSTATUS exit_status)
 {
     // The other threads are killed now, wherever they are; what closes handles after that must find
     // no lock of theirs.
-    if (!process)
+    if (!process) {
+        program_events::move_all_to_host();
         service_table::give_back();
+    }
     return host::terminate_process(process, exit_status);
 }
 

@@ -1,72 +1,186 @@
-// The wait services, as far as a handle of a socket is waited for: the requests that signal it are
-// ours. The wait itself is the host's, so it is alertable, ends with the thread and goes together
-// with any other object.
+// The wait services. A wait for events of the process' is ke's; what it waits for besides is the
+// host's (unix/wait_place.h). A handle of a socket or a port is waited for on the host, too, so
+// that it goes together with any other object.
 #include <iterator>
+#include <utility>
 
-#include "io/file.h"
+#include "ke/event.h"
 #include "ke/user_memory.h"
 #include "ob/handle_table.h"
 #include "unix/host_services.h"
-#include "unix/port.h"
 #include "unix/program_events.h"
 #include "unix/services.h"
 #include "unix/uninterrupted.h"
+#include "unix/wait_place.h"
 
 namespace services {
 
 namespace {
 
-/// What the host is to wait for in the place of a file or a port; null: the object is the host's,
-/// or its own requests are all that can signal it.
-ob::Ref<ke::Event> find_event(HANDLE handle)
+/// The event of the process' with this handle; null: it is something else.
+ke::Event* find_event(const ob::ReadSection& section, HANDLE handle)
 {
-    ob::HandleTable& table = ob::HandleTable::current();
-    {
-        const ob::ReadSection section;
-        const ob::Object* known = table.find(section, handle).object;
-        if (!known || &known->type() == &ke::Event::object_type()) [[likely]]
-            return {};
+    const ob::HandleTable::Found found = ob::HandleTable::current().find(section, handle);
+    if (!found.object || &found.object->type() != &ke::Event::object_type()
+        || !(found.granted & SYNCHRONIZE))
+        return nullptr;
+    auto* event = static_cast<ke::Event*>(found.object);
+    return event->is_on_host() ? nullptr : event;
+}
+
+/// A wait for any that is satisfied at once. STATUS_PENDING: it is not, or not all are ours.
+NTSTATUS take_at_once(const HANDLE* handles, ULONG count)
+{
+    const ob::ReadSection section;
+    ke::Event* signaled = nullptr;
+    ULONG index = 0;
+    for (ULONG i = 0; i < count; ++i) {
+        ke::Event* event = find_event(section, handles[i]);
+        if (!event)
+            return STATUS_PENDING;
+        if (!signaled && event->peek()) {
+            signaled = event;
+            index = i;
+        }
     }
-    const unix_side::Uninterrupted section; // the reference may be the last one
-    ob::Ref<ob::Object> object;
-    table.reference(handle, nullptr, SYNCHRONIZE, object);
-    if (!object)
-        return {};
-    if (&object->type() == &io::File::object_type())
-        return static_cast<io::File&>(*object).event_for_host_waits(program_events::make);
-    if (&object->type() == &io::CompletionQueue::object_type())
-        return unix_side::Port::of(static_cast<io::CompletionQueue&>(*object))
-            .event_for_host_waits();
-    return {};
+    return signaled && signaled->state().try_satisfy()
+        ? STATUS_WAIT_0 + static_cast<NTSTATUS>(index)
+        : STATUS_PENDING;
+}
+
+NTSTATUS wait_for_handles(const HANDLE* handles, ULONG count, WaitType type, bool is_alertable,
+    const LARGE_INTEGER* timeout)
+{
+    const ke::DueTime due = ke::DueTime::from_timeout(timeout);
+    LARGE_INTEGER rest;
+    for (;; timeout = host_timeout(due, rest)) {
+        Waited waited(handles, count);
+        NTSTATUS status;
+        if (waited.has_ours()) {
+            HostPlace place(waited.handles(), is_alertable);
+            status = wait_for(waited, place, type, is_alertable, due);
+        } else {
+            status = host::wait_for_multiple_objects(
+                count, waited.handles().host_handles, type, is_alertable, timeout);
+        }
+        if (status != STATUS_REPARSE)
+            return status;
+    }
 }
 
 NTSTATUS wait_for_single_object(HANDLE handle, BOOLEAN alertable, const LARGE_INTEGER* timeout)
 {
-    const ob::Ref<ke::Event> event = find_event(handle);
-    return host::wait_for_single_object(event ? event->host_event() : handle, alertable, timeout);
+    if (NTSTATUS status = take_at_once(&handle, 1); status != STATUS_PENDING)
+        return status;
+    {
+        // What ntke does not know is the host's, whatever the time-out is.
+        const ob::OutsideUse use(handle);
+        bool is_known;
+        {
+            const ob::ReadSection section;
+            is_known = ob::HandleTable::current().find(section, handle).object;
+        }
+        if (!is_known)
+            return host::wait_for_single_object(handle, alertable, timeout);
+    }
+    LARGE_INTEGER time {};
+    if (timeout && !ke::read_user(&time, timeout, sizeof(time)))
+        return STATUS_ACCESS_VIOLATION;
+    return wait_for_handles(&handle, 1, kWaitAny, alertable, timeout ? &time : nullptr);
 }
 
 NTSTATUS wait_for_multiple_objects(ULONG count, const HANDLE* handles, WaitType type,
     BOOLEAN alertable, const LARGE_INTEGER* timeout)
 {
-    HANDLE replaced[MAXIMUM_WAIT_OBJECTS];
-    if (count > std::size(replaced) || !ke::read_user(replaced, handles, count * sizeof(HANDLE)))
+    HANDLE copy[MAXIMUM_WAIT_OBJECTS];
+    LARGE_INTEGER time {};
+    if (!count || count > std::size(copy) || (type != kWaitAny && type != kWaitAll)
+        || !ke::read_user(copy, handles, count * sizeof(HANDLE))
+        || (timeout && !ke::read_user(&time, timeout, sizeof(time))))
         return host::wait_for_multiple_objects(count, handles, type, alertable, timeout);
-    ob::Ref<ke::Event> events[MAXIMUM_WAIT_OBJECTS];
-    bool is_any = false;
-    for (ULONG i = 0; i < count; ++i) {
-        events[i] = find_event(replaced[i]);
-        if (events[i])
-            replaced[i] = events[i]->host_event();
-        is_any |= static_cast<bool>(events[i]);
+    if (type == kWaitAny || count == 1) {
+        if (const NTSTATUS status = take_at_once(copy, count); status != STATUS_PENDING)
+            return status;
     }
-    return host::wait_for_multiple_objects(
-        count, is_any ? replaced : handles, type, alertable, timeout);
+    return wait_for_handles(copy, count, type, alertable, timeout ? &time : nullptr);
+}
+
+/// The host signals an object of its own in the same moment as it begins to wait, or looks.
+class SignalingPlace final : public HostPlace {
+public:
+    SignalingPlace(const WaitHandles& handles, bool is_alertable, HANDLE signal)
+        : HostPlace(handles, is_alertable)
+        , m_signal(signal)
+    {
+    }
+    bool has_others() const override { return m_signal; }
+    /// Gives the signal if nobody had to ask the host for anything.
+    NTSTATUS signal()
+    {
+        const NTSTATUS status = check_others(0);
+        return status == STATUS_PENDING ? STATUS_SUCCESS : status;
+    }
+
+private:
+    NTSTATUS ask(
+        ULONG count, const HANDLE* handles, bool is_alertable, const ke::DueTime& due) override
+    {
+        if (!m_signal)
+            return HostPlace::ask(count, handles, is_alertable, due);
+        LARGE_INTEGER room;
+        return host::signal_and_wait(
+            std::exchange(m_signal, nullptr), handles[0], is_alertable, host_timeout(due, room));
+    }
+
+    HANDLE m_signal;
+};
+
+/// Signals an event of the process'. False: it is none.
+bool signal_here(HANDLE handle)
+{
+    const unix_side::Uninterrupted section;
+    ob::Ref<ke::Event> event;
+    if (!NT_SUCCESS(ob::HandleTable::current().reference(handle, EVENT_MODIFY_STATE, event)))
+        return false;
+    const bool is_done = event->state().set() != ke::DispatcherObject::Before::Away;
+    event.reset();
+    return is_done;
+}
+
+NTSTATUS signal_and_wait(
+    HANDLE signal, HANDLE handle, BOOLEAN alertable, const LARGE_INTEGER* timeout)
+{
+    LARGE_INTEGER time {};
+    if (timeout && !ke::read_user(&time, timeout, sizeof(time)))
+        return STATUS_ACCESS_VIOLATION;
+    const LARGE_INTEGER* const time_given = timeout ? &time : nullptr;
+    const ke::DueTime due = ke::DueTime::from_timeout(time_given);
+    Waited waited(&handle, 1);
+    if (!waited.has_ours()) {
+        // Nothing is signaled when it cannot be waited: the host looks at both handles.
+        const program_events::HostUse use(signal);
+        return NT_SUCCESS(use.status())
+            ? host::signal_and_wait(signal, waited.handles().host_handles[0], alertable, time_given)
+            : use.status();
+    }
+    const ob::OutsideUse use(signal);
+    NTSTATUS status = STATUS_REPARSE;
+    if (!signal_here(signal)) {
+        SignalingPlace place(waited.handles(), alertable, signal);
+        status = wait_for(waited, place, kWaitAny, true, due);
+        if (const NTSTATUS signaled = place.signal(); !NT_SUCCESS(signaled))
+            return signaled;
+    }
+    LARGE_INTEGER rest;
+    return status == STATUS_REPARSE
+        ? wait_for_handles(&handle, 1, kWaitAny, alertable, host_timeout(due, rest))
+        : status;
 }
 
 const service_table::Row kRows[] = {
     service_table::row<wait_for_single_object>("NtWaitForSingleObject"),
     service_table::row<wait_for_multiple_objects>("NtWaitForMultipleObjects"),
+    service_table::row<signal_and_wait>("NtSignalAndWaitForSingleObject"),
 };
 
 } // namespace

@@ -1,0 +1,52 @@
+// Whom to wake when a wait has ended.
+#pragma once
+
+#include <atomic>
+#include <cstdint>
+
+#include "ke/futex.h"
+#include "nt/types.h"
+
+namespace ke {
+
+/// Where threads may sleep on a host: sets the event of the host that one of them waits for there.
+/// Called without a lock of ke; must not block. Null: no thread does. Set once, before the first.
+extern void (*g_wake_on_host)(HANDLE event);
+
+/// Where a thread sleeps: its wait word, or an event of the host. A value that outlives the thread;
+/// who wakes a thread that is gone wakes a stranger for nothing at worst, who looks and sleeps on:
+/// events of the host that threads sleep at are used again, not closed.
+class Sleeper {
+public:
+    /// Nobody: the thread has not fallen asleep.
+    constexpr Sleeper() = default;
+    static Sleeper at_word(const std::atomic<uint32_t>& word)
+    {
+        return Sleeper(reinterpret_cast<uintptr_t>(&word));
+    }
+    static Sleeper on_host(HANDLE event)
+    {
+        return Sleeper(reinterpret_cast<uintptr_t>(event) | kOnHost);
+    }
+
+    explicit operator bool() const { return m_place != 0; }
+    void wake() const
+    {
+        if (m_place & kOnHost)
+            g_wake_on_host(reinterpret_cast<HANDLE>(m_place & ~kOnHost));
+        else if (m_place)
+            futex_wake(reinterpret_cast<const std::atomic<uint32_t>*>(m_place), 1);
+    }
+
+private:
+    static constexpr uintptr_t kOnHost = 1; // means nothing in a handle or a word's address
+
+    explicit Sleeper(uintptr_t place)
+        : m_place(place)
+    {
+    }
+
+    uintptr_t m_place = 0;
+};
+
+} // namespace ke

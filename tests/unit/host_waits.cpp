@@ -1,0 +1,262 @@
+// Waits of which a part is a host's, and events that move to the host meanwhile, with real threads.
+//
+// Each event has one token: who sets it does so only after somebody has said that he has taken the
+// last one. So a signal that is lost, between ke and the host or by a move, is a hang, and one that
+// is given twice is counted. The host is a small one of its own: one lock, and auto-reset events.
+#include <atomic>
+#include <utility>
+
+#include <pthread.h>
+#include <sched.h>
+#include <unistd.h>
+
+#include "ke/event.h"
+#include "ke/thread.h"
+#include "ke/wait.h"
+#include "unit.h"
+
+namespace {
+
+// --- The host
+
+constexpr uint32_t kMostHostEvents = 64;
+
+class Host final : public ke::HostSignal {
+public:
+    void set_host_event(HANDLE event) override { change(event, true); }
+    void reset_host_event(HANDLE event) override { change(event, false); }
+    void release_host_event(HANDLE) override { }
+
+    HANDLE make()
+    {
+        const uint32_t index = m_count++;
+        m_signaled[index] = false;
+        return reinterpret_cast<HANDLE>(uintptr_t { index + 1 } * 4);
+    }
+    /// For any of them, at most for `due`: an index, or -1.
+    int wait(const HANDLE* events, uint32_t count, const ke::DueTime& due)
+    {
+        pthread_mutex_lock(&m_lock);
+        int found = take(events, count);
+        while (found < 0 && !due.has_passed()) {
+            timespec until;
+            clock_gettime(CLOCK_REALTIME, &until);
+            until.tv_nsec += 200'000; // a look at the time-out now and then is all it takes
+            until.tv_sec += until.tv_nsec / 1'000'000'000;
+            until.tv_nsec %= 1'000'000'000;
+            pthread_cond_timedwait(&m_changed, &m_lock, &until);
+            found = take(events, count);
+        }
+        pthread_mutex_unlock(&m_lock);
+        return found;
+    }
+
+private:
+    static uint32_t index_of(HANDLE event)
+    {
+        return static_cast<uint32_t>(reinterpret_cast<uintptr_t>(event) / 4 - 1);
+    }
+    void change(HANDLE event, bool signaled)
+    {
+        pthread_mutex_lock(&m_lock);
+        m_signaled[index_of(event)] = signaled;
+        pthread_cond_broadcast(&m_changed);
+        pthread_mutex_unlock(&m_lock);
+    }
+    int take(const HANDLE* events, uint32_t count)
+    {
+        for (uint32_t i = 0; i < count; ++i) {
+            if (std::exchange(m_signaled[index_of(events[i])], false))
+                return static_cast<int>(i);
+        }
+        return -1;
+    }
+
+    pthread_mutex_t m_lock = PTHREAD_MUTEX_INITIALIZER;
+    pthread_cond_t m_changed = PTHREAD_COND_INITIALIZER;
+    bool m_signaled[kMostHostEvents] = {};
+    std::atomic<uint32_t> m_count { 0 };
+};
+
+Host g_host;
+
+// --- The events, and a wait for some of them
+
+constexpr uint32_t kEvents = 6;
+constexpr uint32_t kWaiters = 4;
+
+struct Token {
+    ob::Ref<ke::Event> event; // null: the host's from the start
+    HANDLE host_event = nullptr; // what it is, or will be, there
+    std::atomic<uint64_t> given { 0 };
+    std::atomic<uint64_t> taken { 0 };
+
+    bool is_here() const { return event && !event->is_on_host(); }
+};
+Token g_tokens[kEvents];
+std::atomic<bool> g_is_over { false };
+
+/// As the services of ntke.so have it: null handles are ke's.
+class Place final : public ke::WaitPlace, public ke::HostSleep {
+public:
+    NTSTATUS sleep(ke::Thread& thread, const ke::DueTime& due) override
+    {
+        return thread.sleep_on_host(*this, due);
+    }
+    bool has_others() const override { return m_count_of_host; }
+    NTSTATUS check_others(uint32_t index) override
+    {
+        HANDLE before[kEvents];
+        uint32_t indices[kEvents];
+        uint32_t count = 0;
+        for (uint32_t i = 0; i < index; ++i) {
+            if (handles[i]) {
+                before[count] = handles[i];
+                indices[count++] = i;
+            }
+        }
+        const int found = count ? g_host.wait(before, count, ke::DueTime::now()) : -1;
+        return found < 0 ? STATUS_PENDING : static_cast<NTSTATUS>(indices[found]);
+    }
+    NTSTATUS wait(HANDLE sleeper, const ke::DueTime& due) override
+    {
+        HANDLE all[kEvents + 1] = { sleeper };
+        uint32_t indices[kEvents + 1];
+        uint32_t number = 1;
+        for (uint32_t i = 0; i < count; ++i) {
+            if (handles[i]) {
+                all[number] = handles[i];
+                indices[number++] = i;
+            }
+        }
+        const int found = g_host.wait(all, number, due);
+        if (found < 0)
+            return STATUS_TIMEOUT;
+        return found == 0 ? kWoken : static_cast<NTSTATUS>(indices[found]);
+    }
+    void add(HANDLE host_event)
+    {
+        handles[count++] = host_event;
+        m_count_of_host += host_event != nullptr;
+    }
+
+    HANDLE handles[kEvents];
+    uint32_t count = 0;
+
+private:
+    uint32_t m_count_of_host = 0;
+};
+
+/// Returns the number of the token it took; kEvents: none.
+uint32_t wait_once(unit::Random& random, ke::Thread& thread)
+{
+    uint32_t chosen[kEvents];
+    ke::DispatcherObject* objects[kEvents];
+    Place place;
+    const uint32_t first = random.below(kEvents);
+    const uint32_t count = 1 + random.below(kEvents);
+    for (uint32_t i = 0; i < count; ++i) {
+        chosen[i] = (first + i) % kEvents;
+        Token& token = g_tokens[chosen[i]];
+        const bool is_here = token.is_here();
+        objects[i] = is_here ? &token.event->state() : nullptr;
+        place.add(is_here ? nullptr : token.host_event);
+    }
+    LARGE_INTEGER timeout;
+    timeout.QuadPart = -int64_t { random.below(20'000) };
+    const NTSTATUS status
+        = ke::wait_at(place, thread, objects, count, kWaitAny, ke::DueTime::from_timeout(&timeout));
+    if (status == STATUS_TIMEOUT || status == STATUS_REPARSE)
+        return kEvents;
+    return status >= 0 && status < static_cast<NTSTATUS>(count) ? chosen[status] : kEvents + 1;
+}
+
+std::atomic<int> g_wrong_results { 0 };
+
+void* take_tokens(void* seed)
+{
+    unit::Random random(reinterpret_cast<uint64_t>(seed));
+    ke::Thread* thread = ke::Thread::current();
+    thread->host_sleeper() = g_host.make();
+    while (!g_is_over) {
+        const uint32_t number = wait_once(random, *thread);
+        if (number < kEvents)
+            ++g_tokens[number].taken;
+        else if (number > kEvents)
+            ++g_wrong_results;
+    }
+    return nullptr;
+}
+
+void* give_tokens(void* number)
+{
+    Token& token = g_tokens[reinterpret_cast<uintptr_t>(number)];
+    const uint64_t rounds = unit::setting("NTKE_ROUNDS", 3'000);
+    for (uint64_t round = 0; round < rounds; ++round) {
+        ++token.given;
+        if (token.event)
+            token.event->set();
+        else
+            g_host.set_host_event(token.host_event);
+        while (token.taken < token.given)
+            sched_yield();
+        if (round == rounds / 2 && reinterpret_cast<uintptr_t>(number) % 2 && token.event)
+            token.event->move_to_host(g_host, token.host_event);
+    }
+    return nullptr;
+}
+
+void* move_events(void*)
+{
+    constexpr uint32_t kMoved = 0; // under its waiters, whatever they do
+    usleep(20'000);
+    g_tokens[kMoved].event->move_to_host(g_host, g_tokens[kMoved].host_event);
+    return nullptr;
+}
+
+void no_signal_is_lost_between_ke_and_the_host(void**)
+{
+    ke::g_wake_on_host = [](HANDLE event) { g_host.set_host_event(event); };
+    const uint64_t seed = unit::setting("NTKE_SEED", 1);
+    print_message("# seed %llu\n", static_cast<unsigned long long>(seed));
+    for (uint32_t i = 0; i < kEvents; ++i) {
+        g_tokens[i].host_event = g_host.make();
+        if (i % 3 != 2)
+            assert_status(
+                ke::Event::create(kSynchronizationEvent, false, g_tokens[i].event), STATUS_SUCCESS);
+    }
+    pthread_t takers[kWaiters];
+    pthread_t givers[kEvents];
+    pthread_t mover;
+    for (uint32_t i = 0; i < kWaiters; ++i)
+        assert_int_equal(pthread_create(&takers[i], nullptr, take_tokens,
+                             reinterpret_cast<void*>(seed * kWaiters + i)),
+            0);
+    for (uintptr_t i = 0; i < kEvents; ++i)
+        assert_int_equal(
+            pthread_create(&givers[i], nullptr, give_tokens, reinterpret_cast<void*>(i)), 0);
+    assert_int_equal(pthread_create(&mover, nullptr, move_events, nullptr), 0);
+    pthread_join(mover, nullptr);
+    for (pthread_t giver : givers)
+        pthread_join(giver, nullptr);
+    g_is_over = true;
+    for (pthread_t taker : takers)
+        pthread_join(taker, nullptr);
+
+    assert_int_equal(g_wrong_results.load(), 0);
+    for (Token& token : g_tokens) {
+        assert_int_equal(token.given.load(), token.taken.load());
+        token.event.reset();
+    }
+}
+
+} // namespace
+
+int main()
+{
+    cmocka_set_message_output(CM_OUTPUT_TAP);
+    const CMUnitTest cases[] = {
+        cmocka_unit_test(no_signal_is_lost_between_ke_and_the_host),
+    };
+    return cmocka_run_group_tests(cases, nullptr, nullptr);
+}
