@@ -1,8 +1,9 @@
-// The one core under getaddrinfo, GetAddrInfoW and GetAddrInfoExW.
+// The one core under getaddrinfo, GetAddrInfoW, GetAddrInfoExA and GetAddrInfoExW.
 #pragma once
 
 #include <new>
 
+#include "guard.h"
 #include "resolver.h"
 
 namespace ws2 {
@@ -24,6 +25,23 @@ struct AddressAnswer {
     u_short port = 0; // host order
     bool has_canonical_name = false; // host.name is to be given with the first address
 };
+
+/// Takes the hints. Returns 0 or the error. [getaddrinfo/2]
+template <typename Info> int read_hints(const Info* hints, AddressQuery& query)
+{
+    if (!hints)
+        return 0;
+    Info copy;
+    if (!guard::read(hints, copy))
+        return WSAEFAULT;
+    if (copy.ai_addrlen || copy.ai_canonname || copy.ai_addr || copy.ai_next)
+        return WSANO_RECOVERY;
+    query.flags = copy.ai_flags;
+    query.family = copy.ai_family;
+    query.type = copy.ai_socktype;
+    query.protocol = copy.ai_protocol;
+    return 0;
+}
 
 /// Checks what needs no lookup. Returns 0 or a Winsock error; the order of the checks is the
 /// contract. [getaddrinfo/3]

@@ -3,6 +3,8 @@
 //
 // There are two name spaces: DNS, which getaddrinfo and its relatives ask, and the one of networks,
 // which service_lookup.cpp searches. They cannot be changed.
+#include "namespace_provider.h"
+
 #include <cstring>
 #include <iterator>
 #include <string>
@@ -108,6 +110,18 @@ int check_name_space(const WCHAR* identifier, const WCHAR* path, const GUID* pro
 }
 
 } // namespace
+
+int check_host_name_space(DWORD name_space, const GUID* provider)
+{
+    if (name_space != NS_ALL && name_space != NS_DNS)
+        return WSASERVICE_NOT_FOUND;
+    GUID id;
+    if (!provider)
+        return 0;
+    if (!guard::read(provider, id))
+        return WSAEFAULT;
+    return IsEqualGUID(id, kNameSpaces[0].provider) ? 0 : WSASERVICE_NOT_FOUND;
+}
 
 } // namespace ws2
 
