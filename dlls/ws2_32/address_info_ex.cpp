@@ -216,6 +216,7 @@ static int look_up(const wchar_t* node, const wchar_t* service, const ADDRINFOEX
     lookup->query.node = lookup->node.text();
     lookup->query.service = lookup->service.text();
     lookup->query.takes_idn = true;
+    lookup->query.has_both_names = true;
     lookup->result = result;
     lookup->overlapped = delivery.overlapped;
     lookup->routine = delivery.routine;

@@ -7,8 +7,9 @@
 
 namespace ws2 {
 
-/// ADDRINFOEXA and ADDRINFOEXW, which in the SDK's header cannot be walked: their ai_next names
-/// another type.
+/// ADDRINFOEX2A and ADDRINFOEX2W, which the SDK's header lacks. They begin as ADDRINFOEXA and
+/// ADDRINFOEXW, whose ai_next names another type in that header. All lists are of the longer form:
+/// who takes them for the shorter one does not see the difference. [GetAddrInfoEx/8]
 template <typename Char> struct BasicAddressInfoEx {
     int ai_flags;
     int ai_family;
@@ -21,12 +22,14 @@ template <typename Char> struct BasicAddressInfoEx {
     size_t ai_bloblen;
     GUID* ai_provider;
     BasicAddressInfoEx* ai_next;
+    int ai_version = 2;
+    Char* ai_fqdn;
 };
 
 using AddressInfoExA = BasicAddressInfoEx<char>;
 using AddressInfoEx = BasicAddressInfoEx<wchar_t>;
-static_assert(sizeof(AddressInfoExA) == sizeof(ADDRINFOEXA));
-static_assert(sizeof(AddressInfoEx) == sizeof(ADDRINFOEXW));
+static_assert(offsetof(AddressInfoExA, ai_version) == sizeof(ADDRINFOEXA));
+static_assert(offsetof(AddressInfoEx, ai_version) == sizeof(ADDRINFOEXW));
 static_assert(offsetof(AddressInfoExA, ai_next) == offsetof(ADDRINFOEXA, ai_next));
 static_assert(offsetof(AddressInfoEx, ai_next) == offsetof(ADDRINFOEXW, ai_next));
 

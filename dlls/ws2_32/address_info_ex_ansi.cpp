@@ -20,6 +20,7 @@ static int look_up_ansi(
     AddressQuery query;
     query.node = node_argument.text();
     query.service = service_argument.text();
+    query.has_both_names = true;
     if (int error = read_hints(hints, query))
         return error;
     AddressAnswer answer;

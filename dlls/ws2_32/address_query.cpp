@@ -163,7 +163,8 @@ int check_query(const AddressQuery& query)
         return WSAEAFNOSUPPORT;
     if (query.type < 0 || query.type > SOCK_RAW)
         return WSAESOCKTNOSUPPORT;
-    if ((query.flags & AI_CANONNAME) && (!query.node || (query.flags & AI_FQDN)))
+    const bool has_room = !(query.flags & AI_FQDN) || query.has_both_names;
+    if ((query.flags & AI_CANONNAME) && (!query.node || !has_room))
         return WSAEINVAL;
     return 0;
 }

@@ -17,6 +17,7 @@ struct AddressQuery {
     int type = 0;
     int protocol = 0;
     bool takes_idn = false; // labels of the node beyond ASCII are encoded, as in wide text
+    bool has_both_names = false; // the result has room for AI_CANONNAME and AI_FQDN
 };
 
 /// What came out: every address goes with the port.
@@ -102,6 +103,9 @@ Info* make_address_list(const AddressQuery& query, const AddressAnswer& answer)
         if (is_named) {
             copy_name(answer.host.name, entry->name, name_size);
             entry->info.ai_canonname = entry->name;
+            // No other name is known to be the full one.
+            if constexpr (requires { entry->info.ai_fqdn; })
+                entry->info.ai_fqdn = query.flags & AI_FQDN ? entry->name : nullptr;
         }
         *end = &entry->info;
         end = &entry->info.ai_next;

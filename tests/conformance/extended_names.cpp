@@ -1,9 +1,15 @@
-// GetAddrInfoExA and SetAddrInfoExA/W, and the providers that GetAddrInfoEx can be sent to. (The
-// wide lookup is in resolver.cpp.)
+// GetAddrInfoExA and SetAddrInfoExA/W, and what GetAddrInfoEx has beyond getaddrinfo: providers,
+// both names, cancelling. (The wide lookup and its completion are in resolver.cpp.)
 
 #include "exports.h"
 
-#include <cstring>
+#include <cwchar>
+
+// Missing from the SDK's ws2tcpip.h.
+extern "C" {
+int WSAAPI GetAddrInfoExCancel(HANDLE* handle);
+int WSAAPI GetAddrInfoExOverlappedResult(OVERLAPPED* overlapped);
+}
 
 using namespace conformance;
 
@@ -97,6 +103,52 @@ void a_lookup_can_be_sent_to_one_provider(void**) // [GetAddrInfoEx/6]
     assert_null(ansi);
 }
 
+/// ADDRINFOEX2W, which the SDK may lack.
+struct AddressInfo2 {
+    ADDRINFOEXW base;
+    int version;
+    wchar_t* full_name;
+};
+
+void both_names_of_a_host_can_be_asked_for(void**) // [GetAddrInfoEx/8]
+{
+    ADDRINFOEXW hints = {};
+    hints.ai_family = AF_INET;
+    hints.ai_flags = AI_CANONNAME | AI_FQDN;
+    ADDRINFOEXW* result = nullptr;
+    assert_int_equal(GetAddrInfoExW(L"localhost", L"80", NS_DNS, nullptr, &hints, &result, nullptr,
+                         nullptr, nullptr, nullptr),
+        0);
+    const auto* extended = (const AddressInfo2*)result;
+    assert_int_equal(extended->version, 2);
+    assert_int_equal(wcsncmp(result->ai_canonname, L"localhost", 9), 0);
+    assert_int_equal(wcsncmp(extended->full_name, L"localhost", 9), 0);
+    FreeAddrInfoExW(result);
+}
+
+void a_cancelled_lookup_ends_once(void**) // [GetAddrInfoEx/5]
+{
+    auto* overlapped = lasting<OVERLAPPED>();
+    auto** result = lasting<ADDRINFOEXW*>();
+    overlapped->hEvent = new_event();
+    for (int i = 0; i < 50; ++i) {
+        HANDLE handle = nullptr;
+        WSAResetEvent(overlapped->hEvent);
+        assert_int_equal(GetAddrInfoExW(L"localhost", L"80", NS_DNS, nullptr, nullptr, result,
+                             nullptr, overlapped, nullptr, &handle),
+            ERROR_IO_PENDING);
+        // The lookup may be over by now.
+        const int cancelled = GetAddrInfoExCancel(&handle);
+        assert_true(!cancelled || cancelled == WSA_INVALID_HANDLE);
+        assert_becomes_signaled(overlapped->hEvent);
+        assert_int_equal(
+            GetAddrInfoExOverlappedResult(overlapped), cancelled ? 0 : WSA_E_CANCELLED);
+        assert_int_equal(*result != nullptr, cancelled != 0);
+        FreeAddrInfoExW(*result);
+        assert_int_equal(GetAddrInfoExCancel(&handle), WSA_INVALID_HANDLE);
+    }
+}
+
 void names_cannot_be_registered(void**) // [SetAddrInfoEx/1]
 {
     sockaddr_in loopback = {};
@@ -125,6 +177,8 @@ const CMUnitTest kCases[] = {
     cmocka_unit_test(the_ansi_lookup_gives_ansi_names),
     cmocka_unit_test(the_ansi_lookup_blocks_always),
     cmocka_unit_test(a_lookup_can_be_sent_to_one_provider),
+    cmocka_unit_test(both_names_of_a_host_can_be_asked_for),
+    cmocka_unit_test(a_cancelled_lookup_ends_once),
     cmocka_unit_test(names_cannot_be_registered),
 };
 
