@@ -64,7 +64,7 @@ static int resolve_no_node(const AddressQuery& query, HostAnswer& host)
     return 0;
 }
 
-static HostAddress v4_mapped(const HostAddress& address)
+HostAddress v4_mapped(const HostAddress& address)
 {
     IN6_ADDR mapped = IN6ADDR_ANY_INIT;
     mapped.s6_addr[10] = mapped.s6_addr[11] = 0xFF;

@@ -54,7 +54,10 @@ int query_addresses(const AddressQuery& query, AddressAnswer& answer);
 /// The flags a result repeats from its query. [getaddrinfo/17]
 int result_flags(int query_flags);
 
-/// Fills a socket address. Returns its length.
+/// The IPv4 address in IPv6's form.
+HostAddress v4_mapped(const HostAddress& address);
+
+/// Fills a socket address; the port is in host order. Returns its length.
 int fill_socket_address(const HostAddress& address, u_short port, SOCKADDR_STORAGE& target);
 
 /// Copies a name into the characters of a list; `size` counts them with the terminator.

@@ -10,35 +10,26 @@ namespace ws2 {
 
 namespace {
 
-/// The IPv4 address in IPv6's form, which an IPv6 socket of both families connects to.
-Destination mapped(const Destination& destination)
+/// The IPv4 address in the form that an IPv6 socket of both families connects to.
+Destination mapped(Destination v4)
 {
-    const auto& v4 = reinterpret_cast<const SOCKADDR_IN&>(destination.address);
     Destination result {};
-    result.length = sizeof(SOCKADDR_IN6);
-    auto& v6 = reinterpret_cast<SOCKADDR_IN6&>(result.address);
-    v6.sin6_family = AF_INET6;
-    v6.sin6_port = v4.sin_port;
-    v6.sin6_addr.s6_addr[10] = v6.sin6_addr.s6_addr[11] = 0xFF;
-    std::memcpy(v6.sin6_addr.s6_addr + 12, &v4.sin_addr, sizeof(v4.sin_addr));
+    result.length = fill_socket_address(
+        v4_mapped(host_of(v4.address)), __builtin_bswap16(port_of(v4.address)), result.address);
     return result;
 }
 
 /// Has this computer an address that reaches the destination?
 bool has_source(const Destination& destination)
 {
+    SOCKADDR_STORAGE host {};
     InterfaceAddress source;
-    SOCKADDR_IN v4 {};
-    if (!is_mapped_address(destination.address))
-        return !source_address(reinterpret_cast<const SOCKADDR&>(destination.address), source);
-    const auto& v6 = reinterpret_cast<const SOCKADDR_IN6&>(destination.address);
-    v4.sin_family = AF_INET;
-    std::memcpy(&v4.sin_addr, v6.sin6_addr.s6_addr + 12, sizeof(v4.sin_addr));
-    return !source_address(reinterpret_cast<const SOCKADDR&>(v4), source);
+    fill_socket_address(host_of(destination.address), 0, host);
+    return !source_address(reinterpret_cast<const SOCKADDR&>(host), source);
 }
 
 /// Copies the program's list. Returns 0 or the error.
-int read_list(const SOCKET_ADDRESS_LIST* list, HeapArray<Destination>& destinations)
+int read_list(const SOCKET_ADDRESS_LIST* list, bool maps_v4, HeapArray<Destination>& destinations)
 {
     INT count;
     if (!guard::read(&list->iAddressCount, count))
@@ -54,26 +45,27 @@ int read_list(const SOCKET_ADDRESS_LIST* list, HeapArray<Destination>& destinati
             || !guard::copy(&destination.address, entry.lpSockaddr, entry.iSockaddrLength))
             return WSAEFAULT;
         destination.length = entry.iSockaddrLength;
-        if (!destinations.append(destination))
+        const bool is_v4 = destination.address.ss_family == AF_INET;
+        if (!destinations.append(is_v4 && maps_v4 ? mapped(destination) : destination))
             return WSAENOBUFS;
     }
     return 0;
 }
 
-/// The destinations in the order of their chances: first those that this computer has an address
-/// for, and otherwise the program's order. [WSAConnectByList/3]
-bool sort_by_chance(
-    const HeapArray<Destination>& given, bool maps_v4, HeapArray<Destination>& sorted)
+/// Puts the destinations first that this computer has an address for, and otherwise keeps their
+/// order. False: memory is out. [WSAConnectByList/3]
+bool sort_by_chance(HeapArray<Destination>& destinations)
 {
-    for (const bool reachable : { true, false }) {
-        for (const Destination& destination : given) {
-            const bool is_v4 = destination.address.ss_family == AF_INET;
-            if (has_source(destination) == reachable
-                && !sorted.append(is_v4 && maps_v4 ? mapped(destination) : destination))
-                return false;
-        }
+    HeapArray<Destination> others;
+    size_t kept = 0;
+    for (const Destination& destination : destinations) {
+        if (has_source(destination))
+            destinations[kept++] = destination;
+        else if (!others.append(destination))
+            return false;
     }
-    return true;
+    destinations.truncate(kept);
+    return destinations.append(others.begin(), others.count());
 }
 
 /// Returns 0 or the error. The order of the checks is the contract. [WSAConnectByList/2]
@@ -86,13 +78,12 @@ int connect_by_list(const SOCKET_ADDRESS_LIST* list, const ConnectRequest& reque
         return error;
     if (const SocketRef socket = find_socket(request.socket); socket && is_bound(*socket))
         return WSAEINVAL;
-    HeapArray<Destination> given;
-    if (int error = read_list(list, given))
-        return error;
     const Deadline deadline(target.timeout());
     HeapArray<Destination> destinations;
     const bool maps_v4 = target.family == AF_INET6 && is_dual_stack(request.socket);
-    if (!sort_by_chance(given, maps_v4, destinations))
+    if (int error = read_list(list, maps_v4, destinations))
+        return error;
+    if (!sort_by_chance(destinations))
         return WSAENOBUFS;
     Destination peer;
     if (int error

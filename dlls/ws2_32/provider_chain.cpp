@@ -15,17 +15,20 @@ int WSAAPI WSCInstallProviderAndChains64_32(GUID* provider, WCHAR* path, WCHAR* 
 
 namespace ws2 {
 
-/// A text of one to `limit - 1` characters. Returns 0, WSAEFAULT or WSAEINVAL.
-static int check_text(const WCHAR* text, int limit)
+/// A text that is not empty and fits `room` characters with its terminator. Returns 0, WSAEFAULT or
+/// WSAEINVAL.
+static int check_text(const WCHAR* text, int room)
 {
     if (!text)
         return WSAEINVAL;
-    int length = 0;
-    for (WCHAR c = 1; c && length <= limit; ++length) {
-        if (!guard::read(text + length, c))
+    for (int i = 0; i < room; ++i) {
+        WCHAR c;
+        if (!guard::read(text + i, c))
             return WSAEFAULT;
+        if (!c)
+            return i ? 0 : WSAEINVAL;
     }
-    return length > 1 && length <= limit ? 0 : WSAEINVAL;
+    return WSAEINVAL;
 }
 
 /// The protocols to layer the provider over; without a list, all there are. Returns 0 or the error.
@@ -61,7 +64,7 @@ static int check_chain_installation(const GUID* provider, const WCHAR* path, con
         return WSAEINVAL;
     if (const int error = check_text(path, MAX_PATH))
         return error;
-    if (const int error = check_text(name, WSAPROTOCOL_LEN))
+    if (const int error = check_text(name, WSAPROTOCOL_LEN + 1))
         return error;
     if (const int error = check_protocols(entries, count))
         return error;
