@@ -64,6 +64,29 @@ void a_context_is_found_by_its_handle(void**) // [Wah/1], [Wah/2]
     assert_null(table.reference(table.handle, number(1)));
 }
 
+void references_of_all_threads_count(void**) // [Wah/2]
+{
+    const Table table;
+    constexpr int kThreads = 4;
+    constexpr int kReferences = 5000;
+    auto* context = lasting<Context>();
+    context->handle = number(1);
+    table.insert(table.handle, context);
+    Background* threads[kThreads];
+    for (Background*& thread : threads) {
+        thread = run_in_background([table] {
+            long long found = 0;
+            for (int i = 0; i < kReferences; ++i)
+                found += table.reference(table.handle, number(1)) != nullptr;
+            return found;
+        });
+    }
+    for (Background* thread : threads)
+        assert_int_equal(join(thread).value, kReferences);
+    assert_int_equal(context->reference_count, kThreads * kReferences);
+    assert_int_equal(table.destroy(table.handle), 0);
+}
+
 void a_new_context_replaces_that_of_its_handle(void**) // [Wah/1], [Wah/3]
 {
     Table table;
@@ -200,6 +223,7 @@ void handles_that_are_no_files_are_not_supported(void**) // [Wah/8]
 
 const CMUnitTest kCases[] = {
     cmocka_unit_test(a_context_is_found_by_its_handle),
+    cmocka_unit_test(references_of_all_threads_count),
     cmocka_unit_test(a_new_context_replaces_that_of_its_handle),
     cmocka_unit_test(every_context_is_enumerated),
     cmocka_unit_test(bad_tables_are_refused),
