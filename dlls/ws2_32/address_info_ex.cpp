@@ -270,6 +270,8 @@ static int get_address_info_ex(const void* caller, const wchar_t* node, const wc
         return WSAEFAULT;
     if (int error = check_host_name_space(name_space, provider))
         return error;
+    if (delivery.overlapped && !guard::is_writable(delivery.overlapped, sizeof(OVERLAPPED)))
+        return WSAEFAULT;
     // Either an event or a routine. [GetAddrInfoEx/3]
     if (delivery.routine && (!delivery.overlapped || delivery.overlapped->hEvent))
         return WSAEINVAL;

@@ -1,6 +1,6 @@
 // Imports every function that ws2_32.dll of Windows exports, by our own import library: that this
-// program starts is its first case. Then it calls each of them with nothing, with memory and with a
-// socket: none may crash, hang or end the process.
+// program starts is its first case. Then it calls each of them with nothing, with memory, with a
+// socket and with bad pointers: none may crash, hang or end the process.
 
 #define WIN32_LEAN_AND_MEAN // Winsock's own declarations would be in the way.
 #include <windows.h>
@@ -71,6 +71,9 @@ void call(const Import& import, const Arguments& arguments)
 /// after the call.
 alignas(64) char g_memory[64 * 1024];
 
+/// Points to nothing.
+void* const kBadPointer = reinterpret_cast<void*>(0x10);
+
 /// Does the function read what it is given as the program's own code would, so that a bad pointer
 /// is a fault of the program's?
 bool reads_unchecked(std::string_view name)
@@ -78,7 +81,7 @@ bool reads_unchecked(std::string_view name)
     return name == "__WSAFDIsSet" || name == "inet_addr";
 }
 
-/// Does the function free what it is given? Then that must be of its own making.
+/// Does the function free what it is given? Then that must be null or of its own making.
 bool takes_ownership(std::string_view name)
 {
     return name == "freeaddrinfo" || name.starts_with("FreeAddrInfo");
@@ -100,24 +103,18 @@ void call_started(const Import& import, const Arguments& arguments, Activity& ac
     call(import, arguments);
 }
 
-void call_each_with_nothing(Activity& activity)
+/// Every argument is `argument`, but for the first one where `first` makes one for each call.
+void call_each_with(void* argument, void* (*first)(), Activity& activity)
 {
     for (const Import& import : kImports) {
-        if (!reads_unchecked(import.name))
-            call_started(import, {}, activity);
-    }
-}
-
-/// Every argument is memory; with `first`, all but the first one, which is a bad pointer to whoever
-/// takes no socket there.
-void call_each_with_memory(Activity& activity, void* (*first)())
-{
-    for (const Import& import : kImports) {
-        if (takes_ownership(import.name) || (first && reads_unchecked(import.name)))
+        if ((argument || first) && takes_ownership(import.name))
+            continue;
+        // A socket is a bad pointer to whoever takes none.
+        if ((argument != g_memory || first) && reads_unchecked(import.name))
             continue;
         std::memset(g_memory, 0, sizeof(g_memory));
         Arguments arguments;
-        arguments.fill(g_memory);
+        arguments.fill(argument);
         if (const unsigned routine = routine_of(import.name); routine < arguments.size())
             arguments[routine] = nullptr;
         if (first)
@@ -163,11 +160,13 @@ int main(int argc, char** argv)
     SetUnhandledExceptionFilter(stress::die_of_exception);
     stress::Activity activity("main");
     stress::report(stress::are_there(), "every_import_is_there");
-    stress::call_each_with_nothing(activity);
+    stress::call_each_with(nullptr, nullptr, activity);
     stress::report(true, "every_call_with_nothing_returns");
-    stress::call_each_with_memory(activity, nullptr);
+    stress::call_each_with(stress::g_memory, nullptr, activity);
     stress::report(true, "every_call_with_memory_returns");
-    stress::call_each_with_memory(activity, stress::new_stream_socket);
-    stress::report(true, "every_call_with_a_socket_returns");
+    stress::call_each_with(stress::g_memory, stress::new_stream_socket, activity);
+    stress::report(true, "every_call_with_a_socket_and_memory_returns");
+    stress::call_each_with(stress::kBadPointer, stress::new_stream_socket, activity);
+    stress::report(true, "every_call_with_a_socket_and_bad_pointers_returns");
     return stress::finish();
 }
