@@ -8,23 +8,6 @@
 
 namespace ws2 {
 
-/// Takes the hints. Returns 0 or the error. [getaddrinfo/2]
-template <typename Info> static int read_hints(const Info* hints, AddressQuery& query)
-{
-    if (!hints)
-        return 0;
-    Info copy;
-    if (!guard::read(hints, copy))
-        return WSAEFAULT;
-    if (copy.ai_addrlen || copy.ai_canonname || copy.ai_addr || copy.ai_next)
-        return WSANO_RECOVERY;
-    query.flags = copy.ai_flags;
-    query.family = copy.ai_family;
-    query.type = copy.ai_socktype;
-    query.protocol = copy.ai_protocol;
-    return 0;
-}
-
 template <typename Char, typename Info>
 static int get_address_info(
     const void* caller, const Char* node, const Char* service, const Info* hints, Info*& list)

@@ -1,13 +1,12 @@
 // GetAddrInfoExW with its completion, GetAddrInfoExCancel, GetAddrInfoExOverlappedResult,
-// FreeAddrInfoEx, FreeAddrInfoExW.
-#include <cstddef>
-
-#include "address_query.h"
+// FreeAddrInfoExW.
+#include "address_info_ex.h"
 #include "caller.h"
 #include "error.h"
 #include "guard.h"
 #include "host_name.h"
 #include "lock.h"
+#include "namespace_provider.h"
 #include "pool_work.h"
 #include "startup.h"
 
@@ -18,23 +17,6 @@ int WSAAPI GetAddrInfoExOverlappedResult(OVERLAPPED* overlapped);
 }
 
 namespace ws2 {
-
-/// ADDRINFOEXW, which in the SDK's header cannot be walked: its ai_next names another type.
-struct AddressInfoEx {
-    int ai_flags;
-    int ai_family;
-    int ai_socktype;
-    int ai_protocol;
-    size_t ai_addrlen;
-    wchar_t* ai_canonname;
-    SOCKADDR* ai_addr;
-    void* ai_blob;
-    size_t ai_bloblen;
-    GUID* ai_provider;
-    AddressInfoEx* ai_next;
-};
-static_assert(sizeof(AddressInfoEx) == sizeof(ADDRINFOEXW));
-static_assert(offsetof(AddressInfoEx, ai_next) == offsetof(ADDRINFOEXW, ai_next));
 
 using CompletionRoutine = void(CALLBACK*)(DWORD error, DWORD bytes, OVERLAPPED* overlapped);
 
@@ -216,22 +198,6 @@ static int start_lookup(Lookup* lookup, const timeval* timeout, HANDLE* handle)
     return WSA_NOT_ENOUGH_MEMORY;
 }
 
-static int read_hints(const ADDRINFOEXW* hints, AddressQuery& query)
-{
-    if (!hints)
-        return 0;
-    ADDRINFOEXW copy;
-    if (!guard::read(hints, copy))
-        return WSAEFAULT;
-    if (copy.ai_addrlen || copy.ai_canonname || copy.ai_addr || copy.ai_next)
-        return WSANO_RECOVERY;
-    query.flags = copy.ai_flags;
-    query.family = copy.ai_family;
-    query.type = copy.ai_socktype;
-    query.protocol = copy.ai_protocol;
-    return 0;
-}
-
 /// How the result is to be given.
 struct Delivery {
     const timeval* timeout;
@@ -250,6 +216,7 @@ static int look_up(const wchar_t* node, const wchar_t* service, const ADDRINFOEX
     lookup->query.node = lookup->node.text();
     lookup->query.service = lookup->service.text();
     lookup->query.takes_idn = true;
+    lookup->query.has_both_names = true;
     lookup->result = result;
     lookup->overlapped = delivery.overlapped;
     lookup->routine = delivery.routine;
@@ -293,15 +260,18 @@ static int look_up_in_time(const wchar_t* node, const wchar_t* service, const AD
 }
 
 static int get_address_info_ex(const void* caller, const wchar_t* node, const wchar_t* service,
-    DWORD name_space, const ADDRINFOEXW* hints, AddressInfoEx** result, const Delivery& delivery)
+    DWORD name_space, const GUID* provider, const ADDRINFOEXW* hints, AddressInfoEx** result,
+    const Delivery& delivery)
 {
     if (!is_started_for(caller))
         return WSANOTINITIALISED;
     AddressInfoEx* const none = nullptr;
     if (!guard::write(result, none))
         return WSAEFAULT;
-    if (name_space != NS_ALL && name_space != NS_DNS)
-        return WSASERVICE_NOT_FOUND;
+    if (int error = check_host_name_space(name_space, provider))
+        return error;
+    if (delivery.overlapped && !guard::is_writable(delivery.overlapped, sizeof(OVERLAPPED)))
+        return WSAEFAULT;
     // Either an event or a routine. [GetAddrInfoEx/3]
     if (delivery.routine && (!delivery.overlapped || delivery.overlapped->hEvent))
         return WSAEINVAL;
@@ -324,10 +294,10 @@ static int finish(int error)
 using namespace ws2;
 
 int WSAAPI GetAddrInfoExW(const wchar_t* node, const wchar_t* service, DWORD name_space,
-    GUID* /*provider*/, const ADDRINFOEXW* hints, ADDRINFOEXW** result, timeval* timeout,
+    GUID* provider, const ADDRINFOEXW* hints, ADDRINFOEXW** result, timeval* timeout,
     OVERLAPPED* overlapped, LPLOOKUPSERVICE_COMPLETION_ROUTINE routine, HANDLE* handle)
 {
-    return finish(get_address_info_ex(WS2_CALLER, node, service, name_space, hints,
+    return finish(get_address_info_ex(WS2_CALLER, node, service, name_space, provider, hints,
         reinterpret_cast<AddressInfoEx**>(result),
         { timeout, overlapped, reinterpret_cast<CompletionRoutine>(routine), handle }));
 }
@@ -346,11 +316,6 @@ int WSAAPI GetAddrInfoExOverlappedResult(OVERLAPPED* overlapped)
     if (!overlapped || !guard::read(overlapped, copy))
         return finish(WSAEINVAL);
     return finish(static_cast<int>(copy.Internal));
-}
-
-void WSAAPI FreeAddrInfoEx(ADDRINFOEXA* list)
-{
-    free_address_list(reinterpret_cast<AddressInfoEx*>(list));
 }
 
 void WSAAPI FreeAddrInfoExW(ADDRINFOEXW* list)

@@ -64,7 +64,7 @@ static int resolve_no_node(const AddressQuery& query, HostAnswer& host)
     return 0;
 }
 
-static HostAddress v4_mapped(const HostAddress& address)
+HostAddress v4_mapped(const HostAddress& address)
 {
     IN6_ADDR mapped = IN6ADDR_ANY_INIT;
     mapped.s6_addr[10] = mapped.s6_addr[11] = 0xFF;
@@ -163,7 +163,8 @@ int check_query(const AddressQuery& query)
         return WSAEAFNOSUPPORT;
     if (query.type < 0 || query.type > SOCK_RAW)
         return WSAESOCKTNOSUPPORT;
-    if ((query.flags & AI_CANONNAME) && (!query.node || (query.flags & AI_FQDN)))
+    const bool has_room = !(query.flags & AI_FQDN) || query.has_both_names;
+    if ((query.flags & AI_CANONNAME) && (!query.node || !has_room))
         return WSAEINVAL;
     return 0;
 }

@@ -1,8 +1,9 @@
-// The one core under getaddrinfo, GetAddrInfoW and GetAddrInfoExW.
+// The one core under getaddrinfo, GetAddrInfoW, GetAddrInfoExA and GetAddrInfoExW.
 #pragma once
 
 #include <new>
 
+#include "guard.h"
 #include "resolver.h"
 
 namespace ws2 {
@@ -16,6 +17,7 @@ struct AddressQuery {
     int type = 0;
     int protocol = 0;
     bool takes_idn = false; // labels of the node beyond ASCII are encoded, as in wide text
+    bool has_both_names = false; // the result has room for AI_CANONNAME and AI_FQDN
 };
 
 /// What came out: every address goes with the port.
@@ -24,6 +26,23 @@ struct AddressAnswer {
     u_short port = 0; // host order
     bool has_canonical_name = false; // host.name is to be given with the first address
 };
+
+/// Takes the hints. Returns 0 or the error. [getaddrinfo/2]
+template <typename Info> int read_hints(const Info* hints, AddressQuery& query)
+{
+    if (!hints)
+        return 0;
+    Info copy;
+    if (!guard::read(hints, copy))
+        return WSAEFAULT;
+    if (copy.ai_addrlen || copy.ai_canonname || copy.ai_addr || copy.ai_next)
+        return WSANO_RECOVERY;
+    query.flags = copy.ai_flags;
+    query.family = copy.ai_family;
+    query.type = copy.ai_socktype;
+    query.protocol = copy.ai_protocol;
+    return 0;
+}
 
 /// Checks what needs no lookup. Returns 0 or a Winsock error; the order of the checks is the
 /// contract. [getaddrinfo/3]
@@ -35,7 +54,10 @@ int query_addresses(const AddressQuery& query, AddressAnswer& answer);
 /// The flags a result repeats from its query. [getaddrinfo/17]
 int result_flags(int query_flags);
 
-/// Fills a socket address. Returns its length.
+/// The IPv4 address in IPv6's form.
+HostAddress v4_mapped(const HostAddress& address);
+
+/// Fills a socket address; the port is in host order. Returns its length.
 int fill_socket_address(const HostAddress& address, u_short port, SOCKADDR_STORAGE& target);
 
 /// Copies a name into the characters of a list; `size` counts them with the terminator.
@@ -84,6 +106,9 @@ Info* make_address_list(const AddressQuery& query, const AddressAnswer& answer)
         if (is_named) {
             copy_name(answer.host.name, entry->name, name_size);
             entry->info.ai_canonname = entry->name;
+            // No other name is known to be the full one.
+            if constexpr (requires { entry->info.ai_fqdn; })
+                entry->info.ai_fqdn = query.flags & AI_FQDN ? entry->name : nullptr;
         }
         *end = &entry->info;
         end = &entry->info.ai_next;

@@ -89,8 +89,7 @@ struct BindRequest {
     BYTE address[sizeof(SOCKADDR_IN6)];
 };
 
-/// The address without its port; a mapped IPv4 address as what it stands for.
-static HostAddress host_of(const SOCKADDR_STORAGE& address)
+HostAddress host_of(const SOCKADDR_STORAGE& address)
 {
     if (address.ss_family == AF_INET)
         return HostAddress::from_v4(reinterpret_cast<const SOCKADDR_IN&>(address).sin_addr);

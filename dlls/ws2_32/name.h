@@ -1,6 +1,7 @@
 // Socket addresses: copied from and to the application, and asked of the kernel.
 #pragma once
 
+#include "host_address.h"
 #include "socket.h"
 
 namespace ws2 {
@@ -17,6 +18,9 @@ bool is_any_address(const SOCKADDR_STORAGE& address);
 
 /// Is this an IPv4 address in IPv6's form?
 bool is_mapped_address(const SOCKADDR_STORAGE& address);
+
+/// The address without its port; a mapped IPv4 address as what it stands for.
+HostAddress host_of(const SOCKADDR_STORAGE& address);
 
 /// The port of an IPv4 or IPv6 address, in network byte order.
 WORD& port_of(SOCKADDR_STORAGE& address);

@@ -1,7 +1,10 @@
-// Name space providers: WSAEnumNameSpaceProvidersA/W and the WSC functions that configure them.
+// Name space providers: WSAEnumNameSpaceProvidersA/W, their Ex forms, and the WSC functions that
+// configure them.
 //
 // There are two name spaces: DNS, which getaddrinfo and its relatives ask, and the one of networks,
 // which service_lookup.cpp searches. They cannot be changed.
+#include "namespace_provider.h"
+
 #include <cstring>
 #include <iterator>
 #include <string>
@@ -96,7 +99,29 @@ int refuse(int error)
     return fail(error ? error : WSANO_RECOVERY);
 }
 
+/// The arguments of installing. Returns 0 or WSAEFAULT.
+int check_name_space(const WCHAR* identifier, const WCHAR* path, const GUID* provider)
+{
+    WCHAR first;
+    GUID id;
+    const bool readable = identifier && guard::read(identifier, first) && path
+        && guard::read(path, first) && provider && guard::read(provider, id);
+    return readable ? 0 : WSAEFAULT;
+}
+
 } // namespace
+
+int check_host_name_space(DWORD name_space, const GUID* provider)
+{
+    if (name_space != NS_ALL && name_space != NS_DNS)
+        return WSASERVICE_NOT_FOUND;
+    GUID id;
+    if (!provider)
+        return 0;
+    if (!guard::read(provider, id))
+        return WSAEFAULT;
+    return IsEqualGUID(id, kNameSpaces[0].provider) ? 0 : WSASERVICE_NOT_FOUND;
+}
 
 } // namespace ws2
 
@@ -112,14 +137,28 @@ INT WSAAPI WSAEnumNameSpaceProvidersW(DWORD* size, WSANAMESPACE_INFOW* buffer)
     return enum_providers<wchar_t>(WS2_CALLER, size, buffer);
 }
 
+INT WSAAPI WSAEnumNameSpaceProvidersExA(DWORD* size, WSANAMESPACE_INFOEXA* buffer)
+{
+    return enum_providers<char>(WS2_CALLER, size, buffer);
+}
+
+INT WSAAPI WSAEnumNameSpaceProvidersExW(DWORD* size, WSANAMESPACE_INFOEXW* buffer)
+{
+    return enum_providers<wchar_t>(WS2_CALLER, size, buffer);
+}
+
 INT WSPAPI WSCInstallNameSpace(
     WCHAR* identifier, WCHAR* path, DWORD /*name_space*/, DWORD /*version*/, GUID* provider)
 {
-    WCHAR first;
-    GUID id;
-    const bool readable = identifier && guard::read(identifier, first) && path
-        && guard::read(path, first) && provider && guard::read(provider, id);
-    return refuse(readable ? 0 : WSAEFAULT);
+    return refuse(check_name_space(identifier, path, provider));
+}
+
+int WSAAPI WSCInstallNameSpaceEx(WCHAR* identifier, WCHAR* path, DWORD /*name_space*/,
+    DWORD /*version*/, GUID* provider, BLOB* info)
+{
+    BLOB blob;
+    const int error = check_name_space(identifier, path, provider);
+    return refuse(info && !guard::read(info, blob) ? WSAEFAULT : error);
 }
 
 INT WSPAPI WSCUnInstallNameSpace(GUID* provider)

@@ -116,31 +116,6 @@ BOOL WSAAPI WSAGetQOSByName(SOCKET s, WSABUF* name, QOS* qos)
     return FALSE;
 }
 
-INT WSAAPI WSAProviderConfigChange(
-    HANDLE* notification, WSAOVERLAPPED* overlapped, LPWSAOVERLAPPED_COMPLETION_ROUTINE routine)
-{
-    if (!is_started())
-        return fail(WSANOTINITIALISED);
-    HANDLE handle;
-    if (!notification || !guard::read(notification, handle))
-        return fail(WSAEFAULT);
-    if (!handle) {
-        // The first call only makes the handle; an event the program can close is one.
-        const NTSTATUS status = kernel::create_event(&handle, kNotificationEvent);
-        if (!NT_SUCCESS(status))
-            return result_from_status(status);
-        guard::write(notification, handle);
-        return succeed();
-    }
-    if (!overlapped)
-        return fail(WSAEWOULDBLOCK);
-    // The catalog never changes: what waits for it waits for good. [service-providers/13]
-    kernel::Completion completion;
-    if (!completion_from_overlapped(overlapped, routine, completion))
-        return fail(WSAEFAULT);
-    return fail(WSA_IO_PENDING);
-}
-
 int WSPAPI WPUCompleteOverlappedRequest(
     SOCKET, WSAOVERLAPPED* overlapped, DWORD, DWORD, INT* error_out)
 {

@@ -1,4 +1,4 @@
-// Configuration of transport providers: WSCGetProviderPath, WSCGetProviderInfo,
+// Configuration of transport providers: WSCGetProviderPath, WSC{Get,Set}ProviderInfo,
 // WSC{Install,Deinstall,Update}Provider, WSCWriteProviderOrder, WSC{Get,Set}ApplicationCategory.
 //
 // The catalog is built in. It can be asked for, and refuses every change as it does to a user
@@ -75,6 +75,20 @@ int WSPAPI WSCGetProviderInfo(GUID* provider, WSC_PROVIDER_INFO_TYPE type, BYTE*
     if (!guard::write(size, sizeof(kNoCategories)) || !fits)
         return fail_provider(error_out, WSAEFAULT);
     return 0;
+}
+
+int WSPAPI WSCSetProviderInfo(GUID* provider, WSC_PROVIDER_INFO_TYPE type, BYTE* info, size_t size,
+    DWORD flags, INT* error_out)
+{
+    if (const int error = read_provider_id(provider, WSANO_RECOVERY))
+        return fail_provider(error_out, error);
+    if (type == ProviderInfoAudit)
+        return fail_provider(error_out, ERROR_CALL_NOT_IMPLEMENTED);
+    if (type != ProviderInfoLspCategories || flags || size != sizeof(DWORD))
+        return fail_provider(error_out, WSAEINVAL);
+    DWORD categories;
+    const bool readable = info && guard::copy(&categories, info, sizeof(categories));
+    return fail_provider(error_out, readable ? kNotPermitted : WSAEFAULT);
 }
 
 int WSPAPI WSCInstallProvider(

@@ -13,18 +13,21 @@ from ws2lib import paths, pe  # noqa: E402
 ALLOWED_IMPORTS = {"ntdll.dll", "kernel32.dll", "msvcrt.dll"}
 
 
-def exports_of_spec(arch: str) -> dict[str, int]:
-    """Name and ordinal of every export of an architecture."""
-    exports = {}
-    for line in (paths.ROOT / "spec" / "ws2_32.spec").read_text().splitlines():
-        match = re.match(r"(\d+)\s+(?:stdcall|cdecl|stub|varargs|extern)((?:\s+-\S+)*)\s+(\w+)", line.strip())
-        if not match:
-            continue
-        limit = re.search(r"-arch=(\S+)", match[2])
-        if not limit or arch in limit[1].split(",") or (arch == "x86_64" and "win64" in limit[1].split(",")) \
-                or (arch == "i386" and "win32" in limit[1].split(",")):
-            exports[match[3]] = int(match[1])
-    return exports
+def exports_of_windows(arch: str) -> dict[str, tuple[int, int]]:
+    """Name, and ordinal and number of arguments, of every export there has to be."""
+    listing = (paths.ROOT / "tests" / "common" / "windows_exports.h").read_text()
+    return {name: (int(ordinal), int(arguments)) for only_64, ordinal, name, arguments in
+            re.findall(r"^EXPORT(64)?\((\d+), (\w+), (\d+)\)$", listing, re.MULTILINE)
+            if arch == "x86_64" or not only_64}
+
+
+def exports_of_dll(headers: str) -> dict[str, int]:
+    """Name and ordinal of every export, of what objdump -p prints."""
+    base = int(re.search(r"Ordinal Base\s+(\d+)", headers)[1])
+    table = headers.split("[Ordinal/Name Pointer] Table", 1)[1]
+    return {name: int(index) + (0 if "+base" in line else base) for line, index, name in
+            re.findall(r"^(\s*\[\s*(\d+)\]\s+(?:\+base\[\s*\d+\]\s+)?(?:[0-9a-f]+\s+)?(\w+))$", table,
+                       re.MULTILINE)}
 
 
 class Artifacts(unittest.TestCase):
@@ -48,17 +51,22 @@ class Artifacts(unittest.TestCase):
             imports = {name.lower() for name in re.findall(r"DLL Name: (\S+)", headers)}
             self.assertLessEqual(imports, ALLOWED_IMPORTS)
 
-    def test_exports_every_name_of_the_spec_with_its_ordinal(self):
+    def test_exports_what_windows_does_and_nothing_else(self):
         for arch, _, headers in self.each():
-            base = int(re.search(r"Ordinal Base\s+(\d+)", headers)[1])
-            table = headers.split("[Ordinal/Name Pointer] Table", 1)[1]
-            found = {name: int(index) + (0 if "+base" in line else base) for line, index, name in
-                     re.findall(r"^(\s*\[\s*(\d+)\]\s+(?:\+base\[\s*\d+\]\s+)?(?:[0-9a-f]+\s+)?(\w+))$", table,
-                                re.MULTILINE)}
-            expected = exports_of_spec(arch)
-            self.assertGreater(len(expected), 100)
-            self.assertEqual({n: found.get(n) for n in expected}, expected)
-            self.assertEqual(set(found) - set(expected), set())
+            expected = {name: ordinal for name, (ordinal, _) in exports_of_windows(arch).items()}
+            self.assertGreater(len(expected), 150)
+            self.assertEqual(exports_of_dll(headers), expected)
+
+    def test_functions_take_the_arguments_of_windows(self):
+        # A 32-bit function removes its arguments from the stack, and its symbol says how many bytes they are.
+        unstripped = paths.BUILD / "i386" / "dlls" / "ws2_32" / "ws2_32.dll"
+        if not unstripped.is_file():
+            self.skipTest(f"{unstripped} is not built")
+        symbols = subprocess.run([f"{paths.ARCHES['i386']}-nm", unstripped], check=True, text=True,
+                                 capture_output=True).stdout
+        found = {name: int(size) // 4 for name, size in re.findall(r" T _(\w+)@(\d+)$", symbols, re.MULTILINE)}
+        expected = {name: arguments for name, (_, arguments) in exports_of_windows("i386").items()}
+        self.assertEqual({name: found.get(name) for name in expected}, expected)
 
     def test_stripped(self):
         for arch, dll, _ in self.each():

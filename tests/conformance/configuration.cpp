@@ -1,0 +1,231 @@
+// The newer configuration functions: layered providers with their chains, categories, the catalog
+// of 32-bit programs, name spaces that programs provide. (The older ones are in providers.cpp.)
+
+#include "exports.h"
+
+#include <cstring>
+#include <cwchar>
+
+#include <ws2spi.h>
+#include <sporder.h>
+
+using namespace conformance;
+
+namespace {
+
+GUID nobody = { 0x12345678, 1, 2, { 3, 4, 5, 6, 7, 8, 9, 10 } };
+
+/// The whole catalog, in memory of the harness.
+WSAPROTOCOL_INFOW* whole_catalog(int* count)
+{
+    DWORD size = 0;
+    INT error;
+    WSCEnumProtocols(nullptr, nullptr, &size, &error);
+    auto* infos = static_cast<WSAPROTOCOL_INFOW*>(lasting_memory(size));
+    *count = WSCEnumProtocols(nullptr, infos, &size, &error);
+    assert_true(*count > 0);
+    return infos;
+}
+
+void categories_of_a_provider_cannot_be_set(void**) // [service-providers/21]
+{
+    const auto set = EXPORT_OF(WSCSetProviderInfo);
+    int count;
+    GUID known = whole_catalog(&count)[0].ProviderId;
+    DWORD categories = LSP_INSPECTOR;
+    auto* const info = (BYTE*)&categories;
+    const auto fails = [&](GUID* id, WSC_PROVIDER_INFO_TYPE type, BYTE* data, size_t size,
+                           DWORD flags, int expected) {
+        INT error = 0;
+        assert_int_equal(set(id, type, data, size, flags, &error), SOCKET_ERROR);
+        assert_int_equal(error, expected);
+    };
+    fails(nullptr, ProviderInfoLspCategories, info, sizeof(categories), 0, WSAEFAULT);
+    fails(&nobody, ProviderInfoLspCategories, info, sizeof(categories), 0, WSANO_RECOVERY);
+    fails(&known, ProviderInfoAudit, info, sizeof(categories), 0, ERROR_CALL_NOT_IMPLEMENTED);
+    fails(&known, ProviderInfoLspCategories, info, 1, 0, WSAEINVAL);
+    fails(&known, ProviderInfoLspCategories, info, sizeof(categories), 7, WSAEINVAL);
+    fails(&known, ProviderInfoLspCategories, nullptr, sizeof(categories), 0, WSAEFAULT);
+    fails(&known, ProviderInfoLspCategories, info, sizeof(categories), 0, WSANO_RECOVERY);
+}
+
+void a_layered_provider_cannot_be_installed(void**) // [service-providers/18]
+{
+    const auto install = export_of<int(WSPAPI*)(GUID*, const wchar_t*, const wchar_t*, DWORD,
+        WSAPROTOCOL_INFOW*, DWORD, DWORD*, INT*)>("WSCInstallProviderAndChains");
+    int count;
+    WSAPROTOCOL_INFOW* const catalog = whole_catalog(&count);
+    WSAPROTOCOL_INFOW unknown = catalog[0];
+    unknown.iAddressFamily = AF_APPLETALK;
+    wchar_t long_name[WSAPROTOCOL_LEN + 2] = {};
+    wmemset(long_name, 'x', WSAPROTOCOL_LEN + 1);
+    const auto fails = [&](GUID* id, const wchar_t* path, const wchar_t* name,
+                           WSAPROTOCOL_INFOW* entries, DWORD entry_count, int expected) {
+        INT error = 0;
+        DWORD entry_id = 0;
+        assert_int_equal(
+            install(id, path, name, XP1_IFS_HANDLES, entries, entry_count, &entry_id, &error),
+            SOCKET_ERROR);
+        assert_int_equal(error, expected);
+    };
+    fails(nullptr, L"x.dll", L"x", nullptr, 0, WSAEINVAL);
+    fails(&nobody, nullptr, L"x", nullptr, 0, WSAEINVAL);
+    fails(&nobody, L"x.dll", nullptr, nullptr, 0, WSAEINVAL);
+    fails(&nobody, L"x.dll", long_name, nullptr, 0, WSAEINVAL);
+    fails(&nobody, L"x.dll", L"x", catalog, 0, WSAEINVAL);
+    fails(&nobody, L"x.dll", L"x", &unknown, 1, WSAEINVAL);
+    fails(&catalog[0].ProviderId, L"x.dll", L"x", catalog, 1, WSAEINVAL);
+    fails(&nobody, L"x.dll", L"x", nullptr, 0, WSANO_RECOVERY);
+    fails(&nobody, L"x.dll", L"x", catalog, count, WSANO_RECOVERY);
+}
+
+/// The name space providers, as one of the functions lists them, in memory of the harness.
+template <typename Info> Info* list_providers(INT(WSAAPI* list)(DWORD*, Info*), int* count)
+{
+    DWORD size = 0;
+    assert_wsa_fails(list(&size, nullptr), SOCKET_ERROR, WSAEFAULT);
+    assert_true(size > sizeof(Info));
+    auto* infos = static_cast<Info*>(lasting_memory(size));
+    *count = list(&size, infos);
+    assert_true(*count > 0);
+    return infos;
+}
+
+void name_spaces_are_listed_with_their_data(void**) // [service-providers/6]
+{
+    int count, plain_count, ansi_count;
+    const auto* infos = list_providers(EXPORT_OF(WSAEnumNameSpaceProvidersExW), &count);
+    const auto* ansi = list_providers(EXPORT_OF(WSAEnumNameSpaceProvidersExA), &ansi_count);
+    const auto* plain = list_providers(&WSAEnumNameSpaceProvidersW, &plain_count);
+    assert_int_equal(count, plain_count);
+    assert_int_equal(ansi_count, plain_count);
+    for (int i = 0; i < count; ++i) {
+        assert_memory_equal(&infos[i].NSProviderId, &plain[i].NSProviderId, sizeof(GUID));
+        assert_memory_equal(&ansi[i].NSProviderId, &plain[i].NSProviderId, sizeof(GUID));
+        assert_int_equal(infos[i].dwNameSpace, plain[i].dwNameSpace);
+        assert_int_equal(ansi[i].dwNameSpace, plain[i].dwNameSpace);
+        assert_int_equal(wcscmp(infos[i].lpszIdentifier, plain[i].lpszIdentifier), 0);
+        assert_int_equal(strlen(ansi[i].lpszIdentifier), wcslen(plain[i].lpszIdentifier));
+        // Only the e-mail provider's have any.
+        assert_true(infos[i].dwNameSpace == NS_EMAIL || !infos[i].ProviderSpecific.cbSize);
+    }
+}
+
+void a_name_space_with_data_cannot_be_installed(void**) // [service-providers/7]
+{
+    const auto install = EXPORT_OF(WSCInstallNameSpaceEx);
+    wchar_t name[] = L"name";
+    wchar_t path[] = L"x.dll";
+    BLOB blob = {};
+
+    assert_wsa_fails(install(name, nullptr, NS_DNS, 1, &nobody, &blob), SOCKET_ERROR, WSAEFAULT);
+    assert_wsa_fails(install(name, path, NS_DNS, 1, &nobody, &blob), SOCKET_ERROR, WSANO_RECOVERY);
+}
+
+void what_is_no_provider_cannot_be_advertised(void**) // [service-providers/20]
+{
+    const auto advertise
+        = export_of<INT(WSAAPI*)(const GUID*, const NSPV2_ROUTINE*)>("WSAAdvertiseProvider");
+    const auto unadvertise = EXPORT_OF(WSAUnadvertiseProvider);
+    NSPV2_ROUTINE routines = {};
+    routines.cbSize = sizeof(routines);
+    routines.dwMajorVersion = 2;
+
+    assert_wsa_fails(advertise(nullptr, &routines), SOCKET_ERROR, WSAEINVAL);
+    assert_wsa_fails(advertise(&nobody, nullptr), SOCKET_ERROR, WSAEINVAL);
+    assert_wsa_fails(advertise(&nobody, &routines), SOCKET_ERROR, WSAEINVAL);
+    // They are not called.
+    routines.NSPv2LookupServiceBegin = (LPNSPV2LOOKUPSERVICEBEGIN)1;
+    routines.NSPv2LookupServiceNextEx = (LPNSPV2LOOKUPSERVICENEXTEX)1;
+    routines.NSPv2LookupServiceEnd = (LPNSPV2LOOKUPSERVICEEND)1;
+    assert_wsa_fails(advertise(&nobody, &routines), SOCKET_ERROR, WSAEINVALIDPROVIDER);
+    assert_wsa_fails(unadvertise(nullptr), SOCKET_ERROR, WSAEINVAL);
+    assert_wsa_fails(EXPORT_OF(WSAProviderCompleteAsyncCall)(nullptr, 0), SOCKET_ERROR, WSAEINVAL);
+}
+
+void undescribed_forms_refuse(void**) // [service-providers/19]
+{
+    INT error = 0;
+    const auto deinstall = export_of<int(WSPAPI*)(void*, void*, INT*)>("WSCDeinstallProviderEx");
+    assert_int_equal(deinstall(nullptr, nullptr, &error), SOCKET_ERROR);
+    assert_int_equal(error, WSANO_RECOVERY);
+    assert_int_equal(deinstall(nullptr, nullptr, nullptr), SOCKET_ERROR);
+    assert_int_equal(export_of<int(WSPAPI*)(void*, void*, void*)>("WSCWriteProviderOrderEx")(
+                         nullptr, nullptr, nullptr),
+        WSANO_RECOVERY);
+    assert_wsa_fails(
+        export_of<int(WSPAPI*)(void*, void*)>("WSCUnInstallNameSpaceEx2")(nullptr, nullptr),
+        SOCKET_ERROR, WSANO_RECOVERY);
+}
+
+void the_catalog_of_32_bit_programs_is_there(void**) // [service-providers/17]
+{
+#ifdef _WIN64
+    int count;
+    WSAPROTOCOL_INFOW* const catalog = whole_catalog(&count);
+    const auto list = EXPORT_OF(WSCEnumProtocols32);
+    DWORD size = 0;
+    INT error = 0;
+    assert_int_equal(list(nullptr, nullptr, &size, &error), SOCKET_ERROR);
+    assert_int_equal(error, WSAENOBUFS);
+    auto* infos = static_cast<WSAPROTOCOL_INFOW*>(lasting_memory(size));
+    assert_int_equal(list(nullptr, infos, &size, &error), size / sizeof(*infos));
+
+    GUID id = infos[0].ProviderId;
+    wchar_t path[MAX_PATH];
+    INT length = MAX_PATH;
+    assert_int_equal(EXPORT_OF(WSCGetProviderPath32)(&id, path, &length, &error), 0);
+    BYTE info[64];
+    size_t info_size = sizeof(info);
+    assert_int_equal(EXPORT_OF(WSCGetProviderInfo32)(
+                         &nobody, ProviderInfoLspCategories, info, &info_size, 0, &error),
+        SOCKET_ERROR);
+    assert_int_equal(error, WSANO_RECOVERY);
+    int name_spaces, extended;
+    list_providers(EXPORT_OF(WSCEnumNameSpaceProviders32), &name_spaces);
+    list_providers(EXPORT_OF(WSCEnumNameSpaceProvidersEx32), &extended);
+    assert_int_equal(name_spaces, extended);
+
+    // And it cannot be changed.
+    wchar_t dll[] = L"x.dll";
+    wchar_t name[] = L"x";
+    DWORD order[] = { 1 };
+    const auto refused = [&](int result) {
+        assert_int_equal(result, SOCKET_ERROR);
+        assert_int_equal(error, WSANO_RECOVERY);
+        error = 0;
+    };
+    refused(EXPORT_OF(WSCInstallProvider64_32)(&nobody, dll, catalog, 1, &error));
+    refused(export_of<int(WSPAPI*)(GUID*, const wchar_t*, const wchar_t*, const wchar_t*, DWORD,
+            WSAPROTOCOL_INFOW*, DWORD, DWORD*, INT*)>("WSCInstallProviderAndChains64_32")(
+        &nobody, dll, dll, name, 0, nullptr, 0, nullptr, &error));
+    refused(EXPORT_OF(WSCUpdateProvider32)(&id, dll, catalog, 1, &error));
+    refused(EXPORT_OF(WSCDeinstallProvider32)(&id, &error));
+    DWORD categories = 0;
+    refused(EXPORT_OF(WSCSetProviderInfo32)(
+        &id, ProviderInfoLspCategories, (BYTE*)&categories, sizeof(categories), 0, &error));
+    assert_int_not_equal(EXPORT_OF(WSCWriteProviderOrder32)(order, 1), 0);
+    assert_int_not_equal(EXPORT_OF(WSCWriteNameSpaceOrder32)(&nobody, 1), 0);
+    assert_int_equal(EXPORT_OF(WSCInstallNameSpace32)(name, dll, NS_DNS, 1, &nobody), SOCKET_ERROR);
+    assert_int_equal(
+        EXPORT_OF(WSCInstallNameSpaceEx32)(name, dll, NS_DNS, 1, &nobody, nullptr), SOCKET_ERROR);
+    assert_int_equal(EXPORT_OF(WSCUnInstallNameSpace32)(&nobody), SOCKET_ERROR);
+    assert_int_equal(EXPORT_OF(WSCEnableNSProvider32)(&nobody, TRUE), SOCKET_ERROR);
+#else
+    skip(); // Only a 64-bit program asks.
+#endif
+}
+
+const CMUnitTest kCases[] = {
+    cmocka_unit_test(categories_of_a_provider_cannot_be_set),
+    cmocka_unit_test(a_layered_provider_cannot_be_installed),
+    cmocka_unit_test(name_spaces_are_listed_with_their_data),
+    cmocka_unit_test(a_name_space_with_data_cannot_be_installed),
+    cmocka_unit_test(what_is_no_provider_cannot_be_advertised),
+    cmocka_unit_test(undescribed_forms_refuse),
+    cmocka_unit_test(the_catalog_of_32_bit_programs_is_there),
+};
+
+} // namespace
+
+CONFORMANCE_GROUP(configuration, kCases);
