@@ -83,6 +83,7 @@ HANDLE new_event(EventType type, bool signaled, ACCESS_MASK access)
 {
     HANDLE event = nullptr;
     assert_status(NtCreateEvent(&event, access, nullptr, type, signaled), STATUS_SUCCESS);
+    show_to_winsock(event);
     return owned(event);
 }
 

@@ -1,8 +1,9 @@
 // nt: what the Nt services do, as TAP. Says first which system answers.
 //
-//   nt [--list] [--filter GLOB] [GROUP...]
+//   nt [--list] [--filter GLOB] [--winsock] [GROUP...]
 //
-// --list prints the groups, or the cases of the groups named with it.
+// --list prints the groups, or the cases of the groups named with it. --winsock has Winsock see every
+// event, which may serve it from then on.
 #include <cstdio>
 #include <cstring>
 #include <vector>
@@ -59,11 +60,16 @@ int main(int argc, char** argv)
             list_only = true;
         } else if (!strcmp(argv[i], "--filter") && i + 1 < argc) {
             cmocka_set_test_filter(argv[++i]);
+        } else if (!strcmp(argv[i], "--winsock")) {
+            if (!nt_suite::begin_showing_to_winsock()) {
+                fputs("nt: there is no Winsock here\n", stderr);
+                return kExitUsage;
+            }
         } else if (const nt_suite::Group* group = group_named(argv[i])) {
             chosen.push_back(group);
         } else {
             fprintf(stderr, "nt: no group or option is called %s\n", argv[i]);
-            fputs("usage: nt [--list] [--filter GLOB] [GROUP...]\n", stderr);
+            fputs("usage: nt [--list] [--filter GLOB] [--winsock] [GROUP...]\n", stderr);
             return kExitUsage;
         }
     }

@@ -70,6 +70,13 @@ const char* describe_system()
     return "ntke, native";
 }
 
+bool begin_showing_to_winsock()
+{
+    return false;
+}
+
+void show_to_winsock(HANDLE) { }
+
 int64_t leaked_objects()
 {
     ke::Thread::detach(); // the test thread's own object

@@ -1,6 +1,7 @@
 #include "platform.h"
 
 #include <cstdio>
+#include <type_traits>
 
 namespace nt_suite {
 
@@ -10,6 +11,9 @@ struct Start {
     void (*run)(void*);
     void* argument;
 };
+
+decltype(&WSAEventSelect) event_select = nullptr; // null: events are not shown
+SOCKET any_socket = INVALID_SOCKET;
 
 DWORD WINAPI thread_main(void* argument)
 {
@@ -60,6 +64,51 @@ const char* describe_system()
     snprintf(description, sizeof(description), "ntdll of %s%s", wine_version ? "Wine " : "Windows",
         wine_version ? wine_version() : "");
     return description;
+}
+
+bool begin_showing_to_winsock()
+{
+    const HMODULE library = LoadLibraryW(L"ws2_32.dll");
+    const auto find = [=](auto& function, const char* name) {
+        function = reinterpret_cast<std::remove_reference_t<decltype(function)>>(
+            reinterpret_cast<void*>(GetProcAddress(library, name)));
+        return function != nullptr;
+    };
+    decltype(&WSAStartup) startup = nullptr;
+    decltype(&WSASocketW) open = nullptr;
+    decltype(&::bind) bind = nullptr;
+    decltype(&::getsockname) name_of = nullptr;
+    decltype(&::sendto) send_to = nullptr;
+    WSADATA data;
+    if (!find(startup, "WSAStartup") || !find(open, "WSASocketW") || !find(bind, "bind")
+        || !find(name_of, "getsockname") || !find(send_to, "sendto")
+        || !find(event_select, "WSAEventSelect") || startup(MAKEWORD(2, 2), &data) != 0)
+        return false;
+    any_socket = open(AF_INET, SOCK_DGRAM, 0, nullptr, 0, 0);
+
+    // One event comes, so that whatever Winsock begins with the first does not begin during a case.
+    constexpr DWORD kHangLimit = 30000; // ms
+    sockaddr_in address {};
+    address.sin_family = AF_INET;
+    address.sin_addr.S_un.S_un_b = { 127, 0, 0, 1 };
+    auto* name = reinterpret_cast<sockaddr*>(&address);
+    int length = sizeof(address);
+    const HANDLE event = CreateEventW(nullptr, TRUE, FALSE, nullptr);
+    const bool came = bind(any_socket, name, length) == 0
+        && event_select(any_socket, event, FD_READ) == 0 && name_of(any_socket, name, &length) == 0
+        && send_to(any_socket, "x", 1, 0, name, length) == 1
+        && WaitForSingleObject(event, kHangLimit) == WAIT_OBJECT_0;
+    event_select(any_socket, nullptr, 0);
+    CloseHandle(event);
+    return came;
+}
+
+void show_to_winsock(HANDLE event)
+{
+    if (!event_select)
+        return;
+    event_select(any_socket, event, FD_ACCEPT); // no datagram socket sets it
+    event_select(any_socket, nullptr, 0);
 }
 
 int64_t leaked_objects()

@@ -40,11 +40,21 @@ def run(report: Report, wine: Wine, arch: str, dll: str) -> results.Side | None:
     return side
 
 
+# The groups of the NT-level suite that are about more than sockets.
+KERNEL_GROUPS = ["apc", "completion", "event", "handle", "wait"]
+
+
 def run_nt(report: Report, wine: Wine, arch: str) -> None:
-    """The NT-level suite, which loads no ws2_32.dll: what it meets is this Wine's ntdll."""
+    """The NT-level suite, which loads no ws2_32.dll: what it meets is this Wine's ntdll. Then, on ntke, what
+    Winsock has seen is met there: events that live in the process."""
     suite = Suite(paths.test_program(arch, "nt"), [], lambda output: proof_of_system(output, wine))
     with fresh_prefix(wine, "builtin") as prefix:
         run_suite(report, prefix, suite, Gaps(expected_files(wine.version, arch, "nt")))
+    suite = Suite(suite.program, ["--winsock"], suite.check)
+    gaps = Gaps(expected_files(wine.version, arch, "nt-winsock"))
+    with fresh_prefix(wine, "ntke") as prefix:
+        for group in KERNEL_GROUPS:
+            _run_group(report, prefix, suite, group, gaps)
 
 
 def run_suite(report: Report, prefix: Prefix, suite: Suite, gaps: "Gaps") -> bool:

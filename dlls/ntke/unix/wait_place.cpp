@@ -59,7 +59,7 @@ NTSTATUS HostPlace::ask_with(
             handles[count] = extra;
             indices[count++] = kIsExtra;
         }
-        if (i < m_handles.count && m_handles.host_handles[i]) {
+        if (i < m_handles.count && !m_handles.objects[i]) {
             handles[count] = m_handles.host_handles[i];
             indices[count++] = i;
         }
@@ -137,7 +137,6 @@ void Waited::look(ULONG index, HANDLE handle)
         if (event.is_on_host())
             return;
         m_handles.objects[index] = &event.state();
-        m_handles.host_handles[index] = nullptr;
         --m_handles.of_host;
         return;
     }

@@ -16,11 +16,10 @@
 
 namespace services {
 
-/// The handles of a wait. `host_handles[i]` is what the host is to wait for in the place of the
-/// i-th, null: that one is ke's. Owner: the service's frame.
+/// The handles of a wait. Owner: the service's frame.
 struct WaitHandles {
-    HANDLE host_handles[MAXIMUM_WAIT_OBJECTS];
     ke::DispatcherObject* objects[MAXIMUM_WAIT_OBJECTS]; // null: the host's
+    HANDLE host_handles[MAXIMUM_WAIT_OBJECTS]; // what the host is to wait for in its place then
     ULONG count = 0;
     ULONG of_host = 0;
 };

@@ -94,7 +94,9 @@ NTSTATUS wait_for_multiple_objects(ULONG count, const HANDLE* handles, WaitType 
 {
     HANDLE copy[MAXIMUM_WAIT_OBJECTS];
     LARGE_INTEGER time {};
-    if (!count || count > std::size(copy) || (type != kWaitAny && type != kWaitAll)
+    if (type != kWaitAny && type != kWaitAll && count && count <= std::size(copy))
+        return STATUS_INVALID_PARAMETER_3; // [NtWait/7]
+    if (!count || count > std::size(copy)
         || !ke::read_user(copy, handles, count * sizeof(HANDLE))
         || (timeout && !ke::read_user(&time, timeout, sizeof(time))))
         return host::wait_for_multiple_objects(count, handles, type, alertable, timeout);
