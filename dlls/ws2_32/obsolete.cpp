@@ -129,7 +129,10 @@ INT WSAAPI WSAProviderConfigChange(
         const NTSTATUS status = kernel::create_event(&handle, kNotificationEvent);
         if (!NT_SUCCESS(status))
             return result_from_status(status);
-        guard::write(notification, handle);
+        if (!guard::write(notification, handle)) {
+            kernel::close(handle);
+            return fail(WSAEFAULT); // [service-providers/17]
+        }
         return succeed();
     }
     if (!overlapped)
