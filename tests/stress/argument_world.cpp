@@ -570,7 +570,7 @@ uintptr_t ArgumentWorld::draw(Kind kind, bool is_good)
         const HANDLE before = m_dice.below(2) ? draw_handle() : nullptr;
         if (before)
             return as_argument(give(before));
-        m_notification = static_cast<HANDLE*>(m_memory.good_place(m_dice, sizeof(before)));
+        m_notification = static_cast<HANDLE*>(m_result_room) + 1;
         *m_notification = nullptr;
         return as_argument(m_notification);
     }
