@@ -1,7 +1,7 @@
 // IP addresses as text: inet_addr, inet_ntoa, inet_ntop, inet_pton, InetNtopW, InetPtonW. None of
 // them needs WSAStartup.
 #include "error.h"
-#include "guard.h"
+#include "guard_text.h"
 #include "ip_text.h"
 #include "thread.h"
 
@@ -78,11 +78,33 @@ static bool parse(const wchar_t* text, IN_ADDR& address)
     return parse_ipv4(text, true, address);
 }
 
-/// 1, 0 for a text that is no address, or -1 with an error. The pointers are looked at first.
-/// [inet_pton/3]
-template <typename Char> static int text_to_address(int family, const Char* text, void* address)
+static bool parse(const char* text, IN6_ADDR& address)
 {
-    if (!text || !address) {
+    return parse_ipv6(text, address);
+}
+
+static bool parse(const wchar_t* text, IN6_ADDR& address)
+{
+    return parse_ipv6(text, address);
+}
+
+/// 1, 0 for a text that is no address, or -1 where the address cannot be written.
+template <typename Address, typename Char> static int parse_into(const Char* text, void* target)
+{
+    Address address;
+    if (!guard::copy(&address, target, sizeof(address)))
+        return -1;
+    // What is no address leaves what the parser had understood of it.
+    const bool is_address = parse(text, address);
+    return guard::copy(target, &address, sizeof(address)) ? is_address : -1;
+}
+
+/// 1, 0 for a text that is no address, or -1 with an error. The pointers are looked at first.
+/// [inet_pton/3] [inet_pton/5]
+template <typename Char> static int text_to_address(int family, const Char* source, void* address)
+{
+    const BasicGuardedText<Char, kGuardedRoom> text(source);
+    if (!text.text() || !address) {
         SetLastError(WSAEFAULT);
         return -1;
     }
@@ -90,9 +112,11 @@ template <typename Char> static int text_to_address(int family, const Char* text
         SetLastError(WSAEAFNOSUPPORT);
         return -1;
     }
-    if (family == AF_INET)
-        return parse(text, *static_cast<IN_ADDR*>(address));
-    return parse_ipv6(text, *static_cast<IN6_ADDR*>(address));
+    const int result = family == AF_INET ? parse_into<IN_ADDR>(text.text(), address)
+                                         : parse_into<IN6_ADDR>(text.text(), address);
+    if (result < 0)
+        SetLastError(WSAEFAULT);
+    return result;
 }
 
 template <typename Char>

@@ -18,7 +18,7 @@ int make_change_notification(HANDLE* handle)
     if (guard::write(handle, event))
         return 0;
     kernel::close(event);
-    return WSAEFAULT;
+    return WSAEFAULT; // [service-providers/22]
 }
 
 int await_change(WSAOVERLAPPED* overlapped, LPWSAOVERLAPPED_COMPLETION_ROUTINE routine)

@@ -29,6 +29,7 @@ void* find_extension(const GUID& guid)
         { WSAID_CONNECTEX, address_of(connect_ex) },
         { WSAID_DISCONNECTEX, address_of(disconnect_ex) },
         { WSAID_TRANSMITFILE, address_of(transmit_file) },
+        { WSAID_TRANSMITPACKETS, address_of(transmit_packets) },
         { WSAID_WSARECVMSG, address_of(recv_msg) },
         { kWsaSendMsg, address_of(WSASendMsg) },
         { kWsaPoll, address_of(WSAPoll) },

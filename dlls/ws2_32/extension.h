@@ -27,6 +27,10 @@ BOOL WSAAPI disconnect_ex(SOCKET s, OVERLAPPED* overlapped, DWORD flags, DWORD r
 BOOL WSAAPI transmit_file(SOCKET s, HANDLE file, DWORD to_write, DWORD per_send,
     OVERLAPPED* overlapped, TRANSMIT_FILE_BUFFERS* buffers, DWORD flags);
 
+/// Sends parts of memory and of files one behind the other. Source: spec/TransmitPackets.md.
+BOOL WSAAPI transmit_packets(SOCKET s, TRANSMIT_PACKETS_ELEMENT* elements, DWORD count,
+    DWORD send_size, OVERLAPPED* overlapped, DWORD flags);
+
 /// Receives with control data. Source: spec/WSASendMsg.md.
 int WSAAPI recv_msg(SOCKET s, WSAMSG* message, DWORD* received, WSAOVERLAPPED* overlapped,
     LPWSAOVERLAPPED_COMPLETION_ROUTINE routine);

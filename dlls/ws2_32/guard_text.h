@@ -30,7 +30,8 @@ private:
     bool m_is_good = false;
 };
 
-using GuardedText = BasicGuardedText<char, 1026>;
-using GuardedWideText = BasicGuardedText<wchar_t, 1026>;
+constexpr int kGuardedRoom = 1026;
+using GuardedText = BasicGuardedText<char, kGuardedRoom>;
+using GuardedWideText = BasicGuardedText<wchar_t, kGuardedRoom>;
 
 } // namespace ws2

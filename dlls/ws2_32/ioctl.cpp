@@ -94,6 +94,27 @@ static int get_extension(IoctlCall& call)
     return function ? give_output(call, &function, sizeof(function)) : WSAEINVAL;
 }
 
+/// SIO_TCP_INFO. Only ntke knows the figures of a connection. [WSAIoctl/22]
+static int get_tcp_info(IoctlCall& call)
+{
+    if (!call.socket->is_stream())
+        return kIoctlUnsupported;
+    DWORD version;
+    if (const int error = take_input(call, &version, sizeof(version)))
+        return error;
+    if (version > 1)
+        return WSAEINVAL;
+    const DWORD size = version ? sizeof(afd::TcpInfo) : afd::kTcpInfoV0Size;
+    if (!call.output || call.output_length < size)
+        return WSAEFAULT;
+    afd::TcpInfo info {};
+    const NTSTATUS status
+        = afd_call(*call.socket, afd::kIoctlGetTcpInfo, nullptr, 0, &info, sizeof(info));
+    if (status == STATUS_NOT_SUPPORTED)
+        return kIoctlUnsupported;
+    return NT_SUCCESS(status) ? give_output(call, &info, size) : error_from_status(status);
+}
+
 // --- Settings.
 
 static int set_keepalive_times(IoctlCall& call)
@@ -226,12 +247,13 @@ constexpr DWORD kFionread = FIONREAD;
 constexpr DWORD kSiocAtMark = SIOCATMARK;
 constexpr DWORD kSetCompatibilityMode = 0x9800012C;
 constexpr DWORD kSetPriorityHint = 0x98000018;
+constexpr DWORD kTcpInfo = 0xD8000027;
 constexpr DWORD kUdpNetReset = 0x9800000F;
 constexpr DWORD kIdealSendBacklogQuery = 0x4004747B;
 constexpr DWORD kIdealSendBacklogChange = 0x2000747A;
 
 // What is not here is unsupported: FIOASYNC, SIO_FLUSH, SIO_ASSOCIATE_HANDLE, SIO_FIND_ROUTE,
-// SIO_TRANSLATE_HANDLE, SIO_RCVALL, SIO_TCP_INFO, the port reservations.
+// SIO_TRANSLATE_HANDLE, SIO_RCVALL, SIO_CPU_AFFINITY, the port reservations. [WSAIoctl/4]
 constexpr IoctlRow kIoctls[] = {
     { kFionbio, set_nonblocking },
     { kFionread, get_readable_bytes },
@@ -242,6 +264,7 @@ constexpr IoctlRow kIoctls[] = {
     { SIO_BSP_HANDLE_SELECT, get_base_handle },
     { SIO_BSP_HANDLE_POLL, get_base_handle },
     { SIO_QUERY_TARGET_PNP_HANDLE, get_base_handle },
+    { kTcpInfo, get_tcp_info },
     { SIO_KEEPALIVE_VALS, set_keepalive_times, true },
     { SIO_UDP_CONNRESET, set_reports_unreachable },
     { kUdpNetReset, set_reports_unreachable },

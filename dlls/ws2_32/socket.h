@@ -6,6 +6,7 @@
 #include <utility>
 
 #include "filter.h"
+#include "gathered_file.h"
 #include "lock.h"
 #include "option_store.h"
 #include "sdk.h"
@@ -81,6 +82,8 @@ public:
     int option_error = 0;
     /// Does an ICMP port unreachable fail a datagram socket's next receive? SIO_UDP_CONNRESET
     std::atomic<bool> reports_unreachable { true };
+
+    GatheredFiles gathered_files; // of TransmitPackets
 
     /// Forgets the cached names, because the next request may change them.
     void forget_names();

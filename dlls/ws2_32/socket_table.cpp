@@ -158,6 +158,7 @@ void Socket::dereference_memory()
     if ((before & (kHandle - 1)) != kMemory)
         return;
     filter::release(*this);
+    gathered_files.free_all();
     HeapFree(GetProcessHeap(), 0, this);
 }
 

@@ -132,12 +132,13 @@ enum Ioctl : ULONG {
     kIoctlGetUdpCoalescedSize = 0x123C18,
     kIoctlSetUdpCoalescedSize = 0x123C1C,
     kIoctlHasUnsent = 0x123C20,
+    kIoctlGetTcpInfo = 0x123C24,
 };
 
 /// Is a request one that only ntke knows?
 constexpr bool is_of_ntke(ULONG code)
 {
-    return code >= kIoctlSendControl && code <= kIoctlHasUnsent;
+    return code >= kIoctlSendControl && code <= kIoctlGetTcpInfo;
 }
 
 /// Poll conditions; the same bits make up event-select masks and network event records.

@@ -111,6 +111,37 @@ struct TransmitParams {
 static_assert(sizeof(TransmitParams) == 48);
 constexpr int64_t kCurrentPosition = -2;
 
+/// kIoctlGetTcpInfo, output: TCP_INFO_v1, which not every SDK has; TCP_INFO_v0 is its beginning.
+struct TcpInfo {
+    uint32_t state; // TCPSTATE
+    uint32_t mss; // bytes, as all sizes here
+    uint64_t connection_time; // ms
+    uint8_t has_timestamps;
+    uint32_t rtt; // us
+    uint32_t min_rtt; // us
+    uint32_t in_flight;
+    uint32_t congestion_window;
+    uint32_t send_window;
+    uint32_t receive_window;
+    uint32_t receive_buffer;
+    uint64_t sent;
+    uint64_t received;
+    uint32_t reordered;
+    uint32_t retransmitted;
+    uint32_t fast_retransmits;
+    uint32_t duplicate_acks;
+    uint32_t timeouts;
+    uint8_t syn_retransmits;
+    struct {
+        uint32_t times;
+        uint32_t duration; // ms
+        uint64_t bytes;
+    } limited[3]; // by the peer's window, by congestion, by the sender
+};
+constexpr uint32_t kTcpInfoV0Size = 88;
+static_assert(offsetof(TcpInfo, limited) == kTcpInfoV0Size);
+static_assert(sizeof(TcpInfo) == 136);
+
 /// kIoctlPoll, input and output: the header, then `count` entries. The output holds the ready
 /// entries only, in the order of the input.
 struct PollHeader {

@@ -129,6 +129,21 @@ void inet_pton_rejects_bad_arguments(void**) // [inet_pton/3]
     assert_wsa_fails(inet_pton(AF_UNSPEC, "1.2.3.4", &address), -1, WSAEAFNOSUPPORT);
 }
 
+void inet_pton_rejects_what_is_no_memory(void**) // [inet_pton/5]
+{
+    IN6_ADDR address;
+    auto* const bad = reinterpret_cast<void*>(16);
+    for (const int family : { AF_INET, AF_INET6 }) {
+        assert_wsa_fails(inet_pton(family, static_cast<const char*>(bad), &address), -1, WSAEFAULT);
+        assert_wsa_fails(
+            InetPtonW(family, static_cast<const wchar_t*>(bad), &address), -1, WSAEFAULT);
+    }
+    assert_wsa_fails(inet_pton(AF_INET, "1.2.3.4", bad), -1, WSAEFAULT);
+    assert_wsa_fails(inet_pton(AF_INET6, "::1", bad), -1, WSAEFAULT);
+    assert_wsa_fails(InetPtonW(AF_INET, L"1.2.3.4", bad), -1, WSAEFAULT);
+    assert_wsa_fails(InetPtonW(AF_INET6, L"::1", bad), -1, WSAEFAULT);
+}
+
 void only_the_wide_inet_pton_tells_of_no_address(void**) // [inet_pton/4]
 {
     IN6_ADDR address;
@@ -406,6 +421,7 @@ const CMUnitTest kCases[] = {
     cmocka_unit_test(inet_pton_reads_four_decimal_parts),
     cmocka_unit_test(inet_pton_reads_ipv6),
     cmocka_unit_test(inet_pton_rejects_bad_arguments),
+    cmocka_unit_test(inet_pton_rejects_what_is_no_memory),
     cmocka_unit_test(only_the_wide_inet_pton_tells_of_no_address),
     cmocka_unit_test(inet_ntop_writes_the_standard_form),
     cmocka_unit_test(inet_ntop_rejects_an_unknown_family),

@@ -1,6 +1,21 @@
 #include "extensions.h"
 
+#include <cstring>
+
 namespace conformance {
+
+void assert_received(SOCKET socket, const char* text, Where where)
+{
+    char data[64] = {};
+    const int length = static_cast<int>(strlen(text));
+    receive_exactly(socket, data, length, where);
+    if (memcmp(data, text, length) != 0)
+        fail_at(where, "received \"%s\" instead of \"%s\"", data, text);
+    let_it_settle();
+    u_long more = 0;
+    if (ioctlsocket(socket, FIONREAD, &more) == 0 && more)
+        fail_at(where, "%lu bytes more than \"%s\" were sent", more, text);
+}
 
 LPFN_ACCEPTEX accept_ex_of(SOCKET socket, Where where)
 {
@@ -22,6 +37,12 @@ LPFN_DISCONNECTEX disconnect_ex_of(SOCKET socket, Where where)
 {
     return reinterpret_cast<LPFN_DISCONNECTEX>(
         extension_function(socket, WSAID_DISCONNECTEX, where));
+}
+
+LPFN_TRANSMITPACKETS transmit_packets_of(SOCKET socket, Where where)
+{
+    return reinterpret_cast<LPFN_TRANSMITPACKETS>(
+        extension_function(socket, WSAID_TRANSMITPACKETS, where));
 }
 
 LPFN_TRANSMITFILE transmit_file_of(SOCKET socket, Where where)

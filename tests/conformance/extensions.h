@@ -5,6 +5,9 @@
 
 namespace conformance {
 
+/// The peer must receive exactly this text.
+void assert_received(SOCKET socket, const char* text, Where where = Where::current());
+
 /// What AcceptEx wants for each address of an IPv4 socket.
 constexpr DWORD kAcceptAddressLength = sizeof(sockaddr_in) + 16;
 
@@ -13,6 +16,7 @@ LPFN_GETACCEPTEXSOCKADDRS accept_addresses_of(SOCKET socket, Where where = Where
 LPFN_CONNECTEX connect_ex_of(SOCKET socket, Where where = Where::current());
 LPFN_DISCONNECTEX disconnect_ex_of(SOCKET socket, Where where = Where::current());
 LPFN_TRANSMITFILE transmit_file_of(SOCKET socket, Where where = Where::current());
+LPFN_TRANSMITPACKETS transmit_packets_of(SOCKET socket, Where where = Where::current());
 
 /// A listener, a fresh socket to accept into, and the operation for it.
 struct PendingAccept {

@@ -546,7 +546,91 @@ void a_success_clears_the_last_error(void**) // [WSAIoctl/21] [ioctlsocket/5]
     assert_int_equal(WSAGetLastError(), 0);
 }
 
+constexpr DWORD kTcpInfo = _WSAIORW(IOC_VENDOR, 39); // SIO_TCP_INFO
+constexpr DWORD kTcpInfoSizes[] = { 88, 136 }; // of TCP_INFO_v0 and TCP_INFO_v1
+constexpr DWORD kLargestTcpInfo = 136;
+
+/// SIO_TCP_INFO. The fields are read at their places: not every SDK has the structures.
+struct TcpInfo {
+    DWORD state;
+    DWORD mss;
+    ULONG64 connection_time;
+    DWORD figures[8];
+    ULONG64 sent;
+    ULONG64 received;
+    char rest[kLargestTcpInfo - 64];
+};
+static_assert(sizeof(TcpInfo) == kLargestTcpInfo);
+
+int ask_tcp_info(SOCKET socket, DWORD version, TcpInfo& info, DWORD size, DWORD& returned)
+{
+    return WSAIoctl(
+        socket, kTcpInfo, &version, sizeof(version), &info, size, &returned, nullptr, nullptr);
+}
+
+void the_statistics_of_a_connection_are_told(void**) // [WSAIoctl/22]
+{
+    constexpr DWORD kEstablished = 4;
+    const TcpPair pair = new_tcp_pair();
+    char data[5];
+    send_text(pair.client, "hello");
+    receive_exactly(pair.server, data, sizeof(data));
+    for (const DWORD version : { 0, 1 }) {
+        TcpInfo client = {};
+        TcpInfo server = {};
+        DWORD returned = 0;
+        assert_wsa_ok(ask_tcp_info(pair.client, version, client, sizeof(client), returned));
+        assert_int_equal(returned, kTcpInfoSizes[version]);
+        assert_wsa_ok(ask_tcp_info(pair.server, version, server, kTcpInfoSizes[version], returned));
+        assert_int_equal(client.state, kEstablished);
+        assert_true(client.mss > 0);
+        assert_int_equal(client.sent, sizeof(data));
+        assert_int_equal(client.received, 0);
+        assert_int_equal(server.received, sizeof(data));
+    }
+}
+
+void statistics_need_a_version_and_room(void**) // [WSAIoctl/22]
+{
+    const TcpPair pair = new_tcp_pair();
+    TcpInfo info;
+    DWORD returned = 0;
+    assert_wsa_fails(ask_tcp_info(pair.client, 2, info, sizeof(info), returned), -1, WSAEINVAL);
+    for (const DWORD version : { 0, 1 })
+        assert_wsa_fails(
+            ask_tcp_info(pair.client, version, info, kTcpInfoSizes[version] - 1, returned), -1,
+            WSAEFAULT);
+    assert_wsa_fails(WSAIoctl(pair.client, kTcpInfo, nullptr, 0, &info, sizeof(info), &returned,
+                         nullptr, nullptr),
+        -1, WSAEFAULT);
+}
+
+void datagrams_have_no_statistics(void**) // [WSAIoctl/22]
+{
+    TcpInfo info;
+    DWORD returned = 0;
+    assert_wsa_fails(
+        ask_tcp_info(udp_socket(), 0, info, sizeof(info), returned), -1, WSAEOPNOTSUPP);
+}
+
+void ports_are_not_reserved(void**) // [WSAIoctl/23]
+{
+    const SOCKET socket = tcp_socket();
+    ULONG64 input = 0;
+    ULONG64 output[2];
+    DWORD returned = 0;
+    for (const DWORD code : { _WSAIOW(IOC_VENDOR, 21), _WSAIOW(IOC_VENDOR, 100),
+             _WSAIOW(IOC_VENDOR, 101), _WSAIOW(IOC_VENDOR, 102) })
+        assert_wsa_fails(WSAIoctl(socket, code, &input, sizeof(input), output, sizeof(output),
+                             &returned, nullptr, nullptr),
+            -1, WSAEOPNOTSUPP);
+}
+
 const CMUnitTest kCases[] = {
+    cmocka_unit_test(the_statistics_of_a_connection_are_told),
+    cmocka_unit_test(statistics_need_a_version_and_room),
+    cmocka_unit_test(datagrams_have_no_statistics),
+    cmocka_unit_test(ports_are_not_reserved),
     cmocka_unit_test(what_is_no_socket_is_refused),
     cmocka_unit_test(a_bad_argument_is_a_fault),
     cmocka_unit_test(the_size_must_be_wanted),

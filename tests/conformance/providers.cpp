@@ -1,5 +1,6 @@
 // Transport and name space providers, and what Winsock 2 keeps in name only.
 
+#include "open_handles.h"
 #include "sockets.h"
 
 #include <ws2spi.h>
@@ -378,6 +379,16 @@ void a_change_of_the_catalog_is_waited_for(void**) // [service-providers/13]
     assert_wsa_fails(WSAProviderConfigChange(nullptr, nullptr, nullptr), SOCKET_ERROR, WSAEFAULT);
 }
 
+void a_notification_that_cannot_be_written_is_lost_nowhere(void**) // [service-providers/22]
+{
+    static const HANDLE s_read_only = nullptr;
+    assert_rounds_leave_nothing_open([] {
+        assert_wsa_fails(
+            WSAProviderConfigChange(const_cast<HANDLE*>(&s_read_only), nullptr, nullptr),
+            SOCKET_ERROR, WSAEFAULT);
+    });
+}
+
 const CMUnitTest kCases[] = {
     cmocka_unit_test(an_unknown_provider_has_no_path),
     cmocka_unit_test(the_path_of_a_provider_checks_pointers_first),
@@ -401,6 +412,7 @@ const CMUnitTest kCases[] = {
     cmocka_unit_test(blocking_hooks_are_gone),
     cmocka_unit_test(no_quality_of_service_has_a_name),
     cmocka_unit_test(a_change_of_the_catalog_is_waited_for),
+    cmocka_unit_test(a_notification_that_cannot_be_written_is_lost_nowhere),
 };
 
 } // namespace

@@ -9,20 +9,6 @@ using namespace conformance;
 
 namespace {
 
-/// The peer must receive exactly this text.
-void assert_received(SOCKET socket, const char* text, Where where = Where::current())
-{
-    char data[64] = {};
-    const int length = static_cast<int>(strlen(text));
-    receive_exactly(socket, data, length, where);
-    if (memcmp(data, text, length) != 0)
-        fail_at(where, "received \"%s\" instead of \"%s\"", data, text);
-    let_it_settle();
-    u_long more = 0;
-    if (ioctlsocket(socket, FIONREAD, &more) == 0 && more)
-        fail_at(where, "%lu bytes more than \"%s\" were sent", more, text);
-}
-
 void transmit_refuses_what_is_no_socket(void**) // [TransmitFile/1]
 {
     const auto transmit = transmit_file_of(tcp_socket());

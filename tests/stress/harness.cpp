@@ -54,12 +54,23 @@ Options start(int argc, char** argv)
 {
     Options options;
     std::string product;
+    bool has_seed = false;
     for (int i = 1; i < argc; ++i) {
         const std::string argument = argv[i];
         const char* value = i + 1 < argc ? argv[i + 1] : "";
         if (argument == "--long") {
             options.seconds = kLongSeconds;
             options.is_long = true;
+            options.seed = has_seed ? options.seed : GetTickCount64();
+        } else if (argument == "--trace") {
+            options.traces = true;
+        } else if (argument == "--seed" && *value) {
+            options.seed = std::strtoull(value, nullptr, 10);
+            has_seed = true;
+            ++i;
+        } else if (argument == "--only" && *value) {
+            options.only = value;
+            ++i;
         } else if (argument == "--expect-product" && *value) {
             product = value;
             ++i;
@@ -67,8 +78,10 @@ Options start(int argc, char** argv)
             options.seconds = static_cast<unsigned>(std::atoi(value));
             ++i;
         } else {
-            std::fprintf(
-                stderr, "usage: %s [--seconds N] [--long] [--expect-product NAME]\n", argv[0]);
+            std::fprintf(stderr,
+                "usage: %s [--seconds N] [--long] [--seed N] [--trace] [--only NAME]"
+                " [--expect-product NAME]\n",
+                argv[0]);
             std::exit(2);
         }
     }
@@ -198,10 +211,14 @@ static std::map<std::string, unsigned> kinds_of_open_handles()
     return kinds;
 }
 
+/// What the last count_handles has found.
+static std::map<std::string, unsigned> g_counted;
+
 static unsigned count_handles_now()
 {
     unsigned count = 0;
-    for (const auto& [kind, number] : kinds_of_open_handles())
+    g_counted = kinds_of_open_handles();
+    for (const auto& [kind, number] : g_counted)
         count += number;
     return count;
 }
@@ -223,13 +240,16 @@ unsigned count_handles()
 
 void report_handles(unsigned before)
 {
+    auto kinds_before = g_counted;
     const unsigned after = count_handles();
     note(std::to_string(before) + " handles before, " + std::to_string(after) + " after");
     if (after > before) {
-        std::string open;
-        for (const auto& [kind, number] : kinds_of_open_handles())
-            open += " " + std::to_string(number) + " " + kind;
-        note("open now:" + open);
+        std::string more;
+        for (const auto& [kind, number] : g_counted) {
+            if (number > kinds_before[kind])
+                more += " " + std::to_string(number - kinds_before[kind]) + " " + kind;
+        }
+        note("more than before:" + more);
     }
     report(after <= before, "no_handle_is_leaked");
 }

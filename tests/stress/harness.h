@@ -16,9 +16,16 @@ struct Options {
     unsigned seconds = 8;
     /// --long was given: what has a size may be large.
     bool is_long = false;
+    /// What dice start with: a number of its own for each run with --long, unless --seed gives it.
+    uint64_t seed = 1;
+    /// --trace was given: each step is printed before it is done.
+    bool traces = false;
+    /// --only gave a part of the whole, by its name.
+    std::string only;
 };
 
-/// Reads the command line, [--seconds N] [--long] [--expect-product NAME], starts Winsock and the
+/// Reads the command line, [--seconds N] [--long] [--seed N] [--trace] [--only NAME]
+/// [--expect-product NAME], starts Winsock and the
 /// watchdog, and prints which ws2_32.dll is in use. Exits with 2 on a bad command line, with 3 if
 /// the DLL is not of the expected product.
 Options start(int argc, char** argv);

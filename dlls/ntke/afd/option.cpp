@@ -21,6 +21,7 @@ enum class OptionKind : uint8_t {
     Linger, // two 16-bit numbers; Linux has ints
     DontFragment, // Linux: a way to discover the path's MTU
     OobInline, // the endpoint must know
+    TcpInfo, // of streams; made of what Linux tells
     ClassOfService, // a Datagram option that Linux gives together with the mark of congestion
 };
 
@@ -99,6 +100,7 @@ constexpr SocketFile::OptionRow SocketFile::kOptions[] = {
     { kIoctlGetUdpCoalescedSize, kIoctlSetUdpCoalescedSize, 0, 0, 4, OptionKind::Own },
     { kIoctlHasUnsent, 0, 0, 0, 4, OptionKind::Own },
 
+    { kIoctlGetTcpInfo, 0, 0, 0, 0, OptionKind::TcpInfo },
     { kIoctlGetTcpNoDelay, kIoctlSetTcpNoDelay, IPPROTO_TCP, TCP_NODELAY, 4, OptionKind::Stream },
     { kIoctlGetTcpKeepIdle, kIoctlSetTcpKeepIdle, IPPROTO_TCP, TCP_KEEPIDLE, 4,
         OptionKind::Stream },
@@ -165,7 +167,8 @@ NTSTATUS SocketFile::option(const OptionRow& row, io::Irp& irp, ULONG_PTR& infor
         = row.kind == OptionKind::Datagram || row.kind == OptionKind::ClassOfService;
     if ((is_for_datagrams && is_stream()) || (row.kind == OptionKind::Raw && m_type != kTypeRaw))
         return STATUS_INVALID_PARAMETER;
-    if (row.kind == OptionKind::Stream && !is_stream())
+    const bool is_for_streams = row.kind == OptionKind::Stream || row.kind == OptionKind::TcpInfo;
+    if (is_for_streams && !is_stream())
         return STATUS_NOT_SUPPORTED;
     const io::Parameters& parameters = irp.parameters();
     return parameters.code == row.get ? get_option(row, parameters, information)
@@ -175,7 +178,7 @@ NTSTATUS SocketFile::option(const OptionRow& row, io::Irp& irp, ULONG_PTR& infor
 NTSTATUS SocketFile::get_option(
     const OptionRow& row, const io::Parameters& parameters, ULONG_PTR& size)
 {
-    constexpr uint32_t kMostOptionBytes = 64;
+    constexpr uint32_t kMostOptionBytes = sizeof(TcpInfo);
     uint8_t value[kMostOptionBytes] {};
     uint32_t length = std::min(parameters.output_length, kMostOptionBytes);
     NTSTATUS status = STATUS_SUCCESS;
@@ -210,6 +213,14 @@ NTSTATUS SocketFile::get_option(
             return STATUS_BUFFER_TOO_SMALL;
         length = sizeof(is_on);
         memcpy(value, &is_on, sizeof(is_on));
+        break;
+    }
+    case OptionKind::TcpInfo: {
+        TcpInfo info {};
+        if (length < sizeof(info))
+            return STATUS_BUFFER_TOO_SMALL;
+        status = get_tcp_info(info);
+        memcpy(value, &info, sizeof(info));
         break;
     }
     case OptionKind::ClassOfService:

@@ -178,6 +178,7 @@ private:
         EXCLUDES(m_lock);
     NTSTATUS set_option(const OptionRow& row, const io::Parameters& parameters) EXCLUDES(m_lock);
     NTSTATUS get_own_option(ULONG code, uint32_t& value) EXCLUDES(m_lock);
+    NTSTATUS get_tcp_info(TcpInfo& info) EXCLUDES(m_lock);
     NTSTATUS set_own_option(ULONG code, uint32_t value) EXCLUDES(m_lock);
     uint32_t take_error() REQUIRES(m_lock);
     NTSTATUS set_receive_ecn(bool is_wanted) REQUIRES(m_lock);
