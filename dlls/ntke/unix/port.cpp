@@ -377,20 +377,20 @@ NTSTATUS Port::sleep(ke::Thread& thread, const ke::DueTime& due)
 
 void Port::relay()
 {
-    constexpr ULONG kMost = 16;
-    CompletionPacket packets[kMost];
     while (!is_serving())
         sched_yield();
+    // One at a time: the host asks its server once for each, and once more to see that there are no
+    // more.
+    CompletionPacket packet;
     ULONG given = 0;
     while (!m_is_closed
-        && host::remove_io_completion_ex(m_host_port, packets, kMost, &given, nullptr, FALSE)
+        && host::remove_io_completion_ex(m_host_port, &packet, 1, &given, nullptr, FALSE)
             == STATUS_SUCCESS) {
-        for (ULONG i = 0; i < given; ++i) {
-            if (!is_call_back(packets[i])) {
-                const Uninterrupted section;
-                m_queue.post(packets[i]);
-            } else if (m_waiters_outside.load(std::memory_order_seq_cst))
-                call_back_waiters(); // it was another thread's
+        if (!is_call_back(packet)) {
+            const Uninterrupted section;
+            m_queue.post(packet);
+        } else if (m_waiters_outside.load(std::memory_order_seq_cst)) {
+            call_back_waiters(); // it was another thread's
         }
     }
     host_threads::note_helper_is_done();
