@@ -23,6 +23,8 @@ void SocketFile::on_ready(uint32_t)
 {
     if (look_around())
         end_use();
+    else if (m_host_handle)
+        accept_on_host();
 }
 
 /// Returns whether the socket has nothing left to live for.
@@ -60,8 +62,9 @@ NTSTATUS SocketFile::pend(io::Irp& irp, RequestQueue& queue, Completions& done)
 {
     if (m_is_closing)
         return STATUS_CANCELLED;
-    // A receive that only a port tells of is served by those who wait for its packets.
-    Pump* const port = &queue == &m_receives && irp.ends_with_packet_only()
+    // What only a port tells of is served by those who wait for its packets.
+    const bool waits_for_arrivals = &queue == &m_receives || &queue == &m_accepts;
+    Pump* const port = waits_for_arrivals && irp.ends_with_packet_only()
         ? m_port_pump.load(std::memory_order_acquire)
         : nullptr;
     if (const NTSTATUS status = port ? watch_by_port(*port) : watch(); !NT_SUCCESS(status))

@@ -14,6 +14,7 @@
 #include "nt/caller.h"
 #include "ob/handle_table.h"
 #include "unix/emulated_events.h"
+#include "unix/host_accept.h"
 #include "unix/host_descriptor.h"
 #include "unix/host_services.h"
 #include "unix/host_threads.h"
@@ -70,6 +71,7 @@ NTSTATUS open(void* block)
         afd::SocketFile::open_host_descriptor = [](uint64_t handle, int& fd) {
             return open_descriptor(reinterpret_cast<HANDLE>(handle), fd);
         };
+        afd::SocketFile::accept_by_host = accept_by_host;
         why = services::take();
     }
     if (!why)

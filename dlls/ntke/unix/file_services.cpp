@@ -180,11 +180,16 @@ bool may_pend(ULONG code)
 NTSTATUS control_by_host(io::File* file, HANDLE handle, const Target& target, ULONG code,
     PVOID input, ULONG input_length, PVOID output, ULONG output_length)
 {
+    afd::SocketFile* const socket = file ? afd::SocketFile::from(*file) : nullptr;
+    if (socket && code == afd::kIoctlAccept) {
+        const Uninterrupted section;
+        socket->accept_older_on_host();
+    }
     OnHost on_host(file, may_pend(code), code == afd::kIoctlSendMsg || code == afd::kIoctlTransmit);
     const NTSTATUS status
         = on_host.answered(host::device_io_control(handle, target.event, target.apc,
             target.apc_context, target.iosb, code, input, input_length, output, output_length));
-    if (afd::SocketFile* socket = file ? afd::SocketFile::from(*file) : nullptr) {
+    if (socket) {
         uint32_t value = 0;
         if (NT_SUCCESS(status) && status != STATUS_PENDING && input_length >= sizeof(value)
             && ke::read_user(&value, input, sizeof(value))) {
@@ -193,25 +198,6 @@ NTSTATUS control_by_host(io::File* file, HANDLE handle, const Target& target, UL
         }
     }
     return status;
-}
-
-/// Requests that may be served here.
-bool may_be_ours(ULONG code)
-{
-    switch (code) {
-    case afd::kIoctlRecvMsg:
-    case afd::kIoctlSendMsg:
-    case afd::kIoctlRecv:
-    case afd::kIoctlPoll:
-    case afd::kIoctlCompleteAsync:
-    case afd::kIoctlGetIpRecvTos:
-    case afd::kIoctlSetIpRecvTos:
-    case afd::kIoctlGetIpv6RecvTClass:
-    case afd::kIoctlSetIpv6RecvTClass:
-        return true;
-    default:
-        return afd::is_of_ntke(code);
-    }
 }
 
 NTSTATUS device_io_control(HANDLE handle, HANDLE event, PIO_APC_ROUTINE apc, PVOID apc_context,
@@ -223,7 +209,7 @@ NTSTATUS device_io_control(HANDLE handle, HANDLE event, PIO_APC_ROUTINE apc, PVO
     if (!file)
         return host::device_io_control(handle, event, apc, apc_context, iosb, code, input,
             input_length, output, output_length);
-    if (may_be_ours(code)) {
+    if (afd::SocketFile::may_serve(code)) {
         Input copy;
         if (copy.read(input, input_length)) {
             const io::Parameters parameters { io::Operation::DeviceControl, code, copy.bytes(),
@@ -234,6 +220,8 @@ NTSTATUS device_io_control(HANDLE handle, HANDLE event, PIO_APC_ROUTINE apc, PVO
                 return status;
         }
     }
+    if (afd::is_of_ntke(code))
+        return STATUS_NOT_SUPPORTED; // as the host would say
     return control_by_host(
         file.get(), handle, target, code, input, input_length, output, output_length);
 }
