@@ -101,6 +101,7 @@ public:
     bool may_have_sends_on_host() const { return m_sends_on_host.load(std::memory_order_relaxed); }
     /// The host has done a request; `value` is what its input begins with.
     void note_done_by_host(ULONG code, uint32_t value) EXCLUDES(m_lock);
+    bool is_nonblocking() const { return m_is_nonblocking.load(std::memory_order_relaxed); }
     bool is_created() const { return m_is_created.load(std::memory_order_acquire); }
     /// Endpoint's select; like the request, it makes the socket non-blocking.
     NTSTATUS select_events(ob::Ref<ke::Event> event, uint32_t mask, ob::Ref<ke::Event>& replaced,

@@ -141,9 +141,12 @@ NTSTATUS set_state(void* block)
     return STATUS_SUCCESS;
 }
 
-/// Makes sure of a socket's descriptor, for calls that take no lock otherwise.
+/// Makes sure of a socket's descriptor, for calls that take no lock otherwise. What was left to the
+/// host has requests there.
 bool can_be_used(afd::SocketFile& endpoint)
 {
+    if (endpoint.is_left_to_host()) [[unlikely]]
+        return false;
     if (endpoint.has_descriptor()) [[likely]]
         return true;
     const Uninterrupted section;
@@ -356,6 +359,8 @@ NTSTATUS select(void* block)
     afd::SocketFile& endpoint = endpoint_from(args.endpoint);
     const afd::SocketUse use(endpoint);
     NTSTATUS status = use.is_valid() ? endpoint.open_descriptor() : STATUS_INVALID_HANDLE;
+    if (NT_SUCCESS(status) && endpoint.is_left_to_host())
+        status = STATUS_NOT_SUPPORTED; // the host sees the transfers
     if (NT_SUCCESS(status))
         status = endpoint.select_events(std::move(event), args.mask, replaced,
             args.target ? afd::SelectMode::Message : afd::SelectMode::Event);
