@@ -62,9 +62,8 @@ NTSTATUS SocketFile::pend(io::Irp& irp, RequestQueue& queue, Completions& done)
 {
     if (m_is_closing)
         return STATUS_CANCELLED;
-    // What only a port tells of is served by those who wait for its packets.
-    const bool waits_for_arrivals = &queue == &m_receives || &queue == &m_accepts;
-    Pump* const port = waits_for_arrivals && irp.ends_with_packet_only()
+    // A receive that only a port tells of is served by those who wait for its packets.
+    Pump* const port = &queue == &m_receives && irp.ends_with_packet_only()
         ? m_port_pump.load(std::memory_order_acquire)
         : nullptr;
     if (const NTSTATUS status = port ? watch_by_port(*port) : watch(); !NT_SUCCESS(status))
