@@ -88,7 +88,9 @@ void give_socket_to_host(HANDLE handle, afd::SocketFile& socket)
 {
     if (!socket.is_created() || socket.is_left_to_host() || socket.is_recording())
         return;
-    if (socket.is_nonblocking() && !nt::is_wow64()) {
+    if (socket.is_nonblocking()) {
+        if (nt::is_wow64())
+            return; // the host would write a status block of the program
         uint32_t on = 1;
         IO_STATUS_BLOCK iosb {};
         host::device_io_control(handle, nullptr, nullptr, nullptr, &iosb, afd::kIoctlFionbio, &on,
