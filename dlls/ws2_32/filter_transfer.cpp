@@ -208,6 +208,8 @@ bool before_request(Socket& socket, ULONG code)
     case afd::kIoctlRecvMessage:
     case afd::kIoctlSendControl:
         return transfer_endpoint(socket);
+    case afd::kIoctlAcceptInto:
+        return usable_endpoint(socket);
     default:
         return afd::is_of_ntke(code) && usable_endpoint(socket);
     }

@@ -74,11 +74,13 @@ static int is_at_mark(IoctlCall& call)
 
 // --- Handles and functions.
 
-/// There are no layered providers: the socket is its own base. [WSAIoctl/9]
+/// There are no layered providers: the socket is its own base. Who asks is about to send requests
+/// past us, polls mostly, so ntke must know what the handle is. [WSAIoctl/9]
 static int get_base_handle(IoctlCall& call)
 {
     if (call.overlapped)
         return kIoctlUnsupported;
+    filter::usable_endpoint(*call.socket);
     const SOCKET base = socket_from_handle(call.socket->handle);
     return give_output(call, &base, sizeof(base));
 }

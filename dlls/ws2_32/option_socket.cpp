@@ -6,6 +6,7 @@
 #include "error.h"
 #include "guard.h"
 #include "option_codes.h"
+#include "transfer.h"
 
 namespace ws2::option {
 
@@ -231,6 +232,12 @@ static bool has_peer(Socket& socket)
         afd_call(socket, afd::kIoctlGetPeerName, nullptr, 0, &peer, address_length(socket.family)));
 }
 
+/// Has an AcceptEx connected the socket? ntke knows of those that have waited there.
+static bool was_accepted_into(Socket& socket)
+{
+    return emulation::is_on() ? is_connected(socket) : has_peer(socket);
+}
+
 int set_accept_context(Socket& socket, OptionValue& value)
 {
     SOCKET handle;
@@ -239,7 +246,7 @@ int set_accept_context(Socket& socket, OptionValue& value)
     const SocketRef listener = find_socket(handle);
     if (!listener)
         return WSAENOTSOCK;
-    if (!has_peer(socket))
+    if (!was_accepted_into(socket))
         return WSAENOTCONN;
     // The device has given the socket the options it keeps already. [AcceptEx/17]
     OptionStore options;

@@ -208,6 +208,56 @@ void connections_are_taken_in_the_order_of_the_calls(void**) // [AcceptEx/12]
     assert_int_equal(await_status(second.operation), STATUS_SUCCESS);
 }
 
+void a_call_that_waits_comes_before_a_later_accept(void**) // [AcceptEx/12]
+{
+    const PendingAccept pending = new_pending_accept(0);
+    set_nonblocking(pending.listener.socket);
+
+    connect_to(pending.listener);
+    assert_wsa_fails(
+        accept(pending.listener.socket, nullptr, nullptr), INVALID_SOCKET, WSAEWOULDBLOCK);
+    assert_int_equal(await_status(pending.operation), STATUS_SUCCESS);
+}
+
+u_short port_of_name(SOCKET socket)
+{
+    sockaddr_in name {};
+    int length = sizeof(name);
+    assert_wsa_ok(getsockname(socket, reinterpret_cast<sockaddr*>(&name), &length));
+    return name.sin_port;
+}
+
+u_short told_peer_port(const PendingAccept& accept)
+{
+    sockaddr *local = nullptr, *remote = nullptr;
+    int local_length = 0, remote_length = 0;
+    accept_addresses_of(accept.listener.socket)(accept.operation->data, 0, kAcceptAddressLength,
+        kAcceptAddressLength, &local, &local_length, &remote, &remote_length);
+    assert_int_equal(remote_length, sizeof(sockaddr_in));
+    return reinterpret_cast<sockaddr_in*>(remote)->sin_port;
+}
+
+void many_calls_take_one_connection_each(void**) // [AcceptEx/12]
+{
+    constexpr int kMany = 16;
+    PendingAccept calls[kMany] = { new_pending_accept(0) };
+    for (int i = 1; i < kMany; ++i) {
+        calls[i] = { calls[0].listener, tcp_socket(), new_operation(new_event()) };
+        assert_wsa_fails(call_accept_ex(calls[i], 0), FALSE, WSA_IO_PENDING);
+    }
+
+    SOCKET clients[kMany];
+    for (SOCKET& client : clients)
+        client = connect_to(calls[0].listener);
+    for (int i = 0; i < kMany; ++i) {
+        assert_int_equal(await_status(calls[i].operation), STATUS_SUCCESS);
+        assert_int_equal(told_peer_port(calls[i]), port_of_name(clients[i]));
+        char data[4];
+        send_text(calls[i].acceptor, "ping");
+        receive_exactly(clients[i], data, 4);
+    }
+}
+
 void too_little_space_for_the_local_address_keeps_the_connection(void**) // [AcceptEx/13]
 {
     const PendingAccept accept = new_accept();
@@ -358,6 +408,8 @@ const CMUnitTest kCases[] = {
     cmocka_unit_test(a_queued_connection_is_taken_at_once),
     cmocka_unit_test(a_deferred_connection_is_taken),
     cmocka_unit_test(connections_are_taken_in_the_order_of_the_calls),
+    cmocka_unit_test(a_call_that_waits_comes_before_a_later_accept),
+    cmocka_unit_test(many_calls_take_one_connection_each),
     cmocka_unit_test(too_little_space_for_the_local_address_keeps_the_connection),
     cmocka_unit_test(the_addresses_are_told),
     cmocka_unit_test(the_context_makes_the_acceptor_a_full_socket),

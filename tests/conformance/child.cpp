@@ -95,6 +95,50 @@ int echo_on_duplicate()
     }
 }
 
+/// Greets on a socket whose handle comes by the input.
+int use_handle()
+{
+    HANDLE handle;
+    if (!read_input(&handle, sizeof(handle)))
+        return kNoInput;
+    return greet(reinterpret_cast<SOCKET>(handle));
+}
+
+/// Posts packets with keys that count up, until it is told of none.
+int post_to_ports()
+{
+    for (;;) {
+        ChildsPort given;
+        if (!read_input(&given, sizeof(given)))
+            return kNoInput;
+        if (!given.count)
+            return 0;
+        for (ULONG_PTR key = given.first_key; key < given.first_key + given.count; ++key) {
+            if (!PostQueuedCompletionStatus(given.port, 0, key, reinterpret_cast<OVERLAPPED*>(key)))
+                return static_cast<int>(GetLastError());
+        }
+    }
+}
+
+/// Takes packets; their keys must count up.
+int take_from_port()
+{
+    ChildsPort given;
+    if (!read_input(&given, sizeof(given)))
+        return kNoInput;
+    for (ULONG_PTR expected = given.first_key; expected < given.first_key + given.count;
+         ++expected) {
+        DWORD transferred;
+        ULONG_PTR key;
+        OVERLAPPED* overlapped = nullptr;
+        if (!GetQueuedCompletionStatus(given.port, &transferred, &key, &overlapped, kHangLimit))
+            return static_cast<int>(GetLastError());
+        if (key != expected)
+            return kNotTold;
+    }
+    return 0;
+}
+
 /// Ends its only thread, with a socket whose events are watched.
 int end_thread()
 {
@@ -216,6 +260,15 @@ void write_to_child(const Child& child, const void* data, size_t size, Where whe
         fail_at(where, "writing to the child failed with %lu", GetLastError());
 }
 
+HANDLE handle_for_child(const Child& child, HANDLE handle, Where where)
+{
+    HANDLE given = nullptr;
+    if (!DuplicateHandle(
+            GetCurrentProcess(), handle, child.process, &given, 0, FALSE, DUPLICATE_SAME_ACCESS))
+        fail_at(where, "DuplicateHandle failed with %lu", GetLastError());
+    return given;
+}
+
 DWORD exit_code_of(const Child& child, Where where)
 {
     DWORD code = 0;
@@ -240,6 +293,12 @@ int child_main(const char* role, const char* argument)
         return echo_on_duplicate();
     if (!strcmp(role, "use-inherited"))
         return greet(static_cast<SOCKET>(strtoull(argument, nullptr, 10)));
+    if (!strcmp(role, "use-handle"))
+        return use_handle();
+    if (!strcmp(role, "post-to-ports"))
+        return post_to_ports();
+    if (!strcmp(role, "take-from-port"))
+        return take_from_port();
     if (!strcmp(role, "end-thread"))
         return end_thread();
     if (!strcmp(role, "be-told-alone"))

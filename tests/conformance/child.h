@@ -22,6 +22,16 @@ Child start_child(
 void write_to_child(
     const Child& child, const void* data, size_t size, Where where = Where::current());
 
+/// What a child in a role of ports is told: a handle of its own, how many packets, the first key.
+struct ChildsPort {
+    HANDLE port;
+    DWORD count;
+    ULONG_PTR first_key;
+};
+
+/// Gives the child a handle of the same object, by DuplicateHandle.
+HANDLE handle_for_child(const Child& child, HANDLE handle, Where where = Where::current());
+
 /// Waits for the child to end and returns its exit code; fails the case at the hang limit.
 DWORD exit_code_of(const Child& child, Where where = Where::current());
 

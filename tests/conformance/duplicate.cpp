@@ -224,6 +224,26 @@ void a_child_uses_an_inherited_socket(void**) // [WSADuplicateSocket/9]
     assert_int_equal(exit_code_of(child), 0);
 }
 
+void a_child_uses_a_handle_duplicated_by_hand(void**) // [WSADuplicateSocket/8]
+{
+    const TcpPair pair = new_tcp_pair();
+    assert_joined(pair.client, pair.server);
+    assert_joined(pair.server, pair.client);
+    const Child child = start_child("use-handle", 0, false);
+    const HANDLE given = handle_for_child(child, reinterpret_cast<HANDLE>(pair.client));
+    write_to_child(child, &given, sizeof(given));
+    char greeting[5];
+    receive_exactly(pair.server, greeting, sizeof(greeting));
+    assert_memory_equal(greeting, "hello", 5);
+    send_text(pair.server, "ok");
+    assert_int_equal(exit_code_of(child), 0);
+    assert_joined(pair.client, pair.server);
+    assert_joined(pair.server, pair.client);
+    set_nonblocking(pair.client);
+    char byte;
+    assert_wsa_fails(recv(pair.client, &byte, 1, 0), SOCKET_ERROR, WSAEWOULDBLOCK);
+}
+
 void a_child_does_not_hold_a_private_socket_open(void**) // [WSASocket/8]
 {
     const TcpPair pair = new_tcp_pair();
@@ -271,6 +291,7 @@ const CMUnitTest kCases[] = {
     cmocka_unit_test(the_original_works_on_after_the_child_closed_its_duplicate),
     cmocka_unit_test(a_child_has_the_socket_alone_after_the_original_is_closed),
     cmocka_unit_test(a_child_uses_an_inherited_socket),
+    cmocka_unit_test(a_child_uses_a_handle_duplicated_by_hand),
     cmocka_unit_test(a_child_does_not_hold_a_private_socket_open),
     cmocka_unit_test(a_child_holds_an_inherited_socket_open),
 };

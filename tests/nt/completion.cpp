@@ -118,6 +118,36 @@ void every_packet_goes_to_one_thread(void**) // [NtIoCompletion/5]
     assert_int_equal(seen.load(), 0xFFFF);
 }
 
+void a_running_thread_keeps_others_waiting_until_it_waits(void**) // [NtIoCompletion/5]
+{
+    static LARGE_INTEGER short_time = ticks(-500'000);
+    const HANDLE port = new_port(1);
+    const HANDLE event = new_event(kNotificationEvent);
+    assert_status(post(port, 1), STATUS_SUCCESS);
+    Taken taken;
+    assert_status(take(port, taken), STATUS_SUCCESS); // from here on this thread works for the port
+    assert_status(post(port, 2), STATUS_SUCCESS);
+
+    std::atomic<bool> has_looked { false };
+    Taken others;
+    Background* look = run_in_background([&] {
+        const NTSTATUS status = take(port, others, &short_time);
+        has_looked = true;
+        return status;
+    });
+    while (!has_looked) { } // running, not waiting
+    assert_status(join(look), STATUS_TIMEOUT);
+
+    Background* work = run_in_background([&] {
+        const NTSTATUS status = take(port, others, &kHangLimit);
+        NtSetEvent(event, nullptr);
+        return status;
+    });
+    assert_status(NtWaitForSingleObject(event, FALSE, &kHangLimit), STATUS_WAIT_0);
+    assert_status(join(work), STATUS_SUCCESS);
+    assert_int_equal(others.key, 2);
+}
+
 void an_alertable_removal_runs_apcs(void**) // [NtIoCompletion/6]
 {
     static std::atomic<int> calls;
@@ -203,6 +233,7 @@ const CMUnitTest kCases[] = {
     cmocka_unit_test(a_removal_of_none_is_refused),
     cmocka_unit_test(a_post_releases_a_blocked_thread),
     cmocka_unit_test(every_packet_goes_to_one_thread),
+    cmocka_unit_test(a_running_thread_keeps_others_waiting_until_it_waits),
     cmocka_unit_test(an_alertable_removal_runs_apcs),
     cmocka_unit_test(a_packet_and_an_apc_both_arrive),
     cmocka_unit_test(closing_the_port_ends_removals),

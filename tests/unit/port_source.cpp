@@ -3,6 +3,7 @@
 // Work comes in at the source and as posts. Each piece is one packet, and each packet is taken
 // once: a lost wake-up hangs, a packet told twice breaks the count.
 #include <atomic>
+#include <functional>
 
 #include <poll.h>
 #include <pthread.h>
@@ -62,6 +63,11 @@ public:
     }
     void on_packet_left() override { }
     void on_poller_stopped() override { }
+    void take_packet(const CompletionPacket& packet) override
+    {
+        if (take)
+            take(packet);
+    }
     void on_closed() override { }
     void on_dropped() override { }
     void destroy() override { }
@@ -74,6 +80,8 @@ public:
             abort();
     }
     uint32_t crowds() const { return m_crowds; }
+
+    std::function<void(const CompletionPacket& packet)> take;
 
 private:
     const int m_event = eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK);
@@ -166,6 +174,100 @@ void every_packet_is_taken_once(void**)
     }
 }
 
+// --- A queue that gives its packets away at any moment
+
+constexpr uint32_t kPosters = 3;
+
+/// Packets of a poster carry numbers that count up. Owner: the test.
+struct GivenAway {
+    ob::Ref<io::CompletionQueue> queue;
+    std::atomic<uint64_t> posted { 0 };
+    std::atomic<uint64_t> taken_here { 0 };
+    std::atomic<uint64_t> taken_by_source { 0 };
+    std::atomic<uint64_t> last_of_poster[kPosters] {}; // by the source
+    std::atomic<uint32_t> wrong { 0 };
+    std::atomic<bool> is_over { false };
+};
+
+struct Poster {
+    GivenAway* test;
+    uint32_t number;
+};
+
+void* post_numbers(void* argument)
+{
+    const auto& poster = *static_cast<Poster*>(argument);
+    unit::Random random(poster.number + 1);
+    CompletionPacket packet {};
+    packet.key = poster.number;
+    while (!poster.test->is_over) {
+        ++packet.context;
+        if (!NT_SUCCESS(poster.test->queue->post(packet)))
+            abort();
+        poster.test->posted.fetch_add(1);
+        if (random.one_in(4))
+            usleep(random.below(50));
+    }
+    return nullptr;
+}
+
+void* remove_until_given_away(void* argument)
+{
+    auto& test = *static_cast<GivenAway*>(argument);
+    for (;;) {
+        CompletionPacket packets[4];
+        uint32_t removed = 0;
+        const NTSTATUS status = test.queue->remove(
+            *ke::Thread::current(), packets, 4, &removed, ke::Alertable::No, ke::DueTime::never());
+        test.taken_here.fetch_add(removed);
+        if (status == STATUS_REPARSE)
+            break;
+        if (status != STATUS_SUCCESS || !removed)
+            test.wrong.fetch_add(1);
+    }
+    ke::Thread::detach();
+    return nullptr;
+}
+
+void packets_are_given_away_in_order_and_once(void**)
+{
+    const uint64_t rounds = unit::setting("NTKE_ROUNDS", 3000) / 30;
+    unit::Random random(unit::setting("NTKE_SEED", 1));
+    for (uint64_t round = 0; round < rounds; ++round) {
+        Source source;
+        GivenAway test;
+        source.take = [&](const CompletionPacket& packet) {
+            test.taken_by_source.fetch_add(1);
+            if (test.last_of_poster[packet.key].exchange(packet.context) >= packet.context)
+                test.wrong.fetch_add(1);
+        };
+        assert_status(io::CompletionQueue::create(UINT32_MAX, test.queue), STATUS_SUCCESS);
+        assert_true(test.queue->set_source(source));
+        pthread_t consumers[kConsumers];
+        pthread_t posters[kPosters];
+        Poster given[kPosters];
+        for (pthread_t& thread : consumers)
+            assert_int_equal(pthread_create(&thread, nullptr, remove_until_given_away, &test), 0);
+        for (uint32_t i = 0; i < kPosters; ++i) {
+            given[i] = { &test, i };
+            assert_int_equal(pthread_create(&posters[i], nullptr, post_numbers, &given[i]), 0);
+        }
+        usleep(random.below(2000));
+        test.queue->give_away();
+        for (const pthread_t thread : consumers)
+            pthread_join(thread, nullptr); // those that are not told hang
+        usleep(random.below(500));
+        test.is_over = true;
+        for (const pthread_t thread : posters)
+            pthread_join(thread, nullptr);
+        assert_int_equal(test.taken_here + test.taken_by_source, test.posted);
+        assert_int_equal(test.queue->depth(), 0);
+        assert_int_equal(test.wrong, 0);
+        test.queue.reset();
+        ob::reclaim_now(); // while the source is there
+    }
+}
+
 struct Removal {
     io::CompletionQueue* queue;
     NTSTATUS status = STATUS_SUCCESS;
@@ -211,6 +313,7 @@ int main()
 {
     const CMUnitTest tests[] = {
         cmocka_unit_test(every_packet_is_taken_once),
+        cmocka_unit_test(packets_are_given_away_in_order_and_once),
         cmocka_unit_test(closing_the_queue_ends_all_removals),
     };
     cmocka_set_message_output(CM_OUTPUT_TAP);

@@ -12,6 +12,10 @@ MOST_REQUESTS = {
         "select", "select (64 sockets)", "WSAPoll", "WSAPoll (64 sockets)", "ioctlsocket FIONREAD",
         "getsockname", "getsockname (accepted)", "getpeername", "getpeername (accepted)",
         "WSAEnumNetworkEvents (no event)", "WSAEnumNetworkEvents (no event, FD_READ)"), 0),
+    **dict.fromkeys((
+        "AcceptEx", "setsockopt SO_UPDATE_ACCEPT_CONTEXT", "receive, send (port)", "send, receive (port)",
+        "receive, send (port, skip)", "send, receive (port, skip)", "post, get (port)",
+        "IOCTL_AFD_POLL (ready)"), 0),
     **dict.fromkeys(("WSAEnumNetworkEvents (event)", "WSAEnumNetworkEvents (event, FD_READ)"), 1),
     "connect to close": 14,
 }
@@ -21,8 +25,7 @@ MOST_REQUESTS = {
 REQUEST_GOALS = {
     **dict.fromkeys((
         "WSARecv (overlapped, pending)", "WSARecv (overlapped, ready)", "WSASend (overlapped)",
-        "receive, send (events)", "receive, send (port)", "send, receive (port)", "receive, send (port, skip)",
-        "send, receive (port, skip)", "post, get (port)", "IOCTL_AFD_POLL (ready)"), 0),
+        "receive, send (events)"), 0),
 }
 
 

@@ -1,6 +1,7 @@
 // The requests that accept connections.
 #include "afd/accept.h"
 
+#include "ke/user_memory.h"
 #include "ob/handle_table.h"
 
 namespace afd {
@@ -18,8 +19,8 @@ void write_block(uint8_t* block, uint32_t room, const Address& address)
 {
     if (room < sizeof(int32_t) + address.length)
         return;
-    memcpy(block, &address.length, sizeof(int32_t));
-    memcpy(block + sizeof(int32_t), address.bytes, address.length);
+    ke::write_user(block, &address.length, sizeof(int32_t));
+    ke::write_user(block + sizeof(int32_t), address.bytes, address.length);
 }
 
 } // namespace
@@ -101,24 +102,38 @@ NTSTATUS SocketFile::accept_into(io::Irp& irp, ULONG_PTR&)
     request->local_length = params.local_length;
     request->remote_length = static_cast<uint32_t>(output_length - before_remote);
     if (const NTSTATUS status
-        = by_handle(reinterpret_cast<HANDLE>(uintptr_t { params.acceptor }), request->socket);
+        = find_acceptor(reinterpret_cast<HANDLE>(uintptr_t { params.acceptor }), request->socket);
         !NT_SUCCESS(status))
         return status;
     if (state() != SocketState::Listening)
         return STATUS_INVALID_PARAMETER; // [AcceptEx/2]
+    const NTSTATUS status = pend_accept(irp, *request->socket);
+    if (m_host_handle && NT_SUCCESS(status))
+        accept_on_host();
+    return status;
+}
 
+/// Can a connection be accepted into this socket, of a listener of this family? What is hosted is
+/// for the host to say.
+bool SocketFile::is_fresh(int family) const
+{
+    if (m_accept_irp || m_is_closing)
+        return false;
+    return m_host_handle
+        || (is_stream() && state() == SocketState::Unconnected && !has(ntke::kSocketBound)
+            && m_family == family);
+}
+
+NTSTATUS SocketFile::pend_accept(io::Irp& irp, SocketFile& socket)
+{
     Completions done;
     Signal signal;
     ke::LockGuard guard(m_lock);
-    SocketFile& socket = *request->socket;
     if (&socket == this)
         return STATUS_INVALID_PARAMETER;
     {
         ke::LockGuard socket_guard(socket.m_lock);
-        const bool is_fresh = socket.is_stream() && socket.state() == SocketState::Unconnected
-            && !socket.has(ntke::kSocketBound) && !socket.m_accept_irp && !socket.m_is_closing
-            && socket.m_family == m_family;
-        if (!is_fresh)
+        if (!socket.is_fresh(m_family))
             return STATUS_INVALID_PARAMETER; // [AcceptEx/7]
         socket.m_accept_irp = &irp;
     }
@@ -144,6 +159,8 @@ NTSTATUS SocketFile::accept_into(io::Irp& irp, ULONG_PTR&)
 
 void SocketFile::serve_accepts(Completions& done)
 {
+    if (m_host_handle)
+        return; // accept_on_host, without a lock
     io::Irp* next;
     for (io::Irp* irp = m_accepts.first(); irp && has_connection(); irp = next) {
         next = irp->driver.next;
@@ -197,15 +214,21 @@ void SocketFile::finish_accept(io::Irp& irp, Request& ended)
         request.information = NT_SUCCESS(request.status) ? sizeof(ULONG) : 0;
         return;
     }
-    Address local;
     ke::LockGuard guard(socket.m_lock);
     socket.m_accept_irp = nullptr;
     if (!NT_SUCCESS(request.status) || socket.m_is_closed)
         return;
+    Address local = request.accepted.local;
+    Address remote = request.accepted.remote;
+    if (socket.m_host_handle) {
+        socket.note_accepted_into();
+    } else {
+        socket.m_socket.local_name(local);
+        remote = socket.m_peer;
+    }
     auto* block = static_cast<uint8_t*>(irp.parameters().output) + request.total;
-    socket.m_socket.local_name(local);
     write_block(block, request.local_length, local);
-    write_block(block + request.local_length, request.remote_length, socket.m_peer);
+    write_block(block + request.local_length, request.remote_length, remote);
 }
 
 /// Gives an accepted connection its handle.

@@ -38,6 +38,8 @@ void SocketFile::on_last_handle_closed()
         accepting->cancel();
         accepting->release();
     }
+    if (m_host_handle)
+        wait_for_host_accepts();
     File::on_last_handle_closed();
     // Else Linux would take it for unread, and close with a reset. [closesocket/15]
     if (m_has_read_urgent.load(std::memory_order_relaxed) && !is_left_to_host())

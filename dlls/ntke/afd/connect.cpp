@@ -22,6 +22,8 @@ Transfer* new_connect(const uint8_t* data, size_t length)
 
 NTSTATUS SocketFile::connect(io::Irp& irp, ULONG_PTR&)
 {
+    if (m_host_handle)
+        return STATUS_INVALID_PARAMETER; // it is to be accepted into [AcceptEx/8]
     const auto params = input_of<ConnectParams>(irp);
     const auto* bytes = static_cast<const uint8_t*>(irp.parameters().input) + sizeof(params);
     const size_t rest = irp.parameters().input_length - sizeof(params);

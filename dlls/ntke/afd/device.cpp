@@ -122,8 +122,9 @@ NTSTATUS SocketFile::control(io::Irp& irp, ULONG_PTR& information)
     }
     const bool is_for_any_handle = row
         && (row->code == kIoctlCreate || row->code == kIoctlPoll
-            || (row->code == kIoctlCompleteAsync && m_host_handle));
-    if (!is_for_any_handle && !m_is_created.load(std::memory_order_acquire))
+            || (m_host_handle && (row->code == kIoctlCompleteAsync || row->code == kIoctlConnect)));
+    if (!is_for_any_handle && !m_is_created.load(std::memory_order_acquire)
+        && !m_is_accepted_into.load(std::memory_order_acquire))
         return STATUS_BAD_DEVICE_TYPE;
     if (row && (parameters.input_length < row->input || parameters.output_length < row->output))
         return row->too_short;

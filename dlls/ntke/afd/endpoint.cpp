@@ -260,7 +260,7 @@ bool Endpoint::was_reset(uint32_t ready) const
 void Endpoint::note(uint32_t condition, NTSTATUS status, Signal& signal)
 {
     if (m_record.record(condition, status))
-        signal.raise(m_event, m_raises);
+        signal.raise(m_event, *this, m_raises);
 }
 
 void Endpoint::re_enable(uint32_t conditions, bool look, Signal& signal)
@@ -460,7 +460,7 @@ NTSTATUS Endpoint::exchange_selection(
     if (mode == SelectMode::Message)
         begin_message_select();
     if (m_record.select(mask))
-        signal.raise(m_event, m_raises);
+        signal.raise(m_event, *this, m_raises);
     if (mask)
         refresh(signal);
     return STATUS_SUCCESS;

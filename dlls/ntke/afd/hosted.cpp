@@ -64,7 +64,7 @@ NTSTATUS SocketFile::open_descriptor()
 
 /// Transfers: the connection is made or the socket bound, as far as is known here, for the host
 /// binds a socket with its first datagram and keeps what is sent while it connects.
-bool SocketFile::serves_data()
+bool SocketFile::serves_data(const io::Parameters&)
 {
     if (!m_is_created.load(std::memory_order_acquire)
         || m_is_left_to_host.load(std::memory_order_acquire) || mode() != Mode::Asynchronous
@@ -73,71 +73,79 @@ bool SocketFile::serves_data()
     return NT_SUCCESS(open_descriptor());
 }
 
+/// Requests that may be served here, and when they are.
+struct SocketFile::ServedRow {
+    ULONG code;
+    bool (SocketFile::*serves)(const io::Parameters& parameters);
+};
+
+constexpr SocketFile::ServedRow SocketFile::kServed[] = {
+    // The frequent ones first.
+    { kIoctlRecvMsg, &SocketFile::serves_message },
+    { kIoctlSendMsg, &SocketFile::serves_data },
+    { kIoctlPoll, &SocketFile::serves_poll },
+    { kIoctlRecvMessage, &SocketFile::serves_data },
+    { kIoctlSendControl, &SocketFile::serves_data },
+    { kIoctlRecv, &SocketFile::serves_data },
+    { kIoctlAcceptInto, &SocketFile::serves_accept },
+    { kIoctlConnect, &SocketFile::serves_taken },
+    { kIoctlGetSoConnectTime, &SocketFile::serves_connect_time },
+    { kIoctlCompleteAsync, &SocketFile::serves_completion },
+    { kIoctlGetIpRecvTos, &SocketFile::serves_class_of_service },
+    { kIoctlSetIpRecvTos, &SocketFile::serves_class_of_service },
+    { kIoctlGetIpv6RecvTClass, &SocketFile::serves_class_of_service },
+    { kIoctlSetIpv6RecvTClass, &SocketFile::serves_class_of_service },
+    { kIoctlGetRecvEcn, &SocketFile::serves_option },
+    { kIoctlSetRecvEcn, &SocketFile::serves_option },
+    { kIoctlGetUdpSendSize, &SocketFile::serves_option },
+    { kIoctlSetUdpSendSize, &SocketFile::serves_option },
+    { kIoctlGetUdpCoalescedSize, &SocketFile::serves_option },
+    { kIoctlSetUdpCoalescedSize, &SocketFile::serves_option },
+    { kIoctlHasUnsent, &SocketFile::serves_option },
+};
+
+const SocketFile::ServedRow* SocketFile::find_served(ULONG code)
+{
+    for (const ServedRow& row : kServed) {
+        if (row.code == code)
+            return &row;
+    }
+    return nullptr;
+}
+
 bool SocketFile::serves(const io::Parameters& parameters)
 {
     if (!m_host_handle)
         return true;
     if (parameters.operation != io::Operation::DeviceControl)
-        return serves_data();
-    switch (parameters.code) {
-    case kIoctlRecvMsg:
-        // The host gives control data in its way: WSARecvMsg asks for kIoctlRecvMessage.
-        return parameters.input_length >= sizeof(RecvMsgParams)
-            && !static_cast<const RecvMsgParams*>(parameters.input)->control && serves_data();
-    case kIoctlSendMsg:
-    case kIoctlSendControl:
-    case kIoctlRecv:
-    case kIoctlRecvMessage:
-        return serves_data();
-    case kIoctlPoll:
-        return serves_poll(parameters);
-    case kIoctlCompleteAsync:
-        return has_completion_queue(); // its packet belongs into our queue
-    case kIoctlGetIpRecvTos:
-    case kIoctlSetIpRecvTos:
-    case kIoctlGetIpv6RecvTClass:
-    case kIoctlSetIpv6RecvTClass:
-        return m_wants_ecn.load(std::memory_order_relaxed) && serves_options();
-    default:
-        return is_of_ntke(parameters.code) && serves_options();
-    }
+        return serves_data(parameters);
+    const ServedRow* row = find_served(parameters.code);
+    return row && (this->*row->serves)(parameters);
+}
+
+/// The host gives control data in its way: WSARecvMsg asks for kIoctlRecvMessage.
+bool SocketFile::serves_message(const io::Parameters& parameters)
+{
+    return parameters.input_length >= sizeof(RecvMsgParams)
+        && !static_cast<const RecvMsgParams*>(parameters.input)->control && serves_data(parameters);
+}
+
+/// Its packet belongs into our queue.
+bool SocketFile::serves_completion(const io::Parameters&)
+{
+    return has_completion_queue();
+}
+
+bool SocketFile::serves_class_of_service(const io::Parameters& parameters)
+{
+    return m_wants_ecn.load(std::memory_order_relaxed) && serves_option(parameters);
 }
 
 /// Options that the host does not have, or not as they are meant here.
-bool SocketFile::serves_options()
+bool SocketFile::serves_option(const io::Parameters&)
 {
     return m_is_created.load(std::memory_order_acquire)
         && !m_is_left_to_host.load(std::memory_order_acquire) && NT_SUCCESS(open_descriptor());
-}
-
-/// A stream that is being connected changes its state on the host only.
-bool SocketFile::can_be_polled()
-{
-    return m_is_created.load(std::memory_order_acquire)
-        && !m_is_left_to_host.load(std::memory_order_acquire)
-        && (can_transfer() || state() == SocketState::Listening) && NT_SUCCESS(open_descriptor());
-}
-
-/// A poll is served when all of its sockets are.
-bool SocketFile::serves_poll(const io::Parameters& parameters)
-{
-    PollHeader header;
-    if (parameters.input_length < sizeof(header) || mode() != Mode::Asynchronous)
-        return false;
-    memcpy(&header, parameters.input, sizeof(header));
-    const auto* entries = static_cast<const uint8_t*>(parameters.input) + sizeof(header);
-    if (!header.count
-        || (parameters.input_length - sizeof(header)) / sizeof(PollEntry) < header.count)
-        return false;
-    for (uint32_t i = 0; i < header.count; ++i) {
-        PollEntry entry;
-        memcpy(&entry, entries + i * sizeof(entry), sizeof(entry));
-        ob::Ref<SocketFile> socket;
-        if (!NT_SUCCESS(by_handle(reinterpret_cast<HANDLE>(entry.socket), socket))
-            || !socket->can_be_polled())
-            return false;
-    }
-    return true;
 }
 
 SocketFile* SocketFile::from(ob::Object& object)

@@ -23,6 +23,8 @@ void SocketFile::on_ready(uint32_t)
 {
     if (look_around())
         end_use();
+    else if (m_host_handle)
+        accept_on_host();
 }
 
 /// Returns whether the socket has nothing left to live for.

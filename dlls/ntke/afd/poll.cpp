@@ -44,6 +44,35 @@ void write_entry(uint8_t* bytes, const PollEntry& entry)
 
 // --- A socket's side
 
+/// A stream that is being connected changes its state on the host only.
+bool SocketFile::can_be_polled()
+{
+    return m_is_created.load(std::memory_order_acquire)
+        && !m_is_left_to_host.load(std::memory_order_acquire)
+        && (can_transfer() || state() == SocketState::Listening) && NT_SUCCESS(open_descriptor());
+}
+
+/// A poll is served when all of its sockets are.
+bool SocketFile::serves_poll(const io::Parameters& parameters)
+{
+    PollHeader header;
+    if (parameters.input_length < sizeof(header) || mode() != Mode::Asynchronous)
+        return false;
+    memcpy(&header, parameters.input, sizeof(header));
+    const auto* entries = static_cast<const uint8_t*>(parameters.input) + sizeof(header);
+    if (!header.count || (parameters.input_length - sizeof(header)) / entry_size() < header.count)
+        return false;
+    for (uint32_t i = 0; i < header.count; ++i) {
+        PollEntry entry;
+        ob::Ref<SocketFile> socket;
+        if (!read_entry(entry, entries + i * entry_size())
+            || !NT_SUCCESS(by_handle(reinterpret_cast<HANDLE>(entry.socket), socket))
+            || !socket->can_be_polled())
+            return false;
+    }
+    return true;
+}
+
 uint32_t SocketFile::conditions(const EarlierLook* earlier)
 {
     if (m_is_closing)

@@ -12,7 +12,7 @@ constinit thread_local Signal::Batch* t_batch __attribute__((tls_model("initial-
 
 void Signal::deliver()
 {
-    if (t_batch && t_batch->add(m_event, *m_raises))
+    if (t_batch && t_batch->add(*this))
         return;
     m_event->set();
     m_raises->fetch_sub(1, std::memory_order_acq_rel);
@@ -34,15 +34,16 @@ Signal::Batch::~Batch()
         m_entries[i].raises->fetch_sub(1, std::memory_order_acq_rel);
 }
 
-bool Signal::Batch::add(ob::Ref<ke::Event>& event, Raises& raises)
+bool Signal::Batch::add(Signal& signal)
 {
     if (m_count == kMost)
         return false;
     for (uint32_t i = 0; i < m_count; ++i) {
-        if (m_entries[i].event.get() == event.get())
-            event.reset();
+        if (m_entries[i].event.get() == signal.m_event.get())
+            signal.m_event.reset();
     }
-    m_entries[m_count++] = { std::move(event), &raises };
+    m_entries[m_count++]
+        = { std::move(signal.m_event), std::move(signal.m_owner), signal.m_raises };
     return true;
 }
 

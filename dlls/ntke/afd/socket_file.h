@@ -12,6 +12,7 @@
 namespace afd {
 
 struct Accept;
+struct HostedAccept;
 struct SendControlParams;
 struct SendMsgParams;
 struct Poll;
@@ -64,6 +65,8 @@ public:
     /// It has become a socket; later calls change nothing.
     void tell_created(const ntke::AttachArgs& args) EXCLUDES(m_lock);
     bool serves(const io::Parameters& parameters) override;
+    /// Are there sockets that serve requests of this code?
+    static bool may_serve(ULONG code) { return find_served(code); }
     /// What this has pending goes on; new requests are the host's, for good.
     void leave_to_host();
     bool is_left_to_host() const { return m_is_left_to_host.load(std::memory_order_acquire); }
@@ -81,6 +84,11 @@ public:
     /// socket's host handle and serial, until it returns false. Each is told once.
     static void take_closed(
         bool (*told)(void* context, uint64_t host_handle, uint64_t serial), void* context);
+    /// Connections that are there go to the requests that wait for them: the host accepts. One
+    /// thread at a time does; it looks again before it leaves. hosted_accept.cpp
+    void accept_on_host() EXCLUDES(m_lock);
+    /// The same, and waits for the thread that does. Before an accept goes to the host.
+    void accept_older_on_host() EXCLUDES(m_lock);
     /// A request that may pend is left to the host; it has ended at once after all.
     void note_request_on_host(bool is_send);
     void note_request_on_host_ended(bool is_send);
@@ -93,6 +101,7 @@ public:
     bool may_have_sends_on_host() const { return m_sends_on_host.load(std::memory_order_relaxed); }
     /// The host has done a request; `value` is what its input begins with.
     void note_done_by_host(ULONG code, uint32_t value) EXCLUDES(m_lock);
+    bool is_nonblocking() const { return m_is_nonblocking.load(std::memory_order_relaxed); }
     bool is_created() const { return m_is_created.load(std::memory_order_acquire); }
     /// Endpoint's select; like the request, it makes the socket non-blocking.
     NTSTATUS select_events(ob::Ref<ke::Event> event, uint32_t mask, ob::Ref<ke::Event>& replaced,
@@ -109,6 +118,9 @@ public:
     bool has_descriptor() const { return m_has_descriptor.load(std::memory_order_acquire); }
     /// Gives a descriptor of its own for a socket of the host.
     static NTSTATUS (*open_host_descriptor)(uint64_t host_handle, int& fd);
+    /// Has the host accept a connection, now. STATUS_DEVICE_NOT_READY: there is none after all.
+    using AcceptByHost = NTSTATUS(uint64_t listener, uint64_t acceptor, HostedAccept& accepted);
+    static AcceptByHost* accept_by_host;
 
     /// A transfer of a call that does not wait, past the requests: kPassDown, nothing has happened,
     /// when older ones wait. Otherwise as Endpoint's.
@@ -121,8 +133,17 @@ private:
     friend class SocketUse;
     friend struct Poll;
 
-    bool serves_data();
-    bool serves_options();
+    struct ServedRow;
+    static const ServedRow kServed[];
+    static const ServedRow* find_served(ULONG code);
+    bool serves_message(const io::Parameters& parameters);
+    bool serves_data(const io::Parameters& parameters);
+    bool serves_accept(const io::Parameters& parameters);
+    bool serves_taken(const io::Parameters& parameters);
+    bool serves_connect_time(const io::Parameters& parameters);
+    bool serves_completion(const io::Parameters& parameters);
+    bool serves_class_of_service(const io::Parameters& parameters);
+    bool serves_option(const io::Parameters& parameters);
     bool serves_poll(const io::Parameters& parameters);
     bool can_be_polled();
     void tell_closed();
@@ -252,10 +273,22 @@ private:
     NTSTATUS accept_now(Accept& request, Completions& done) REQUIRES(m_lock);
     /// Makes this socket the end of an accepted connection.
     NTSTATUS become_connection(HostSocket& connection, Completions& done) REQUIRES(m_lock);
+    bool is_fresh(int family) const REQUIRES(m_lock);
+    NTSTATUS pend_accept(io::Irp& irp, SocketFile& socket) EXCLUDES(m_lock);
     void receive_first_data(io::Irp& irp, Accept& request, Completions& done) EXCLUDES(m_lock);
     static void finish_accept(io::Irp& irp, Request& ended);
     NTSTATUS publish_connection(SocketFile& listener, io::Irp& irp) EXCLUDES(m_lock);
     void drop_deferred() REQUIRES(m_lock);
+
+    // Accepting where the host does it. hosted_accept.cpp
+
+    NTSTATUS find_acceptor(HANDLE handle, ob::Ref<SocketFile>& socket);
+    bool is_taken() EXCLUDES(m_lock);
+    /// The oldest request, if there is a connection for it and no other thread accepts. The caller
+    /// resets m_is_accepting.
+    io::Irp* claim_accept() EXCLUDES(m_lock);
+    void note_accepted_into() REQUIRES(m_lock);
+    void wait_for_host_accepts() EXCLUDES(m_lock);
 
     // Polls and state.
 
@@ -277,6 +310,8 @@ private:
     std::atomic<bool> m_is_left_to_host { false };
     std::atomic<uint32_t> m_requests_on_host { 0 }; // those that pended stay in it
     std::atomic<uint32_t> m_sends_on_host { 0 };
+    std::atomic<bool> m_is_accepting { false }; // listener: the host accepts for a request of ours
+    std::atomic<bool> m_is_accepted_into { false }; // a connection of such a request
     std::atomic<bool> m_owner_closes { false };
     uint64_t m_serial = 0; // its owner's; written before m_is_created
     std::atomic<bool> m_is_nonblocking { false };

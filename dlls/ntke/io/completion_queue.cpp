@@ -87,12 +87,14 @@ void CompletionQueue::post(Packet& packet)
 {
     bool is_poller_activated = false;
     bool is_left = false;
+    bool is_given_away;
     bool is_closed;
     {
         ke::WakeList wakes; // woken after the lock is released
         ke::LockGuard guard(m_lock);
-        is_closed = m_is_closed;
-        if (!is_closed) {
+        is_given_away = m_packets == Packets::GivenAway;
+        is_closed = m_is_closed && m_packets == Packets::Own;
+        if (!is_closed && !is_given_away) {
             packet.next = nullptr;
             (m_last ? m_last->next : m_first) = &packet;
             m_last = &packet;
@@ -103,7 +105,9 @@ void CompletionQueue::post(Packet& packet)
             }
         }
     }
-    if (is_closed)
+    if (is_given_away)
+        source()->take_packet(packet.contents);
+    if (is_closed || is_given_away)
         return packet.release(packet); // nobody can ask for it any more
     if (is_poller_activated)
         source()->interrupt();
@@ -117,10 +121,35 @@ uint32_t CompletionQueue::try_remove(CompletionPacket* packets, uint32_t count)
     uint32_t removed;
     {
         ke::LockGuard guard(m_lock);
-        removed = take(packets, count, taken);
+        removed = m_packets == Packets::Own ? take(packets, count, taken) : 0;
     }
     release_packets(taken);
     return removed;
+}
+
+void CompletionQueue::give_away()
+{
+    {
+        ke::WakeList wakes;
+        ke::LockGuard guard(m_lock);
+        m_packets = Packets::Leaving;
+        end_waits(STATUS_REPARSE, wakes);
+    }
+    source()->interrupt();
+    for (;;) {
+        Packet* packets;
+        {
+            ke::LockGuard guard(m_lock);
+            packets = take_all();
+            if (!packets)
+                m_packets = Packets::GivenAway;
+        }
+        if (!packets)
+            return;
+        for (const Packet* packet = packets; packet; packet = packet->next)
+            source()->take_packet(packet->contents);
+        release_packets(packets);
+    }
 }
 
 NTSTATUS CompletionQueue::remove(ke::Thread& thread, CompletionPacket* packets, uint32_t count,
@@ -137,9 +166,9 @@ NTSTATUS CompletionQueue::remove(ke::Thread& thread, CompletionPacket* packets, 
         if (can_take()) {
             *removed = take(packets, count, taken);
             ++m_running;
-        } else if (m_is_closed) {
+        } else if (m_packets != Packets::Own || m_is_closed) {
             ++m_running;
-            return STATUS_ABANDONED;
+            return status_without_packets();
         } else {
             waiter.thread = &thread;
             waiter.queue = this;
@@ -189,6 +218,9 @@ NTSTATUS CompletionQueue::sleep(Waiter& waiter, const ke::DueTime& due)
         ke::LockGuard guard(m_lock);
         if (!std::exchange(waiter.is_promoted, false) || waiter.packet)
             return status;
+        // Whoever ended the waits meanwhile did not find this one running.
+        if (m_packets != Packets::Own || m_is_closed)
+            return status_without_packets();
         thread.begin_wait();
         if (!waiter.is_linked)
             push_waiter(waiter);
@@ -413,21 +445,33 @@ void CompletionQueue::close()
         ke::LockGuard guard(m_lock);
         if (std::exchange(m_is_closed, true))
             return;
-        packets = std::exchange(m_first, nullptr);
-        m_last = nullptr;
-        m_depth = 0;
-        while (Waiter* waiter = m_last_waiter) {
-            unlink_waiter(*waiter);
-            ke::Sleeper sleeper;
-            if (waiter->thread->try_end_wait(STATUS_ABANDONED, sleeper))
-                wakes.add(sleeper);
-        }
+        if (m_packets == Packets::Own)
+            packets = take_all();
+        end_waits(STATUS_ABANDONED, wakes);
     }
     if (WaitSource* waited_at = source()) {
         waited_at->interrupt();
         waited_at->on_closed();
     }
     release_packets(packets);
+}
+
+void CompletionQueue::end_waits(NTSTATUS status, ke::WakeList& wakes)
+{
+    while (Waiter* waiter = m_last_waiter) {
+        unlink_waiter(*waiter);
+        ke::Sleeper sleeper;
+        if (waiter->thread->try_end_wait(status, sleeper))
+            wakes.add(sleeper);
+    }
+}
+
+Packet* CompletionQueue::take_all()
+{
+    Packet* packets = std::exchange(m_first, nullptr);
+    m_last = nullptr;
+    m_depth = 0;
+    return packets;
 }
 
 Packet* CompletionQueue::pop()

@@ -43,6 +43,8 @@ public:
     virtual void on_packet_left() = 0;
     /// The thread that waited here was stopped meanwhile.
     virtual void on_poller_stopped() = 0;
+    /// A packet of a queue that gives its packets away, in its turn. No lock held.
+    virtual void take_packet(const CompletionPacket& packet) = 0;
     /// The queue is closed: nobody will wait any more. No lock held.
     virtual void on_closed() = 0;
     /// Nobody has a reference to the queue: lets go of everything but its own memory.
@@ -59,6 +61,11 @@ protected:
 /// never more run at once than the concurrency allows: a thread counts as running from the end of a
 /// removal until it comes back for the next, except while it waits for something else.
 /// When the last handle closes, packets are dropped and waiting threads get STATUS_ABANDONED.
+///
+///     Own ──give_away──> Leaving ──the last packet is with the source──> GivenAway, for good
+///
+/// Once it gives its packets away, no thread gets one: removals come back with
+/// STATUS_REPARSE, those that wait, too.
 ///
 /// With a WaitSource, one of the waiting threads waits there for all of them, the poller. It keeps
 /// that role until it leaves with a packet, or for another reason; then the last that came takes
@@ -90,6 +97,10 @@ public:
     /// STATUS_USER_APC, STATUS_ALERTED or STATUS_ABANDONED. Counterpart: KeRemoveQueueEx.
     NTSTATUS remove(ke::Thread& thread, CompletionPacket* packets, uint32_t count,
         uint32_t* removed, ke::Alertable alertable, const ke::DueTime& due) EXCLUDES(m_lock);
+
+    /// From here on packets go to the source, in the order they came; also when the last handle is
+    /// closed. Once.
+    void give_away() EXCLUDES(m_lock);
 
     /// Up to `count` packets that are there; never waits. For threads that wait elsewhere.
     uint32_t try_remove(CompletionPacket* packets, uint32_t count) EXCLUDES(m_lock);
@@ -124,6 +135,14 @@ private:
     void on_last_handle_closed() override EXCLUDES(m_lock);
     void on_last_reference_dropped() override EXCLUDES(m_lock);
     void close() EXCLUDES(m_lock);
+    /// What a removal says when there will be no packet any more.
+    NTSTATUS status_without_packets() const REQUIRES(m_lock)
+    {
+        return m_packets == Packets::Own ? STATUS_ABANDONED : STATUS_REPARSE;
+    }
+    /// Ends the waits of all that wait.
+    void end_waits(NTSTATUS status, ke::WakeList& wakes) REQUIRES(m_lock);
+    Packet* take_all() REQUIRES(m_lock);
     Packet* pop() REQUIRES(m_lock);
     void push_waiter(Waiter& waiter) REQUIRES(m_lock);
     void unlink_waiter(Waiter& waiter) REQUIRES(m_lock);
@@ -132,7 +151,10 @@ private:
     [[nodiscard]] bool activate_waiters(ke::WakeList& wakes) REQUIRES(m_lock);
     Waiter* waiter_to_activate() const REQUIRES(m_lock);
     uint32_t take(CompletionPacket* packets, uint32_t count, Packet*& taken) REQUIRES(m_lock);
-    bool can_take() const REQUIRES(m_lock) { return m_first && m_running < m_concurrency; }
+    bool can_take() const REQUIRES(m_lock)
+    {
+        return m_first && m_running < m_concurrency && m_packets == Packets::Own;
+    }
     NTSTATUS sleep(Waiter& waiter, const ke::DueTime& due) EXCLUDES(m_lock);
     bool become_poller(Waiter& waiter) EXCLUDES(m_lock);
     void poll(Waiter& waiter, const ke::DueTime& due) EXCLUDES(m_lock);
@@ -150,6 +172,8 @@ private:
     Waiter* m_poller GUARDED_BY(m_lock) = nullptr; // one of the waiters, or a guest
     std::atomic<WaitSource*> m_source { nullptr };
     bool m_is_closed GUARDED_BY(m_lock) = false;
+    enum class Packets : uint8_t { Own, Leaving, GivenAway };
+    Packets m_packets GUARDED_BY(m_lock) = Packets::Own;
 };
 
 } // namespace io

@@ -13,6 +13,7 @@
 #include "ke/wait.h"
 #include "nt/caller.h"
 #include "ob/handle_table.h"
+#include "unix/host_accept.h"
 #include "unix/host_descriptor.h"
 #include "unix/host_services.h"
 #include "unix/host_threads.h"
@@ -69,6 +70,7 @@ NTSTATUS open(void* block)
         afd::SocketFile::open_host_descriptor = [](uint64_t handle, int& fd) {
             return open_descriptor(reinterpret_cast<HANDLE>(handle), fd);
         };
+        afd::SocketFile::accept_by_host = accept_by_host;
         why = services::take();
     }
     if (!why)
@@ -138,9 +140,12 @@ NTSTATUS set_state(void* block)
     return STATUS_SUCCESS;
 }
 
-/// Makes sure of a socket's descriptor, for calls that take no lock otherwise.
+/// Makes sure of a socket's descriptor, for calls that take no lock otherwise. What was left to the
+/// host has requests there.
 bool can_be_used(afd::SocketFile& endpoint)
 {
+    if (endpoint.is_left_to_host()) [[unlikely]]
+        return false;
     if (endpoint.has_descriptor()) [[likely]]
         return true;
     const Uninterrupted section;
@@ -351,6 +356,8 @@ NTSTATUS select(void* block)
     afd::SocketFile& endpoint = endpoint_from(args.endpoint);
     const afd::SocketUse use(endpoint);
     NTSTATUS status = use.is_valid() ? endpoint.open_descriptor() : STATUS_INVALID_HANDLE;
+    if (NT_SUCCESS(status) && endpoint.is_left_to_host())
+        status = STATUS_NOT_SUPPORTED; // the host sees the transfers
     if (NT_SUCCESS(status))
         status = endpoint.select_events(std::move(event), args.mask, replaced,
             args.target ? afd::SelectMode::Message : afd::SelectMode::Event);

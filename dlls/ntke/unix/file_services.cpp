@@ -203,11 +203,16 @@ NTSTATUS control_by_host(io::File* file, HANDLE handle, const Target& target, UL
     const program_events::HostUse named(event_named_by(code, input, input_length));
     if (!NT_SUCCESS(told.status()) || !NT_SUCCESS(named.status()))
         return NT_SUCCESS(told.status()) ? named.status() : told.status();
+    afd::SocketFile* const socket = file ? afd::SocketFile::from(*file) : nullptr;
+    if (socket && code == afd::kIoctlAccept) {
+        const Uninterrupted section;
+        socket->accept_older_on_host();
+    }
     OnHost on_host(file, may_pend(code), code == afd::kIoctlSendMsg || code == afd::kIoctlTransmit);
     const NTSTATUS status
         = on_host.answered(host::device_io_control(handle, target.event, target.apc,
             target.apc_context, target.iosb, code, input, input_length, output, output_length));
-    if (afd::SocketFile* socket = file ? afd::SocketFile::from(*file) : nullptr) {
+    if (socket) {
         uint32_t value = 0;
         if (NT_SUCCESS(status) && status != STATUS_PENDING && input_length >= sizeof(value)
             && ke::read_user(&value, input, sizeof(value))) {
@@ -218,32 +223,13 @@ NTSTATUS control_by_host(io::File* file, HANDLE handle, const Target& target, UL
     return status;
 }
 
-/// Requests that may be served here.
-bool may_be_ours(ULONG code)
-{
-    switch (code) {
-    case afd::kIoctlRecvMsg:
-    case afd::kIoctlSendMsg:
-    case afd::kIoctlRecv:
-    case afd::kIoctlPoll:
-    case afd::kIoctlCompleteAsync:
-    case afd::kIoctlGetIpRecvTos:
-    case afd::kIoctlSetIpRecvTos:
-    case afd::kIoctlGetIpv6RecvTClass:
-    case afd::kIoctlSetIpv6RecvTClass:
-        return true;
-    default:
-        return afd::is_of_ntke(code);
-    }
-}
-
 NTSTATUS device_io_control(HANDLE handle, HANDLE event, PIO_APC_ROUTINE apc, PVOID apc_context,
     IO_STATUS_BLOCK* iosb, ULONG code, PVOID input, ULONG input_length, PVOID output,
     ULONG output_length)
 {
     const Target target { event, apc, apc_context, iosb };
     const ob::Ref<io::File> file = find_file(handle);
-    if (file && may_be_ours(code)) {
+    if (file && afd::SocketFile::may_serve(code)) {
         Input copy;
         if (copy.read(input, input_length)) {
             const io::Parameters parameters { io::Operation::DeviceControl, code, copy.bytes(),
@@ -254,6 +240,8 @@ NTSTATUS device_io_control(HANDLE handle, HANDLE event, PIO_APC_ROUTINE apc, PVO
                 return status;
         }
     }
+    if (afd::is_of_ntke(code))
+        return STATUS_NOT_SUPPORTED; // as the host would say
     return control_by_host(
         file.get(), handle, target, code, input, input_length, output, output_length);
 }

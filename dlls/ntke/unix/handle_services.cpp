@@ -1,11 +1,14 @@
 // The handle services: what closes a handle, or makes another one of it.
 #include <iterator>
 
+#include "afd/ioctl.h"
 #include "afd/socket_file.h"
 #include "ke/user_memory.h"
+#include "nt/caller.h"
 #include "nt/publish.h"
 #include "ob/handle_table.h"
 #include "unix/host_services.h"
+#include "unix/port.h"
 #include "unix/program_events.h"
 #include "unix/services.h"
 #include "unix/uninterrupted.h"
@@ -98,6 +101,33 @@ ACCESS_MASK rights_of_duplicate(
     return options & kSameAccess ? of_source : object.type().map_access(access);
 }
 
+/// The host must know of a mode that a selection of events has set without it. Sockets that record
+/// events stay: the host knows nothing of what was told already. (WSADuplicateSocket hands them
+/// over with all that.)
+void give_socket_to_host(HANDLE handle, afd::SocketFile& socket)
+{
+    if (!socket.is_created() || socket.is_left_to_host() || socket.is_recording())
+        return;
+    if (socket.is_nonblocking()) {
+        if (nt::is_wow64())
+            return; // the host would write a status block of the program
+        uint32_t on = 1;
+        IO_STATUS_BLOCK iosb {};
+        host::device_io_control(handle, nullptr, nullptr, nullptr, &iosb, afd::kIoctlFionbio, &on,
+            sizeof(on), nullptr, 0);
+    }
+    socket.leave_to_host();
+}
+
+/// Another process is about to get a handle: the object is the host's from here on.
+void give_to_host(HANDLE handle, ob::Object& object)
+{
+    if (auto* socket = afd::SocketFile::from(object))
+        give_socket_to_host(handle, *socket);
+    else if (&object.type() == &io::CompletionQueue::object_type())
+        unix_side::Port::of(static_cast<io::CompletionQueue&>(object)).give_back();
+}
+
 NTSTATUS duplicate_object(HANDLE source_process, HANDLE source, HANDLE target_process,
     HANDLE* target, ACCESS_MASK access, ULONG attributes, ULONG options)
 {
@@ -114,6 +144,8 @@ NTSTATUS duplicate_object(HANDLE source_process, HANDLE source, HANDLE target_pr
         table.reference(source, nullptr, 0, object, &granted);
     if (object && stays)
         object->add_handle(); // the one that comes, before the source goes
+    else if (object && target_process)
+        give_to_host(source, *object);
     if (is_ours && (options & DUPLICATE_CLOSE_SOURCE))
         let_go(source);
     const NTSTATUS status = host::duplicate_object(

@@ -185,11 +185,56 @@ void Port::call_back_waiters()
         host::set_io_completion(m_host_port, call_back_mark(), call_back_mark(), STATUS_SUCCESS, 0);
 }
 
+void Port::give_back()
+{
+    for (State state = m_state; state != State::Returned; state = m_state) {
+        if (state == State::Host && m_state.compare_exchange_strong(state, State::Returned))
+            return;
+        if (state == State::Serving && m_state.compare_exchange_strong(state, State::Returning))
+            break;
+        sched_yield(); // another thread is at it
+    }
+    if (m_state != State::Returning || m_is_returning.exchange(true)) {
+        while (m_state == State::Returning)
+            sched_yield();
+        return;
+    }
+    end_relay();
+    {
+        const Uninterrupted section;
+        bring_in_what_is_there(); // what was told by one file stays in order
+        m_queue.give_away();
+        m_state.store(State::Returned, std::memory_order_seq_cst);
+        afd::Absence::instance().expect(*this);
+    }
+    host::set_event(m_packet_event, nullptr);
+    if (ke::Event* event = m_wait_event.load(std::memory_order_acquire))
+        event->set(); // who waits for the port waits for the host's from here on
+}
+
+void Port::end_relay()
+{
+    constexpr int kYieldsBetween = 1024;
+    for (int yields = 0; !m_is_relay_over; ++yields) {
+        // A thread that is still at the host's port may take it instead.
+        if (yields % kYieldsBetween == 0)
+            host::set_io_completion(
+                m_host_port, call_back_mark(), call_back_mark(), STATUS_SUCCESS, 0);
+        sched_yield();
+    }
+}
+
+void Port::take_packet(const CompletionPacket& packet)
+{
+    host::set_io_completion(
+        m_host_port, packet.key, packet.context, packet.iosb.Status, packet.iosb.Information);
+}
+
 NTSTATUS Port::post(HANDLE handle, const CompletionPacket& packet)
 {
-    if (!is_serving()) {
+    if (!has_posts()) {
         m_posts_outside.fetch_add(1, std::memory_order_seq_cst);
-        const bool is_outside = !is_serving();
+        const bool is_outside = !has_posts();
         NTSTATUS status = STATUS_SUCCESS;
         if (is_outside)
             status = host::set_io_completion(
@@ -205,11 +250,19 @@ NTSTATUS Port::post(HANDLE handle, const CompletionPacket& packet)
 NTSTATUS Port::remove(HANDLE handle, CompletionPacket* packets, uint32_t count, uint32_t* removed,
     bool is_alertable, const ke::DueTime& due)
 {
-    while (!is_serving()) {
-        const NTSTATUS status = remove_outside(handle, packets, count, removed, is_alertable, due);
-        if (status != STATUS_MORE_PROCESSING_REQUIRED)
+    for (;;) {
+        const NTSTATUS status = is_serving()
+            ? remove_here(packets, count, removed, is_alertable, due)
+            : remove_outside(handle, packets, count, removed, is_alertable, due);
+        if (status != STATUS_REPARSE)
             return status;
     }
+}
+
+/// STATUS_REPARSE: the port was returned to the host.
+NTSTATUS Port::remove_here(CompletionPacket* packets, uint32_t count, uint32_t* removed,
+    bool is_alertable, const ke::DueTime& due)
+{
     if (is_alertable)
         return remove_alertably(packets, count, removed, due);
     const Uninterrupted section;
@@ -235,9 +288,9 @@ NTSTATUS Port::remove_alertably(
             on_packet_left(); // there may be more, for others that wait alertably
             return STATUS_SUCCESS;
         }
-        if (m_is_closed) {
+        if (m_is_closed || !is_serving()) {
             host::set_event(m_packet_event, nullptr); // for the next
-            return STATUS_ABANDONED;
+            return is_serving() ? STATUS_ABANDONED : STATUS_REPARSE;
         }
         const NTSTATUS status = wait_alertably(due);
         if (status != STATUS_WAIT_0)
@@ -245,13 +298,13 @@ NTSTATUS Port::remove_alertably(
     }
 }
 
-/// STATUS_MORE_PROCESSING_REQUIRED: it was called back.
+/// STATUS_REPARSE: it was called back.
 NTSTATUS Port::remove_outside(HANDLE handle, CompletionPacket* packets, uint32_t count,
     uint32_t* removed, bool is_alertable, const ke::DueTime& due)
 {
     *removed = 0;
     m_waiters_outside.fetch_add(1, std::memory_order_seq_cst);
-    NTSTATUS status = STATUS_MORE_PROCESSING_REQUIRED;
+    NTSTATUS status = STATUS_REPARSE;
     if (!is_serving()) {
         LARGE_INTEGER timeout;
         ULONG given = 0;
@@ -260,7 +313,7 @@ NTSTATUS Port::remove_outside(HANDLE handle, CompletionPacket* packets, uint32_t
         if (status == STATUS_SUCCESS) {
             *removed = drop_call_backs(packets, given);
             if (!*removed)
-                status = STATUS_MORE_PROCESSING_REQUIRED;
+                status = STATUS_REPARSE;
         }
     }
     m_waiters_outside.fetch_sub(1, std::memory_order_seq_cst);
@@ -277,7 +330,7 @@ NTSTATUS Port::wait_alertably(const ke::DueTime& due)
     }
     LARGE_INTEGER timeout;
     NTSTATUS status = STATUS_WAIT_0;
-    if (!m_queue.depth() && !m_is_closed)
+    if (!m_queue.depth() && !m_is_closed && is_serving())
         status = host::wait_for_single_object(m_packet_event, TRUE, timeout_until(due, timeout));
     m_alertable_waiters.fetch_sub(1, std::memory_order_seq_cst);
     return status;
@@ -377,32 +430,36 @@ NTSTATUS Port::sleep(ke::Thread& thread, const ke::DueTime& due)
 
 void Port::relay()
 {
-    constexpr ULONG kMost = 16;
-    CompletionPacket packets[kMost];
-    while (!is_serving())
+    while (m_state == State::Beginning)
         sched_yield();
+    // One at a time: the host asks its server once for each, and once more to see that there are no
+    // more.
+    CompletionPacket packet;
     ULONG given = 0;
-    while (!m_is_closed
-        && host::remove_io_completion_ex(m_host_port, packets, kMost, &given, nullptr, FALSE)
+    while (!m_is_closed && !m_is_returning
+        && host::remove_io_completion_ex(m_host_port, &packet, 1, &given, nullptr, FALSE)
             == STATUS_SUCCESS) {
-        for (ULONG i = 0; i < given; ++i) {
-            if (!is_call_back(packets[i])) {
-                const Uninterrupted section;
-                m_queue.post(packets[i]);
-            } else if (m_waiters_outside.load(std::memory_order_seq_cst))
-                call_back_waiters(); // it was another thread's
+        if (!is_call_back(packet)) {
+            const Uninterrupted section;
+            m_queue.post(packet);
+        } else if (m_waiters_outside.load(std::memory_order_seq_cst)) {
+            call_back_waiters(); // it was another thread's
         }
     }
     host_threads::note_helper_is_done();
+    m_is_relay_over = true;
     m_queue.dereference();
 }
 
 void Port::on_closed()
 {
     m_is_closed = true;
-    if (!is_serving())
+    const State state = m_state;
+    if (state == State::Host || state == State::Beginning)
         return;
     afd::Absence::instance().expect_end(*this); // requests end, although nobody is told
+    if (state == State::Returned)
+        return;
     host::set_event(m_packet_event, nullptr);
     host::set_io_completion(m_host_port, call_back_mark(), call_back_mark(), STATUS_SUCCESS, 0);
 }

@@ -11,7 +11,8 @@ namespace unix_side {
 
 /// What a completion port of the host is to ntke, the source of its queue.
 ///
-///     Host ──begin_serving──> Serving, for good
+///     Host ──begin_serving──> Serving ──give_back──> Returned, for good
+///       └────────────────────give_back──────────────────^
 ///
 /// A port of the first state is the host's alone: nobody has associated a socket with it that ntke
 /// serves. Then its packets come to the queue, those that the program posts too, and what the
@@ -20,6 +21,10 @@ namespace unix_side {
 ///
 /// A thread that waits alertably waits on the host, where APCs reach it, for an event that is set
 /// when there is a packet for it; meanwhile the process' pump looks after the sockets.
+///
+/// A port that another process gets a handle of is returned to the host with its packets, and those
+/// of the requests that the queue's sockets still make follow. The process' pump looks after these
+/// sockets; sockets that are associated later are the host's.
 ///
 /// Owner: the queue. Lock: none; m_state with m_waiters_outside and with m_posts_outside are each a
 /// pair of which either side writes its own before it reads the other's.
@@ -33,9 +38,17 @@ public:
     static Port& of(io::CompletionQueue& queue) { return static_cast<Port&>(*queue.source()); }
 
     bool is_serving() const { return m_state.load(std::memory_order_seq_cst) == State::Serving; }
+    /// Do posts go to the queue?
+    bool has_posts() const
+    {
+        const State state = m_state.load(std::memory_order_seq_cst);
+        return state == State::Serving || state == State::Returning;
+    }
     /// From here on the queue has the packets. `handle` is one of the port. Errors: the host's,
     /// when it has no handle, event or thread left: the port is the host's then, as before.
     NTSTATUS begin_serving(HANDLE handle);
+    /// Another process is about to get a handle of the port.
+    void give_back();
     /// Takes packets, as the service does. `handle` is the port's.
     NTSTATUS remove(HANDLE handle, CompletionPacket* packets, uint32_t count, uint32_t* removed,
         bool is_alertable, const ke::DueTime& due);
@@ -51,6 +64,7 @@ public:
     NTSTATUS sleep(ke::Thread& thread, const ke::DueTime& due) override;
     void interrupt() override { m_pump.wake(); }
     void on_packet_left() override;
+    void take_packet(const CompletionPacket& packet) override;
     void on_poller_stopped() override;
     void on_closed() override;
     void on_dropped() override;
@@ -67,7 +81,7 @@ public:
     }
 
 private:
-    enum class State : uint8_t { Host, Beginning, Serving };
+    enum class State : uint8_t { Host, Beginning, Serving, Returning, Returned };
 
     void hold() override { m_queue.reference(); }
     void release() override { m_queue.dereference(); }
@@ -85,6 +99,9 @@ private:
     void take_off_list();
     void bring_in_what_is_there();
     void call_back_waiters();
+    void end_relay();
+    NTSTATUS remove_here(CompletionPacket* packets, uint32_t count, uint32_t* removed,
+        bool is_alertable, const ke::DueTime& due);
 
     io::CompletionQueue& m_queue; // whose source this is
     afd::Pump m_pump;
@@ -93,6 +110,8 @@ private:
     std::atomic<uint32_t> m_posts_outside { 0 }; // threads that post to the host
     std::atomic<uint32_t> m_alertable_waiters { 0 };
     std::atomic<bool> m_is_closed { false };
+    std::atomic<bool> m_is_returning { false }; // the relay has to end
+    std::atomic<bool> m_is_relay_over { false };
     std::atomic<ke::Event*> m_wait_event { nullptr }; // of event_for_host_waits; holds a reference
     // The list of ports with a relay, guarded by its lock.
     uint32_t m_number = 0;

@@ -1,0 +1,79 @@
+#include "unix/host_accept.h"
+
+#include <atomic>
+#include <csignal>
+#include <cstring>
+
+#include <poll.h>
+
+#include "afd/ioctl.h"
+#include "afd/params.h"
+#include "unix/host_services.h"
+
+namespace unix_side {
+
+namespace {
+
+/// An address block as the host writes it.
+struct Block {
+    int32_t length;
+    uint8_t address[sizeof(afd::Address::bytes)];
+};
+
+bool is_pending(IO_STATUS_BLOCK& iosb)
+{
+    return std::atomic_ref(iosb.Status).load(std::memory_order_acquire) == STATUS_PENDING;
+}
+
+/// The host tells the end of a request by a signal to the thread that has issued it: waits for
+/// that, in an uninterrupted section or not.
+void wait_for_signal()
+{
+    constexpr timespec kPatience { 0, 10'000'000 };
+    sigset_t while_waiting;
+    pthread_sigmask(SIG_BLOCK, nullptr, &while_waiting);
+    sigdelset(&while_waiting, SIGUSR1);
+    ppoll(nullptr, 0, &kPatience, &while_waiting);
+}
+
+void read_block(const Block& block, afd::Address& address)
+{
+    address.length = 0;
+    if (block.length < 0 || static_cast<size_t>(block.length) > sizeof(address.bytes))
+        return;
+    address.length = static_cast<uint32_t>(block.length);
+    memcpy(address.bytes, block.address, address.length);
+}
+
+} // namespace
+
+NTSTATUS accept_by_host(uint64_t listener, uint64_t acceptor, afd::HostedAccept& accepted)
+{
+    const HANDLE handle = reinterpret_cast<HANDLE>(listener);
+    afd::AcceptIntoParams params { static_cast<uint32_t>(acceptor), 0, sizeof(Block) };
+    Block blocks[2] {}; // local, remote
+    IO_STATUS_BLOCK iosb {};
+    iosb.Status = STATUS_PENDING;
+    // Without a context the host tells no port.
+    const NTSTATUS status = host::device_io_control(handle, nullptr, nullptr, nullptr, &iosb,
+        afd::kIoctlAcceptInto, &params, sizeof(params), blocks, sizeof(blocks));
+    if (status != STATUS_PENDING && !NT_SUCCESS(status))
+        return status;
+    if (status == STATUS_PENDING && is_pending(iosb))
+        wait_for_signal();
+    if (is_pending(iosb)) {
+        IO_STATUS_BLOCK cancelled;
+        host::cancel_io_ex(handle, &iosb, &cancelled);
+    }
+    while (is_pending(iosb))
+        wait_for_signal(); // it uses our memory
+    if (iosb.Status == STATUS_CANCELLED)
+        return STATUS_DEVICE_NOT_READY;
+    if (NT_SUCCESS(iosb.Status)) {
+        read_block(blocks[0], accepted.local);
+        read_block(blocks[1], accepted.remote);
+    }
+    return iosb.Status;
+}
+
+} // namespace unix_side
