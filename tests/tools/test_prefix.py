@@ -12,7 +12,7 @@ import unittest
 from pathlib import Path
 from unittest import mock
 
-from prefix_world import NTKE, SYSTEM32, SYSWOW64, UNIX, UNIX32, WorldCase, make_prefix
+from prefix_world import NTKE, SYSTEM32, SYSWOW64, UNIX, UNIX32, WorldCase, earlier_record, make_earlier, make_prefix
 from ws2lib import paths, prefix, prefix_layout, prefix_server, registry
 from ws2lib.ui import Failure  # noqa: E402
 
@@ -216,8 +216,7 @@ class Ntke(PrefixCase):
         with mock.patch.object(prefix_layout, "ntke_targets", lambda opened: [
                 target for target in targets(opened) if target.name in earlier]):
             prefix.install(self.folder)
-        record = self.folder / ".ws2_32/manifest.json"
-        record.write_text(record.read_text().replace('"format": 4', '"format": 2'))
+        make_earlier(self.folder, {**earlier_record(self.folder), "format": 2})
         whole, lines = prefix.status(self.folder)
         self.assertTrue(whole)
         self.assertIn("install again", "\n".join(lines))

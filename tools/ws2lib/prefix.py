@@ -114,7 +114,7 @@ def install(folder: Path, ntke: bool = True) -> list[str]:
         _demand_built(wanted + pair)
         prefix.lock()
         refuse_if_in_use(folder)
-        told = prefix_undo.recover(prefix, records.read_all(prefix))
+        told = _recover(prefix, records.read_all(prefix))
         old = records.read_all(prefix).installed
         plan = prefix_install.make_plan(prefix, wanted, pair, old)
         if old and not plan.new and plan.record == replace(old, keeping=[], new={}):
@@ -133,7 +133,7 @@ def remove(folder: Path) -> list[str]:
         began = prefix.folder(layout.STATE) is not None
         if found.any():
             refuse_if_in_use(folder)
-        told = prefix_undo.recover(prefix, found)
+        told = _recover(prefix, found)
         if found.installed:
             return told + prefix_undo.remove(prefix, found.installed)
         if found.removing:
@@ -156,6 +156,11 @@ def status(folder: Path) -> tuple[bool, list[str]]:
     if server:
         lines.append(f"  in use by wineserver, process {server}")
     return all(whole), [f"{folder}: our ws2_32.dll is installed", *lines]
+
+
+def _recover(prefix: OpenPrefix, found: records.Records) -> list[str]:
+    records.renew(prefix)
+    return prefix_undo.recover(prefix, found)
 
 
 def _demand_built(wanted: list[layout.Target]) -> None:
