@@ -88,6 +88,21 @@ class Install(PrefixCase):
         self.assertTrue((self.folder / NTKE).is_file())
         self.assertTrue((self.folder / UNIX).is_file())
 
+    def test_of_one_architecture_only(self):
+        before = snapshot(self.folder)
+        paths.dll("i386").rename(self.scratch / "not-built")
+        prefix.install(self.folder, only=["x86_64"])
+        self.assertEqual((self.folder / SYSWOW64).read_bytes(), b"Wine's, 32-bit")
+        self.assertFalse((self.folder / UNIX32).exists())
+        whole, lines = prefix.status(self.folder)
+        self.assertTrue(whole)
+        self.assertIn("64-bit programs only", "\n".join(lines))
+        (self.scratch / "not-built").rename(paths.dll("i386"))
+        prefix.install(self.folder)
+        self.assertTrue((self.folder / UNIX32).exists())
+        prefix.remove(self.folder)
+        self.assertEqual(snapshot(self.folder), before)
+
     def test_a_32_bit_prefix_gets_the_32_bit_dlls(self):
         (self.folder / "system.reg").write_bytes(b"WINE REGISTRY Version 2\n\n#arch=win32\n")
         prefix.install(self.folder)

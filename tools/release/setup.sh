@@ -1191,7 +1191,7 @@ ask() { # ARCH
     set -f
     answer=$(export WINEPREFIX="$twin" WINEDEBUG=-all,+ws2kernel
         export WINEDLLOVERRIDES="${WINEDLLOVERRIDES:+$WINEDLLOVERRIDES;}wineboot.exe="
-        cd "$THERE/$1" && "${WINE:-wine}" ./probe.exe </dev/null 2>"$twin/trace" | tr -d '\r')
+        cd "$THERE/probe" && "${WINE:-wine}" "./$1.exe" </dev/null 2>"$twin/trace" | tr -d '\r')
     dll=$(printf '%s\n' "$answer" | sed -n 's/^# ws2_32: //p')
     kernel=$(printf '%s\n' "$answer" | sed -n 's/^# kernel: //p')
     why=$(sed -n 's/.*:ws2kernel:.* host kernel: //p' "$twin/trace" | tr -d '\r')

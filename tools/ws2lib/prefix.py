@@ -50,7 +50,7 @@ def main(args) -> int:
     folder = args.folder.expanduser().absolute()
     if args.action == "install":
         from . import build  # pylint: disable=import-outside-toplevel
-        build.build(*arches(folder))
+        build.build(*arches(folder), tests=False)
         for line in install(folder):
             say(line)
         say(f"our ws2_32.dll is in {folder}; `ws2 prefix remove {args.folder}` takes it out")
@@ -101,9 +101,10 @@ def _opened(folder: Path, verb: str):
 
 # --- The verbs
 
-def install(folder: Path, ntke: bool = True) -> list[str]:
-    """Puts the built DLLs and the override into a prefix; without `ntke` only our DLL. Returns what
-    there is to tell; raises Failure with the prefix unchanged."""
+def install(folder: Path, ntke: bool = True, only: list[str] | None = None) -> list[str]:
+    """Puts the built DLLs and the override into a prefix; without `ntke` only our DLL, and with `only` nothing
+    for the programs of other architectures. Returns what there is to tell; raises Failure with the prefix
+    unchanged."""
     with _opened(folder, "install") as prefix:
         layout.check(prefix)
         wanted = layout.targets(prefix)
@@ -111,6 +112,7 @@ def install(folder: Path, ntke: bool = True) -> list[str]:
         if ntke and layout.can_have_ntke():
             wanted += layout.ntke_targets(prefix)
             pair = layout.ntke_pair(prefix)
+        wanted = [target for target in wanted if only is None or target.arch in only]
         _demand_built(wanted + pair)
         prefix.lock()
         refuse_if_in_use(folder)
@@ -220,7 +222,7 @@ def _ntke_status(prefix: OpenPrefix, record: Record, lines: list[str]) -> bool:
     if not arches_of_ntke:
         lines.append(f"  ntke: an earlier one, for WINEDLLPATH={lib} only: install again")
     elif arches_of_ntke != list(layout.folders(prefix)):
-        lines.append("  ntke: an earlier one, for 64-bit programs only: install again")
+        lines.append("  ntke: there, for 64-bit programs only: install again for the others")
     else:
         bits = " and ".join({"x86_64": "64-bit", "i386": "32-bit"}[arch] for arch in arches_of_ntke)
         lines.append(f"  ntke: there, for {bits} programs")

@@ -37,7 +37,7 @@ def add_arguments(parser) -> None:
 
 
 def main(args) -> int:
-    build.build(*paths.ARCHES)
+    build.build(*paths.ARCHES, tests=False)
     archive = pack(args.output)
     print(archive)
     return 0
@@ -60,13 +60,19 @@ def contents() -> dict[str, bytes]:
     files = dict(_TEXTS)
     for arch in paths.ARCHES:
         files |= {f"{arch}/ws2_32.dll": paths.dll(arch), f"{arch}/ntke.dll": paths.ntke_halves(arch)[0],
-                  f"{arch}/{paths.NTKE_UNIX}": paths.ntke_so(arch), f"{arch}/probe.exe": paths.probe(arch)}
+                  f"{arch}/{paths.NTKE_UNIX}": paths.ntke_so(arch),
+                  probe(arch): paths.probe(arch)}
     lacking = [str(source) for source in files.values() if not source.is_file()]
     if lacking:
         raise Failure(f"not there: {', '.join(lacking)}")
     found = {file: files[file].read_bytes() for file in sorted(files)}
     sums = "".join(f"{hashlib.sha256(data).hexdigest()}  {file}\n" for file, data in found.items())
     return {**found, _SUMS: sums.encode()}
+
+
+def probe(arch: str) -> str:
+    """Not beside our DLL, which it would load from there."""
+    return f"probe/{arch}.exe"
 
 
 def lay_out(folder: Path) -> None:

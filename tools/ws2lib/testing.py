@@ -9,8 +9,8 @@ import sys
 import tempfile
 from pathlib import Path
 
-from . import (build, conformance, demo, matrix, packages, paths, prefix as installer, prefix_facts, reproducible,
-               tap)
+from . import (build, conformance, demo, matrix, packages, paths, prefix as installer, prefix_facts, release_check,
+               reproducible, tap)
 from .report import Report
 from .ui import Failure, run_quietly, say
 from .wine import RootWine, Wine, fresh_prefix, proof_of_kernel, proof_of_library
@@ -28,6 +28,7 @@ Builds everything and runs every test. A side is one thing that is tested:
   demo                     the demo of `ws2 run`, on both kernels, and how our DLL chooses between them
   prefix                   what programs, Wine's own among them, find in a prefix before and after our
                            DLL is installed, in each way to install it
+  release                  the archive of `ws2 release`: unpacked, installed and taken out as an ordinary user
   stress-ntke              the stress programs on our DLL, bounded (longer with --long)
   clients-ntke             real programs on our DLL
   ntke-10.0-x86_64 ...     the same suites with Wine 10.0, where its root exists or can be made
@@ -83,7 +84,7 @@ def _needed_builds(sides: list[str]) -> list[str]:
     if any(side != "native" for side in sides):
         names.append("x86_64")
     # The prefixes of the matrix have both architectures, and both get our DLL.
-    if any(matrix.VERSION in side or side in ("tools", "reproducible") for side in sides):
+    if any(matrix.VERSION in side or side in ("tools", "reproducible", "release") for side in sides):
         names.append("i386")
     if "native" in sides:
         names += list(build.NATIVE)
@@ -224,6 +225,10 @@ def _prefix(report: Report, _long: bool) -> None:
     prefix_facts.run(report, Wine(), "x86_64")
 
 
+def _release(report: Report, _long: bool) -> None:
+    release_check.run(report, Wine())
+
+
 def _clients(dll: str):
     return lambda report, _long: _run_clients(report, dll, Wine())
 
@@ -328,6 +333,8 @@ def _matrix(dll: str, arch: str):
             conformance.run_nt(report, wine, arch)
         elif dll == "prefix":
             prefix_facts.run(report, wine, arch)
+        elif dll == "release":
+            release_check.run(report, wine)
         else:
             conformance.run(report, wine, arch, dll)
     return run
@@ -344,12 +351,13 @@ SIDES = {
     "nt": _nt,
     "demo": _demo,
     "prefix": _prefix,
+    "release": _release,
     "stress-ntke": _stress("ntke"),
     "stress-host": _stress("host"),
     "clients-ntke": _clients("ntke"),
     "clients-host": _clients("host"),
     **{f"{dll}-{matrix.VERSION}-x86_64": _matrix(dll, "x86_64")
-       for dll in ("ntke", "host", "builtin", "nt", "prefix", "stress-ntke", "stress-host", "clients-ntke",
+       for dll in ("ntke", "host", "builtin", "nt", "prefix", "release", "stress-ntke", "stress-host", "clients-ntke",
                    "clients-host")},
     **{f"{dll}-{matrix.VERSION}-i386": _matrix(dll, "i386")
        for dll in ("ntke", "host", "builtin", "prefix", "stress-ntke", "stress-host")},
@@ -358,6 +366,6 @@ SIDES = {
 # What a plain `ws2 test` leaves out, so that it ends within some 35 minutes on two cores.
 ON_DEMAND = ["reproducible", "emulated", "stress-host", "clients-host", f"host-{matrix.VERSION}-x86_64",
              f"stress-ntke-{matrix.VERSION}-x86_64", f"stress-host-{matrix.VERSION}-x86_64",
-             f"clients-ntke-{matrix.VERSION}-x86_64", f"clients-host-{matrix.VERSION}-x86_64",
+             f"release-{matrix.VERSION}-x86_64", f"clients-ntke-{matrix.VERSION}-x86_64", f"clients-host-{matrix.VERSION}-x86_64",
              f"builtin-{matrix.VERSION}-i386", f"stress-ntke-{matrix.VERSION}-i386",
              f"stress-host-{matrix.VERSION}-i386", f"new-wow64-{matrix.VERSION}-i386"]
