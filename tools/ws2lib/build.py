@@ -54,8 +54,7 @@ def build(*names: str, tests: bool = True) -> None:
     which takes less than a minute where all takes ten. Quiet when there is little to do."""
     cross = [name for name in names if name in paths.ARCHES]
     unix = [UNIX[name] for name in cross] if platform.machine() == "x86_64" else []
-    packages.ensure(*(["build"] if cross else []), *unix,
-                    *(["native"] if len(cross) < len(names) else []))
+    packages.ensure(*cross, *unix, *(["native"] if len(cross) < len(names) else []))
     with exclusive(paths.BUILD / ".lock", "a build"):
         if tests:
             fill_package_cache()

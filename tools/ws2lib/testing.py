@@ -7,10 +7,11 @@ import shutil
 import subprocess
 import sys
 import tempfile
+import time
 from pathlib import Path
 
 from . import (build, conformance, demo, matrix, packages, paths, prefix as installer, prefix_facts, release_check,
-               reproducible, tap)
+               reproducible, tap, test_plan)
 from .report import Report
 from .ui import Failure, run_quietly, say
 from .wine import RootWine, Wine, fresh_prefix, proof_of_kernel, proof_of_library
@@ -41,6 +42,7 @@ The last line is `N passed, N failed, N skipped`. Known gaps (tests/expected) co
 
 examples:
   ws2 test                                  all but those
+  ws2 test --without-matrix                 and without those that need a root with Wine 10.0
   ws2 test --side host                      only our DLL's conformance
   ws2 test --side 'host*' --side native     several; patterns are allowed
   ws2 test --long                           with the long form of the stress programs
@@ -50,6 +52,8 @@ examples:
 def add_arguments(parser) -> None:
     parser.add_argument("--side", action="append", metavar="SIDE", help="only this side; may be repeated")
     parser.add_argument("--long", action="store_true", help="run the stress programs for long")
+    parser.add_argument("--without-matrix", action="store_true",
+                        help=f"leave out what needs a root with Wine {matrix.VERSION}")
     parser.add_argument("--list", action="store_true", help="print the sides and end")
 
 
@@ -63,19 +67,25 @@ def main(args) -> int:
         if not found:
             raise Failure(f"no side is called {pattern}; there are: {', '.join(SIDES)}")
         chosen += found
+    if args.without_matrix:
+        chosen = [side for side in chosen if not test_plan.needs_root_of_matrix([side])]
     return run_sides([side for side in SIDES if side in chosen], args.long)
 
 
 def run_sides(sides: list[str], long: bool) -> int:
-    build.build(*_needed_builds(sides))
+    builds = _needed_builds(sides)
+    test_plan.announce(sides, builds)
+    build.build(*builds, tests=sides != ["release"])
     report = Report()
-    for side in sides:
-        report.begin(side)
+    for number, side in enumerate(sides, 1):
+        start = time.monotonic()
+        report.begin(side, f"{number} of {len(sides)}" if len(sides) > 1 else "")
         try:
             SIDES[side](report, long)
         except Failure as failure:
             report.fail(side, str(failure))
         report.end()
+        test_plan.remember(side, time.monotonic() - start)
     return report.close()
 
 
