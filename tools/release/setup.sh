@@ -1195,6 +1195,7 @@ ask() { # ARCH
     dll=$(printf '%s\n' "$answer" | sed -n 's/^# ws2_32: //p')
     kernel=$(printf '%s\n' "$answer" | sed -n 's/^# kernel: //p')
     why=$(sed -n 's/.*:ws2kernel:.* host kernel: //p' "$twin/trace" | tr -d '\r')
+    case $why in *'error 193'*) why="$why: the disk is mounted noexec, or the C library is older than 2.34" ;; esac
     if [ "$dll" ]; then
         printf '%s\n' "  $what gets $dll${kernel:+, kernel $kernel}${why:+ ($why)}"
     else

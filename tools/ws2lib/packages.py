@@ -46,6 +46,10 @@ NEEDED = {
         "wine": "wine",
         "/usr/lib/wine/wine64": "wine64",
     },
+    "lint": {
+        "clang-format": "clang-format",
+        "clang-tidy": "clang-tidy",
+    },
     "clients": {
         "npm": "npm",
         "cmake": "cmake",

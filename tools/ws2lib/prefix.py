@@ -15,6 +15,9 @@ back as the very same file; beside it lies the record of what was done and how f
 """
 
 import contextlib
+import errno
+import os
+import pwd
 from dataclasses import replace
 from pathlib import Path
 
@@ -93,10 +96,39 @@ def _opened(folder: Path, verb: str):
         try:
             yield prefix
         except (Failure, OSError) as error:
-            what = f"cannot {verb}: {error}" if isinstance(error, OSError) else str(error)
+            what = f"cannot {verb}: {error}{_advice(error)}" if isinstance(error, OSError) else str(error)
             left = "What is left is safe, and the next `ws2 prefix install` or `remove` goes on from there" \
                 if prefix.changes else "Nothing was changed"
             raise Failure(f"{what}. {left}") from error
+
+
+_ADVICE = {errno.ENOSPC: "make room on that disk", errno.EDQUOT: "make room, or have your quota raised",
+           errno.EROFS: "that disk is mounted read-only: mount it writable", errno.EACCES: "it is not yours to change",
+           errno.EPERM: "it is not yours to change"}
+
+
+def _advice(error: OSError) -> str:
+    return f" ({_ADVICE[error.errno]})" if error.errno in _ADVICE else ""
+
+
+def _refuse_if_not_ours(prefix: OpenPrefix) -> None:
+    """Wine as well runs in no prefix of another user's."""
+    if os.geteuid() in (0, prefix.owner.st_uid):
+        return
+    try:
+        owner = pwd.getpwuid(prefix.owner.st_uid).pw_name
+    except KeyError:
+        owner = f"with the number {prefix.owner.st_uid}"
+    raise Failure(f"{prefix.path} belongs to the user {owner}: run this as that user")
+
+
+def _noexec(folder: Path) -> list[str]:
+    """What there is to tell of a disk from which Linux maps no code."""
+    system32 = folder / "drive_c/windows/system32"
+    if not os.statvfs(system32).f_flag & os.ST_NOEXEC:
+        return []
+    return [f"  {system32} is on a disk that is mounted noexec: programs run on Wine's server. Mount it with "
+            "exec, or move the prefix, to have ntke"]
 
 
 # --- The verbs
@@ -114,6 +146,7 @@ def install(folder: Path, ntke: bool = True, only: list[str] | None = None) -> l
             pair = layout.ntke_pair(prefix)
         wanted = [target for target in wanted if only is None or target.arch in only]
         _demand_built(wanted + pair)
+        _refuse_if_not_ours(prefix)
         prefix.lock()
         refuse_if_in_use(folder)
         told = _recover(prefix, records.read_all(prefix))
@@ -122,7 +155,7 @@ def install(folder: Path, ntke: bool = True, only: list[str] | None = None) -> l
         if old and not plan.new and plan.record == replace(old, keeping=[], new={}):
             return [*told, "it was installed already; nothing to do"]
         prefix_install.carry_out(prefix, plan, fresh=old is None)
-        return told
+        return told + _noexec(folder)
 
 
 def remove(folder: Path) -> list[str]:
@@ -130,6 +163,7 @@ def remove(folder: Path) -> list[str]:
     interrupted install or remove has left."""
     with _opened(folder, "remove") as prefix:
         layout.check(prefix)
+        _refuse_if_not_ours(prefix)
         prefix.lock()
         found = records.read_all(prefix)
         began = prefix.folder(layout.STATE) is not None
@@ -154,6 +188,7 @@ def status(folder: Path) -> tuple[bool, list[str]]:
             return False, [f"{folder}: our ws2_32.dll is not installed", *lines]
         whole = [_file_status(prefix, found.installed, lines), _ntke_status(prefix, found.installed, lines),
                  _override_status(prefix, lines)]
+    lines += _noexec(folder)
     server = wineserver_of(folder)
     if server:
         lines.append(f"  in use by wineserver, process {server}")

@@ -43,6 +43,9 @@ def main(args) -> int:
     if not words or ours or args.prefix is None:
         build.build(*([arch] if arch == "x86_64" else ["x86_64", arch]), tests=False)
     chosen = _prefix(wine, args.prefix, ours, arch)
+    if arch not in prefix.arches(chosen.folder):
+        raise Failure(f"{program} is a {'64' if arch == 'x86_64' else '32'}-bit program, and {chosen.folder} is a prefix "
+                      "for others only: name another one, or leave --prefix out")
     kernel = args.kernel or _default_kernel(chosen)
     env = _environment(chosen, kernel)
     # A Wine without a 32-bit Linux half has no way to ntke for 32-bit programs.

@@ -10,7 +10,7 @@ import tempfile
 import time
 from pathlib import Path
 
-from . import (build, conformance, demo, matrix, packages, paths, prefix as installer, prefix_facts, release_check,
+from . import (build, conformance, demo, lint, matrix, packages, paths, prefix as installer, prefix_facts, release_check,
                reproducible, tap, test_plan)
 from .report import Report
 from .ui import Failure, run_quietly, say
@@ -20,6 +20,7 @@ HELP = """\
 Builds everything and runs every test. A side is one thing that is tested:
 
   tools                    this command itself, above all `prefix install` and `remove`
+  lint                     formatting, headers that compile alone, clang-tidy
   reproducible             that a build from nothing in another folder gives the same bytes
   native                   the kernel object emulation as Linux code, also under sanitizers
   emulated                 the conformance suite on ntke with WS2_32_EVENTS=emulated
@@ -98,6 +99,8 @@ def _needed_builds(sides: list[str]) -> list[str]:
         names.append("i386")
     if "native" in sides:
         names += list(build.NATIVE)
+    elif "lint" in sides:
+        names.append("native")
     return names
 
 
@@ -352,6 +355,7 @@ def _matrix(dll: str, arch: str):
 
 SIDES = {
     "tools": _tools,
+    "lint": lambda report, _long: lint.run(report),
     "reproducible": _reproducible,
     "native": _native,
     "ntke": _conformance("ntke"),
@@ -374,7 +378,7 @@ SIDES = {
     f"new-wow64-{matrix.VERSION}-i386": _new_wow64,
 }
 # What a plain `ws2 test` leaves out, so that it ends within some 35 minutes on two cores.
-ON_DEMAND = ["reproducible", "emulated", "stress-host", "clients-host", f"host-{matrix.VERSION}-x86_64",
+ON_DEMAND = ["lint", "reproducible", "emulated", "stress-host", "clients-host", f"host-{matrix.VERSION}-x86_64",
              f"stress-ntke-{matrix.VERSION}-x86_64", f"stress-host-{matrix.VERSION}-x86_64",
              f"release-{matrix.VERSION}-x86_64", f"clients-ntke-{matrix.VERSION}-x86_64", f"clients-host-{matrix.VERSION}-x86_64",
              f"builtin-{matrix.VERSION}-i386", f"stress-ntke-{matrix.VERSION}-i386",
