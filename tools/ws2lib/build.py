@@ -49,19 +49,24 @@ def main(args) -> int:
     return 0
 
 
-def build(*names: str, tests: bool = True) -> None:
+# How a build is set up for who only runs it: half the work. Its programs do the same, to the byte but for what a
+# compiler may choose freely. Who ships or tests them has the plain one.
+QUICK = {"tests": False, "debug": False, "b_pch": True}
+PLAIN = {"tests": True, "debug": True, "b_pch": False}
+
+
+def build(*names: str, tests: bool = True, quick: bool = False) -> None:
     """Brings these builds up to date, with the set-up they need; without `tests` only what users run of them,
-    which takes less than a minute where all takes ten. Quiet when there is little to do."""
+    `quick` if they are not set up yet: that takes less than a minute where all takes ten. Says little when there
+    is little to do."""
     cross = [name for name in names if name in paths.ARCHES]
     unix = [UNIX[name] for name in cross] if platform.machine() == "x86_64" else []
     packages.ensure(*cross, *unix, *(["native"] if len(cross) < len(names) else []))
     with exclusive(paths.BUILD / ".lock", "a build"):
         if tests:
             fill_package_cache()
-        for name in unix:
-            _build_one(name)
-        for name in names:
-            _build_one(name, tests)
+        for name in [*unix, *names]:
+            _build_one(name, tests, quick)
 
 
 def wrap_values() -> dict[str, str]:
@@ -117,17 +122,18 @@ def _cross_file(name: str) -> list[str]:
     return ["--cross-file", str(paths.ROOT / "tools" / "cross" / f"{name}.txt")]
 
 
-def _build_one(name: str, tests: bool = True) -> None:
+def _build_one(name: str, tests: bool, quick: bool) -> None:
     folder = paths.BUILD / name
     arguments, env = setup_arguments(name)
-    targets = [] if tests else RUNTIME
+    targets = RUNTIME if name in paths.ARCHES and not tests else []
+    # Compiler caches know little of precompiled headers.
+    options = {**QUICK, "b_pch": not shutil.which("ccache")} if quick else {**PLAIN, "tests": tests}
     if not (folder / "build.ninja").is_file():
         shutil.rmtree(folder, ignore_errors=True)  # an interrupted set-up leaves an unusable folder
         with step(f"configuring build/{name}"):
-            run_quietly(["meson", "setup", folder, *arguments, f"-Dtests={str(tests).lower()}"], cwd=paths.ROOT,
-                        env=env)
-    elif tests and not _makes_tests(folder):
-        run_quietly(["meson", "configure", folder, "-Dtests=true"])
+            run_quietly(["meson", "setup", folder, *arguments, *_words(options)], cwd=paths.ROOT, env=env)
+    elif not quick and (changed := _missing(folder, tests)):
+        run_quietly(["meson", "configure", folder, *_words(changed)])
     with step(f"building build/{name}") if _has_work(folder, targets) else _nothing():
         run_quietly(["ninja", "-C", folder, *targets], env=env)
     if name not in NATIVE:
@@ -142,10 +148,16 @@ def install(name: str, tests: bool = True) -> None:
                  *([] if tests else ["--tags", "runtime"])])
 
 
-def _makes_tests(folder: Path) -> bool:
-    """Whether the build was set up with them; a build from before there was a choice was."""
-    options = json.loads((folder / "meson-info" / "intro-buildoptions.json").read_bytes())
-    return all(option["value"] for option in options if option["name"] == "tests")
+def _words(options: dict[str, bool]) -> list[str]:
+    return [f"-D{name}={str(value).lower()}" for name, value in options.items()]
+
+
+def _missing(folder: Path, tests: bool) -> dict[str, bool]:
+    """What a build lacks that was set up for who only runs it."""
+    known = json.loads((folder / "meson-info" / "intro-buildoptions.json").read_bytes())
+    wanted = {name: value for name, value in PLAIN.items() if tests or name != "tests"}
+    return {option["name"]: wanted[option["name"]] for option in known
+            if option["name"] in wanted and option["value"] != wanted[option["name"]]}
 
 
 def _has_work(folder: Path, targets: list[str]) -> bool:

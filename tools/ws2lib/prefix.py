@@ -53,7 +53,7 @@ def main(args) -> int:
     folder = args.folder.expanduser().absolute()
     if args.action == "install":
         from . import build  # pylint: disable=import-outside-toplevel
-        build.build(*arches(folder), tests=False)
+        build.build(*arches(folder), tests=False, quick=True)
         for line in install(folder):
             say(line)
         say(f"our ws2_32.dll is in {folder}; `ws2 prefix remove {args.folder}` takes it out")

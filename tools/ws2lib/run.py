@@ -41,7 +41,7 @@ def main(args) -> int:
     program, arch = _program(words, wine)
     ours = args.kernel != "builtin"
     if not words or ours or args.prefix is None:
-        build.build(*([arch] if arch == "x86_64" else ["x86_64", arch]), tests=False)
+        build.build(*([arch] if arch == "x86_64" else ["x86_64", arch]), tests=False, quick=True)
     chosen = _prefix(wine, args.prefix, ours, arch)
     if arch not in prefix.arches(chosen.folder):
         raise Failure(f"{program} is a {'64' if arch == 'x86_64' else '32'}-bit program, and {chosen.folder} is a prefix "
@@ -97,14 +97,14 @@ def _prefix(wine: Wine, folder: Path | None, ours: bool, arch: str) -> Prefix:
             partial.rename(private)
         if ours and prefix.wineserver_of(private) is None:
             needed = [each for each in prefix.arches(private) if each in ("x86_64", arch)]
-            build.build(*needed, tests=False)
+            build.build(*needed, tests=False, quick=True)
             prefix.install(private, only=needed)
         return Prefix(wine, private)
     folder = folder.expanduser().absolute()
     if not folder.exists():
         copy_prefix(template(wine), folder)
         if ours:
-            build.build(*prefix.arches(folder), tests=False)
+            build.build(*prefix.arches(folder), tests=False, quick=True)
             prefix.install(folder)
     prefix.check_prefix(folder)
     if ours and not prefix.status(folder)[0]:
@@ -133,7 +133,7 @@ def _prove(chosen: Prefix, env: dict[str, str], kernel: str, arch: str, program:
     kernel serves it; with `is_meant` that must be `kernel`."""
     probe = paths.probe(arch)
     if not probe.is_file():
-        build.build(arch, tests=False)
+        build.build(arch, tests=False, quick=True)
     done = subprocess.run(chosen.command(probe, cwd=Path.cwd()), env=env, check=False, text=True,
                           errors="replace", stdin=subprocess.DEVNULL, stdout=subprocess.PIPE,
                           stderr=subprocess.PIPE, timeout=300)
