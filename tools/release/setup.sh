@@ -82,7 +82,7 @@ change() {
 }
 
 flush_folder_of() { case $1 in */*) flush "${1%/*}" ;; *) flush . ;; esac }
-flush() { sync -- "$@" 2>/dev/null || sync; } # the files, or everything where sync takes no names
+flush() { [ $# = 0 ] || sync -- "$@" 2>/dev/null || sync; } # the files, or everything where sync takes no names
 
 # --- Words of the record: no blank, no byte that is no ASCII
 
