@@ -1201,9 +1201,11 @@ ask() { # ARCH
     else
         echo "  what $what gets could not be asked: $(tail -n 1 "$twin/trace")"
     fi
-    if command -v wineserver >/dev/null; then
-        WINEPREFIX=$twin wineserver -k 2>/dev/null
-        WINEPREFIX=$twin wineserver -w 2>/dev/null
+    server=wineserver # of the same Wine
+    case ${WINE-} in */*) server=${WINE%/*}/wineserver ;; esac
+    if command -v "$server" >/dev/null; then
+        WINEPREFIX=$twin "$server" -k 2>/dev/null
+        WINEPREFIX=$twin "$server" -w 2>/dev/null
     fi
     rm -rf "$twin"
 }

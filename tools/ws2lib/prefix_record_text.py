@@ -62,7 +62,7 @@ def written(record: Record) -> bytes:
         lines.append(" ".join(["file", name, _identity(entry.original), entry.saved or _NOTHING,
                                *map(_identity, entry.ours)]))
     for edit in record.edits:
-        words = [_word(text and text.encode("latin-1")) for text in (edit.key, edit.name, edit.value, edit.line)]
+        words = [_word(None if text is None else text.encode("latin-1")) for text in (edit.key, edit.name, edit.value, edit.line)]
         lines.append(" ".join(["edit", *words, "yes" if edit.section_added else "no"]))
     lines += [f"pair {name} {_identity(identity)}" for name, identity in record.ntke.items()]
     lines += [f"keep {name}" for name in record.keeping]
@@ -71,11 +71,11 @@ def written(record: Record) -> bytes:
 
 
 def _identity(identity: str | None) -> str:
-    return _word(identity and os.fsencode(identity))
+    return _word(None if identity is None else os.fsencode(identity))
 
 
-def _word(data: bytes | str | None) -> str:
-    if not data:
+def _word(data: bytes | None) -> str:
+    if data is None:
         return _NOTHING
     text = "".join(chr(byte) if 0x20 < byte < 0x7f and byte != ord("%") else f"%{byte:02X}" for byte in data)
     return f"%{ord(text):02X}" if text == _NOTHING else text
