@@ -30,9 +30,13 @@ NATIVE = {
 # machine's own compiler in a folder of its own.
 UNIX = {"x86_64": "unix", "i386": "unix-i386"}
 
-
 # What a user runs of a Windows build: all that `ws2 run`, `ws2 prefix` and `ws2 release` take.
 RUNTIME = ["dlls/ws2_32/ws2_32.dll", "dlls/ntke/pe/ntke.dll", "tools/demo/probe.exe", "tools/demo/event_echo.exe"]
+
+# How a build is set up for who only runs it: a third of the work. Its programs are the same to the byte, but for the
+# number that a linker makes of debug information; whoever ships or tests them has the plain build.
+QUICK = {"tests": False, "debug": False, "b_pch": True}
+PLAIN = {"tests": True, "debug": True, "b_pch": False}
 
 
 def add_arguments(parser) -> None:
@@ -47,12 +51,6 @@ def main(args) -> int:
             shutil.rmtree(paths.BUILD / name, ignore_errors=True)
     build(*(args.only or [*paths.ARCHES, "native"]))
     return 0
-
-
-# How a build is set up for who only runs it: half the work. Its programs do the same, to the byte but for what a
-# compiler may choose freely. Who ships or tests them has the plain one.
-QUICK = {"tests": False, "debug": False, "b_pch": True}
-PLAIN = {"tests": True, "debug": True, "b_pch": False}
 
 
 def build(*names: str, tests: bool = True, quick: bool = False) -> None:
