@@ -6,6 +6,8 @@ commands, shows all of it. From every such state every verb of both is run to it
 """
 
 import os
+import shutil
+import subprocess
 import unittest
 
 from prefix_world import (NTKE, PAST, SYSTEM32, SYSWOW64, UNIX, UNIX32, earlier_record, make_earlier, make_link,
@@ -21,6 +23,10 @@ class Case(SetupCase):
         self.folder = make_prefix(self.world / "prefix")
         self.patch(prefix_server, "wineserver_of", lambda folder: None)  # looks at every process
         self.patch(prefix, "wineserver_of", lambda folder: None)
+
+    def become(self, tree: tuple) -> None:
+        """What is there stays where it is meant to be: there may be another disk in it."""
+        make_tree(self.world, tree, tree_of(self.world))
 
     def prefix_verb(self, verb: str) -> None:
         """The verb of `ws2 prefix`."""
@@ -46,7 +52,7 @@ class Case(SetupCase):
         return trees
 
     def check(self, run, verb: str, tree: tuple, before: tuple, how: str) -> None:
-        make_tree(self.world, tree)
+        self.become(tree)
         try:
             run(verb)
         except Failure as failure:
@@ -66,10 +72,10 @@ class Case(SetupCase):
         before, seen, number = tree_of(self.world), set(), 0
         now = before
         for verb in verbs:
-            make_tree(self.world, now)
+            self.become(now)
             watched = {"setup.sh": self.watch_setup(verb, self.folder, **env)}
             after = tree_of(self.world)
-            make_tree(self.world, now)
+            self.become(now)
             watched["ws2 prefix"] = self.watch_prefix(verb)
             self.assertEqual(tree_of(self.world), after, f"{verb} of both does the same")
             for who, trees in watched.items():
@@ -114,6 +120,18 @@ class Everywhere(Case):
         os.chmod(self.folder / SYSWOW64, 0o755)
         self.explore("install", "remove", every=4, NO_LINKS="1")
 
+    @unittest.skipIf(os.geteuid() != 0, "only root can mount another disk")
+    def test_drive_c_on_another_disk(self):
+        disk = self.world / "disk"
+        disk.mkdir()
+        if subprocess.run(["mount", "-t", "tmpfs", "tmpfs", disk], check=False).returncode:
+            self.skipTest("cannot mount here")
+        self.addCleanup(subprocess.run, ["umount", "-l", disk], check=True)
+        shutil.move(self.folder / "drive_c", disk / "drive_c")
+        make_link(self.folder / "drive_c", "../disk/drive_c")
+        make_link(self.folder / SYSWOW64, "nowhere.dll")
+        self.explore("install", "remove", every=4)
+
     def test_a_registry_written_after_the_install(self):
         before = (self.folder / "user.reg").read_bytes()
         self.run_setup("install", self.folder)
@@ -138,10 +156,10 @@ class Kill(Case):
             done = tree_of(self.world)
             self.assertGreater(len(trees), 15)
             for number in range(3, len(trees), 6):
-                make_tree(self.world, now)
+                self.become(now)
                 self.kill_setup(verb, self.folder, number)
                 self.assertEqual(tree_of(self.world), trees[number], f"{verb} killed after change {number}")
-            make_tree(self.world, done)
+            self.become(done)
         self.assertEqual(tree_of(self.world), fresh)
 
 
