@@ -22,10 +22,10 @@ examples:
 """
 
 FOLDER = paths.ROOT / "tools" / "release"
-# What is packed, with its source; programs are told by x.
+# What is packed beside the programs, with its source.
 _TEXTS = {"setup.sh": FOLDER / "setup.sh", "ws2_32.verb": FOLDER / "ws2_32.verb", "README.md": FOLDER / "README.md",
           "CHANGELOG.md": paths.ROOT / "CHANGELOG.md", "LICENSE": paths.ROOT / "LICENSE"}
-_PROGRAMS = ("setup.sh",)
+_EXECUTABLE = ("setup.sh",)
 _SUMS = "SHA256SUMS"
 # Not all of the window that xz could have: whoever unpacks needs as much memory.
 _XZ = [{"id": lzma.FILTER_LZMA2, "preset": 9, "dict_size": 1 << 24}]
@@ -107,7 +107,7 @@ def _tar() -> bytes:
 
 
 def _mode(file: str) -> int:
-    return 0o755 if file in _PROGRAMS else 0o644
+    return 0o755 if file in _EXECUTABLE else 0o644
 
 
 def _time() -> int:
