@@ -3,13 +3,14 @@
 #include <cstdio>
 #include <cstring>
 #include <cwchar>
+#include <iterator>
 
 #include "environment.h"
 #include "kernel.h"
 #include "lock.h"
-#include "ntke/names.h"
 #include "pump.h"
 #include "trace.h"
+#include "ways.h"
 
 namespace ws2::emulation {
 
@@ -49,34 +50,6 @@ bool find_table(HMODULE module, ntke::Interface& link)
     return table && link.dispatcher;
 }
 
-/// When a way is gone at all.
-enum class If { kAlways, kDllPath, kNoDllPath };
-
-/// A way to ntke.so: a module beside this DLL, and how the call table is had from it.
-struct Way {
-    If condition;
-    const wchar_t* file;
-    bool (*find)(HMODULE module, ntke::Interface& link);
-};
-
-/// In the order in which they are tried. Where one leads nowhere, the next one may.
-constexpr Way kWays[] = {
-    // The pair, where the user names a folder with its ntke.so: that one is meant.
-    { If::kDllPath, ntke::kPairModule, ask_module },
-    // ntke.so itself under the name of a DLL, which Wine loads wherever it lies.
-    { If::kAlways, ntke::kUnixModule, find_table },
-    // The pair: Wine may know a variable that whoever started the program has not passed on.
-    { If::kNoDllPath, ntke::kPairModule, ask_module },
-};
-
-bool holds(If condition)
-{
-    if (condition == If::kAlways)
-        return true;
-    const bool is_set = GetEnvironmentVariableW(L"WINEDLLPATH", nullptr, 0);
-    return is_set == (condition == If::kDllPath);
-}
-
 /// Why the process has its kernel, for the trace.
 class Reason {
 public:
@@ -93,11 +66,10 @@ private:
     char m_text[kLimit + 1] = {};
 };
 
-/// By its full name the loader needs one look to know.
-HMODULE load_beside(const wchar_t* file)
+/// The full name of a file beside this DLL, or null.
+const wchar_t* name_beside(const wchar_t* file, wchar_t (&path)[MAX_PATH])
 {
     HMODULE self;
-    wchar_t path[MAX_PATH];
     if (!GetModuleHandleExW(
             GET_MODULE_HANDLE_EX_FLAG_FROM_ADDRESS | GET_MODULE_HANDLE_EX_FLAG_UNCHANGED_REFCOUNT,
             reinterpret_cast<const wchar_t*>(&g_link), &self))
@@ -110,31 +82,97 @@ HMODULE load_beside(const wchar_t* file)
         return nullptr;
     }
     std::wcscpy(slash + 1, file);
-    return LoadLibraryExW(path, nullptr, 0);
+    return path;
 }
 
-enum class End { kOpened, kNowhere, kRefused };
+/// The full name of a file in the folder of the 64-bit DLLs, as 32-bit programs call it, or null.
+const wchar_t* name_of_64_bit(const wchar_t* file, wchar_t (&path)[MAX_PATH])
+{
+    constexpr wchar_t kFolder[] = L"\\sysnative\\";
+    const DWORD limit = static_cast<DWORD>(MAX_PATH - std::wcslen(file) - std::size(kFolder));
+    const DWORD length = GetWindowsDirectoryW(path, limit);
+    if (!length || length >= limit) {
+        SetLastError(ERROR_FILENAME_EXCED_RANGE);
+        return nullptr;
+    }
+    std::wcscpy(path + length, kFolder);
+    return std::wcscat(path, file);
+}
+
+/// What lies at the beginning of a way: a module, but for Linux files.
+struct Found {
+    HMODULE module;
+    ntke::Interface link;
+};
+
+/// Has Wine load a Linux file. It stays to the end of the process.
+NTSTATUS load_linux_file(const wchar_t* path, ntke::Interface& link)
+{
+    constexpr ULONG kLoadLinuxFile = 1002;
+    UNICODE_STRING name;
+    if (!RtlDosPathNameToNtPathName_U(path, &name, nullptr, nullptr))
+        return STATUS_OBJECT_PATH_NOT_FOUND;
+    NTSTATUS status = STATUS_NOT_SUPPORTED; // by a host that has answered something else
+    const uint64_t table = find_table_of_file([&](LinuxFile& answer) {
+        const NTSTATUS told = NtQueryVirtualMemory(
+            GetCurrentProcess(), &name, kLoadLinuxFile, &answer, sizeof(answer), nullptr);
+        if (!NT_SUCCESS(told))
+            status = told;
+        return told;
+    });
+    RtlFreeUnicodeString(&name);
+    link = { ntke::kInterfaceVersion, table, ntke::find_dispatcher() };
+    return table && link.dispatcher ? STATUS_SUCCESS : status;
+}
+
+/// Finds the call table at the end of a way; false, with the last error, when there is none.
+bool find(const Way& way, Found& found)
+{
+    wchar_t buffer[MAX_PATH];
+    const wchar_t* path = way.place == Place::kBesideDll ? name_beside(way.file, buffer)
+                                                         : name_of_64_bit(way.file, buffer);
+    if (!path)
+        return false;
+    if (way.kind == Kind::kLinuxFile) {
+        const NTSTATUS status = load_linux_file(path, found.link);
+        if (!NT_SUCCESS(status))
+            SetLastError(RtlNtStatusToDosError(status));
+        return NT_SUCCESS(status);
+    }
+    // By its full name the loader needs one look to know.
+    found.module = LoadLibraryExW(path, nullptr, 0);
+    if (!found.module)
+        return false;
+    if (way.kind == Kind::kPair ? ask_module(found.module, found.link)
+                                : find_table(found.module, found.link))
+        return true;
+    FreeLibrary(found.module);
+    SetLastError(RtlNtStatusToDosError(STATUS_REVISION_MISMATCH));
+    return false;
+}
 
 /// Goes one way and opens what is at its end.
 End go(const Way& way, ntke::Interface& link, Reason& reason)
 {
-    const HMODULE module = load_beside(way.file);
-    if (!module) {
+    Found found {};
+    if (!find(way, found)) {
         reason.add_error(way.file, GetLastError());
         return End::kNowhere;
     }
     // Each part is asked for its version: any may be left over from another build.
     ntke::OpenArgs args = { .version = ntke::kInterfaceVersion,
-        .wine_major = static_cast<uint32_t>(kernel::wine_major_version()),
+        .wine_major = static_cast<uint32_t>(kernel::wine_version().major),
         .pump_start = reinterpret_cast<uintptr_t>(pump::run),
         .relay_start = reinterpret_cast<uintptr_t>(pump::run_relay),
         .why = {} };
     NTSTATUS status = STATUS_REVISION_MISMATCH;
     // The pump's thread runs this DLL's code to the end of the process, once there is one.
-    if (way.find(module, link) && keep_loaded(&g_link))
-        status = link.dispatcher(link.table, ntke::kCallOpen, &args);
+    if (keep_loaded(&g_link))
+        status = found.link.dispatcher(found.link.table, ntke::kCallOpen, &args);
     if (NT_SUCCESS(status)) {
-        keep_loaded(module);
+        if (found.module)
+            keep_loaded(found.module);
+        link = found.link;
         reason.be("ntke is at the system service table");
         return End::kOpened;
     }
@@ -143,14 +181,23 @@ End go(const Way& way, ntke::Interface& link, Reason& reason)
     else
         reason.add_error(way.file, RtlNtStatusToDosError(status));
     // Wine would load ntke_unix.dll again without its exports; nobody asks for it again.
-    FreeLibrary(module);
+    if (found.module)
+        FreeLibrary(found.module);
     return *args.why ? End::kRefused : End::kNowhere;
+}
+
+/// What decides which ways there are.
+Surroundings look_around()
+{
+    return { kernel::wine_version(), GetEnvironmentVariableW(L"WINEDLLPATH", nullptr, 0) != 0,
+        sizeof(void*) == sizeof(uint32_t) };
 }
 
 /// Opens ntke; false when the process is to run on the host's kernel.
 bool connect(ntke::Interface& link, Reason& reason)
 {
-    if (!kernel::wine_major_version()) {
+    const Surroundings here = look_around();
+    if (!here.version.major) {
         reason.be("this is not Wine");
         return false;
     }
@@ -158,13 +205,7 @@ bool connect(ntke::Interface& link, Reason& reason)
         reason.be("WS2_32_KERNEL says so");
         return false;
     }
-    for (const Way& way : kWays) {
-        if (!holds(way.condition))
-            continue;
-        if (const End end = go(way, link, reason); end != End::kNowhere)
-            return end == End::kOpened;
-    }
-    return false;
+    return find_way(here, [&](const Way& way) { return go(way, link, reason); });
 }
 
 /// The first one decides for all. A late one has opened ntke once too often, which does no harm.

@@ -1,23 +1,23 @@
 #include "kernel.h"
 
 #include <atomic>
-#include <cstdlib>
 
 namespace ws2::kernel {
 
-int wine_major_version()
+WineVersion wine_version()
 {
     using GetVersion = const char*(CDECL*)();
-    constexpr int kUnknown = -1;
-    static std::atomic<int> version { kUnknown };
-    int known = version.load(std::memory_order_relaxed);
+    constexpr uint32_t kUnknown = UINT32_MAX;
+    static std::atomic<uint32_t> version { kUnknown }; // the numbers, 16 bits each
+    uint32_t known = version.load(std::memory_order_relaxed);
     if (known == kUnknown) {
         const auto get_version = reinterpret_cast<GetVersion>(reinterpret_cast<void*>(
             GetProcAddress(GetModuleHandleW(L"ntdll.dll"), "wine_get_version")));
-        known = get_version ? std::atoi(get_version()) : 0;
+        const WineVersion told = get_version ? parse_wine_version(get_version()) : WineVersion {};
+        known = static_cast<uint32_t>(told.major << 16 | told.minor);
         version.store(known, std::memory_order_relaxed);
     }
-    return known;
+    return { static_cast<int>(known >> 16), static_cast<int>(known & 0xffff) };
 }
 
 NTSTATUS open_afd(HANDLE* file, ULONG attributes, ULONG options)
@@ -45,17 +45,17 @@ bool skips_packets(HANDLE file)
 
 bool get_events_resets_event()
 {
-    return wine_major_version() >= 10;
+    return wine_version().major >= 10;
 }
 
 bool reports_reset_to_receives()
 {
-    return wine_major_version() >= 10;
+    return wine_version().major >= 10;
 }
 
 bool has_keepalive_options()
 {
-    return wine_major_version() >= 10;
+    return wine_version().major >= 10;
 }
 
 } // namespace ws2::kernel

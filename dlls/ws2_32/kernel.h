@@ -6,6 +6,7 @@
 #pragma once
 
 #include "sdk.h"
+#include "wine_version.h"
 
 namespace ws2::kernel {
 
@@ -76,8 +77,8 @@ NTSTATUS open_afd(HANDLE* file, ULONG attributes, ULONG options);
 /// Does a request on the file that ends at once leave no completion packet?
 bool skips_packets(HANDLE file);
 
-/// Wine's major version, 0 on any other host.
-int wine_major_version();
+/// Wine's version; all of it 0 on any other host.
+WineVersion wine_version();
 
 /// Does the host reset the event of a get-events request itself, in one step with the record?
 bool get_events_resets_event();

@@ -1,5 +1,5 @@
-// How ws2_32.dll reaches ntke.so under Wine, in one of two ways; in both it gets the call table and
-// then calls Wine's dispatcher itself.
+// How ws2_32.dll reaches ntke.so under Wine, in one of three ways; in all it gets the call table
+// and then calls Wine's dispatcher itself.
 //
 // - ntke.so is an ELF file with a PE header in it. Under a name that ends with .dll it is a module
 //   that Wine loads like any other, and its one export is the call table.
@@ -7,10 +7,17 @@
 //   folder that WINEDLLPATH names, and hands that module a handle of the object's call table.
 //   ws2_32.dll must not be marked so (Wine would refuse it as a replacement of its own), hence a
 //   go-between, ntke.dll, that ws2_32 asks once.
+// - Wine 11.2 and newer load a shared object by its name, and tell its call table.
 #pragma once
 
 #include "ntke/calls.h"
 #include "nt/types.h"
+
+/// Wine's own information classes (1000: the call table of a module with a Linux half; 1002: that
+/// of the Linux file whose name `address` is) are unknown to other hosts, which answer with an
+/// error.
+extern "C" NTSTATUS NTAPI NtQueryVirtualMemory(HANDLE process, const void* address,
+    ULONG info_class, void* info, SIZE_T info_length, SIZE_T* returned_length);
 
 namespace ntke {
 

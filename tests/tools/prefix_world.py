@@ -1,5 +1,6 @@
 """Made-up Wine prefixes for the tests of `ws2 prefix`, and what a prefix holds, to compare and to make again."""
 
+import json
 import os
 import platform
 import shutil
@@ -7,12 +8,13 @@ import stat
 import sys
 import tempfile
 import unittest
+from dataclasses import asdict
 from pathlib import Path
 from unittest import mock
 
 sys.path.insert(0, str(Path(__file__).resolve().parents[2] / "tools"))
 
-from ws2lib import paths  # noqa: E402
+from ws2lib import paths, prefix_record_text  # noqa: E402
 
 SYSTEM32 = "drive_c/windows/system32/ws2_32.dll"
 SYSWOW64 = "drive_c/windows/syswow64/ws2_32.dll"
@@ -61,6 +63,20 @@ def make_build(folder: Path, name: str, repeat: int = 1) -> Path:
             place.parent.mkdir(parents=True)
             place.write_bytes(f"{name} {half}".encode() * repeat)
     return folder
+
+
+def earlier_record(folder: Path) -> dict:
+    """What a version that wrote JSON would have recorded of this install."""
+    record = prefix_record_text.read((folder / ".ws2_32/installed").read_bytes())
+    return {"format": 4, **asdict(record)}
+
+
+def make_earlier(folder: Path, record: dict) -> None:
+    """Puts such a record in the place of ours."""
+    place = folder / ".ws2_32/manifest.json"
+    place.write_text(json.dumps(record, indent=1))
+    os.utime(place, ns=(PAST, PAST))
+    (folder / ".ws2_32/installed").unlink()
 
 
 class WorldCase(unittest.TestCase):

@@ -135,7 +135,7 @@ class Answer(unittest.TestCase):
 class Sides(unittest.TestCase):
     def chosen(self, *sides: str) -> list[str]:
         with mock.patch.object(testing, "run_sides") as run_sides:
-            testing.main(types.SimpleNamespace(list=False, side=list(sides), long=False))
+            testing.main(types.SimpleNamespace(list=False, side=list(sides), long=False, without_matrix=False))
         return run_sides.call_args[0][0]
 
     def test_all_but_those_on_demand_run_by_default(self):

@@ -12,7 +12,7 @@ import unittest
 from pathlib import Path
 from unittest import mock
 
-from prefix_world import NTKE, SYSTEM32, SYSWOW64, UNIX, UNIX32, WorldCase, make_prefix
+from prefix_world import NTKE, SYSTEM32, SYSWOW64, UNIX, UNIX32, WorldCase, earlier_record, make_earlier, make_prefix
 from ws2lib import paths, prefix, prefix_layout, prefix_server, registry
 from ws2lib.ui import Failure  # noqa: E402
 
@@ -87,6 +87,21 @@ class Install(PrefixCase):
         self.assertEqual(list((self.folder / "drive_c/windows/syswow64").iterdir()), [])
         self.assertTrue((self.folder / NTKE).is_file())
         self.assertTrue((self.folder / UNIX).is_file())
+
+    def test_of_one_architecture_only(self):
+        before = snapshot(self.folder)
+        paths.dll("i386").rename(self.scratch / "not-built")
+        prefix.install(self.folder, only=["x86_64"])
+        self.assertEqual((self.folder / SYSWOW64).read_bytes(), b"Wine's, 32-bit")
+        self.assertFalse((self.folder / UNIX32).exists())
+        whole, lines = prefix.status(self.folder)
+        self.assertTrue(whole)
+        self.assertIn("64-bit programs only", "\n".join(lines))
+        (self.scratch / "not-built").rename(paths.dll("i386"))
+        prefix.install(self.folder)
+        self.assertTrue((self.folder / UNIX32).exists())
+        prefix.remove(self.folder)
+        self.assertEqual(snapshot(self.folder), before)
 
     def test_a_32_bit_prefix_gets_the_32_bit_dlls(self):
         (self.folder / "system.reg").write_bytes(b"WINE REGISTRY Version 2\n\n#arch=win32\n")
@@ -216,8 +231,7 @@ class Ntke(PrefixCase):
         with mock.patch.object(prefix_layout, "ntke_targets", lambda opened: [
                 target for target in targets(opened) if target.name in earlier]):
             prefix.install(self.folder)
-        record = self.folder / ".ws2_32/manifest.json"
-        record.write_text(record.read_text().replace('"format": 4', '"format": 2'))
+        make_earlier(self.folder, {**earlier_record(self.folder), "format": 2})
         whole, lines = prefix.status(self.folder)
         self.assertTrue(whole)
         self.assertIn("install again", "\n".join(lines))

@@ -10,7 +10,8 @@ import unittest
 from pathlib import Path
 from unittest import mock
 
-from prefix_world import NTKE, SYSTEM32, SYSWOW64, UNIX, UNIX32, WorldCase, make_link, make_prefix, make_tree, tree_of
+from prefix_world import NTKE, SYSTEM32, SYSWOW64, UNIX, UNIX32, WorldCase, earlier_record, make_earlier, make_link, make_prefix, \
+    make_tree, tree_of
 from ws2lib import paths, prefix, prefix_files, prefix_layout
 from ws2lib.ui import Failure
 
@@ -27,7 +28,7 @@ class AttackCase(WorldCase):
         self.folder = make_prefix(self.world / "prefix")
         self.outside = self.world / "outside"
         (self.outside / "folder").mkdir(parents=True)
-        for name in ("secret", "folder/secret", "folder/ws2_32.dll", "folder/manifest.json"):
+        for name in ("secret", "folder/secret", "folder/ws2_32.dll", "folder/installed"):
             (self.outside / name).write_bytes(b"a secret")
             (self.outside / name).chmod(0o600)
         # Whoever opens a FIFO waits for ever.
@@ -67,7 +68,7 @@ class Planted(AttackCase):
 
     NAMES = [".ws2_32", ".ws2_32-kept",
              *(f".ws2_32/{name}" for name in (
-                 "manifest.json", "staging.json", "removing.json", "staging.json.new", "manifest.json.ws2_32-new",
+                 "installed", "staging", "removing", "record.new", "installed.ws2_32-new", "manifest.json",
                  "saved", "lib", "lib/x86_64-windows", "lib/x86_64-unix", "saved/0-ws2_32.dll", "saved/user.reg")),
              *(name + suffix for name in (SYSTEM32, SYSWOW64, NTKE, UNIX, UNIX32, "user.reg",
                                                   ".ws2_32/lib/x86_64-unix/ntke.so")
@@ -86,11 +87,11 @@ class Planted(AttackCase):
     def states(self):
         fresh = tree_of(self.world)
         yield "before an install", fresh
-        yield "an install killed while staging", self.killed(prefix.install, "staging.json")
+        yield "an install killed while staging", self.killed(prefix.install, "staging")
         prefix.install(self.folder)
         installed = tree_of(self.world)
         yield "after an install", installed
-        yield "a remove killed", self.killed(prefix.remove, "removing.json")
+        yield "a remove killed", self.killed(prefix.remove, "removing")
 
     def killed(self, verb, record: str):
         """What a verb leaves a few calls after a record has appeared."""
@@ -166,9 +167,9 @@ class Planted(AttackCase):
         (self.folder / ".ws2_32").mkdir()
         things = (os.mkfifo, os.mkdir, lambda path: make_link(path, self.outside / "secret"))
         for number, plant in enumerate(things):
-            plant(self.folder / ".ws2_32/staging.json.new")
+            plant(self.folder / ".ws2_32/record.new")
             self.assert_refused("is no file")
-            os.rename(self.folder / ".ws2_32/staging.json.new", self.world / f"away-{number}")
+            os.rename(self.folder / ".ws2_32/record.new", self.world / f"away-{number}")
 
 
 class InTheLastMoment(AttackCase):
@@ -236,66 +237,66 @@ class InTheLastMoment(AttackCase):
 class Records(AttackCase):
     """A record that somebody has written, or that is damaged."""
 
-    def write(self, data: bytes, name: str = "manifest.json") -> None:
+    NAMES = ("installed", "staging", "removing")
+
+    def write(self, data: bytes, name: str = "installed") -> None:
         (self.folder / ".ws2_32").mkdir(exist_ok=True)
         (self.folder / ".ws2_32" / name).write_bytes(data)
 
-    def test_that_are_no_record_are_refused(self):
-        for name, data in itertools.product(
-                ("manifest.json", "staging.json", "removing.json"),
-                (b"", b"{", b"[]", b"null", b"1", b'"a"', b"{}", b"\xff\xfe", b"[" * 100_000, b'{"format": 2}',
-                 b'{"files": 1, "registry": null}', b'{"files": {"x": {}}, "registry": null}', b'{"format": 99}')):
+    def refuse(self, data: bytes, name: str) -> None:
+        with self.subTest(name=name, data=data[:200]):
             self.write(data, name)
             self.assert_refused("damaged")
             (self.folder / ".ws2_32" / name).unlink()
 
-    def test_with_any_field_of_another_type_are_refused(self):
+    def test_that_are_no_record_are_refused(self):
+        for name, data in itertools.product(self.NAMES, (
+                b"", b"\n", b"end\n", b"ws2_32 5\n", b"ws2_32 5\nend", b"ws2_32 4\nend\n", b"ws2_32 6\nend\n",
+                b"ws2_32 5\nend\n\n", b"ws2_32 5\nend\nend\n", b"ws2_32 5\n\nend\n", b"ws2_32 5\nkeep\nend\n",
+                b"ws2_32 5\n keep user.reg\nend\n", b"ws2_32 5\nhop user.reg\nend\n", b"{}", b"\xff\xfe",
+                b"ws2_32 5\nkeep \xff\nend\n", b"ws2_32 5\nkeep %\nend\n", b"ws2_32 5\nkeep %4g\nend\n")):
+            self.refuse(data, name)
+
+    def test_with_any_word_another_are_refused(self):
         prefix.install(self.folder)
-        good = json.loads((self.folder / ".ws2_32/manifest.json").read_bytes())
-        entry = good["files"][SYSTEM32]
-        for place, wrong in itertools.product((good, entry, good["edits"][0], good["files"]),
-                                              (1, 1.5, True, "a", ["a"], [1], {"a": 1}, [["a"]])):
-            for field in list(place):
-                real = place[field]
-                if type(wrong) is type(real) and not isinstance(real, (list, dict)) or (field, wrong) in (
-                        ("line", "a"), ("original", "a")):
+        lines = (self.folder / ".ws2_32/installed").read_text().splitlines()
+        (self.folder / ".ws2_32/installed").rename(self.world / "away")
+        for number, line in enumerate(lines):
+            words = line.split(" ")
+            for at, wrong in itertools.product(range(len(words)), ("a", "-", "", "a b", "../x", "0" * 63, "0" * 65)):
+                bad = [*words[:at], wrong, *words[at + 1:]]
+                # Any text may be set, and stand where another line was.
+                is_text = words[0] == "edit" and at in (1, 2, 3, 4) and wrong not in ("", "a b")
+                if wrong == words[at] or is_text and (wrong != "-" or at == 4):
                     continue
-                place[field] = wrong
-                self.write(json.dumps(good).encode())
-                place[field] = real
-                self.assert_refused("damaged")
+                self.refuse("\n".join([*lines[:number], " ".join(bad), *lines[number + 1:], ""]).encode(), "installed")
 
     def test_with_any_part_lost_are_refused(self):
         prefix.install(self.folder)
-        whole = (self.folder / ".ws2_32/manifest.json").read_bytes()
-        for length in range(0, len(whole) - 1, 37):
+        whole = (self.folder / ".ws2_32/installed").read_bytes()
+        for length in range(0, len(whole), 37):
             self.write(whole[:length])
             self.assert_refused("damaged")
         self.write(whole)
         prefix.remove(self.folder)
 
     def test_that_name_other_files_are_refused(self):
-        entry = {"original": "0" * 64, "saved": "0-ws2_32.dll", "ours": []}
-        names = ("../outside/secret", "/etc/passwd", "../secret", "drive_c", "", ".", "system.reg",
-                 f"{SYSTEM32}/../x", str(self.outside / "secret"))
-        bad = [{"files": {name: entry}} for name in names]
-        bad += [{"files": {SYSTEM32: dict(entry, saved=name)}} for name in (*names, "user.reg", "saved/x")]
-        bad += [{"new": {name: "0" * 64}} for name in names]
-        bad += [{"keeping": [name]} for name in names]
-        bad += [{"ntke": {name: "0" * 64}} for name in names]
-        good = {"format": 2, "files": {}, "edits": [], "ntke": {}, "keeping": [], "new": {}}
-        for record, name in itertools.product(bad, ("manifest.json", "staging.json", "removing.json")):
-            self.write(json.dumps({**good, **record}).encode(), name)
-            self.assert_refused("damaged")
-            (self.folder / ".ws2_32" / name).unlink()
-        old = {"files": {"../outside/secret": {"original": None, "saved": None, "ours": ["0" * 64]}},
-               "registry": None}
-        self.write(json.dumps(old).encode())
-        self.assert_refused("damaged")
+        names = ("../outside/secret", "/etc/passwd", "../secret", "drive_c", ".", "system.reg",
+                 f"{SYSTEM32}/../x", str(self.outside / "secret"), "%2E%2E/outside/secret")
+        some = "0" * 64
+        bad = [f"file {name} {some} 0-ws2_32.dll" for name in names]
+        bad += [f"file {SYSTEM32} {some} {name}" for name in (*names, "user.reg", "saved/x")]
+        bad += [f"{kind} {name} {some}" for kind in ("new", "pair") for name in names]
+        bad += [f"keep {name}" for name in (*names, SYSTEM32)]
+        bad += [f"file {SYSTEM32} - 0-ws2_32.dll", f"file {SYSTEM32} {some} -", f"file {SYSTEM32} ! 0-ws2_32.dll",
+                f"file {SYSTEM32} - -\nfile {SYSTEM32} - -",
+                f"file {SYSTEM32} {some} 0-ws2_32.dll\nfile {SYSWOW64} {some} 0-ws2_32.dll"]
+        for text, name in itertools.product(bad, self.NAMES):
+            self.refuse(f"ws2_32 5\n{text}\nend\n".encode(), name)
 
     def test_of_two_kinds_at_once_are_refused(self):
         prefix.install(self.folder)
-        self.write((self.folder / ".ws2_32/manifest.json").read_bytes(), "removing.json")
+        self.write((self.folder / ".ws2_32/installed").read_bytes(), "removing")
         self.assert_refused("damaged")
 
     def test_without_the_originals_leave_our_files(self):
@@ -306,32 +307,59 @@ class Records(AttackCase):
         self.assertEqual((self.folder / SYSTEM32).read_bytes(), paths.dll("x86_64").read_bytes())
         self.assertEqual((self.folder / SYSWOW64).read_bytes(), b"Wine's, 32-bit")
 
-    def test_of_version_0_1_are_understood(self):
-        before = tree_of(self.world)
-        prefix.install(self.folder)
-        self.write_old_record()
-        self.assertTrue(prefix.status(self.folder)[0])
-        prefix.remove(self.folder)
-        self.assertEqual(tree_of(self.world), before)
-        prefix.install(self.folder)
-        self.write_old_record()
-        paths.dll("x86_64").write_bytes(b"a newer build")
-        prefix.install(self.folder)
-        self.assertEqual((self.folder / SYSTEM32).read_bytes(), b"a newer build")
-        prefix.remove(self.folder)
-        self.assertEqual(tree_of(self.world), before)
+    def test_of_earlier_versions_are_understood(self):
+        for make in (lambda: make_earlier(self.folder, earlier_record(self.folder)), self.make_first_format):
+            before = tree_of(self.world)
+            prefix.install(self.folder)
+            make()
+            self.assertTrue(prefix.status(self.folder)[0])
+            prefix.remove(self.folder)
+            self.assertEqual(tree_of(self.world), before)
+            prefix.install(self.folder)
+            make()
+            paths.dll("x86_64").write_bytes(b"a newer build")
+            prefix.install(self.folder)
+            self.assertEqual((self.folder / SYSTEM32).read_bytes(), b"a newer build")
+            self.assertEqual(sorted(os.listdir(self.folder / ".ws2_32")), ["installed", "lib", "saved"])
+            prefix.remove(self.folder)
+            self.assertEqual(tree_of(self.world), before)
 
-    def write_old_record(self) -> None:
-        """What version 0.1 left in a prefix, but for the name of a saved file."""
-        record = json.loads((self.folder / ".ws2_32/manifest.json").read_bytes())
+    def make_first_format(self) -> None:
+        """What the first version left in a prefix, but for the name of a saved file."""
+        record = earlier_record(self.folder)
         user_reg = record["files"].pop("user.reg")
         for entry in record["files"].values():
             entry["saved"] = entry["saved"] and "saved/" + entry["saved"]
         (edit,) = record["edits"]
-        old = {"files": record["files"], "ntke": record["ntke"],
-               "registry": {"mine": True, "line": edit["line"], "section_added": edit["section_added"],
-                            "original": user_reg["original"], "written": user_reg["ours"][0]}}
-        self.write(json.dumps(old).encode())
+        make_earlier(self.folder, {
+            "files": record["files"], "ntke": record["ntke"],
+            "registry": {"mine": True, "line": edit["line"], "section_added": edit["section_added"],
+                         "original": user_reg["original"], "written": user_reg["ours"][0]}})
+
+    def test_of_earlier_versions_that_are_damaged_are_refused(self):
+        prefix.install(self.folder)
+        good = earlier_record(self.folder)
+        (self.folder / ".ws2_32/installed").rename(self.world / "away")
+        names = ("manifest.json", "staging.json", "removing.json")
+        for data, name in itertools.product(
+                (b"", b"{", b"[]", b"null", b"1", b'"a"', b"{}", b"\xff\xfe", b"[" * 100_000, b'{"format": 2}',
+                 b'{"files": 1, "registry": null}', b'{"files": {"x": {}}, "registry": null}', b'{"format": 99}'), names):
+            self.refuse(data, name)
+        entry = {"original": "0" * 64, "saved": "0-ws2_32.dll", "ours": []}
+        for more, name in itertools.product(
+                ({"files": {"../outside/secret": entry}}, {"files": {SYSTEM32: dict(entry, saved="../x")}},
+                 {"new": {"../secret": "0" * 64}}, {"keeping": ["../secret"]}, {"ntke": {"x": "0" * 64}}), names):
+            self.refuse(json.dumps({**good, **more}).encode(), name)
+        for place, wrong in itertools.product((good, good["files"][SYSTEM32], good["edits"][0], good["files"]),
+                                              (1, 1.5, True, "a", ["a"], [1], {"a": 1}, [["a"]])):
+            for field in list(place):
+                real = place[field]
+                if type(wrong) is type(real) and not isinstance(real, (list, dict)) or (field, wrong) in (
+                        ("line", "a"), ("original", "a")):
+                    continue
+                place[field] = wrong
+                self.refuse(json.dumps(good).encode(), "manifest.json")
+                place[field] = real
 
 
 @unittest.skipIf(os.geteuid() != 0, "only root can give files away")

@@ -15,8 +15,8 @@ import unittest
 from collections import deque
 from dataclasses import dataclass
 
-from prefix_world import (NTKE, PAST, SYSTEM32, SYSWOW64, UNIX, UNIX32, WorldCase, make_build, make_link, make_prefix,
-                          make_tree, tree_of)
+from prefix_world import (NTKE, PAST, SYSTEM32, SYSWOW64, UNIX, UNIX32, WorldCase, earlier_record, make_build, make_earlier,
+                          make_link, make_prefix, make_tree, tree_of)
 from ws2lib import paths, prefix, prefix_files, prefix_layout, prefix_server
 from ws2lib.ui import Failure
 
@@ -179,10 +179,11 @@ class Explorer:
         self.failed: set[tuple] = set()
         self.runs = 0
 
-    def explore(self) -> None:
-        before = tree_of(self.case.world)
-        self.settled.add(before)
-        self.add(State(before, before), "a prefix")
+    def explore(self, before: tuple | None = None) -> None:
+        """`before`: what is to come back, if it is not what is there."""
+        now = tree_of(self.case.world)
+        self.settled.add(now)
+        self.add(State(now, before or now), "a prefix")
         while self.wanted:
             state = self.wanted.popleft()
             self.case.become(state.tree)
@@ -253,6 +254,13 @@ class Explorer:
             self.case.assertNotEqual(done, state.tree, how)
 
 
+class OfEarlierVersion(Explorer):
+    """With a record to be written anew first, which stays so when what comes after it is refused."""
+
+    def check_refused(self, *_) -> None:
+        pass
+
+
 class Everywhere(Case):
     """Every state of prefixes of several kinds."""
 
@@ -263,6 +271,14 @@ class Everywhere(Case):
 
     def test_plain_files_and_a_newer_dll(self):
         self.explore("install", "upgrade", "remove", at_least=200)
+
+    def test_a_record_of_an_earlier_version(self):
+        before = tree_of(self.world)
+        self.run_verb("install", System())
+        make_earlier(self.folder, earlier_record(self.folder))
+        explorer = OfEarlierVersion(self, ("upgrade", "remove"))
+        explorer.explore(before)
+        self.assertGreater(len(explorer.how), 200)
 
     def test_ntke_added_later(self):
         self.explore("install without ntke", "install", "remove", at_least=120)

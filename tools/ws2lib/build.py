@@ -30,6 +30,14 @@ NATIVE = {
 # machine's own compiler in a folder of its own.
 UNIX = {"x86_64": "unix", "i386": "unix-i386"}
 
+# What a user runs of a Windows build: all that `ws2 run`, `ws2 prefix` and `ws2 release` take.
+RUNTIME = ["dlls/ws2_32/ws2_32.dll", "dlls/ntke/pe/ntke.dll", "tools/demo/probe.exe", "tools/demo/event_echo.exe"]
+
+# How a build is set up for who only runs it: a third of the work. Its programs are the same to the byte, but for the
+# number that a linker makes of debug information; whoever ships or tests them has the plain build.
+QUICK = {"tests": False, "debug": False, "b_pch": True}
+PLAIN = {"tests": True, "debug": True, "b_pch": False}
+
 
 def add_arguments(parser) -> None:
     parser.add_argument("--only", action="append", choices=[*paths.ARCHES, *NATIVE], metavar="BUILD",
@@ -45,18 +53,18 @@ def main(args) -> int:
     return 0
 
 
-def build(*names: str) -> None:
-    """Brings these builds up to date, with the set-up they need. Quiet when there is little to do."""
+def build(*names: str, tests: bool = True, quick: bool = False) -> None:
+    """Brings these builds up to date, with the set-up they need; without `tests` only what users run of them,
+    `quick` if they are not set up yet: that takes less than a minute where all takes ten. Says little when there
+    is little to do."""
     cross = [name for name in names if name in paths.ARCHES]
     unix = [UNIX[name] for name in cross] if platform.machine() == "x86_64" else []
-    packages.ensure(*(["build"] if cross else []), *unix,
-                    *(["native"] if len(cross) < len(names) else []))
+    packages.ensure(*cross, *unix, *(["native"] if len(cross) < len(names) else []))
     with exclusive(paths.BUILD / ".lock", "a build"):
-        fill_package_cache()
-        for name in unix:
-            _build_one(name)
-        for name in names:
-            _build_one(name)
+        if tests:
+            fill_package_cache()
+        for name in [*unix, *names]:
+            _build_one(name, tests, quick)
 
 
 def wrap_values() -> dict[str, str]:
@@ -112,29 +120,47 @@ def _cross_file(name: str) -> list[str]:
     return ["--cross-file", str(paths.ROOT / "tools" / "cross" / f"{name}.txt")]
 
 
-def _build_one(name: str) -> None:
+def _build_one(name: str, tests: bool, quick: bool) -> None:
     folder = paths.BUILD / name
     arguments, env = setup_arguments(name)
+    targets = RUNTIME if name in paths.ARCHES and not tests else []
+    # Compiler caches know little of precompiled headers.
+    options = {**QUICK, "b_pch": not shutil.which("ccache")} if quick else {**PLAIN, "tests": tests}
     if not (folder / "build.ninja").is_file():
         shutil.rmtree(folder, ignore_errors=True)  # an interrupted set-up leaves an unusable folder
         with step(f"configuring build/{name}"):
-            run_quietly(["meson", "setup", folder, *arguments], cwd=paths.ROOT, env=env)
-    with step(f"building build/{name}") if _has_work(folder) else _nothing():
-        run_quietly(["ninja", "-C", folder], env=env)
+            run_quietly(["meson", "setup", folder, *arguments, *_words(options)], cwd=paths.ROOT, env=env)
+    elif not quick and (changed := _missing(folder, tests)):
+        run_quietly(["meson", "configure", folder, *_words(changed)])
+    with step(f"building build/{name}") if _has_work(folder, targets) else _nothing():
+        run_quietly(["ninja", "-C", folder, *targets], env=env)
     if name not in NATIVE:
-        install(name)
-    if name in paths.ARCHES:
+        install(name, tests)
+    if name in paths.ARCHES and tests:
         _remove_stale([folder, paths.BUILD / UNIX[name]], paths.DIST / name)
 
 
-def install(name: str) -> None:
+def install(name: str, tests: bool = True) -> None:
     """Puts what a build has made into build/dist, stripped."""
-    run_quietly(["meson", "install", "-C", paths.BUILD / name, "--no-rebuild", "--only-changed", "--quiet"])
+    run_quietly(["meson", "install", "-C", paths.BUILD / name, "--no-rebuild", "--only-changed", "--quiet",
+                 *([] if tests else ["--tags", "runtime"])])
 
 
-def _has_work(folder: Path) -> bool:
+def _words(options: dict[str, bool]) -> list[str]:
+    return [f"-D{name}={str(value).lower()}" for name, value in options.items()]
+
+
+def _missing(folder: Path, tests: bool) -> dict[str, bool]:
+    """What a build lacks that was set up for who only runs it."""
+    known = json.loads((folder / "meson-info" / "intro-buildoptions.json").read_bytes())
+    wanted = {name: value for name, value in PLAIN.items() if tests or name != "tests"}
+    return {option["name"]: wanted[option["name"]] for option in known
+            if option["name"] in wanted and option["value"] != wanted[option["name"]]}
+
+
+def _has_work(folder: Path, targets: list[str]) -> bool:
     """Would ninja do anything? Then say so, since it may take minutes."""
-    return "no work to do" not in run_quietly(["ninja", "-C", folder, "-n"])
+    return "no work to do" not in run_quietly(["ninja", "-C", folder, "-n", *targets])
 
 
 class _nothing:  # pylint: disable=invalid-name

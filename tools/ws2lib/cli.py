@@ -30,6 +30,7 @@ VERBS = [
     ("report", "conformance_report", "the conformance matrix as Markdown and HTML"),
     ("matrix", "matrix", "the suites on other Wines than the machine's own"),
     ("prefix", "prefix", "add the DLL to a Wine prefix of yours, or take it out"),
+    ("release", "release", "pack the archive that users get"),
 ]
 
 

@@ -10,8 +10,13 @@ from .ui import Failure, run_quietly, step
 # For each purpose: what must be there (a program, one of several names with a bar between them, or a
 # file when it begins with a slash), and the Debian package it comes in.
 NEEDED = {
-    "build": {
+    "x86_64": {
         "x86_64-w64-mingw32-g++": "g++-mingw-w64-x86-64",
+        "winebuild|winebuild-stable": "wine64-tools",
+        "meson": "meson",
+        "ninja": "ninja-build",
+    },
+    "i386": {
         "i686-w64-mingw32-g++": "g++-mingw-w64-i686",
         "winebuild|winebuild-stable": "wine64-tools",
         "meson": "meson",
@@ -40,6 +45,10 @@ NEEDED = {
     "wine": {
         "wine": "wine",
         "/usr/lib/wine/wine64": "wine64",
+    },
+    "lint": {
+        "clang-format": "clang-format",
+        "clang-tidy": "clang-tidy",
     },
     "clients": {
         "npm": "npm",

@@ -15,6 +15,9 @@ back as the very same file; beside it lies the record of what was done and how f
 """
 
 import contextlib
+import errno
+import os
+import pwd
 from dataclasses import replace
 from pathlib import Path
 
@@ -50,7 +53,7 @@ def main(args) -> int:
     folder = args.folder.expanduser().absolute()
     if args.action == "install":
         from . import build  # pylint: disable=import-outside-toplevel
-        build.build(*arches(folder))
+        build.build(*arches(folder), tests=False, quick=True)
         for line in install(folder):
             say(line)
         say(f"our ws2_32.dll is in {folder}; `ws2 prefix remove {args.folder}` takes it out")
@@ -93,17 +96,47 @@ def _opened(folder: Path, verb: str):
         try:
             yield prefix
         except (Failure, OSError) as error:
-            what = f"cannot {verb}: {error}" if isinstance(error, OSError) else str(error)
+            what = f"cannot {verb}: {error}{_advice(error)}" if isinstance(error, OSError) else str(error)
             left = "What is left is safe, and the next `ws2 prefix install` or `remove` goes on from there" \
                 if prefix.changes else "Nothing was changed"
             raise Failure(f"{what}. {left}") from error
 
 
+_ADVICE = {errno.ENOSPC: "make room on that disk", errno.EDQUOT: "make room, or have your quota raised",
+           errno.EROFS: "that disk is mounted read-only: mount it writable", errno.EACCES: "it is not yours to change",
+           errno.EPERM: "it is not yours to change"}
+
+
+def _advice(error: OSError) -> str:
+    return f" ({_ADVICE[error.errno]})" if error.errno in _ADVICE else ""
+
+
+def _refuse_if_not_ours(prefix: OpenPrefix) -> None:
+    """Wine as well runs in no prefix of another user's."""
+    if os.geteuid() in (0, prefix.owner.st_uid):
+        return
+    try:
+        owner = pwd.getpwuid(prefix.owner.st_uid).pw_name
+    except KeyError:
+        owner = f"with the number {prefix.owner.st_uid}"
+    raise Failure(f"{prefix.path} belongs to the user {owner}: run this as that user")
+
+
+def _noexec(folder: Path) -> list[str]:
+    """What there is to tell of a disk from which Linux maps no code."""
+    system32 = folder / "drive_c/windows/system32"
+    if not os.statvfs(system32).f_flag & os.ST_NOEXEC:
+        return []
+    return [f"  {system32} is on a disk that is mounted noexec: programs run on Wine's server. Mount it with "
+            "exec, or move the prefix, to have ntke"]
+
+
 # --- The verbs
 
-def install(folder: Path, ntke: bool = True) -> list[str]:
-    """Puts the built DLLs and the override into a prefix; without `ntke` only our DLL. Returns what
-    there is to tell; raises Failure with the prefix unchanged."""
+def install(folder: Path, ntke: bool = True, only: list[str] | None = None) -> list[str]:
+    """Puts the built DLLs and the override into a prefix; without `ntke` only our DLL, and with `only` nothing
+    for the programs of other architectures. Returns what there is to tell; raises Failure with the prefix
+    unchanged."""
     with _opened(folder, "install") as prefix:
         layout.check(prefix)
         wanted = layout.targets(prefix)
@@ -111,16 +144,18 @@ def install(folder: Path, ntke: bool = True) -> list[str]:
         if ntke and layout.can_have_ntke():
             wanted += layout.ntke_targets(prefix)
             pair = layout.ntke_pair(prefix)
+        wanted = [target for target in wanted if only is None or target.arch in only]
         _demand_built(wanted + pair)
+        _refuse_if_not_ours(prefix)
         prefix.lock()
         refuse_if_in_use(folder)
-        told = prefix_undo.recover(prefix, records.read_all(prefix))
+        told = _recover(prefix, records.read_all(prefix))
         old = records.read_all(prefix).installed
         plan = prefix_install.make_plan(prefix, wanted, pair, old)
         if old and not plan.new and plan.record == replace(old, keeping=[], new={}):
             return [*told, "it was installed already; nothing to do"]
         prefix_install.carry_out(prefix, plan, fresh=old is None)
-        return told
+        return told + _noexec(folder)
 
 
 def remove(folder: Path) -> list[str]:
@@ -128,12 +163,13 @@ def remove(folder: Path) -> list[str]:
     interrupted install or remove has left."""
     with _opened(folder, "remove") as prefix:
         layout.check(prefix)
+        _refuse_if_not_ours(prefix)
         prefix.lock()
         found = records.read_all(prefix)
         began = prefix.folder(layout.STATE) is not None
         if found.any():
             refuse_if_in_use(folder)
-        told = prefix_undo.recover(prefix, found)
+        told = _recover(prefix, found)
         if found.installed:
             return told + prefix_undo.remove(prefix, found.installed)
         if found.removing:
@@ -152,10 +188,16 @@ def status(folder: Path) -> tuple[bool, list[str]]:
             return False, [f"{folder}: our ws2_32.dll is not installed", *lines]
         whole = [_file_status(prefix, found.installed, lines), _ntke_status(prefix, found.installed, lines),
                  _override_status(prefix, lines)]
+    lines += _noexec(folder)
     server = wineserver_of(folder)
     if server:
         lines.append(f"  in use by wineserver, process {server}")
     return all(whole), [f"{folder}: our ws2_32.dll is installed", *lines]
+
+
+def _recover(prefix: OpenPrefix, found: records.Records) -> list[str]:
+    records.renew(prefix)
+    return prefix_undo.recover(prefix, found)
 
 
 def _demand_built(wanted: list[layout.Target]) -> None:
@@ -215,7 +257,7 @@ def _ntke_status(prefix: OpenPrefix, record: Record, lines: list[str]) -> bool:
     if not arches_of_ntke:
         lines.append(f"  ntke: an earlier one, for WINEDLLPATH={lib} only: install again")
     elif arches_of_ntke != list(layout.folders(prefix)):
-        lines.append("  ntke: an earlier one, for 64-bit programs only: install again")
+        lines.append("  ntke: there, for 64-bit programs only: install again for the others")
     else:
         bits = " and ".join({"x86_64": "64-bit", "i386": "32-bit"}[arch] for arch in arches_of_ntke)
         lines.append(f"  ntke: there, for {bits} programs")

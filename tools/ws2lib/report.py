@@ -17,11 +17,11 @@ class Report:
         self._start = time.monotonic()
         self._before = (0, 0, 0)
 
-    def begin(self, suite: str) -> None:
+    def begin(self, suite: str, place: str = "") -> None:
         self._suite = suite
         self._start = time.monotonic()
         self._before = (self.passed, self.failed, self.skipped)
-        _print(f"{suite} ...")
+        _print(f"{suite} ..." + (f" ({place})" if place else ""))
 
     def end(self) -> None:
         passed, failed, skipped = (now - then for now, then in

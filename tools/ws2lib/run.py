@@ -41,8 +41,11 @@ def main(args) -> int:
     program, arch = _program(words, wine)
     ours = args.kernel != "builtin"
     if not words or ours or args.prefix is None:
-        build.build(*([arch] if arch == "x86_64" else ["x86_64", arch]))
-    chosen = _prefix(wine, args.prefix, ours)
+        build.build(*([arch] if arch == "x86_64" else ["x86_64", arch]), tests=False, quick=True)
+    chosen = _prefix(wine, args.prefix, ours, arch)
+    if arch not in prefix.arches(chosen.folder):
+        raise Failure(f"{program} is a {'64' if arch == 'x86_64' else '32'}-bit program, and {chosen.folder} is a prefix "
+                      "for others only: name another one, or leave --prefix out")
     kernel = args.kernel or _default_kernel(chosen)
     env = _environment(chosen, kernel)
     # A Wine without a 32-bit Linux half has no way to ntke for 32-bit programs.
@@ -85,7 +88,7 @@ def _program(words: list[str], wine: Wine) -> tuple[str, str]:
     return str(path.absolute()), arch
 
 
-def _prefix(wine: Wine, folder: Path | None, ours: bool) -> Prefix:
+def _prefix(wine: Wine, folder: Path | None, ours: bool, arch: str) -> Prefix:
     if folder is None:
         private = prefixes_folder() / f"run-{wine.version}-{'ours' if ours else 'builtin'}"
         if not private.is_dir():
@@ -93,24 +96,21 @@ def _prefix(wine: Wine, folder: Path | None, ours: bool) -> Prefix:
             copy_prefix(template(wine), partial)
             partial.rename(private)
         if ours and prefix.wineserver_of(private) is None:
-            _build_for(private)
-            prefix.install(private)
+            needed = [each for each in prefix.arches(private) if each in ("x86_64", arch)]
+            build.build(*needed, tests=False, quick=True)
+            prefix.install(private, only=needed)
         return Prefix(wine, private)
     folder = folder.expanduser().absolute()
     if not folder.exists():
         copy_prefix(template(wine), folder)
         if ours:
-            _build_for(folder)
+            build.build(*prefix.arches(folder), tests=False, quick=True)
             prefix.install(folder)
     prefix.check_prefix(folder)
     if ours and not prefix.status(folder)[0]:
         raise Failure(f"our DLL is not in {folder}. `ws2 prefix install {folder}` puts it there, and "
                       "`ws2 prefix remove` takes it out again, losing nothing")
     return Prefix(wine, folder)
-
-
-def _build_for(folder: Path) -> None:
-    build.build(*prefix.arches(folder))
 
 
 def _environment(chosen: Prefix, kernel: str) -> dict[str, str]:
@@ -133,7 +133,7 @@ def _prove(chosen: Prefix, env: dict[str, str], kernel: str, arch: str, program:
     kernel serves it; with `is_meant` that must be `kernel`."""
     probe = paths.probe(arch)
     if not probe.is_file():
-        build.build(arch)
+        build.build(arch, tests=False, quick=True)
     done = subprocess.run(chosen.command(probe, cwd=Path.cwd()), env=env, check=False, text=True,
                           errors="replace", stdin=subprocess.DEVNULL, stdout=subprocess.PIPE,
                           stderr=subprocess.PIPE, timeout=300)

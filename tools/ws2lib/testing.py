@@ -7,10 +7,11 @@ import shutil
 import subprocess
 import sys
 import tempfile
+import time
 from pathlib import Path
 
-from . import (build, conformance, demo, matrix, packages, paths, prefix as installer, prefix_facts, reproducible,
-               tap)
+from . import (build, conformance, demo, lint, matrix, packages, paths, prefix as installer, prefix_facts, release_check,
+               reproducible, tap, test_plan)
 from .report import Report
 from .ui import Failure, run_quietly, say
 from .wine import RootWine, Wine, fresh_prefix, proof_of_kernel, proof_of_library
@@ -19,6 +20,7 @@ HELP = """\
 Builds everything and runs every test. A side is one thing that is tested:
 
   tools                    this command itself, above all `prefix install` and `remove`
+  lint                     formatting, headers that compile alone, clang-tidy
   reproducible             that a build from nothing in another folder gives the same bytes
   native                   the kernel object emulation as Linux code, also under sanitizers
   emulated                 the conformance suite on ntke with WS2_32_EVENTS=emulated
@@ -28,6 +30,7 @@ Builds everything and runs every test. A side is one thing that is tested:
   demo                     the demo of `ws2 run`, on both kernels, and how our DLL chooses between them
   prefix                   what programs, Wine's own among them, find in a prefix before and after our
                            DLL is installed, in each way to install it
+  release                  the archive of `ws2 release`: unpacked, installed and taken out as an ordinary user
   stress-ntke              the stress programs on our DLL, bounded (longer with --long)
   clients-ntke             real programs on our DLL
   ntke-10.0-x86_64 ...     the same suites with Wine 10.0, where its root exists or can be made
@@ -40,6 +43,7 @@ The last line is `N passed, N failed, N skipped`. Known gaps (tests/expected) co
 
 examples:
   ws2 test                                  all but those
+  ws2 test --without-matrix                 and without those that need a root with Wine 10.0
   ws2 test --side host                      only our DLL's conformance
   ws2 test --side 'host*' --side native     several; patterns are allowed
   ws2 test --long                           with the long form of the stress programs
@@ -49,6 +53,8 @@ examples:
 def add_arguments(parser) -> None:
     parser.add_argument("--side", action="append", metavar="SIDE", help="only this side; may be repeated")
     parser.add_argument("--long", action="store_true", help="run the stress programs for long")
+    parser.add_argument("--without-matrix", action="store_true",
+                        help=f"leave out what needs a root with Wine {matrix.VERSION}")
     parser.add_argument("--list", action="store_true", help="print the sides and end")
 
 
@@ -62,19 +68,25 @@ def main(args) -> int:
         if not found:
             raise Failure(f"no side is called {pattern}; there are: {', '.join(SIDES)}")
         chosen += found
+    if args.without_matrix:
+        chosen = [side for side in chosen if not test_plan.needs_root_of_matrix([side])]
     return run_sides([side for side in SIDES if side in chosen], args.long)
 
 
 def run_sides(sides: list[str], long: bool) -> int:
-    build.build(*_needed_builds(sides))
+    builds = _needed_builds(sides)
+    test_plan.announce(sides, builds)
+    build.build(*builds, tests=sides != ["release"])
     report = Report()
-    for side in sides:
-        report.begin(side)
+    for number, side in enumerate(sides, 1):
+        start = time.monotonic()
+        report.begin(side, f"{number} of {len(sides)}" if len(sides) > 1 else "")
         try:
             SIDES[side](report, long)
         except Failure as failure:
             report.fail(side, str(failure))
         report.end()
+        test_plan.remember(side, time.monotonic() - start)
     return report.close()
 
 
@@ -83,10 +95,12 @@ def _needed_builds(sides: list[str]) -> list[str]:
     if any(side != "native" for side in sides):
         names.append("x86_64")
     # The prefixes of the matrix have both architectures, and both get our DLL.
-    if any(matrix.VERSION in side or side in ("tools", "reproducible") for side in sides):
+    if any(matrix.VERSION in side or side in ("tools", "reproducible", "release") for side in sides):
         names.append("i386")
     if "native" in sides:
         names += list(build.NATIVE)
+    elif "lint" in sides:
+        names.append("native")
     return names
 
 
@@ -224,6 +238,10 @@ def _prefix(report: Report, _long: bool) -> None:
     prefix_facts.run(report, Wine(), "x86_64")
 
 
+def _release(report: Report, _long: bool) -> None:
+    release_check.run(report, Wine())
+
+
 def _clients(dll: str):
     return lambda report, _long: _run_clients(report, dll, Wine())
 
@@ -328,6 +346,8 @@ def _matrix(dll: str, arch: str):
             conformance.run_nt(report, wine, arch)
         elif dll == "prefix":
             prefix_facts.run(report, wine, arch)
+        elif dll == "release":
+            release_check.run(report, wine)
         else:
             conformance.run(report, wine, arch, dll)
     return run
@@ -335,6 +355,7 @@ def _matrix(dll: str, arch: str):
 
 SIDES = {
     "tools": _tools,
+    "lint": lambda report, _long: lint.run(report),
     "reproducible": _reproducible,
     "native": _native,
     "ntke": _conformance("ntke"),
@@ -344,20 +365,21 @@ SIDES = {
     "nt": _nt,
     "demo": _demo,
     "prefix": _prefix,
+    "release": _release,
     "stress-ntke": _stress("ntke"),
     "stress-host": _stress("host"),
     "clients-ntke": _clients("ntke"),
     "clients-host": _clients("host"),
     **{f"{dll}-{matrix.VERSION}-x86_64": _matrix(dll, "x86_64")
-       for dll in ("ntke", "host", "builtin", "nt", "prefix", "stress-ntke", "stress-host", "clients-ntke",
+       for dll in ("ntke", "host", "builtin", "nt", "prefix", "release", "stress-ntke", "stress-host", "clients-ntke",
                    "clients-host")},
     **{f"{dll}-{matrix.VERSION}-i386": _matrix(dll, "i386")
        for dll in ("ntke", "host", "builtin", "prefix", "stress-ntke", "stress-host")},
     f"new-wow64-{matrix.VERSION}-i386": _new_wow64,
 }
 # What a plain `ws2 test` leaves out, so that it ends within some 35 minutes on two cores.
-ON_DEMAND = ["reproducible", "emulated", "stress-host", "clients-host", f"host-{matrix.VERSION}-x86_64",
+ON_DEMAND = ["lint", "reproducible", "emulated", "stress-host", "clients-host", f"host-{matrix.VERSION}-x86_64",
              f"stress-ntke-{matrix.VERSION}-x86_64", f"stress-host-{matrix.VERSION}-x86_64",
-             f"clients-ntke-{matrix.VERSION}-x86_64", f"clients-host-{matrix.VERSION}-x86_64",
+             f"release-{matrix.VERSION}-x86_64", f"clients-ntke-{matrix.VERSION}-x86_64", f"clients-host-{matrix.VERSION}-x86_64",
              f"builtin-{matrix.VERSION}-i386", f"stress-ntke-{matrix.VERSION}-i386",
              f"stress-host-{matrix.VERSION}-i386", f"new-wow64-{matrix.VERSION}-i386"]

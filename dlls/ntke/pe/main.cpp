@@ -4,15 +4,10 @@
 
 #include "nt/api.h"
 
-extern "C" NTSTATUS NTAPI NtQueryVirtualMemory(HANDLE process, const void* address,
-    ULONG info_class, void* info, SIZE_T info_length, SIZE_T* returned_length);
-
 namespace {
 
 ntke::Interface g_interface = { ntke::kInterfaceVersion, 0, nullptr };
 
-/// Wine's information class for the call table of a module with a Linux half. Any other host does
-/// not know it and answers with an error.
 constexpr ULONG kUnixFunctions = 1000;
 
 bool find_linux_half(HMODULE self)

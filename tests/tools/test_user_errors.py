@@ -1,0 +1,110 @@
+"""What a user can do wrong, and what he is told to do about it."""
+
+import os
+import shutil
+import subprocess
+import unittest
+from pathlib import Path
+from unittest import mock
+
+from prefix_world import SYSTEM32, WorldCase, make_prefix, tree_of
+from ws2lib import packages, prefix, run
+from ws2lib.ui import Failure
+
+
+class Case(WorldCase):
+    def setUp(self):
+        super().setUp()
+        self.folder = make_prefix(self.scratch / "prefix")
+
+    def refused(self, action, *words) -> str:
+        before = tree_of(self.folder)
+        with self.assertRaises(Failure) as caught:
+            action(*words)
+        self.assertEqual(tree_of(self.folder), before)
+        return str(caught.exception)
+
+    def mount(self, *words) -> None:
+        if os.geteuid() != 0:
+            self.skipTest("only root can mount")
+        if subprocess.run(["mount", *words], check=False, stderr=subprocess.DEVNULL).returncode:
+            self.skipTest("cannot mount here")
+        self.addCleanup(subprocess.run, ["umount", words[-1]], check=True)
+
+
+class Packages(unittest.TestCase):
+    def test_no_wine_is_told_with_what_brings_it(self):
+        with mock.patch.object(shutil, "which", lambda name: "/usr/bin/apt-get" if name == "apt-get" else None), \
+                mock.patch.object(os, "geteuid", return_value=1000), \
+                self.assertRaisesRegex(Failure, "missing: .*wine.*As root: apt-get install .*wine"):
+            packages.ensure("wine")
+
+    def test_elsewhere_the_programs_are_named(self):
+        with mock.patch.object(shutil, "which", return_value=None), \
+                self.assertRaisesRegex(Failure, "not Debian, so please install: .*wine"):
+            packages.ensure("wine")
+
+
+class Prefix(Case):
+    def test_of_another_user(self):
+        for verb in (prefix.install, prefix.remove):
+            with mock.patch.object(os, "geteuid", return_value=os.geteuid() + 4711):
+                self.assertIn("run this as that user", self.refused(verb, self.folder))
+
+    def test_on_a_disk_that_is_read_only(self):
+        self.mount("--bind", "-o", "ro", self.folder, self.folder)
+        told = self.refused(prefix.install, self.folder)
+        self.assertIn("mount it writable", told)
+        self.assertIn("Nothing was changed", told)
+
+    def test_on_a_disk_that_is_full(self):
+        disk = self.scratch / "disk"
+        disk.mkdir()
+        self.mount("-t", "tmpfs", "-o", "size=128k", "tmpfs", disk)
+        folder = make_prefix(disk / "prefix")
+        (disk / "filler").write_bytes(b"x" * max(0, os.statvfs(disk).f_bavail * 4096 - 8192))
+        self.assertIn("make room", self.refused(prefix.install, folder))
+
+    def test_on_a_disk_without_programs(self):
+        disk = self.scratch / "disk"
+        disk.mkdir()
+        self.mount("-t", "tmpfs", "-o", "noexec", "tmpfs", disk)
+        folder = make_prefix(disk / "prefix")
+        self.assertIn("mounted noexec", "\n".join(prefix.install(folder)))
+        self.assertIn("mounted noexec", "\n".join(prefix.status(folder)[1]))
+
+    def test_with_blanks_and_letters_of_no_ascii_in_its_path(self):
+        other = self.scratch / "Mein Präfix 'x' \"y\" $HOME *"
+        self.folder.rename(other)
+        before = tree_of(other)
+        prefix.install(other)
+        self.assertTrue(prefix.status(other)[0])
+        prefix.remove(other)
+        self.assertEqual(tree_of(other), before)
+
+
+class Run(Case):
+    def run_in(self, folder: Path, program: str) -> None:
+        args = mock.Mock(words=[program], wine=None, kernel="host", prefix=folder)
+        with mock.patch.object(run.build, "build"), mock.patch.object(run, "Wine") as wine, \
+                mock.patch.object(run, "_program", return_value=(program, "x86_64")):
+            wine.return_value.version = "8.0"
+            run.main(args)
+
+    def test_a_64_bit_program_in_a_32_bit_prefix(self):
+        (self.folder / "system.reg").write_bytes(b"WINE REGISTRY Version 2\n\n#arch=win32\n")
+        prefix.install(self.folder)
+        self.assertIn("64-bit program, and", self.refused(self.run_in, self.folder, "a.exe"))
+
+    def test_a_folder_that_is_no_prefix(self):
+        (self.folder / "system.reg").unlink()
+        self.assertIn("no Wine prefix", self.refused(self.run_in, self.folder, "a.exe"))
+
+    def test_a_prefix_without_our_dll(self):
+        told = self.refused(self.run_in, self.folder, "a.exe")
+        self.assertIn("ws2 prefix install", told)
+        self.assertEqual((self.folder / SYSTEM32).read_bytes(), b"Wine's, 64-bit")
+
+
+if __name__ == "__main__":
+    unittest.main()
