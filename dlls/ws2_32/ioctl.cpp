@@ -5,6 +5,7 @@
 #include "extension.h"
 #include "guard.h"
 #include "option.h"
+#include "rio.h"
 
 namespace ws2 {
 
@@ -92,6 +93,17 @@ static int get_extension(IoctlCall& call)
         return WSAEFAULT;
     void* const function = find_extension(guid);
     return function ? give_output(call, &function, sizeof(function)) : WSAEINVAL;
+}
+
+static int get_extension_table(IoctlCall& call)
+{
+    GUID guid;
+    if (const int error = take_input(call, &guid, sizeof(guid)))
+        return error;
+    if (!IsEqualGUID(guid, sdk::kMultipleRio))
+        return WSAEINVAL;
+    const sdk::RioTable table = rio::functions();
+    return give_output(call, &table, sizeof(table));
 }
 
 // --- Settings.
@@ -237,6 +249,7 @@ constexpr IoctlRow kIoctls[] = {
     { kFionread, get_readable_bytes },
     { kSiocAtMark, is_at_mark },
     { SIO_GET_EXTENSION_FUNCTION_POINTER, get_extension },
+    { sdk::kGetMultipleExtensionFunctionPointer, get_extension_table },
     { SIO_BASE_HANDLE, get_base_handle },
     { SIO_BSP_HANDLE, get_base_handle },
     { SIO_BSP_HANDLE_SELECT, get_base_handle },

@@ -12,6 +12,10 @@
 
 namespace ws2 {
 
+namespace rio {
+class RequestQueue;
+}
+
 /// Everything ws2_32 knows of one socket handle. The socket itself is a file object of the kernel.
 ///
 /// Two counts keep it. Every SocketRef and the socket table hold the memory. The table, and each
@@ -62,6 +66,8 @@ public:
     std::atomic<bool> send_shut_down { false };
 
     FilterState filter; // what the emulation does for the socket
+    /// Of registered I/O; holds a reference.
+    std::atomic<rio::RequestQueue*> request_queue { nullptr };
 
     bool is_overlapped() const { return flags & WSA_FLAG_OVERLAPPED; }
     bool is_stream() const { return type == SOCK_STREAM; }

@@ -14,6 +14,7 @@
 #include "ke/event.h"
 #include "ke/thread.h"
 #include "nt/api.h"
+#include "ntke/registered.h"
 #include "ob/object.h"
 
 namespace io {
@@ -21,7 +22,8 @@ namespace io {
 class File;
 
 /// What a request asks for. Counterpart: IO_STACK_LOCATION.MajorFunction.
-enum class Operation : uint8_t { Read, Write, DeviceControl };
+/// Registered: the input is a ntke::RegisteredRequest.
+enum class Operation : uint8_t { Read, Write, DeviceControl, Registered };
 
 /// The arguments of a request, as the caller gave them. Counterpart: IO_STACK_LOCATION.
 struct Parameters {
@@ -39,6 +41,8 @@ struct Delivery {
     PIO_APC_ROUTINE apc = nullptr;
     PVOID apc_context = nullptr;
     IO_STATUS_BLOCK* iosb = nullptr; // the program's, in its layout (nt/caller.h)
+    /// A request of registered I/O: its end, error or not, is told to its completion queue alone.
+    ntke::RegisteredRequest* registered = nullptr;
 };
 
 /// One request to a file. Counterpart: IRP.
@@ -98,6 +102,10 @@ public:
 
     /// Is its end told by a packet and in no other way?
     bool ends_with_packet_only() const { return wants_packet() && !m_delivery.event; }
+    /// Is it told in a way that needs nothing of the thread that has issued the request?
+    bool outlives_thread() const { return m_delivery.registered || ends_with_packet_only(); }
+    /// The port that threads wait at for the request's end, null: there is none.
+    CompletionQueue* awaiting_port() const;
 
     /// Keeps the memory of a request; drivers need it only for a claimed one they put aside.
     void hold() { m_references.fetch_add(1, std::memory_order_relaxed); }

@@ -20,6 +20,7 @@
 #include "unix/message_targets.h"
 #include "unix/port.h"
 #include "unix/program_events.h"
+#include "unix/registered_io.h"
 #include "unix/services.h"
 #include "unix/statistics.h"
 #include "unix/uninterrupted.h"
@@ -578,6 +579,10 @@ constexpr Calls calls(EntryFunction open)
         unix_side::event_wait,
         unix_side::event_convert,
         unix_side::tell_statistics,
+        registered_io::open_queue,
+        registered_io::close_queue,
+        registered_io::serve_queue,
+        registered_io::submit,
     };
 }
 static_assert(calls(unix_side::open).back());

@@ -325,7 +325,7 @@ void note_associated(io::File& file, const FileCompletionInformation& info)
     unix_side::Port& port = unix_side::Port::of(*queue);
     if (!NT_SUCCESS(port.begin_serving(info.port)))
         return socket->leave_to_host();
-    socket->use_port(port, port.pump());
+    socket->use_port(queue, port, port.pump());
     file.associate(std::move(queue), info.key);
 }
 
