@@ -10,6 +10,10 @@
 #include "option_store.h"
 #include "sdk.h"
 
+namespace ntke {
+struct Registration;
+}
+
 namespace ws2 {
 
 namespace rio {
@@ -68,6 +72,8 @@ public:
     FilterState filter; // what the emulation does for the socket
     /// Of registered I/O; holds a reference.
     std::atomic<rio::RequestQueue*> request_queue { nullptr };
+    /// Of socket state notifications.
+    std::atomic<ntke::Registration*> notification { nullptr };
 
     bool is_overlapped() const { return flags & WSA_FLAG_OVERLAPPED; }
     bool is_stream() const { return type == SOCK_STREAM; }

@@ -5,6 +5,7 @@
 #include "kernel.h"
 #include "rio.h"
 #include "socket.h"
+#include "socket_notifications.h"
 #include "startup.h"
 
 #include <new>
@@ -126,6 +127,8 @@ public:
     /// Drops the table's reference; requests of registered I/O end with the handle.
     static void dereference(Socket& socket)
     {
+        if (ntke::Registration* registration = socket.notification.exchange(nullptr))
+            notifications::end(*registration);
         rio::RequestQueue* const queue = socket.request_queue.exchange(nullptr);
         socket.dereference();
         if (queue)

@@ -52,6 +52,7 @@ enum Call : uint32_t {
     kCallCloseQueue, // QueueArgs
     kCallServeQueue, // QueueArgs
     kCallSubmit, // SubmitArgs
+    kCallOpenNotifications, // OpenNotificationsArgs
     kCallCount,
 };
 
@@ -306,5 +307,13 @@ struct SubmitArgs {
     uint64_t first; // RegisteredRequest*, in and out
 };
 static_assert(sizeof(SubmitArgs) == 16);
+
+/// Gives a port what belongs to its socket state notifications (ntke/notification.h). A port that
+/// has some keeps it, and tells.
+struct OpenNotificationsArgs {
+    uint64_t port; // handle
+    uint64_t notifications; // NotificationPort*, in and out; in: 0 asks
+};
+static_assert(sizeof(OpenNotificationsArgs) == 16);
 
 } // namespace ntke

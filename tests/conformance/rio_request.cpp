@@ -19,6 +19,7 @@ bool is_there(int family)
 
 void a_socket_for_it_is_an_overlapped_one(void**) // [RIO/1]
 {
+    static_cast<void>(rio()); // where there is none, the receive would wait
     const SOCKET socket
         = owned(WSASocketW(AF_INET, SOCK_DGRAM, 0, nullptr, 0, sdk::kFlagRegisteredIo));
     assert_true(socket != INVALID_SOCKET);

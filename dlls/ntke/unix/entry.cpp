@@ -18,6 +18,7 @@
 #include "unix/host_services.h"
 #include "unix/host_threads.h"
 #include "unix/message_targets.h"
+#include "unix/notifications.h"
 #include "unix/port.h"
 #include "unix/program_events.h"
 #include "unix/registered_io.h"
@@ -583,6 +584,7 @@ constexpr Calls calls(EntryFunction open)
         registered_io::close_queue,
         registered_io::serve_queue,
         registered_io::submit,
+        notifications::open_port,
     };
 }
 static_assert(calls(unix_side::open).back());

@@ -214,6 +214,8 @@ bool may_be_ours(ULONG code)
     }
 }
 
+} // namespace
+
 NTSTATUS device_io_control(HANDLE handle, HANDLE event, PIO_APC_ROUTINE apc, PVOID apc_context,
     IO_STATUS_BLOCK* iosb, ULONG code, PVOID input, ULONG input_length, PVOID output,
     ULONG output_length)
@@ -237,6 +239,8 @@ NTSTATUS device_io_control(HANDLE handle, HANDLE event, PIO_APC_ROUTINE apc, PVO
     return control_by_host(
         file.get(), handle, target, code, input, input_length, output, output_length);
 }
+
+namespace {
 
 NTSTATUS read_file(HANDLE handle, HANDLE event, PIO_APC_ROUTINE apc, PVOID apc_context,
     IO_STATUS_BLOCK* iosb, PVOID buffer, ULONG length, LARGE_INTEGER* offset, ULONG* key)
