@@ -226,8 +226,12 @@ static void tell_message(const Request& request)
     const bool has_message = NT_SUCCESS(request.status) || request.status == STATUS_BUFFER_OVERFLOW;
     if (request.flags & ntke::kRegisteredSend || !has_message)
         return;
+    DWORD flags = request.message_flags;
+    // The host tells of control data that did not fit, and of nothing else.
+    if (request.status == STATUS_BUFFER_OVERFLOW && !(flags & (MSG_TRUNC | MSG_CTRUNC)))
+        flags |= MSG_TRUNC;
     if (request.told_flags)
-        guard::write(request.told_flags, DWORD { request.message_flags });
+        guard::write(request.told_flags, flags);
     if (request.told_control)
         guard::write(
             &request.told_control->total_length, sdk::kRioControlBase + request.control_room.len);

@@ -349,8 +349,10 @@ void RequestQueue::end()
                 CompletionQueue::complete(*request, STATUS_CANCELLED, 0);
         }
     }
-    for (Side& side : m_sides)
+    for (Side& side : m_sides) {
+        side.completions->unreserve(std::exchange(side.most, 0));
         side.completions->drop_if_closed();
+    }
     dereference();
 }
 

@@ -107,7 +107,7 @@ RegisteredRequest* SocketFile::submit(RegisteredRequest* first)
         // Whoever takes a completed request may use its memory again.
         for (; sent; --sent) {
             RegisteredRequest* const done = std::exchange(request, next_of(*request));
-            io::end_registered(*done, STATUS_SUCCESS, done->length);
+            io::notify_registered(io::put_registered(*done, STATUS_SUCCESS, done->length));
         }
         if (!request)
             break;

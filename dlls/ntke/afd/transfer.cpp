@@ -205,6 +205,7 @@ void SocketFile::serve_transfers(RequestQueue& queue, Completions& done)
                 return;
             status = status_of_unserved(*irp);
         }
+        irp->publish(status, information);
         queue.remove(*irp);
         done.add(*irp, status, information);
     }

@@ -162,6 +162,12 @@ bool Irp::wants_packet() const
     return m_file->has_completion_queue() && m_delivery.apc_context && !m_delivery.apc;
 }
 
+void Irp::publish(NTSTATUS status, ULONG_PTR information)
+{
+    if (m_delivery.registered && !std::exchange(m_is_published, true))
+        m_notifier = put_registered(*m_delivery.registered, status, information);
+}
+
 CompletionQueue* Irp::awaiting_port() const
 {
     if (m_delivery.registered) {
@@ -174,8 +180,10 @@ CompletionQueue* Irp::awaiting_port() const
 
 void Irp::deliver(NTSTATUS status, ULONG_PTR information)
 {
-    if (m_delivery.registered)
-        return end_registered(*m_delivery.registered, status, information);
+    if (m_delivery.registered) {
+        publish(status, information);
+        return notify_registered(std::exchange(m_notifier, nullptr));
+    }
     const bool was_pended = m_state.load(std::memory_order_relaxed) != kIssued;
     const uint32_t modes = m_file->m_completion_modes.load(std::memory_order_relaxed);
 
@@ -241,7 +249,7 @@ NTSTATUS Irp::wait_until_completed()
 static NTSTATUS refuse(ntke::RegisteredRequest* registered, NTSTATUS status)
 {
     if (registered)
-        end_registered(*registered, status, 0);
+        notify_registered(put_registered(*registered, status, 0));
     return status;
 }
 

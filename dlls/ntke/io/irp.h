@@ -20,6 +20,7 @@
 namespace io {
 
 class File;
+class RegisteredNotifier;
 
 /// What a request asks for. Counterpart: IO_STACK_LOCATION.MajorFunction.
 /// Registered: the input is a ntke::RegisteredRequest.
@@ -97,6 +98,10 @@ public:
     /// Cancels the request as the service does. The caller holds it, and no driver lock. False: it
     /// is completing already.
     bool cancel();
+    /// Puts the end of a claimed request of registered I/O where the program sees it; complete()
+    /// does the rest. For drivers that end requests in order: under their lock, and before the
+    /// request leaves its queue, so that none that is made later is there first.
+    void publish(NTSTATUS status, ULONG_PTR information);
     /// Ends a claimed request. No driver lock held: events, APCs and packets are delivered.
     void complete(NTSTATUS status, ULONG_PTR information);
 
@@ -173,6 +178,8 @@ private:
     ke::DispatcherObject m_done { ke::DispatcherObject::Kind::Notification, false };
     NTSTATUS m_status = 0; // written before m_done is set
     bool m_tells_errors = false;
+    bool m_is_published = false;
+    RegisteredNotifier* m_notifier = nullptr; // to be notified, a reference
 };
 
 /// Where threads and their APCs are a host's: queues the call of a completion to the thread. Null:

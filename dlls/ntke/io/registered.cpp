@@ -18,7 +18,8 @@ void RegisteredNotifier::notify()
         m_port->post(m_packet);
 }
 
-void end_registered(ntke::RegisteredRequest& request, NTSTATUS status, ULONG_PTR information)
+RegisteredNotifier* put_registered(
+    ntke::RegisteredRequest& request, NTSTATUS status, ULONG_PTR information)
 {
     RegisteredNotifier* notifier = nullptr;
     const bool notifies = ntke::complete_registered(
@@ -26,10 +27,17 @@ void end_registered(ntke::RegisteredRequest& request, NTSTATUS status, ULONG_PTR
             notifier = RegisteredNotifier::of(queue);
             notifier->reference();
         });
-    if (notifies)
-        notifier->notify();
-    if (notifier)
-        notifier->dereference();
+    if (!notifies && notifier)
+        std::exchange(notifier, nullptr)->dereference();
+    return notifier;
+}
+
+void notify_registered(RegisteredNotifier* notifier)
+{
+    if (!notifier)
+        return;
+    notifier->notify();
+    notifier->dereference();
 }
 
 } // namespace io
