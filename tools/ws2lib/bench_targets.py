@@ -11,6 +11,7 @@ MOST_REQUESTS = {
         "send", "send (accepted)", "recv", "recv (accepted)", "recv (would block)", "sendto", "recvfrom",
         "select", "select (64 sockets)", "WSAPoll", "WSAPoll (64 sockets)", "ioctlsocket FIONREAD",
         "getsockname", "getsockname (accepted)", "getpeername", "getpeername (accepted)",
+        "RIOReceive, RIOSend (polled)", "RIOSend (a batch of 4)", "ProcessSocketNotifications (ready)",
         "WSAEnumNetworkEvents (no event)", "WSAEnumNetworkEvents (no event, FD_READ)"), 0),
     **dict.fromkeys(("WSAEnumNetworkEvents (event)", "WSAEnumNetworkEvents (event, FD_READ)"), 1),
     "connect to close": 14,
