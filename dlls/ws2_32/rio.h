@@ -118,8 +118,9 @@ private:
     {
     }
     int take_notification(const sdk::RioNotification& notification);
-    void take_completed();
-    Request* pop();
+    /// `looks`: also at the sockets, if there is nothing and that is left to us.
+    void take_completed(bool looks);
+    Request* pop(bool looks);
     void notify();
     bool is_left_to_us() const;
 

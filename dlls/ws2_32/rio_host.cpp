@@ -1,6 +1,7 @@
 // Requests of registered I/O that ntke does not serve: overlapped requests, made by a thread of
 // ours. Each tells it of its end by an APC, so the sockets' ports and events stay the program's.
 #include "afd_call.h"
+#include "poll_request.h"
 #include "rio.h"
 
 namespace ws2::rio {
@@ -106,6 +107,16 @@ void issue(Side& side)
     }
 }
 
+/// Was the end of the stream that a receive has seen a reset? Where the host does not tell the two
+/// apart, a poll still knows.
+bool is_reset(const Request& request, NTSTATUS status, ULONG_PTR information)
+{
+    const bool is_end = status == STATUS_SUCCESS && !information && request.length
+        && !(request.flags & ntke::kRegisteredSend) && request.owner->socket().is_stream();
+    return is_end && !kernel::reports_reset_to_receives() && request.owner->open_socket()
+        && conditions_now(socket_from_handle(request.owner->socket().handle), afd::kPollAbort);
+}
+
 void NTAPI on_end(void* context, IO_STATUS_BLOCK* iosb, ULONG)
 {
     Side& side = *static_cast<Side*>(context);
@@ -113,6 +124,8 @@ void NTAPI on_end(void* context, IO_STATUS_BLOCK* iosb, ULONG)
     const QueueKeeper keeper(*request.owner);
     NTSTATUS status = iosb->Status;
     const ULONG_PTR information = iosb->Information;
+    if (is_reset(request, status, information))
+        status = STATUS_CONNECTION_RESET;
     const bool waits_for_more = (request.flags & ntke::kRegisteredWaitAll) && NT_SUCCESS(status)
         && information && side.host.done + information < request.length;
     if (waits_for_more) {

@@ -174,10 +174,10 @@ bool CompletionQueue::is_left_to_us() const
         && !(__atomic_load_n(&m_shared.word, __ATOMIC_RELAXED) & ntke::kQueueIsArmed);
 }
 
-void CompletionQueue::take_completed()
+void CompletionQueue::take_completed(bool looks)
 {
     ntke::RegisteredRequest* taken = ntke::take_completions(m_shared);
-    if (!taken && is_left_to_us()) {
+    if (!taken && looks && is_left_to_us()) {
         ntke::QueueArgs args { .queue = afd::ptr64(&m_shared) };
         emulation::call(ntke::kCallServeQueue, &args);
         taken = ntke::take_completions(m_shared);
@@ -191,10 +191,10 @@ void CompletionQueue::take_completed()
     }
 }
 
-Request* CompletionQueue::pop()
+Request* CompletionQueue::pop(bool looks)
 {
     if (!m_completed.first())
-        take_completed();
+        take_completed(looks);
     Request* const request = m_completed.take_first();
     if (request && !(request->flags & ntke::kRegisteredQuiet))
         --m_audible;
@@ -247,7 +247,7 @@ ULONG CompletionQueue::dequeue(sdk::RioResult* results, ULONG count)
     {
         const ExclusiveGuard holds(m_lock);
         while (number < count) {
-            Request* const request = pop();
+            Request* const request = pop(!number);
             if (!request)
                 break;
             guard::write(&results[number++], result_of(*request));
@@ -281,7 +281,7 @@ void CompletionQueue::drop_if_closed()
         const ExclusiveGuard guard(m_lock);
         if (!m_is_closed)
             return;
-        while (Request* request = pop())
+        while (Request* request = pop(false))
             dropped.append(*request);
     }
     while (Request* request = dropped.take_first())

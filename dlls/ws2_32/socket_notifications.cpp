@@ -16,7 +16,9 @@ namespace {
 using ntke::Registration;
 using sdk::NotifyRegistration;
 
-SrwLock lock; // guards the list, and keeps changes of one registration apart
+/// Guards the list, and keeps changes of one registration apart. Held shared, it keeps
+/// registrations. Nothing that may close a socket is called under it.
+SrwLock lock;
 
 /// A registration in the list of all.
 struct Listed : Registration {
@@ -29,9 +31,10 @@ bool is_gone(const Registration& registration)
     return __atomic_load_n(&registration.state, __ATOMIC_ACQUIRE) & ntke::kRegistrationGone;
 }
 
-/// Frees what nobody looks at any more. The lock is held.
+/// Frees what nobody looks at any more.
 void sweep()
 {
+    const ExclusiveGuard guard(lock);
     for (Listed** link = &first; *link;) {
         Listed* const registration = *link;
         if (!is_gone(*registration)) {
@@ -75,6 +78,8 @@ uint32_t told_at_first(const NotifyRegistration& given)
 
 int enable(NotificationPort& port, Socket& socket, const NotifyRegistration& given)
 {
+    if (socket.closing)
+        return WSAENOTSOCK;
     Registration* registration = socket.notification;
     if (!registration) {
         auto* const made = static_cast<Listed*>(heap_allocate(sizeof(Listed)));
@@ -139,6 +144,7 @@ int apply(NotificationPort& port, const NotifyRegistration& given)
     if (const int error = check(given))
         return error;
     filter::usable_endpoint(*socket); // so that ntke can serve its polls
+    const ExclusiveGuard guard(lock);
     if (given.operation == sdk::kNotifyEnable)
         return enable(port, *socket, given);
     Registration* const registration = socket->notification;
@@ -184,9 +190,15 @@ DWORD take_packets(
 
 } // namespace
 
-void notifications::end(Registration& registration)
+void notifications::end(Socket& socket)
 {
-    ntke::change_state(registration, [](uint32_t state) {
+    if (!socket.notification)
+        return;
+    const SharedGuard guard(lock);
+    Registration* const registration = socket.notification.exchange(nullptr);
+    if (!registration)
+        return;
+    ntke::change_state(*registration, [](uint32_t state) {
         constexpr uint32_t kBusy = ntke::kRegistrationOutstanding | ntke::kRegistrationResting;
         const uint32_t closed = state | ntke::kRegistrationClosed;
         return state & kBusy ? closed : closed | ntke::kRegistrationGone;
@@ -195,6 +207,9 @@ void notifications::end(Registration& registration)
 
 void notifications::drained(Socket& socket, uint32_t events)
 {
+    if (!socket.notification)
+        return;
+    const SharedGuard guard(lock);
     Registration* const registration = socket.notification;
     if (!registration)
         return;
@@ -234,7 +249,6 @@ extern "C" DWORD WSAAPI ProcessSocketNotifications(HANDLE port, UINT32 count,
         NotificationPort* known;
         if (const int error = NotificationPort::find(port, known))
             return static_cast<DWORD>(error);
-        const ExclusiveGuard guard(lock);
         sweep();
         for (UINT32 i = 0; i < count; ++i) {
             sdk::NotifyRegistration given;

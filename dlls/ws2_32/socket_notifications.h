@@ -6,8 +6,8 @@
 
 namespace ws2::notifications {
 
-/// The socket of a registration is closed.
-void end(ntke::Registration& registration);
+/// The socket is closed, and with it its registration, if it has one.
+void end(Socket& socket);
 
 /// A call has found that nothing is left of `events`: the next time they come is news again.
 void drained(Socket& socket, uint32_t events);

@@ -127,8 +127,7 @@ public:
     /// Drops the table's reference; requests of registered I/O end with the handle.
     static void dereference(Socket& socket)
     {
-        if (ntke::Registration* registration = socket.notification.exchange(nullptr))
-            notifications::end(*registration);
+        notifications::end(socket);
         rio::RequestQueue* const queue = socket.request_queue.exchange(nullptr);
         socket.dereference();
         if (queue)

@@ -254,11 +254,14 @@ void the_end_of_a_stream_is_nothing_received(void**) // [RIO/21]
     expect_result(pair.a.queue, 1, 0);
     rio_receive(pair.a, 0, 8, 2);
     expect_result(pair.a.queue, 2, 0);
+}
 
-    const RioPair other = new_rio_pair(AF_INET, SOCK_STREAM);
-    rio_receive(other.a, 0, 8, 1);
-    reset_connection(other.b.socket);
-    assert_int_equal(next_result(other.a.queue).status, WSAECONNRESET);
+void a_reset_is_no_end(void**) // [RIO/21]
+{
+    const RioPair pair = new_rio_pair(AF_INET, SOCK_STREAM);
+    rio_receive(pair.a, 0, 8, 1);
+    reset_connection(pair.b.socket);
+    assert_int_equal(next_result(pair.a.queue).status, WSAECONNRESET);
 }
 
 void a_datagram_that_does_not_fit_says_so(void**) // [RIO/22]
@@ -314,6 +317,7 @@ constexpr CMUnitTest kCases[] = {
     cmocka_unit_test(without_a_peer_nothing_is_sent),
     cmocka_unit_test(a_receive_may_wait_for_all),
     cmocka_unit_test(the_end_of_a_stream_is_nothing_received),
+    cmocka_unit_test(a_reset_is_no_end),
     cmocka_unit_test(a_datagram_that_does_not_fit_says_so),
     cmocka_unit_test(closing_the_socket_ends_what_is_outstanding),
 };

@@ -1,4 +1,4 @@
-// Sockets of Linux: the only file of ntke that calls them.
+// Sockets of Linux: only this class of ntke's calls them.
 #pragma once
 
 #include <cstddef>
