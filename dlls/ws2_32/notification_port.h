@@ -11,7 +11,8 @@ namespace ws2 {
 /// program's port and are translated in the removal services. Else they go to a port of ours, and a
 /// thread sends the program what it is to see.
 ///
-/// Owner: the process, to its end.
+/// Owner: the process, to its end, and so is the handle of the device: who takes a
+/// packet may look at it although the port is closed.
 class NotificationPort : public ntke::NotificationPort {
 public:
     /// That of the program's port. Returns 0, WSAEINVAL (it is no port) or WSAENOBUFS.

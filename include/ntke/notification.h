@@ -54,8 +54,6 @@ static_assert(sizeof(Registration) == 88);
 struct NotificationPort {
     alignas(8) uint64_t resting; // Registration*, a stack
     uint64_t device; // handle the polls are made on, associated with the port
-    uint32_t is_closed; // 1: the port is
-    uint32_t padding;
 };
 
 /// The completion key of polls: no program's, which is a pointer or a small number.

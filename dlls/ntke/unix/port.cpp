@@ -416,8 +416,6 @@ void Port::relay()
 void Port::on_closed()
 {
     m_is_closed = true;
-    if (ntke::NotificationPort* port = m_notifications.load(std::memory_order_acquire))
-        __atomic_store_n(&port->is_closed, 1, __ATOMIC_RELEASE);
     if (!is_serving())
         return;
     afd::Absence::instance().expect_end(*this); // requests end, although nobody is told
