@@ -1,5 +1,5 @@
-// Registered I/O as Windows' SDK declares it (mswsock.h and mswsockdef.h of Windows 8); MinGW's headers do not
-// have it, or have it in part.
+// Registered I/O as Windows' SDK declares it (mswsock.h and mswsockdef.h of Windows 8); MinGW's
+// headers do not have it, or have it in part.
 #pragma once
 
 #include <winsock2.h>
@@ -84,11 +84,11 @@ struct RioTable {
     int(PASCAL* RIOReceiveEx)(
         RioRq, RioBuf*, ULONG, RioBuf*, RioBuf*, RioBuf*, RioBuf*, DWORD, void*);
     BOOL(PASCAL* RIOSend)(RioRq, RioBuf*, ULONG, DWORD, void*);
-    BOOL(PASCAL* RIOSendEx)(RioRq, RioBuf*, ULONG, RioBuf*, RioBuf*, RioBuf*, RioBuf*, DWORD, void*);
+    BOOL(PASCAL* RIOSendEx)
+    (RioRq, RioBuf*, ULONG, RioBuf*, RioBuf*, RioBuf*, RioBuf*, DWORD, void*);
     void(PASCAL* RIOCloseCompletionQueue)(RioCq);
     RioCq(PASCAL* RIOCreateCompletionQueue)(DWORD, RioNotification*);
-    RioRq(PASCAL* RIOCreateRequestQueue)(
-        SOCKET, ULONG, ULONG, ULONG, ULONG, RioCq, RioCq, void*);
+    RioRq(PASCAL* RIOCreateRequestQueue)(SOCKET, ULONG, ULONG, ULONG, ULONG, RioCq, RioCq, void*);
     ULONG(PASCAL* RIODequeueCompletion)(RioCq, RioResult*, ULONG);
     void(PASCAL* RIODeregisterBuffer)(RioBufferId);
     INT(PASCAL* RIONotify)(RioCq);

@@ -30,8 +30,8 @@ public:
         constexpr int kMost = 64;
         OVERLAPPED_ENTRY entries[kMost];
         UINT32 count = 0;
-        if (m_process(m_port.get(), 0, nullptr, INFINITE,
-                static_cast<ULONG>(std::min(most, kMost)), entries, &count))
+        if (m_process(m_port.get(), 0, nullptr, INFINITE, static_cast<ULONG>(std::min(most, kMost)),
+                entries, &count))
             return -1;
         for (UINT32 i = 0; i < count; ++i) {
             if (!entries[i].lpCompletionKey) {
@@ -55,7 +55,8 @@ std::vector<WorkloadRow> notification_echo_workloads()
 {
     using NotificationEcho
         = Echo<ReadinessServer<NotificationPoller>, ReadinessClients<NotificationPoller>>;
-    return { { "notification_echo_64", Unit::OperationsPerSecond, create_with<NotificationEcho>, 64 } };
+    return { { "notification_echo_64", Unit::OperationsPerSecond, create_with<NotificationEcho>,
+        64 } };
 }
 
 } // namespace bench

@@ -223,8 +223,8 @@ private:
     RioRq m_requests = nullptr;
 };
 
-/// An echo server with one completion queue that notifies a port: each connection has a receive or a
-/// send under way.
+/// An echo server with one completion queue that notifies a port: each connection has a receive or
+/// a send under way.
 class Server {
 public:
     bool add(UniqueSocket connected)
@@ -289,9 +289,9 @@ private:
         auto& connection
             = *reinterpret_cast<Connection*>(static_cast<uintptr_t>(result.socket_context));
         const bool is_send = result.request_context;
-        const bool is_good
-            = !result.status && (is_send ? receive(connection)
-                                         : result.transferred && send(connection, result.transferred));
+        const bool is_good = !result.status
+            && (is_send ? receive(connection)
+                        : result.transferred && send(connection, result.transferred));
         if (is_good)
             return;
         if (result.status)
@@ -316,7 +316,8 @@ std::vector<WorkloadRow> rio_workloads()
         { "rio_udp_pingpong", Unit::MicrosecondsPerOperation, create<PingPong> },
         { "rio_udp_send_batch_32", Unit::OperationsPerSecond, create<SendInBatches> },
         { "udp_send", Unit::OperationsPerSecond, create<SendOneByOne> },
-        { "rio_echo_64", Unit::OperationsPerSecond, create_with<Echo<Server, BlockingClients>>, 64 },
+        { "rio_echo_64", Unit::OperationsPerSecond, create_with<Echo<Server, BlockingClients>>,
+            64 },
     };
 }
 

@@ -44,8 +44,8 @@ private:
     CompletionPacket m_packet {};
 };
 
-/// Ends a request of registered I/O: puts it into its queue. Returns whom to notify, null: nobody; the
-/// reference is the caller's. Takes no lock.
+/// Ends a request of registered I/O: puts it into its queue. Returns whom to notify, null: nobody;
+/// the reference is the caller's. Takes no lock.
 [[nodiscard]] RegisteredNotifier* put_registered(
     ntke::RegisteredRequest& request, NTSTATUS status, ULONG_PTR information);
 /// Notifies, and gives up the reference. No driver lock held.

@@ -60,7 +60,8 @@ public:
             messages[i].msg_hdr.msg_iovlen = 1;
         }
         for (uint64_t first = 0; first < iterations; first += kBatch) {
-            const auto count = static_cast<unsigned>(std::min<uint64_t>(kBatch, iterations - first));
+            const auto count
+                = static_cast<unsigned>(std::min<uint64_t>(kBatch, iterations - first));
             if (sendmmsg(m_sender.get(), messages, count, 0) != static_cast<int>(count))
                 return fail("sendmmsg");
         }
