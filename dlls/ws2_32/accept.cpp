@@ -6,6 +6,7 @@
 #include "error.h"
 #include "guard.h"
 #include "name.h"
+#include "socket_notifications.h"
 
 namespace ws2 {
 
@@ -16,6 +17,8 @@ static SocketRef accept_connection(SocketRef& listener)
     ULONG accepted;
     const NTSTATUS status = afd_call_and_wait(
         listener, afd::kIoctlAccept, nullptr, 0, &accepted, sizeof(accepted), Alertable::kYes);
+    if (status == STATUS_DEVICE_NOT_READY)
+        notifications::drained(*listener, ntke::kNotifyIn);
     if (!NT_SUCCESS(status)) {
         fail(error_from_status(status));
         return {};

@@ -14,6 +14,7 @@
 #include "afd/params.h"
 #include "emulation.h"
 #include "lock.h"
+#include "ntke/registered.h"
 #include "sdk.h"
 #include "send_turn.h"
 
@@ -68,6 +69,10 @@ void tell_state(Socket& socket);
 /// A receive that need not end at once. `params` as for the ioctl.
 bool receive(
     Socket& socket, const afd::RecvMsgParams& params, NTSTATUS& status, ULONG_PTR& received);
+
+/// Requests of registered I/O, a list. Returns null, or the first that is the host's; nothing has
+/// happened to it and those behind it.
+ntke::RegisteredRequest* submit(Socket& socket, ntke::RegisteredRequest* first);
 
 /// What is left of a blocking send that could be sent in part only.
 struct SendRest {

@@ -184,6 +184,16 @@ bool send(Socket& socket, const afd::SendMsgParams& params, NTSTATUS& status, UL
     return statistics::passed_down(statistics::kSends);
 }
 
+ntke::RegisteredRequest* submit(Socket& socket, ntke::RegisteredRequest* first)
+{
+    const ntke::EndpointId endpoint = emulation::is_on() ? transfer_endpoint(socket) : 0;
+    if (!endpoint)
+        return first;
+    ntke::SubmitArgs args { .endpoint = endpoint, .first = afd::ptr64(first) };
+    emulation::call(ntke::kCallSubmit, &args);
+    return ntke::registered_request_from(args.first);
+}
+
 bool readable_bytes(Socket& socket, ULONG& bytes)
 {
     if (!emulation::is_on())

@@ -5,6 +5,7 @@
 #include "extension.h"
 #include "guard.h"
 #include "option.h"
+#include "rio.h"
 
 namespace ws2 {
 
@@ -115,6 +116,17 @@ static int get_tcp_info(IoctlCall& call)
     if (status == STATUS_NOT_SUPPORTED)
         return kIoctlUnsupported;
     return NT_SUCCESS(status) ? give_output(call, &info, size) : error_from_status(status);
+}
+
+static int get_extension_table(IoctlCall& call)
+{
+    GUID guid;
+    if (const int error = take_input(call, &guid, sizeof(guid)))
+        return error;
+    if (!IsEqualGUID(guid, sdk::kMultipleRio))
+        return WSAEINVAL;
+    const sdk::RioTable table = rio::functions();
+    return give_output(call, &table, sizeof(table));
 }
 
 // --- Settings.
@@ -261,6 +273,7 @@ constexpr IoctlRow kIoctls[] = {
     { kFionread, get_readable_bytes },
     { kSiocAtMark, is_at_mark },
     { SIO_GET_EXTENSION_FUNCTION_POINTER, get_extension },
+    { sdk::kGetMultipleExtensionFunctionPointer, get_extension_table },
     { SIO_BASE_HANDLE, get_base_handle },
     { SIO_BSP_HANDLE, get_base_handle },
     { SIO_BSP_HANDLE_SELECT, get_base_handle },

@@ -8,6 +8,7 @@
 #include "guard.h"
 #include "name.h"
 #include "poll_request.h"
+#include "socket_notifications.h"
 #include "transfer.h"
 #include "transfer_buffers.h"
 
@@ -229,6 +230,8 @@ int receive_on_socket(SOCKET s, const ReceiveCall& call)
     if (status == STATUS_SUCCESS && !received && socket->is_stream()
         && guard::read(call.buffers, first) && first.len && is_end_of_stream_a_reset(s, *socket))
         status = STATUS_CONNECTION_RESET;
+    if (status == STATUS_DEVICE_NOT_READY)
+        notifications::drained(*socket, ntke::kNotifyIn);
     if (!NT_SUCCESS(status) && status != STATUS_BUFFER_OVERFLOW)
         return fail(error_from_status(refine_status(*socket, status)));
     note_transfer(*socket);

@@ -5,6 +5,7 @@
 #include "error.h"
 #include "guard.h"
 #include "name.h"
+#include "socket_notifications.h"
 #include "transfer.h"
 #include "transfer_buffers.h"
 
@@ -133,6 +134,8 @@ int send_on_socket(SOCKET s, const SendCall& call)
     }
     if (call.overlapped)
         return finish_overlapped(refine_status(*socket, call, status), call.overlapped, call.sent);
+    if (status == STATUS_DEVICE_NOT_READY)
+        notifications::drained(*socket, ntke::kNotifyOut);
     if (!NT_SUCCESS(status))
         return fail(error_from_status(refine_status(*socket, call, status)));
     note_transfer(*socket);

@@ -8,6 +8,7 @@
 #include "catalog.h"
 #include "error.h"
 #include "guard.h"
+#include "sdk/registered_io.h"
 #include "startup.h"
 #include "thread.h"
 #include "transfer.h"
@@ -17,6 +18,9 @@ namespace ws2 {
 /// Makes a socket of what the catalog lookup gave. WSAPROTOCOL_INFOW's members are final here.
 static SOCKET create_socket(int family, int type, int protocol, DWORD flags)
 {
+    // Requests of registered I/O never wait inside the kernel. [RIO/1]
+    if (flags & sdk::kFlagRegisteredIo)
+        flags |= WSA_FLAG_OVERLAPPED;
     ULONG options = 0;
     if (!(flags & WSA_FLAG_OVERLAPPED)) {
         const Thread* thread = Thread::current();
@@ -27,7 +31,9 @@ static SOCKET create_socket(int family, int type, int protocol, DWORD flags)
     const afd::CreateParams params { .family = family,
         .type = type,
         .protocol = protocol,
-        .flags = flags & ~DWORD { WSA_FLAG_OVERLAPPED | WSA_FLAG_NO_HANDLE_INHERIT } };
+        .flags = flags
+            & ~DWORD {
+                WSA_FLAG_OVERLAPPED | WSA_FLAG_NO_HANDLE_INHERIT | sdk::kFlagRegisteredIo } };
     const ULONG attributes = flags & WSA_FLAG_NO_HANDLE_INHERIT ? 0 : OBJ_INHERIT;
     HANDLE handle;
     const NTSTATUS status = afd_open_socket(params, attributes, options, &handle);

@@ -11,7 +11,15 @@
 #include "option_store.h"
 #include "sdk.h"
 
+namespace ntke {
+struct Registration;
+}
+
 namespace ws2 {
+
+namespace rio {
+class RequestQueue;
+}
 
 /// Everything ws2_32 knows of one socket handle. The socket itself is a file object of the kernel.
 ///
@@ -63,6 +71,10 @@ public:
     std::atomic<bool> send_shut_down { false };
 
     FilterState filter; // what the emulation does for the socket
+    /// Of registered I/O; holds a reference.
+    std::atomic<rio::RequestQueue*> request_queue { nullptr };
+    /// Of socket state notifications.
+    std::atomic<ntke::Registration*> notification { nullptr };
 
     bool is_overlapped() const { return flags & WSA_FLAG_OVERLAPPED; }
     bool is_stream() const { return type == SOCK_STREAM; }

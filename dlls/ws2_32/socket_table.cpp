@@ -3,7 +3,9 @@
 #include "afd_call.h"
 #include "error.h"
 #include "kernel.h"
+#include "rio.h"
 #include "socket.h"
+#include "socket_notifications.h"
 #include "startup.h"
 
 #include <new>
@@ -122,14 +124,22 @@ public:
         return socket.m_references.load(std::memory_order_acquire) / Socket::kHandle > 2;
     }
 
-    static void dereference(Socket& socket) { socket.dereference(); }
+    /// Drops the table's reference; requests of registered I/O end with the handle.
+    static void dereference(Socket& socket)
+    {
+        notifications::end(socket);
+        rio::RequestQueue* const queue = socket.request_queue.exchange(nullptr);
+        socket.dereference();
+        if (queue)
+            rio::end(*queue);
+    }
     static void close_handle(Socket& socket) { socket.close_handle(); }
 
     /// Drops the table's reference to a socket whose handle is not ours any more.
     static void abandon(Socket& socket)
     {
         socket.m_handle_is_ours = false;
-        socket.dereference();
+        dereference(socket);
     }
 };
 

@@ -82,6 +82,8 @@ NTSTATUS NTAPI NtRemoveIoCompletion(HANDLE port, ULONG_PTR* key, ULONG_PTR* cont
     IO_STATUS_BLOCK* iosb, const LARGE_INTEGER* timeout);
 NTSTATUS NTAPI NtRemoveIoCompletionEx(HANDLE port, CompletionPacket* packets, ULONG count,
     ULONG* removed, const LARGE_INTEGER* timeout, BOOLEAN alertable);
+NTSTATUS NTAPI NtQueryIoCompletion(
+    HANDLE port, ULONG info_class, PVOID info, ULONG info_length, ULONG* returned_length);
 
 #ifndef _WIN32
 
@@ -103,8 +105,6 @@ NTSTATUS NTAPI NtSetInformationFile(
 // What ntke does not serve by itself and only asks its host for.
 NTSTATUS NTAPI NtOpenFile(HANDLE* file, ACCESS_MASK access, const OBJECT_ATTRIBUTES* attributes,
     IO_STATUS_BLOCK* iosb, ULONG share_access, ULONG options);
-NTSTATUS NTAPI NtQueryIoCompletion(
-    HANDLE port, ULONG info_class, PVOID info, ULONG info_length, ULONG* returned_length);
 NTSTATUS NTAPI NtCreateThreadEx(HANDLE* thread, ACCESS_MASK access,
     const OBJECT_ATTRIBUTES* attributes, HANDLE process, PVOID start, PVOID argument, ULONG flags,
     ULONG_PTR zero_bits, SIZE_T stack_commit, SIZE_T stack_reserve, PVOID attribute_list);

@@ -17,7 +17,7 @@
 namespace ntke {
 
 /// Changes with every change of this file; open refuses another one.
-constexpr uint32_t kInterfaceVersion = 8;
+constexpr uint32_t kInterfaceVersion = 9;
 
 /// STATUS_MORE_PROCESSING_REQUIRED: the request is the host's.
 constexpr int32_t kPassDown = static_cast<int32_t>(0xC0000016);
@@ -43,6 +43,11 @@ enum Call : uint32_t {
     kCallWakePump, // no block
     kCallCreateEvent, // CreateEventArgs
     kCallStatistics, // StatisticsArgs
+    kCallOpenQueue, // OpenQueueArgs
+    kCallCloseQueue, // QueueArgs
+    kCallServeQueue, // QueueArgs
+    kCallSubmit, // SubmitArgs
+    kCallOpenNotifications, // OpenNotificationsArgs
     kCallCount,
 };
 
@@ -258,5 +263,38 @@ struct StatisticsArgs {
     RequestCounts polls; // out
 };
 static_assert(sizeof(StatisticsArgs) == 72);
+
+/// Gives a completion queue of registered I/O (ntke/registered.h) its notifier.
+struct OpenQueueArgs {
+    uint64_t queue; // RegisteredQueue*
+    uint64_t handle; // of an event or a port; not needed afterwards
+    uint64_t key; // of the port's packet
+    uint64_t context; // of the port's packet; 0: it is an event
+};
+static_assert(sizeof(OpenQueueArgs) == 32);
+
+/// kCallCloseQueue takes the notifier away again: nobody will put a request into the queue.
+/// kCallServeQueue serves what has happened at the sockets whose requests end there, as far as that
+/// is left to the threads of a port.
+struct QueueArgs {
+    uint64_t queue; // RegisteredQueue*
+};
+static_assert(sizeof(QueueArgs) == 8);
+
+/// Submits a list of requests of registered I/O on one socket. kPassDown: those from `first` on are
+/// the host's; the others are as good as done.
+struct SubmitArgs {
+    EndpointId endpoint;
+    uint64_t first; // RegisteredRequest*, in and out
+};
+static_assert(sizeof(SubmitArgs) == 16);
+
+/// Gives a port what belongs to its socket state notifications (ntke/notification.h). A port that
+/// has some keeps it, and tells.
+struct OpenNotificationsArgs {
+    uint64_t port; // handle
+    uint64_t notifications; // NotificationPort*, in and out; in: 0 asks
+};
+static_assert(sizeof(OpenNotificationsArgs) == 16);
 
 } // namespace ntke

@@ -75,8 +75,9 @@ bool CountedFixture::make_many()
 int run_counted(int argc, char** argv)
 {
     std::vector<CountedCall> rows;
-    for (const auto& part : { counted_event_calls(), counted_socket_calls(),
-             counted_transfer_calls(), counted_overlapped_calls(), counted_port_calls() })
+    for (const auto& part :
+        { counted_event_calls(), counted_socket_calls(), counted_transfer_calls(),
+            counted_overlapped_calls(), counted_port_calls(), counted_rio_calls() })
         rows.insert(rows.end(), part.begin(), part.end());
 
     const std::string wanted = argc > 2 ? argv[2] : "all";

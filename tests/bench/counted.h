@@ -12,6 +12,7 @@
 namespace bench {
 
 struct CountedPort;
+struct CountedRio;
 
 /// What the counted calls work on; made anew for each row.
 struct CountedFixture {
@@ -27,6 +28,8 @@ struct CountedFixture {
     std::vector<UniqueSocket> many;
     /// What the calls of counted_port.cpp make for themselves.
     std::shared_ptr<CountedPort> port;
+    /// And those of counted_rio.cpp.
+    std::shared_ptr<CountedRio> rio;
 
     /// What prepare made for call, and call for finish.
     UniqueSocket fresh;
@@ -55,6 +58,7 @@ std::vector<CountedCall> counted_socket_calls();
 std::vector<CountedCall> counted_transfer_calls();
 std::vector<CountedCall> counted_overlapped_calls();
 std::vector<CountedCall> counted_port_calls();
+std::vector<CountedCall> counted_rio_calls();
 
 /// --count CALL|all [--iterations N]: frames N calls of the row, or of each row. Prints a line
 ///     counted call=NAME calls=N

@@ -17,6 +17,8 @@ std::vector<WorkloadRow> all_workloads()
              iocp_bulk_workloads(),
              udp_overlapped_workloads(),
              afd_poll_echo_workloads(),
+             notification_echo_workloads(),
+             rio_workloads(),
              port_workloads(),
              connection_workloads(),
              socket_workloads(),

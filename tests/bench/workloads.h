@@ -18,6 +18,8 @@ std::vector<WorkloadRow> iocp_echo_workloads();
 std::vector<WorkloadRow> iocp_bulk_workloads();
 std::vector<WorkloadRow> udp_overlapped_workloads();
 std::vector<WorkloadRow> afd_poll_echo_workloads();
+std::vector<WorkloadRow> notification_echo_workloads();
+std::vector<WorkloadRow> rio_workloads();
 std::vector<WorkloadRow> port_workloads();
 std::vector<WorkloadRow> connection_workloads();
 std::vector<WorkloadRow> socket_workloads();

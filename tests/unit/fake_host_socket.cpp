@@ -366,6 +366,11 @@ NTSTATUS HostSocket::send(const afd::Buffer* buffers, uint32_t count, uint32_t, 
     return STATUS_SUCCESS;
 }
 
+uint32_t HostSocket::send_many(const Datagram*, uint32_t count)
+{
+    return at(m_fd).error ? 0 : count;
+}
+
 uint32_t HostSocket::ready_now() const
 {
     return at(m_fd).ready();

@@ -11,6 +11,7 @@ MOST_REQUESTS = {
         "send", "send (accepted)", "recv", "recv (accepted)", "recv (would block)", "sendto", "recvfrom",
         "select", "select (64 sockets)", "WSAPoll", "WSAPoll (64 sockets)", "ioctlsocket FIONREAD",
         "getsockname", "getsockname (accepted)", "getpeername", "getpeername (accepted)",
+        "RIOReceive, RIOSend (polled)", "RIOSend (a batch of 4)", "ProcessSocketNotifications (ready)",
         "WSAEnumNetworkEvents (no event)", "WSAEnumNetworkEvents (no event, FD_READ)"), 0),
     **dict.fromkeys((
         "AcceptEx", "setsockopt SO_UPDATE_ACCEPT_CONTEXT", "receive, send (port)", "send, receive (port)",
@@ -64,6 +65,10 @@ TARGETS = (
     *_both("afd_poll_echo_64", 8, 0.4),
     *_both("udp_overlapped_pingpong", 15, 0.5),
     *_both("iocp_bulk_64k", 3, 0.8),
+    Target("notification_echo_64", 0.5, base="native"),
+    Target("rio_echo_64", 0.5, base="native"),
+    Target("rio_udp_pingpong", 0.5, base="native"),
+    Target("rio_udp_send_batch_32", 0.7, base="native"),
     Target("port_post_get", 20),
     Target("connectex_acceptex_close", 1.5),
     Target("acceptex_iocp", 1.5),

@@ -66,6 +66,8 @@ void SocketFile::on_last_reference_dropped()
 {
     ke::pool_delete(m_backlog.load(std::memory_order_relaxed));
     close_socket(); // for one that never had a handle
+    if (io::CompletionQueue* queue = m_port_queue.exchange(nullptr, std::memory_order_relaxed))
+        queue->dereference();
     File::on_last_reference_dropped();
 }
 

@@ -98,6 +98,8 @@ NTSTATUS SocketFile::dispatch(io::Irp& irp, ULONG_PTR& information)
         return m_is_created ? read(irp, information) : STATUS_BAD_DEVICE_TYPE;
     case io::Operation::Write:
         return m_is_created ? write(irp, information) : STATUS_BAD_DEVICE_TYPE;
+    case io::Operation::Registered:
+        return registered(irp, information);
     case io::Operation::DeviceControl:
         break;
     }

@@ -203,10 +203,13 @@ protected:
     uint32_t m_mark_seen GUARDED_BY(m_lock) = kNoMark; // bytes before the urgent one
     bool m_has_had_urgent GUARDED_BY(m_lock) = false; // Linux stops receives at an urgent byte
 
-    /// The port, to be attended while receives wait that only it is told of.
+    /// The port whose threads look after the socket, the first one it came to have to do with.
+    /// Holds a reference.
+    std::atomic<io::CompletionQueue*> m_port_queue { nullptr };
+    /// To be attended while receives wait that only the port is told of.
     std::atomic<Absence::Guest*> m_port { nullptr };
     /// Where receives are watched that only a completion port is told of: the port's own pump. Set
-    /// once, with the port, which keeps it.
+    /// once, after m_port_queue, which keeps it.
     std::atomic<Pump*> m_port_pump { nullptr };
     bool m_is_watched_by_port GUARDED_BY(m_lock) = false;
     Endpoint* m_next_unwatched[2] = {}; // the lists of the process' pump and of the port's

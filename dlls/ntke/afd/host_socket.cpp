@@ -120,15 +120,6 @@ void set_family(Address& address, uint16_t family)
     address.bytes[1] = static_cast<uint8_t>(family >> 8);
 }
 
-/// Linux' form of an address.
-Address to_linux(const Address& address)
-{
-    Address result = address;
-    if (result.family() == kFamilyInet6)
-        set_family(result, AF_INET6);
-    return result;
-}
-
 void from_linux(Address& address, socklen_t length)
 {
     address.length = length;
@@ -158,6 +149,14 @@ NTSTATUS status_of(int result)
 }
 
 } // namespace
+
+Address to_linux(const Address& address)
+{
+    Address result = address;
+    if (result.family() == kFamilyInet6)
+        set_family(result, AF_INET6);
+    return result;
+}
 
 NTSTATUS status_from_errno(int error)
 {

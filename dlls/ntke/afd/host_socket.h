@@ -1,4 +1,4 @@
-// Sockets of Linux: the only file of ntke that calls them.
+// Sockets of Linux: only this class of ntke's calls them.
 #pragma once
 
 #include <cstddef>
@@ -19,6 +19,9 @@ struct Address {
 
     uint16_t family() const { return static_cast<uint16_t>(bytes[0] | bytes[1] << 8); }
 };
+
+/// Linux' form of an address.
+Address to_linux(const Address& address);
 
 /// Windows' AF_INET6; Linux has another number.
 constexpr uint16_t kFamilyInet = 2;
@@ -105,6 +108,16 @@ public:
     /// `to` and `control` may be null. A stream may take less than everything.
     NTSTATUS send(const Buffer* buffers, uint32_t count, uint32_t flags, const Address* to,
         size_t* sent, const Control* control = nullptr);
+
+    /// A datagram of send_many.
+    struct Datagram {
+        Buffer buffer;
+        const Address* to; // null: the peer
+    };
+    static constexpr uint32_t kMostDatagrams = 64;
+    /// Sends up to kMostDatagrams in one call. Returns how many have gone; what keeps the next one
+    /// is told when that is sent by itself.
+    uint32_t send_many(const Datagram* datagrams, uint32_t count);
 
     // Readiness.
 

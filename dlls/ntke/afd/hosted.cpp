@@ -32,6 +32,16 @@ void SocketFile::tell_created(const ntke::AttachArgs& args)
     m_is_created.store(true, std::memory_order_release);
 }
 
+void SocketFile::use_port(ob::Ref<io::CompletionQueue> queue, Absence::Guest& port, Pump& pump)
+{
+    io::CompletionQueue* none = nullptr;
+    if (!m_port_queue.compare_exchange_strong(none, queue.get(), std::memory_order_acq_rel))
+        return;
+    static_cast<void>(queue.release());
+    m_port.store(&port, std::memory_order_relaxed);
+    m_port_pump.store(&pump, std::memory_order_release);
+}
+
 void SocketFile::leave_to_host()
 {
     m_is_left_to_host.store(true, std::memory_order_release);

@@ -63,7 +63,9 @@ NTSTATUS SocketFile::pend(io::Irp& irp, RequestQueue& queue, Completions& done)
     if (m_is_closing)
         return STATUS_CANCELLED;
     // A receive that only a port tells of is served by those who wait for its packets.
-    Pump* const port = &queue == &m_receives && irp.ends_with_packet_only()
+    const io::CompletionQueue* const awaited = irp.awaiting_port();
+    Pump* const port = &queue == &m_receives && awaited
+            && awaited == m_port_queue.load(std::memory_order_relaxed)
         ? m_port_pump.load(std::memory_order_acquire)
         : nullptr;
     if (const NTSTATUS status = port ? watch_by_port(*port) : watch(); !NT_SUCCESS(status))
@@ -78,7 +80,7 @@ NTSTATUS SocketFile::pend(io::Irp& irp, RequestQueue& queue, Completions& done)
     queue.push(irp);
     irp.pend(cancel_queued);
     // Its thread was stopped before it could be seen to have a request.
-    if (irp.thread().is_stopped() && !irp.ends_with_packet_only() && irp.claim()) {
+    if (irp.thread().is_stopped() && !irp.outlives_thread() && irp.claim()) {
         queue.remove(irp);
         done.add(irp, STATUS_CANCELLED, 0);
         return STATUS_PENDING;

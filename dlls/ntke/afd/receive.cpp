@@ -45,10 +45,33 @@ NTSTATUS SocketFile::try_receive_nothing(const Transfer& transfer)
     return status == STATUS_BUFFER_OVERFLOW ? STATUS_SUCCESS : status;
 }
 
+/// A part that has come keeps its place; what ends the connection ends the request with it.
+NTSTATUS SocketFile::try_receive_all(Transfer& transfer, ULONG_PTR& information)
+{
+    for (;;) {
+        ULONG_PTR received = 0;
+        const NTSTATUS status = try_receive_once(transfer, received);
+        const bool is_over = status != STATUS_SUCCESS || !received;
+        if (!is_over)
+            transfer.advance(received);
+        information = transfer.done;
+        if (status == STATUS_DEVICE_NOT_READY || transfer.done == transfer.total)
+            return status;
+        if (is_over)
+            return transfer.done ? STATUS_SUCCESS : status;
+    }
+}
+
+NTSTATUS SocketFile::try_receive(Transfer& transfer, ULONG_PTR& information)
+{
+    return transfer.waits_for_all ? try_receive_all(transfer, information)
+                                  : try_receive_once(transfer, information);
+}
+
 /// Linux does not write to memory that Wine keeps read-only because its writes are watched, and
 /// loses a datagram that it cannot write; a stream's data stay. So datagrams are preceded by a
 /// touch.
-NTSTATUS SocketFile::try_receive(Transfer& transfer, ULONG_PTR& information)
+NTSTATUS SocketFile::try_receive_once(Transfer& transfer, ULONG_PTR& information)
 {
     if (!is_stream() && m_host_handle && transfer.total && !transfer.touch())
         return STATUS_ACCESS_VIOLATION;
@@ -66,7 +89,7 @@ NTSTATUS SocketFile::receive_into(Transfer& transfer, ULONG_PTR& information)
     HostSocket::Control control;
     if (!transfer.total) {
         status = try_receive_nothing(transfer);
-    } else if ((transfer.control || transfer.tells_message) && !is_stream()) {
+    } else if ((transfer.control || transfer.tells_message || transfer.local) && !is_stream()) {
         status = m_socket.receive(transfer.remaining(),
             std::min(transfer.remaining_count(), kBuffersPerCall), transfer.flags, &from, &received,
             &control);
@@ -86,6 +109,8 @@ NTSTATUS SocketFile::receive_into(Transfer& transfer, ULONG_PTR& information)
             || !ke::write_user_value(transfer.address_length, length))
             return STATUS_ACCESS_VIOLATION; // gone since the request was made
     }
+    if (transfer.local && !NT_SUCCESS(tell_local(transfer, control)))
+        return STATUS_ACCESS_VIOLATION;
     const NTSTATUS of_control = tell_control(transfer, control);
     uint32_t flags = transfer.tells_message ? message_flags(control) : 0;
     if (transfer.tells_message && status == STATUS_BUFFER_OVERFLOW)
@@ -96,6 +121,19 @@ NTSTATUS SocketFile::receive_into(Transfer& transfer, ULONG_PTR& information)
     if (must_tell && !ke::write_user_value(transfer.flags_result, flags))
         return STATUS_ACCESS_VIOLATION;
     return of_control == STATUS_SUCCESS ? status : of_control;
+}
+
+NTSTATUS SocketFile::tell_local(const Transfer& transfer, const HostSocket::Control& control)
+{
+    Address local = destination_from(control);
+    if (local.length > sizeof(uint32_t) * 4)
+        memcpy(local.bytes, &kFamilyInet6, sizeof(kFamilyInet6)); // Linux has another number
+    else if (!local.length)
+        m_socket.local_name(local); // a stream, or Linux did not say
+    const auto length = static_cast<int32_t>(local.length);
+    const bool is_told = ke::write_user(transfer.local, local.bytes, local.length)
+        && ke::write_user_value(transfer.local_length, length);
+    return is_told ? STATUS_SUCCESS : STATUS_ACCESS_VIOLATION;
 }
 
 /// STATUS_BUFFER_OVERFLOW: there is more than the program has room for.
@@ -178,13 +216,20 @@ NTSTATUS SocketFile::receive_now(
                             : ntke::kPassDown;
 }
 
+/// From here on receives can ask for them.
+void SocketFile::tell_destinations()
+{
+    if (!is_stream() && !m_tells_destinations.exchange(true))
+        m_socket.tell_destinations(m_family == kFamilyInet6);
+}
+
 NTSTATUS SocketFile::receive_message(io::Irp& irp, ULONG_PTR& information)
 {
     const auto params = input_of<RecvMsgParams>(irp);
     Transfer transfer(Transfer::Direction::Receive);
     transfer.tells_message = irp.parameters().code == kIoctlRecvMessage;
-    if (transfer.tells_message && !is_stream() && !m_tells_destinations.exchange(true))
-        m_socket.tell_destinations(m_family == kFamilyInet6);
+    if (transfer.tells_message)
+        tell_destinations();
     transfer.flags_result = pointer_from<uint32_t>(params.flags);
     transfer.control = pointer_from<WsaBuf>(params.control);
     transfer.address_length = pointer_from<int32_t>(params.address_length);

@@ -130,16 +130,17 @@ NTSTATUS SocketFile::send_with_control(io::Irp& irp, ULONG_PTR& information)
     Transfer transfer(Transfer::Direction::Send);
     NTSTATUS status = capture_message(params.message, transfer);
     if (NT_SUCCESS(status))
-        status = capture_control(params, transfer);
+        status = capture_control(
+            pointer_from<uint8_t>(params.control), params.control_length, transfer);
     return NT_SUCCESS(status) ? send(irp, transfer, information) : status;
 }
 
-NTSTATUS SocketFile::capture_control(const SendControlParams& params, Transfer& transfer)
+NTSTATUS SocketFile::capture_control(const uint8_t* control, uint32_t length, Transfer& transfer)
 {
     uint8_t given[sizeof(HostSocket::Control::bytes)];
-    if (params.control_length > sizeof(given))
+    if (length > sizeof(given))
         return STATUS_INVALID_PARAMETER;
-    if (!ke::read_user(given, pointer_from<void>(params.control), params.control_length))
+    if (!ke::read_user(given, control, length))
         return STATUS_ACCESS_VIOLATION;
     Address to = transfer.to;
     if (!to.length && m_family == kFamilyInet6)
@@ -147,8 +148,8 @@ NTSTATUS SocketFile::capture_control(const SendControlParams& params, Transfer& 
     transfer.control_to_send = ke::pool_new<HostSocket::Control>();
     if (!transfer.control_to_send)
         return STATUS_NO_MEMORY;
-    return read_control(given, params.control_length,
-        { m_socket, m_family == kFamilyInet6, is_mapped(to) }, *transfer.control_to_send);
+    return read_control(given, length, { m_socket, m_family == kFamilyInet6, is_mapped(to) },
+        *transfer.control_to_send);
 }
 
 NTSTATUS SocketFile::capture_message(const SendMsgParams& params, Transfer& transfer)

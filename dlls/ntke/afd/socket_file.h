@@ -70,12 +70,9 @@ public:
     /// What this has pending goes on; new requests are the host's, for good.
     void leave_to_host();
     bool is_left_to_host() const { return m_is_left_to_host.load(std::memory_order_acquire); }
-    /// The file has been associated with a port: from here on its pump watches receives.
-    void use_port(Absence::Guest& port, Pump& pump)
-    {
-        m_port.store(&port, std::memory_order_relaxed);
-        m_port_pump.store(&pump, std::memory_order_release);
-    }
+    /// A port is told of receives: from here on its pump watches those. A socket that has one keeps
+    /// it.
+    void use_port(ob::Ref<io::CompletionQueue> queue, Absence::Guest& port, Pump& pump);
     /// The socket that an object is, null: it is something else.
     static SocketFile* from(ob::Object& object);
     /// Its owner closes the last handle now; nobody else needs to be told.
@@ -129,6 +126,10 @@ public:
     NTSTATUS send_now(
         const Buffer* buffers, uint32_t count, uint32_t flags, const Address* to, size_t* sent);
 
+    /// Takes requests of registered I/O, in order. Returns null, or the first one that is the
+    /// host's; nothing has happened to it and those behind it. registered.cpp
+    ntke::RegisteredRequest* submit(ntke::RegisteredRequest* first) EXCLUDES(m_lock);
+
 private:
     friend class SocketUse;
     friend struct Poll;
@@ -177,6 +178,7 @@ private:
     NTSTATUS read(io::Irp& irp, ULONG_PTR& information);
     NTSTATUS write(io::Irp& irp, ULONG_PTR& information);
     NTSTATUS transmit(io::Irp& irp, ULONG_PTR& information);
+    NTSTATUS registered(io::Irp& irp, ULONG_PTR& information);
     NTSTATUS poll(io::Irp& irp, ULONG_PTR& information);
     NTSTATUS event_select(io::Irp& irp, ULONG_PTR& information);
     NTSTATUS get_events(io::Irp& irp, ULONG_PTR& information);
@@ -236,9 +238,10 @@ private:
     // Transfers.
 
     NTSTATUS capture_message(const SendMsgParams& params, Transfer& transfer);
-    NTSTATUS capture_control(const SendControlParams& params, Transfer& transfer);
+    NTSTATUS capture_control(const uint8_t* given, uint32_t length, Transfer& transfer);
     NTSTATUS tell_control(const Transfer& transfer, const HostSocket::Control& control);
     uint32_t message_flags(const HostSocket::Control& control);
+    void tell_destinations();
     NTSTATUS check_receive(const Transfer& transfer) EXCLUDES(m_lock);
     NTSTATUS check_send(Transfer& transfer) EXCLUDES(m_lock);
     NTSTATUS receive(io::Irp& irp, Transfer& transfer, ULONG_PTR& information) EXCLUDES(m_lock);
@@ -247,6 +250,12 @@ private:
     /// STATUS_DEVICE_NOT_READY: it would have to wait; `information` is what has been done.
     NTSTATUS try_transfer(Transfer& transfer, ULONG_PTR& information);
     NTSTATUS try_receive(Transfer& transfer, ULONG_PTR& information);
+    NTSTATUS try_receive_all(Transfer& transfer, ULONG_PTR& information);
+    NTSTATUS try_receive_once(Transfer& transfer, ULONG_PTR& information);
+    NTSTATUS tell_local(const Transfer& transfer, const HostSocket::Control& control);
+    void capture_registered(ntke::RegisteredRequest& request, Transfer& transfer);
+    NTSTATUS capture_registered_send(const ntke::RegisteredRequest& request, Transfer& transfer);
+    uint32_t send_many(ntke::RegisteredRequest* first);
     NTSTATUS receive_into(Transfer& transfer, ULONG_PTR& information);
     NTSTATUS try_send(Transfer& transfer, ULONG_PTR& information);
     NTSTATUS try_receive_nothing(const Transfer& transfer);

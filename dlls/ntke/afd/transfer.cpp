@@ -76,6 +76,7 @@ Transfer* Transfer::move_to_pool()
     if (!moved)
         return nullptr;
     moved->is_forced = is_forced;
+    moved->waits_for_all = waits_for_all;
     moved->flags = flags;
     moved->count = count;
     moved->first_left = first_left;
@@ -83,6 +84,8 @@ Transfer* Transfer::move_to_pool()
     moved->done = done;
     moved->address = address;
     moved->address_length = address_length;
+    moved->local = local;
+    moved->local_length = local_length;
     moved->flags_result = flags_result;
     moved->control = control;
     moved->tells_message = tells_message;
@@ -202,6 +205,7 @@ void SocketFile::serve_transfers(RequestQueue& queue, Completions& done)
                 return;
             status = status_of_unserved(*irp);
         }
+        irp->publish(status, information);
         queue.remove(*irp);
         done.add(*irp, status, information);
     }

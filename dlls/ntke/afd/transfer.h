@@ -70,15 +70,18 @@ struct Transfer : Request {
 
     const Direction direction;
     bool is_forced = false; // asynchronous whatever the socket's mode
+    bool waits_for_all = false; // a stream's receive that is done when its buffers are full
     uint32_t flags = 0; // kMsgOob, kMsgPeek
     uint32_t count = 0;
     uint32_t first_left = 0;
     size_t total = 0; // bytes of all buffers
-    size_t done = 0; // bytes moved by now; sends only
+    size_t done = 0; // bytes moved by now; of receives, those that wait for all
     Buffer* buffers = own_buffers;
     // Receives: where else to tell. Sends: the destination.
     uint8_t* address = nullptr;
     int32_t* address_length = nullptr;
+    uint8_t* local = nullptr; // room for the address that a datagram came to
+    int32_t* local_length = nullptr;
     uint32_t* flags_result = nullptr;
     WsaBuf* control = nullptr;
     bool tells_message = false; // flags_result is told what WSARecvMsg tells

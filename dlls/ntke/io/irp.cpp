@@ -2,6 +2,7 @@
 
 #include "io/file.h"
 #include "io/iosb.h"
+#include "io/registered.h"
 #include "ke/pool.h"
 #include "ke/wait.h"
 
@@ -55,7 +56,7 @@ void Irp::release()
 
 void Irp::prepare_to_pend()
 {
-    if (g_before_pending && !ends_with_packet_only())
+    if (g_before_pending && !outlives_thread())
         g_before_pending(*m_thread);
     if (m_delivery.event && m_delivery.event->is_on_host())
         m_delivery.event->reset();
@@ -161,8 +162,28 @@ bool Irp::wants_packet() const
     return m_file->has_completion_queue() && m_delivery.apc_context && !m_delivery.apc;
 }
 
+void Irp::publish(NTSTATUS status, ULONG_PTR information)
+{
+    if (m_delivery.registered && !std::exchange(m_is_published, true))
+        m_notifier = put_registered(*m_delivery.registered, status, information);
+}
+
+CompletionQueue* Irp::awaiting_port() const
+{
+    if (m_delivery.registered) {
+        const RegisteredNotifier* notifier
+            = RegisteredNotifier::of(ntke::queue_of(*m_delivery.registered));
+        return notifier ? notifier->port() : nullptr;
+    }
+    return ends_with_packet_only() ? m_file->m_queue.load(std::memory_order_acquire) : nullptr;
+}
+
 void Irp::deliver(NTSTATUS status, ULONG_PTR information)
 {
+    if (m_delivery.registered) {
+        publish(status, information);
+        return notify_registered(std::exchange(m_notifier, nullptr));
+    }
     const bool was_pended = m_state.load(std::memory_order_relaxed) != kIssued;
     const uint32_t modes = m_file->m_completion_modes.load(std::memory_order_relaxed);
 
@@ -224,20 +245,31 @@ NTSTATUS Irp::wait_until_completed()
     return m_status == STATUS_CANCELLED ? status : m_status;
 }
 
+/// The end of a request that could not even be made.
+static NTSTATUS refuse(ntke::RegisteredRequest* registered, NTSTATUS status)
+{
+    if (registered)
+        notify_registered(put_registered(*registered, status, 0));
+    return status;
+}
+
 NTSTATUS issue(File& file, const Parameters& parameters, Delivery delivery)
 {
+    ntke::RegisteredRequest* const registered = delivery.registered;
     ke::Thread* thread = ke::Thread::current();
     if (!thread)
-        return STATUS_NO_MEMORY;
+        return refuse(registered, STATUS_NO_MEMORY);
     // A completion has one destination.
     if (delivery.apc && file.has_completion_queue())
         return STATUS_INVALID_PARAMETER;
     Irp* irp = Irp::create(*thread, file, parameters, std::move(delivery));
     if (!irp)
-        return STATUS_INSUFFICIENT_RESOURCES;
+        return refuse(registered, STATUS_INSUFFICIENT_RESOURCES);
 
     // Nonsignaled from the start of the request, however it ends.
-    if (!irp->m_delivery.event)
+    if (registered)
+        irp->tell_also_errors();
+    else if (!irp->m_delivery.event)
         file.unsignal();
     else if (!irp->m_delivery.event->is_on_host())
         irp->m_delivery.event->reset(); // else prepare_to_pend
@@ -247,7 +279,8 @@ NTSTATUS issue(File& file, const Parameters& parameters, Delivery delivery)
     if (status == STATUS_PENDING) {
         if (file.mode() != File::Mode::Asynchronous)
             status = irp->wait_until_completed();
-    } else if (!is_error(status) || irp->m_tells_errors) {
+    } else if ((!is_error(status) || irp->m_tells_errors)
+        && status != STATUS_MORE_PROCESSING_REQUIRED) {
         irp->deliver(status, information);
     }
     irp->release();
@@ -261,8 +294,7 @@ void cancel_all_of_exiting_thread(ke::Thread& thread)
         {
             ke::LockGuard guard(thread.irp_lock());
             for (Irp* irp = thread.first_irp(); irp && !victim; irp = irp->m_thread_next) {
-                const bool survives = irp->wants_packet() && !irp->m_delivery.event;
-                if (!survives && irp->claim_to_cancel()) {
+                if (!irp->outlives_thread() && irp->claim_to_cancel()) {
                     irp->hold();
                     victim = irp;
                 }

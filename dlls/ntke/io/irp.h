@@ -14,14 +14,17 @@
 #include "ke/event.h"
 #include "ke/thread.h"
 #include "nt/api.h"
+#include "ntke/registered.h"
 #include "ob/object.h"
 
 namespace io {
 
 class File;
+class RegisteredNotifier;
 
 /// What a request asks for. Counterpart: IO_STACK_LOCATION.MajorFunction.
-enum class Operation : uint8_t { Read, Write, DeviceControl };
+/// Registered: the input is a ntke::RegisteredRequest.
+enum class Operation : uint8_t { Read, Write, DeviceControl, Registered };
 
 /// The arguments of a request, as the caller gave them. Counterpart: IO_STACK_LOCATION.
 struct Parameters {
@@ -39,6 +42,8 @@ struct Delivery {
     PIO_APC_ROUTINE apc = nullptr;
     PVOID apc_context = nullptr;
     IO_STATUS_BLOCK* iosb = nullptr; // the program's, in its layout (nt/caller.h)
+    /// A request of registered I/O: its end, error or not, is told to its completion queue alone.
+    ntke::RegisteredRequest* registered = nullptr;
 };
 
 /// One request to a file. Counterpart: IRP.
@@ -93,11 +98,19 @@ public:
     /// Cancels the request as the service does. The caller holds it, and no driver lock. False: it
     /// is completing already.
     bool cancel();
+    /// Puts the end of a claimed request of registered I/O where the program sees it; complete()
+    /// does the rest. For drivers that end requests in order: under their lock, and before the
+    /// request leaves its queue, so that none that is made later is there first.
+    void publish(NTSTATUS status, ULONG_PTR information);
     /// Ends a claimed request. No driver lock held: events, APCs and packets are delivered.
     void complete(NTSTATUS status, ULONG_PTR information);
 
     /// Is its end told by a packet and in no other way?
     bool ends_with_packet_only() const { return wants_packet() && !m_delivery.event; }
+    /// Is it told in a way that needs nothing of the thread that has issued the request?
+    bool outlives_thread() const { return m_delivery.registered || ends_with_packet_only(); }
+    /// The port that threads wait at for the request's end, null: there is none.
+    CompletionQueue* awaiting_port() const;
 
     /// Keeps the memory of a request; drivers need it only for a claimed one they put aside.
     void hold() { m_references.fetch_add(1, std::memory_order_relaxed); }
@@ -165,6 +178,8 @@ private:
     ke::DispatcherObject m_done { ke::DispatcherObject::Kind::Notification, false };
     NTSTATUS m_status = 0; // written before m_done is set
     bool m_tells_errors = false;
+    bool m_is_published = false;
+    RegisteredNotifier* m_notifier = nullptr; // to be notified, a reference
 };
 
 /// Where threads and their APCs are a host's: queues the call of a completion to the thread. Null:

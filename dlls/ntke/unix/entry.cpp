@@ -18,8 +18,10 @@
 #include "unix/host_services.h"
 #include "unix/host_threads.h"
 #include "unix/message_targets.h"
+#include "unix/notifications.h"
 #include "unix/port.h"
 #include "unix/program_events.h"
+#include "unix/registered_io.h"
 #include "unix/services.h"
 #include "unix/statistics.h"
 #include "unix/uninterrupted.h"
@@ -584,6 +586,11 @@ constexpr Calls calls(EntryFunction open)
         unix_side::wake_pump,
         unix_side::create_event,
         unix_side::tell_statistics,
+        registered_io::open_queue,
+        registered_io::close_queue,
+        registered_io::serve_queue,
+        registered_io::submit,
+        notifications::open_port,
     };
 }
 static_assert(calls(unix_side::open).back());

@@ -223,6 +223,8 @@ NTSTATUS control_by_host(io::File* file, HANDLE handle, const Target& target, UL
     return status;
 }
 
+} // namespace
+
 NTSTATUS device_io_control(HANDLE handle, HANDLE event, PIO_APC_ROUTINE apc, PVOID apc_context,
     IO_STATUS_BLOCK* iosb, ULONG code, PVOID input, ULONG input_length, PVOID output,
     ULONG output_length)
@@ -245,6 +247,8 @@ NTSTATUS device_io_control(HANDLE handle, HANDLE event, PIO_APC_ROUTINE apc, PVO
     return control_by_host(
         file.get(), handle, target, code, input, input_length, output, output_length);
 }
+
+namespace {
 
 NTSTATUS read_file(HANDLE handle, HANDLE event, PIO_APC_ROUTINE apc, PVOID apc_context,
     IO_STATUS_BLOCK* iosb, PVOID buffer, ULONG length, LARGE_INTEGER* offset, ULONG* key)
@@ -339,7 +343,7 @@ void note_associated(io::File& file, const FileCompletionInformation& info)
     unix_side::Port& port = unix_side::Port::of(*queue);
     if (!NT_SUCCESS(port.begin_serving(info.port)))
         return socket->leave_to_host();
-    socket->use_port(port, port.pump());
+    socket->use_port(queue, port, port.pump());
     file.associate(std::move(queue), info.key);
 }
 

@@ -8,6 +8,7 @@
 #include "ob/handle_table.h"
 #include "unix/host_services.h"
 #include "unix/host_threads.h"
+#include "unix/notifications.h"
 #include "unix/program_events.h"
 #include "unix/uninterrupted.h"
 
@@ -249,6 +250,21 @@ NTSTATUS Port::post(HANDLE handle, const CompletionPacket& packet)
 
 NTSTATUS Port::remove(HANDLE handle, CompletionPacket* packets, uint32_t count, uint32_t* removed,
     bool is_alertable, const ke::DueTime& due)
+{
+    for (;;) {
+        if (ntke::NotificationPort* port = m_notifications.load(std::memory_order_acquire))
+            notifications::wake(*port);
+        const NTSTATUS status = remove_packets(handle, packets, count, removed, is_alertable, due);
+        if (status != STATUS_SUCCESS || !m_notifications.load(std::memory_order_relaxed))
+            return status;
+        *removed = notifications::translate(packets, *removed);
+        if (*removed)
+            return status;
+    }
+}
+
+NTSTATUS Port::remove_packets(HANDLE handle, CompletionPacket* packets, uint32_t count,
+    uint32_t* removed, bool is_alertable, const ke::DueTime& due)
 {
     for (;;) {
         const NTSTATUS status = is_serving()

@@ -6,6 +6,7 @@
 #include "afd/pump.h"
 #include "io/completion_queue.h"
 #include "ke/event.h"
+#include "ntke/notification.h"
 
 namespace unix_side {
 
@@ -53,6 +54,8 @@ public:
     NTSTATUS remove(HANDLE handle, CompletionPacket* packets, uint32_t count, uint32_t* removed,
         bool is_alertable, const ke::DueTime& due);
     NTSTATUS post(HANDLE handle, const CompletionPacket& packet);
+    /// Its socket state notifications, null: there are none.
+    std::atomic<ntke::NotificationPort*>& notifications() { return m_notifications; }
     afd::Pump& pump() { return m_pump; }
     /// The port of a relay, by what the thread was started with: 32 bits that a 32-bit program's
     /// thread can carry. It stays as long as the relay has its reference.
@@ -89,6 +92,8 @@ private:
     void on_let_go() override;
     void tell_depth();
 
+    NTSTATUS remove_packets(HANDLE handle, CompletionPacket* packets, uint32_t count,
+        uint32_t* removed, bool is_alertable, const ke::DueTime& due);
     NTSTATUS remove_outside(HANDLE handle, CompletionPacket* packets, uint32_t count,
         uint32_t* removed, bool is_alertable, const ke::DueTime& due);
     NTSTATUS remove_alertably(
@@ -112,6 +117,7 @@ private:
     std::atomic<bool> m_is_closed { false };
     std::atomic<bool> m_is_returning { false }; // the relay has to end
     std::atomic<bool> m_is_relay_over { false };
+    std::atomic<ntke::NotificationPort*> m_notifications { nullptr };
     std::atomic<ke::Event*> m_wait_event { nullptr }; // of event_for_host_waits; holds a reference
     // The list of ports with a relay, guarded by its lock.
     uint32_t m_number = 0;

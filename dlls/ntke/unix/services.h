@@ -2,7 +2,7 @@
 // know, or does not serve, goes to the host's own service unchanged.
 #pragma once
 
-#include "nt/types.h"
+#include "nt/api.h"
 #include "unix/service_table.h"
 
 namespace services {
@@ -17,6 +17,11 @@ void take_message_waits();
 /// The host has given this value to a new handle: what is attached to it had a close that was not
 /// seen.
 void forget_stale(HANDLE handle);
+
+/// NtDeviceIoControlFile, as programs call it.
+NTSTATUS device_io_control(HANDLE handle, HANDLE event, PIO_APC_ROUTINE apc, PVOID apc_context,
+    IO_STATUS_BLOCK* iosb, ULONG code, PVOID input, ULONG input_length, PVOID output,
+    ULONG output_length);
 
 // The families, each a list of rows that its own file makes.
 struct Rows {
