@@ -187,7 +187,7 @@ public:
     HANDLE thread() const { return m_thread.get(); }
     /// Has it had time to get into the wait of the kernel? (Wine holds locks of its own on the way
     /// there, and they stay held when the thread is terminated.)
-    bool is_surely_waiting() const { return now() - m_begin > 0.05; }
+    bool is_surely_waiting() const { return now() - m_begin > 0.1; }
     void terminate();
     /// Ends its wait as soon as the slot has something.
     void release();
