@@ -1,7 +1,6 @@
 // Completion queues.
 #include <new>
 
-#include "emulated_event.h"
 #include "error.h"
 #include "guard.h"
 #include "heap.h"
@@ -50,8 +49,6 @@ int CompletionQueue::take_notification(const sdk::RioNotification& notification)
     if (!is_event && !notification.port.overlapped)
         return WSAEINVAL;
     HANDLE given = is_event ? notification.event.handle : notification.port.handle;
-    if (is_event && emulated_event::is_emulated(given))
-        given = emulated_event::host_handle(given);
     HANDLE own = nullptr;
     if (!given
         || !DuplicateHandle(

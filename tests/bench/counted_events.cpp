@@ -34,6 +34,16 @@ bool wait_for_event(Fixture& f, DWORD result)
     return WSAWaitForMultipleEvents(1, events, FALSE, 0, FALSE) == result;
 }
 
+bool set_by_kernel(Fixture& f)
+{
+    return SetEvent(f.event.get());
+}
+
+bool reset_by_kernel(Fixture& f)
+{
+    return ResetEvent(f.event.get());
+}
+
 bool event_select(Fixture& f)
 {
     return !WSAEventSelect(f.server.get(), f.event.get(), FD_READ | FD_CLOSE);
@@ -79,6 +89,13 @@ std::vector<CountedCall> counted_event_calls()
             [](Fixture& f) { return wait_for_event(f, WSA_WAIT_EVENT_0); }, nullptr },
         { "WSAWaitForMultipleEvents (not signaled)", reset_event,
             [](Fixture& f) { return wait_for_event(f, WSA_WAIT_TIMEOUT); }, nullptr },
+        { "SetEvent", nullptr, set_by_kernel, nullptr },
+        { "ResetEvent", nullptr, reset_by_kernel, nullptr },
+        { "WaitForSingleObject (signaled)", set_event,
+            [](Fixture& f) {
+                return WaitForSingleObject(f.event.get(), INFINITE) == WAIT_OBJECT_0;
+            },
+            nullptr },
         { "WSAEventSelect", nullptr, event_select, nullptr },
         { "WSAEnumNetworkEvents (event)", event_select,
             [](Fixture& f) { return enumerate(f, f.event.get(), 0); }, nullptr },

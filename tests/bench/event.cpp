@@ -91,6 +91,36 @@ public:
     }
 };
 
+/// By the system's own functions: an event of Winsock is one of the system.
+class KernelSet : public OneEvent {
+public:
+    bool run(uint64_t iterations) override
+    {
+        for (uint64_t i = 0; i < iterations; ++i) {
+            if (!SetEvent(event()) || !ResetEvent(event()))
+                return fail("SetEvent, ResetEvent");
+        }
+        return true;
+    }
+    bool verify() override
+    {
+        return expect_state(WSA_WAIT_TIMEOUT) && expect(SetEvent(event()), "SetEvent")
+            && expect_state(WSA_WAIT_EVENT_0);
+    }
+};
+
+class KernelWaitSignaled : public WaitSignaled {
+public:
+    bool run(uint64_t iterations) override
+    {
+        for (uint64_t i = 0; i < iterations; ++i) {
+            if (WaitForSingleObject(event(), INFINITE) != WAIT_OBJECT_0)
+                return fail("WaitForSingleObject on a signaled event");
+        }
+        return true;
+    }
+};
+
 } // namespace
 
 std::vector<WorkloadRow> event_workloads()
@@ -101,6 +131,8 @@ std::vector<WorkloadRow> event_workloads()
         { "event_set", us, create<Set> },
         { "event_reset", us, create<Reset> },
         { "event_wait_signaled", us, create<WaitSignaled> },
+        { "kernel_event_set", us, create<KernelSet> },
+        { "kernel_wait_signaled", us, create<KernelWaitSignaled> },
     };
 }
 

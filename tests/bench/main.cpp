@@ -55,9 +55,9 @@ int main(int argc, char** argv)
         return idle();
 
     const bench::Ws2Module module = bench::loaded_ws2_module();
-    std::printf("module path=\"%s\" product=\"%s\" version=\"%s\" kernel=\"%s\" events=\"%s\"\n",
+    std::printf("module path=\"%s\" product=\"%s\" version=\"%s\" kernel=\"%s\"\n",
         module.path.c_str(), module.product.c_str(), module.version.c_str(),
-        bench::kernel_at_work().c_str(), bench::events_at_work().c_str());
+        bench::kernel_at_work().c_str());
     std::fflush(stdout);
     return first == "--count" ? bench::run_counted(argc, argv)
                               : bench::run_workloads(bench::all_workloads(), argc, argv);

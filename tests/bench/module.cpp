@@ -1,6 +1,6 @@
 #include "module.h"
 
-#include <winsock2.h>
+#include <windows.h>
 #include <string_view>
 
 #include "ntke/names.h"
@@ -61,17 +61,6 @@ std::string kernel_at_work()
             return "ntke";
     }
     return "host";
-}
-
-std::string events_at_work()
-{
-    const WSAEVENT event = WSACreateEvent();
-    if (event == WSA_INVALID_EVENT)
-        return "none";
-    DWORD flags;
-    const bool is_known = GetHandleInformation(event, &flags);
-    WSACloseEvent(event);
-    return is_known ? "host" : "emulated";
 }
 
 } // namespace bench

@@ -15,10 +15,6 @@ struct Ws2Module {
 /// Which kernel serves it: "ntke" or "host" (Wine's server, or Windows).
 std::string kernel_at_work();
 
-/// Whose events WSACreateEvent gives: "host", "emulated" (in the process) or "none" before
-/// WSAStartup.
-std::string events_at_work();
-
 /// Asks the loaded module itself, not the file: under Wine a builtin module may carry the path of
 /// another file.
 Ws2Module loaded_ws2_module();

@@ -114,8 +114,8 @@ class Figures(unittest.TestCase):
 
 
 class Targets(unittest.TestCase):
-    def table(self, *rows: dict) -> list[str]:
-        return bench_targets.table({"workloads": list(rows)}).splitlines()
+    def table(self, *rows: dict, place: str = bench_report.FREE) -> list[str]:
+        return bench_targets.table({"machine": {"place": place}, "workloads": list(rows)}).splitlines()
 
     def test_tell_what_is_missed(self):
         lines = self.table(workload(ntke=[10], builtin=[149]))
@@ -131,19 +131,25 @@ class Targets(unittest.TestCase):
         self.assertEqual([line.split()[1:5] for line in lines[1:]],
                          [["ntke", "over", "builtin", "1.5x"], ["ntke", "over", "native", "0.7x"]])
 
+    def test_for_a_place_are_left_out_elsewhere(self):
+        echo = workload("event_echo_rtt", ntke=[1], builtin=[6])
+        self.assertEqual([line.split()[4] for line in self.table(echo)[1:]], ["5x"])
+        self.assertEqual([line.split()[4] for line in self.table(echo, place=bench_report.APART)[1:]],
+                         ["5x", "20x"])
+
     def problems(self, names=None, **row) -> list[str]:
         return bench_targets.too_many_requests({"requests": [row]}, names or {})
 
     def test_no_call_may_cost_more_than_on_the_builtin(self):
-        self.assertEqual(self.problems(call="connect", builtin=4, host=4, ntke=4, emulated=3), [])
+        self.assertEqual(self.problems(call="connect", builtin=4, host=4, ntke=4), [])
         found = self.problems({("connect", "host"): ["ioctl", "select"]}, call="connect", builtin=1, host=2)
         self.assertEqual(len(found), 1)
         self.assertIn("connect needs 2 server requests on host", found[0])
         self.assertTrue(found[0].endswith(": ioctl, select"))
 
     def test_a_fast_call_may_cost_none_on_ntke(self):
-        self.assertEqual(len(self.problems(call="send", builtin=2, host=2, ntke=1, emulated=0)), 1)
-        self.assertEqual(self.problems(call="send", builtin=2, host=2, ntke=0, emulated=0), [])
+        self.assertEqual(len(self.problems(call="send", builtin=2, host=2, ntke=1)), 1)
+        self.assertEqual(self.problems(call="send", builtin=2, host=2, ntke=0), [])
 
     def test_tell_which_goals_are_still_open(self):
         rows = [{"call": "WSASend (overlapped)", "builtin": 2, "ntke": 2}, {"call": "connect", "ntke": 4},
@@ -171,7 +177,7 @@ class Targets(unittest.TestCase):
 
 
 class Proof(unittest.TestCase):
-    LINE = 'module path="C:\\ws2_32.dll" product="{}" version="1" kernel="{}" events="{}"\nsample ...\n'
+    LINE = 'module path="C:\\ws2_32.dll" product="{}" version="1" kernel="{}"\nsample ...\n'
 
     def check(self, configuration: str, *words: str) -> dict:
         prefix = bench_prefix.BenchPrefix.__new__(bench_prefix.BenchPrefix)
@@ -179,18 +185,13 @@ class Proof(unittest.TestCase):
         return prefix.check_module(self.LINE.format(*words))
 
     def test_accepts_what_was_meant(self):
-        for name, words in (("builtin", (paths.BUILTIN_PRODUCT, "host", "host")),
-                            ("host", (paths.PRODUCT, "host", "host")),
-                            ("ntke", (paths.PRODUCT, "ntke", "host")),
-                            ("emulated", (paths.PRODUCT, "ntke", "emulated"))):
+        for name, words in (("builtin", (paths.BUILTIN_PRODUCT, "host")), ("host", (paths.PRODUCT, "host")),
+                            ("ntke", (paths.PRODUCT, "ntke"))):
             self.assertEqual(self.check(name, *words)["kernel"], words[1])
 
-    def test_refuses_another_dll_kernel_or_events(self):
-        for name, words in (("builtin", (paths.PRODUCT, "host", "host")),
-                            ("host", (paths.PRODUCT, "ntke", "host")),
-                            ("ntke", (paths.PRODUCT, "host", "host")),
-                            ("ntke", (paths.PRODUCT, "ntke", "emulated")),
-                            ("emulated", (paths.PRODUCT, "ntke", "host"))):
+    def test_refuses_another_dll_or_kernel(self):
+        for name, words in (("builtin", (paths.PRODUCT, "host")), ("host", (paths.PRODUCT, "ntke")),
+                            ("ntke", (paths.PRODUCT, "host"))):
             with self.assertRaises(Failure):
                 self.check(name, *words)
 

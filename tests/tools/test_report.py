@@ -137,13 +137,6 @@ class Pages(unittest.TestCase):
         Checker().feed(text)
         self.assertEqual(open_tags, [])
 
-    def test_emulated_events_repeat_no_gap_of_ntke(self):
-        emulated = side("emulated", {"event.one": FAILED, "wait.one": FAILED})
-        causes = {**CAUSES, emulated.name: {"event.one": "no kernel handle", "wait.one": "Linux"}}
-        lines = report_pages.markdown(report_pages.Matrix([NTKE, emulated], causes)).splitlines()
-        at = lines.index("## Gaps of ours on ntke, with emulated events that ntke alone has not")
-        self.assertEqual(lines[at + 4:at + 6], ["| `event.one` | Wine 8.0 | no kernel handle |", ""])
-
     def test_they_do_not_claim_a_run_on_windows(self):
         for text in (report_pages.markdown(self.matrix), report_pages.html(self.matrix)):
             self.assertIn("Nothing here was run on Windows", text)

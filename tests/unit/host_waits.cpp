@@ -250,6 +250,41 @@ void no_signal_is_lost_between_ke_and_the_host(void**)
     }
 }
 
+/// While the wait sleeps, the event is set and goes to the host, and then something else ends the
+/// wait.
+class InterruptedPlace final : public ke::WaitPlace {
+public:
+    explicit InterruptedPlace(Token& token)
+        : m_token(token)
+    {
+    }
+    NTSTATUS sleep(ke::Thread&, const ke::DueTime&) override
+    {
+        m_token.event->set();
+        m_token.event->move_to_host(g_host, m_token.host_event);
+        return STATUS_USER_APC;
+    }
+    void give_back(ke::DispatcherObject&) override { m_token.event->set(); }
+
+private:
+    Token& m_token;
+};
+
+void a_set_that_is_given_back_follows_its_event_to_the_host(void**)
+{
+    Token token;
+    token.host_event = g_host.make();
+    for (const WaitType type : { kWaitAny, kWaitAll }) {
+        assert_status(ke::Event::create(kSynchronizationEvent, false, token.event), STATUS_SUCCESS);
+        InterruptedPlace place(token);
+        ke::DispatcherObject* objects[] = { &token.event->state() };
+        assert_status(
+            ke::wait_at(place, *ke::Thread::current(), objects, 1, type, ke::DueTime::never()),
+            STATUS_USER_APC);
+        assert_int_equal(g_host.wait(&token.host_event, 1, ke::DueTime::now()), 0);
+    }
+}
+
 } // namespace
 
 int main()
@@ -257,6 +292,7 @@ int main()
     cmocka_set_message_output(CM_OUTPUT_TAP);
     const CMUnitTest cases[] = {
         cmocka_unit_test(no_signal_is_lost_between_ke_and_the_host),
+        cmocka_unit_test(a_set_that_is_given_back_follows_its_event_to_the_host),
     };
     return cmocka_run_group_tests(cases, nullptr, nullptr);
 }

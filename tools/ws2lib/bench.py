@@ -10,13 +10,14 @@ from pathlib import Path
 
 from . import bench_plot, bench_programs, bench_report, bench_requests, bench_targets, build, paths, wine
 from .bench_prefix import CONFIGURATIONS, BenchPrefix, available_configurations
+from .bench_report import APART, FREE, PLACES, TOGETHER
 from .ui import Failure, say
 
 HELP = """\
 Measures the DLL: the same Windows program on Wine's builtin and on ours, and a native Linux program
 as the limit. The configurations take turns (A B C A B C) in fresh prefixes of one machine, so that
 whatever else the machine does meets them all. Every workload checks its results, and every program
-says which ws2_32.dll, kernel and events it ran with. Small programs of Go and Node.js and a PostgreSQL
+says which ws2_32.dll and kernel it ran with. Small programs of Go and Node.js and a PostgreSQL
 server are measured likewise (go_*, node_*, postgres_*). Also counts, from the log of Wine's server, how
 many requests each call costs.
 
@@ -24,7 +25,6 @@ configurations:
   builtin     Wine's own DLL
   host        our DLL without ntke
   ntke        our DLL on ntke
-  emulated    the same with WS2_32_EVENTS=emulated
   native      the Linux program
 
 examples:
@@ -40,9 +40,6 @@ examples:
 NATIVE_PROGRAM = paths.BUILD / "native" / "tests" / "bench" / "linux" / "bench-linux"
 ROUNDS, QUICK_ROUNDS = 9, 2
 SAMPLES_PER_ROUND = 3  # Few: a process keeps its place on the machine, and only the next one gets another.
-# Where a program and its server run. Left to the scheduler, chance decides whether a request costs 6 us or
-# 50, since it takes long to wake another processor.
-FREE, TOGETHER, APART = PLACES = ("free", "together", "apart")
 # These make the same requests on all configurations; their figures would tell of that chance only.
 ALWAYS_TOGETHER = ("acceptex_iocp", "process_start")
 # Wine's DLL does not have what these use.

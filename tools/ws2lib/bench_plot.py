@@ -8,16 +8,15 @@ from .bench_report import about, ratio
 
 # What is shown, in the order of drawing. The host kernel is left out where ntke is there: its marks
 # would cover the builtin's.
-_LABELS = {"native": "native Linux", "builtin": "Wine's own", "host": "ours without ntke",
-           "emulated": "ours on ntke, emulated events", "ntke": "ours on ntke"}
+_LABELS = {"native": "native Linux", "builtin": "Wine's own", "host": "ours without ntke", "ntke": "ours on ntke"}
 _STYLE = """
 text { fill: #1f2328 } .faint { fill: #59636e } .grid { stroke: #d1d9e0 } .span { stroke: #8c959f }
 .page { fill: #ffffff } .builtin { fill: #c62828 } .host { fill: #bf6a02 } .ntke { fill: #0969da }
-.emulated { fill: #8250df } .native { fill: #1a7f37 }
+.native { fill: #1a7f37 }
 @media (prefers-color-scheme: dark) {
 text { fill: #e6edf3 } .faint { fill: #9198a1 } .grid { stroke: #30363d } .span { stroke: #6e7681 }
 .page { fill: #0d1117 } .builtin { fill: #ff7b72 } .host { fill: #e3a04f } .ntke { fill: #58a6ff }
-.emulated { fill: #bc8cff } .native { fill: #56d364 }
+.native { fill: #56d364 }
 }
 """
 _LEFT, _WIDTH, _COLUMN = 190, 560, 80   # pixels: names, plot area, a column of ratios
@@ -38,7 +37,7 @@ def microseconds(row: dict, name: str) -> float | None:
 def svg(figures: dict) -> str:
     rows = [row for row in figures["workloads"] if row["median"]]
     names = _shown(rows)
-    ours = [name for name in ("ntke", "emulated", "host") if name in names]
+    ours = [name for name in ("ntke", "host") if name in names]
     values = [value for row in rows for name in names if (value := microseconds(row, name))]
     low = math.floor(math.log10(min(values, default=1)))
     high = max(low + 1, math.ceil(math.log10(max(values, default=10))))
@@ -76,7 +75,7 @@ def _shown(rows: list[dict]) -> list[str]:
 
 def _legend(names: list[str]) -> list[str]:
     out, at = [], 18
-    for name in [name for name in ("builtin", "host", "ntke", "emulated", "native") if name in names]:
+    for name in [name for name in ("builtin", "host", "ntke", "native") if name in names]:
         out.append(_mark(name, at, 48))
         out.append(f'<text x="{at + 11}" y="52">{escape(_LABELS[name])}</text>')
         at += 38 + 7 * len(_LABELS[name])
@@ -102,8 +101,6 @@ def _mark(name: str, x: float, y: int) -> str:
         return f'<rect class="{name}" x="{x - 5}" y="{y - 5}" width="10" height="10"/>'
     if name == "native":
         return f'<path class="{name}" d="M{x} {y - 7}l7 12h-14z"/>'
-    if name == "emulated":
-        return f'<path class="{name}" d="M{x} {y - 7}l7 7-7 7-7-7z"/>'
     return f'<circle class="{name}" cx="{x}" cy="{y}" r="5"/>'
 
 

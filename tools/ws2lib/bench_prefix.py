@@ -18,10 +18,9 @@ from .ui import Failure, run_quietly
 class Configuration:
     """One way to run a Windows program. Its name is the key in the JSON."""
     name: str
-    # What each program must end up with: the ProductName of the ws2_32.dll, whose kernel and events.
+    # What each program must end up with: the ProductName of the ws2_32.dll, and whose kernel.
     product: str
     kernel: str
-    events: str
     overrides: str                                  # WINEDLLOVERRIDES
     system32: dict[str, Path] = field(default_factory=dict)  # files of the build that the prefix gets
     environment: dict = field(default_factory=dict)
@@ -35,12 +34,10 @@ _WITHOUT_NTKE = {"ws2_32.dll": _OURS}
 _WITH_NTKE = {"ws2_32.dll": _OURS, paths.NTKE_UNIX: paths.ntke_so("x86_64")}
 
 CONFIGURATIONS = {c.name: c for c in (
-    Configuration("builtin", paths.BUILTIN_PRODUCT, "host", "host", "ws2_32=b"),
-    Configuration("host", paths.PRODUCT, "host", "host", "ws2_32=n,b", system32=_WITHOUT_NTKE,
+    Configuration("builtin", paths.BUILTIN_PRODUCT, "host", "ws2_32=b"),
+    Configuration("host", paths.PRODUCT, "host", "ws2_32=n,b", system32=_WITHOUT_NTKE,
                   environment={"WS2_32_KERNEL": "host"}),
-    Configuration("ntke", paths.PRODUCT, "ntke", "host", "ws2_32=n,b", system32=_WITH_NTKE),
-    Configuration("emulated", paths.PRODUCT, "ntke", "emulated", "ws2_32=n,b", system32=_WITH_NTKE,
-                  environment={"WS2_32_EVENTS": "emulated"}),
+    Configuration("ntke", paths.PRODUCT, "ntke", "ws2_32=n,b", system32=_WITH_NTKE),
 )}
 
 
@@ -159,7 +156,7 @@ class BenchPrefix:
         the configuration's would be worse than none."""
         line = next((line for line in output.splitlines() if line.startswith("module ")), "")
         found = dict(re.findall(r'(\w+)="([^"]*)"', line))
-        for what in ("product", "kernel", "events"):
+        for what in ("product", "kernel"):
             if found.get(what) != getattr(self.configuration, what):
                 raise Failure(f"a program measured as {self.configuration.name} ran with the {what} "
                               f"{found.get(what)!r}, not {getattr(self.configuration, what)!r}")

@@ -10,8 +10,10 @@ from pathlib import Path
 from .ui import Failure
 
 # Configurations in the order of the columns.
-COLUMNS = ("builtin", "host", "ntke", "emulated", "native")
-FAST = ("ntke", "emulated")  # those on ntke
+COLUMNS = ("builtin", "host", "ntke", "native")
+# Where a program and its server run. Left to the scheduler, chance decides whether a request costs 6 us or
+# 50, since it takes long to wake another processor.
+FREE, TOGETHER, APART = PLACES = ("free", "together", "apart")
 PROGRAMS = "programs"  # the "section" of a row that is a program rather than a workload of bench.exe
 GROWTH_LIMIT = 1.5  # socket+closesocket with 10,000 sockets open against 10
 
@@ -136,7 +138,7 @@ def markdown(figures: dict, workloads: list[str]) -> str:
     for row in chosen:
         cells = []
         for name in names:
-            factor = ratio(row, name) if name in FAST else None
+            factor = ratio(row, name) if name == "ntke" else None
             cells.append(_number(row["median"].get(name)) + (f" ({factor:.3g}x)" if factor else ""))
         rows.append([f"`{row['name']}`", row["unit"].replace("us", "µs"), *cells])
     return "".join(f"| {' | '.join(row)} |\n" for row in rows) + f"\n{about(figures['machine'])}.\n"
@@ -147,8 +149,8 @@ def about(described: dict) -> str:
     words = [f"{described[key]} cores" if key == "cores" else str(described[key])
              for key in ("cpu", "cores", "kernel", "wine") if described.get(key)]
     words.append(described.get("date", "").partition(" ")[0])
-    words.append({"together": "program and server on one processor",
-                  "apart": "program and server on different processors"}.get(described.get("place"), ""))
+    words.append({TOGETHER: "program and server on one processor",
+                  APART: "program and server on different processors"}.get(described.get("place"), ""))
     return ", ".join(word for word in words if word)
 
 

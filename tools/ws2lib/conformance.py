@@ -79,12 +79,9 @@ def is_emulated(wine: Wine, arch: str) -> bool:
 
 def expected_files(version: str, arch: str, dll: str, emulated: bool = False) -> list[Path]:
     """A side's gaps: those of the DLL, those it has on this Wine or this architecture only, and those
-    of the emulator in whose place a processor would do better. Emulated events have the gaps of ntke
-    and more."""
+    of the emulator in whose place a processor would do better."""
     folder = paths.ROOT / "tests" / "expected"
-    names = []
-    for kind in ["ntke", "emulated"] if dll == "emulated" else [dll]:
-        names += [f"{kind}.txt", f"{kind}-{version}.txt", f"{kind}-{arch}.txt", f"{kind}-{version}-{arch}.txt"]
+    names = [f"{dll}.txt", f"{dll}-{version}.txt", f"{dll}-{arch}.txt", f"{dll}-{version}-{arch}.txt"]
     if emulated:
         names.append("qemu.txt")
     return [folder / name for name in names if (folder / name).is_file()]

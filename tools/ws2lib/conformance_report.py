@@ -10,8 +10,8 @@ from .wine import Wine
 
 HELP = """\
 Writes the conformance matrix: each case of the suite, which asserts what Windows does, on Wine's own DLL
-and on ours (without ntke, on ntke, with emulated events), with the machine's Wine and with Wine 10.0 where
-its root exists. A summary per group comes first, then every gap with its cause.
+and on ours (without ntke and on ntke), with the machine's Wine and with Wine 10.0 where its root exists. A
+summary per group comes first, then every gap with its cause.
 
 Results are kept by each `ws2 test` and taken from there as long as they are of what is built now; sides
 without any are run, which takes some minutes each.
@@ -74,11 +74,9 @@ def _sides() -> dict[str, tuple]:
     sides = {}
     for wine in wines:
         for arch in wine.arches():
-            for dll in ("builtin", "host", "ntke", "emulated"):
+            for dll in ("builtin", "host", "ntke"):
                 if dll != "host" and conformance.is_emulated(wine, arch):
                     continue  # an emulator's faults are not those of what it runs
-                if dll == "emulated" and wine is not own:
-                    continue  # one Wine tells what it does to the events
                 sides[f"{dll}-{wine.version}-{arch}"] = (dll, wine, arch)
     return sides
 

@@ -11,8 +11,7 @@ MARKS = {PASSES: "✓", GAP: "✗", UNEXPLAINED: "✗!", SKIPPED: "–", ABSENT:
 LEGEND = (f"{MARKS[PASSES]} does what Windows does, {MARKS[GAP]} does not, for a known cause, "
           f"{MARKS[UNEXPLAINED]} does not, and nobody has told why, {MARKS[SKIPPED]} skipped itself.")
 
-_DLLS = {"builtin": "Wine's own DLL", "host": "ours, without ntke", "ntke": "ours on ntke",
-         "emulated": "ours on ntke, with emulated events"}
+_DLLS = {"builtin": "Wine's own DLL", "host": "ours, without ntke", "ntke": "ours on ntke"}
 _TITLE = "Conformance"
 _INTRODUCTION = ("Each case asserts what Windows does, as public documentation or an observation has it; "
                  "the rules are in `spec/`. Nothing here was run on Windows.")
@@ -54,8 +53,7 @@ class Matrix:
         return [(case, cause, sides) for (case, cause), sides in found.items()]
 
     def dlls(self) -> list[str]:
-        return [dll for dll in ("ntke", "emulated", "host", "builtin")
-                if any(side.dll == dll for side in self.sides)]
+        return [dll for dll in ("ntke", "host", "builtin") if any(side.dll == dll for side in self.sides)]
 
 
 def group_of(case: str) -> str:
@@ -84,17 +82,12 @@ def _sections(matrix: Matrix) -> list[tuple[str, list[tuple[str, str, str]]]]:
     """The lists of failures: title, and case, sides and cause of each."""
     sections = []
     for state, title in ((UNEXPLAINED, "Unexplained failures of {}"), (GAP, "Gaps of {}")):
-        told = set()
         for dll in matrix.dlls():
             every = [side for side in matrix.sides if side.dll == dll]
-            found = matrix.failures(dll, state)
             rows = [(case, "everywhere" if len(sides) == len(every) > 1 else ", ".join(map(where, sides)),
-                     cause) for case, cause, sides in found
-                    if dll != "emulated" or (case, cause) not in told]
-            told |= {(case, cause) for case, cause, _ in found}
+                     cause) for case, cause, sides in matrix.failures(dll, state)]
             if rows:
-                more = " that ntke alone has not" if dll == "emulated" else ""
-                sections.append((title.format(_DLLS[dll]) + more, rows))
+                sections.append((title.format(_DLLS[dll]), rows))
     return sections
 
 

@@ -23,7 +23,7 @@ class Outcome:
 @dataclass
 class Side:
     """The suite on one DLL, kernel, Wine and architecture."""
-    dll: str                    # "builtin", "host", "ntke" or "emulated" (ntke, with emulated events)
+    dll: str                    # "builtin", "host" or "ntke"
     wine: str                   # "8.0"
     arch: str
     emulated: bool              # the processor is, by another program
@@ -47,7 +47,7 @@ def fingerprint(dll: str, arch: str) -> str:
     files = [paths.test_program(arch, "conformance")]
     if dll != "builtin":
         files.append(paths.dll(arch))
-    if dll in ("ntke", "emulated"):
+    if dll == "ntke":
         files += paths.ntke_halves(arch)
     digest = hashlib.sha256()
     for file in files:

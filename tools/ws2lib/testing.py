@@ -23,7 +23,6 @@ Builds everything and runs every test. A side is one thing that is tested:
   lint                     formatting, headers that compile alone, clang-tidy
   reproducible             that a build from nothing in another folder gives the same bytes
   native                   the kernel object emulation as Linux code, also under sanitizers
-  emulated                 the conformance suite on ntke with WS2_32_EVENTS=emulated
   ntke, host, builtin      the conformance suite with the machine's Wine: our DLL on ntke, our DLL on
                            Wine's server, Wine's own DLL
   nt                       the NT-level suite on the ntdll of the machine's Wine
@@ -359,7 +358,6 @@ SIDES = {
     "reproducible": _reproducible,
     "native": _native,
     "ntke": _conformance("ntke"),
-    "emulated": _conformance("emulated"),
     "host": _conformance("host"),
     "builtin": _conformance("builtin"),
     "nt": _nt,
@@ -378,7 +376,7 @@ SIDES = {
     f"new-wow64-{matrix.VERSION}-i386": _new_wow64,
 }
 # What a plain `ws2 test` leaves out, so that it ends within some 35 minutes on two cores.
-ON_DEMAND = ["lint", "reproducible", "emulated", "stress-host", "clients-host", f"host-{matrix.VERSION}-x86_64",
+ON_DEMAND = ["lint", "reproducible", "stress-host", "clients-host", f"host-{matrix.VERSION}-x86_64",
              f"stress-ntke-{matrix.VERSION}-x86_64", f"stress-host-{matrix.VERSION}-x86_64",
              f"release-{matrix.VERSION}-x86_64", f"clients-ntke-{matrix.VERSION}-x86_64", f"clients-host-{matrix.VERSION}-x86_64",
              f"builtin-{matrix.VERSION}-i386", f"stress-ntke-{matrix.VERSION}-i386",

@@ -328,9 +328,8 @@ def copy_prefix(source: Path, destination: Path) -> None:
 
 @contextlib.contextmanager
 def fresh_prefix(wine: Wine, dll: str = "builtin", serve: bool = True, arch: str = "x86_64"):
-    """A prefix of its own for one piece of work, gone with it. `dll` is "ntke", "emulated" (ntke, with
-    emulated events), "host" or "builtin", and ours are proved by a probe of that architecture; without
-    `serve` the caller sees to the server itself."""
+    """A prefix of its own for one piece of work, gone with it. `dll` is "ntke", "host" or "builtin", and ours
+    are proved by a probe of that architecture; without `serve` the caller sees to the server itself."""
     _remove_abandoned()
     holder = Path(tempfile.mkdtemp(prefix=f"fresh-{os.getpid()}-", dir=prefixes_folder()))
     prefix = Prefix(wine, holder / "prefix")
@@ -338,14 +337,11 @@ def fresh_prefix(wine: Wine, dll: str = "builtin", serve: bool = True, arch: str
         copy_prefix(template(wine), prefix.folder)
         if dll != "builtin":
             from . import prefix as installer  # pylint: disable=import-outside-toplevel
-            kernel = "ntke" if dll == "emulated" else dll
-            installer.install(prefix.folder, ntke=kernel == "ntke")
-            if dll == "emulated":
-                prefix.settings["WS2_32_EVENTS"] = "emulated"
+            installer.install(prefix.folder, ntke=dll == "ntke")
         if serve:
             prefix.serve()
             if dll != "builtin":
-                _prove(prefix, kernel, arch)
+                _prove(prefix, dll, arch)
         yield prefix
     finally:
         prefix.stop()

@@ -51,8 +51,8 @@ void unlink_blocks(Thread& thread)
 /// What the place says of a wait that ke has ended meanwhile, with `ended_by`. Where both took
 /// something, what ke took is given back: the set of a synchronization event becomes one that came
 /// later. A time-out has taken nothing.
-NTSTATUS settle_end(
-    NTSTATUS at_place, NTSTATUS ended_by, DispatcherObject* const* taken, uint32_t count)
+NTSTATUS settle_end(WaitPlace& place, NTSTATUS at_place, NTSTATUS ended_by,
+    DispatcherObject* const* taken, uint32_t count)
 {
     if (ended_by == Thread::kEndedOnHost || at_place == ended_by)
         return at_place;
@@ -60,7 +60,7 @@ NTSTATUS settle_end(
         return ended_by;
     for (uint32_t i = 0; ended_by != STATUS_REPARSE && i < count; ++i) {
         if (taken[i]->kind() == DispatcherObject::Kind::Synchronization)
-            taken[i]->set();
+            place.give_back(*taken[i]);
     }
     return at_place;
 }
@@ -129,7 +129,8 @@ NTSTATUS wait_for_any(WaitPlace& place, Thread& thread, DispatcherObject* const*
     const NTSTATUS ended_by = thread.wait_result();
     unlink_blocks(thread);
     const bool took_one = static_cast<uint32_t>(ended_by) < count;
-    return settle_end(status, ended_by, objects + (took_one ? ended_by : 0), took_one ? 1 : 0);
+    return settle_end(
+        place, status, ended_by, objects + (took_one ? ended_by : 0), took_one ? 1 : 0);
 }
 
 /// Are all signaled? If so, takes what each gives. All are locked.
@@ -197,7 +198,7 @@ NTSTATUS wait_for_all(WaitPlace& place, Thread& thread, DispatcherObject* const*
     // Whoever signals one of the objects locks them all. Passing through every lock makes sure
     // that it is done with the blocks and the objects before either is gone.
     unlink_blocks(thread);
-    return settle_end(status, ended_by, sorted, ended_by == STATUS_WAIT_0 ? count : 0);
+    return settle_end(place, status, ended_by, sorted, ended_by == STATUS_WAIT_0 ? count : 0);
 }
 
 } // namespace

@@ -45,6 +45,13 @@ NTSTATUS HostPlace::check_others(uint32_t index)
     return status == kWoken ? STATUS_PENDING : status;
 }
 
+void HostPlace::give_back(ke::DispatcherObject& event)
+{
+    const auto* const found
+        = std::find(m_handles.objects, m_handles.objects + m_handles.count, &event);
+    m_handles.events[found - m_handles.objects]->set(); // on the host, if it has gone there
+}
+
 /// Asks for `extra`, in the place of the first object from `place` on, and for all of the host's.
 /// kWoken: it was that one.
 NTSTATUS HostPlace::ask_with(
@@ -137,6 +144,7 @@ void Waited::look(ULONG index, HANDLE handle)
         if (event.is_on_host())
             return;
         m_handles.objects[index] = &event.state();
+        m_handles.events[index] = &event;
         --m_handles.of_host;
         return;
     }

@@ -9,6 +9,7 @@
 // asks the host nothing.
 #pragma once
 
+#include "ke/event.h"
 #include "ke/thread.h"
 #include "ke/wait.h"
 #include "ob/object.h"
@@ -19,6 +20,7 @@ namespace services {
 /// The handles of a wait. Owner: the service's frame.
 struct WaitHandles {
     ke::DispatcherObject* objects[MAXIMUM_WAIT_OBJECTS]; // null: the host's
+    ke::Event* events[MAXIMUM_WAIT_OBJECTS]; // whose state the object is; else undefined
     HANDLE host_handles[MAXIMUM_WAIT_OBJECTS]; // what the host is to wait for in its place then
     ULONG count = 0;
     ULONG of_host = 0;
@@ -35,6 +37,7 @@ public:
     NTSTATUS sleep(ke::Thread& thread, const ke::DueTime& due) final;
     bool has_others() const override { return m_handles.of_host; }
     NTSTATUS check_others(uint32_t index) final;
+    void give_back(ke::DispatcherObject& event) final;
 
 protected:
     /// Asks the host for any of `count` objects. The result counts them; STATUS_WAIT_0 + count is

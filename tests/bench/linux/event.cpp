@@ -81,6 +81,21 @@ public:
     }
 };
 
+class SetAndReset : public OneEvent {
+public:
+    bool run(uint64_t iterations) override
+    {
+        const uint64_t one = 1;
+        uint64_t count;
+        for (uint64_t i = 0; i < iterations; ++i) {
+            if (write(event(), &one, sizeof(one)) != sizeof(one)
+                || read(event(), &count, sizeof(count)) != sizeof(count))
+                return fail("write to an eventfd, read from it");
+        }
+        return true;
+    }
+};
+
 /// A connected socket in an epoll instance, nothing pending.
 class WatchedSocket : public Workload {
 public:
@@ -139,6 +154,8 @@ std::vector<WorkloadRow> event_workloads()
         { "event_set", us, create<Set> },
         { "event_reset", us, create<Reset> },
         { "event_wait_signaled", us, create<WaitSignaled> },
+        { "kernel_event_set", us, create<SetAndReset> },
+        { "kernel_wait_signaled", us, create<WaitSignaled> },
     };
 }
 
