@@ -21,15 +21,14 @@ constexpr double kHangSeconds = 100;
 /// New events so often: one goes to the host once, and for good.
 constexpr double kStormSeconds = 0.5;
 
-/// So many handles of the system's own are made late, and stay. (Wine 10.0 makes some, with its own
+/// So many handles of the system's own are made late, and stay. (Wine makes some, with its own
 /// Winsock, too.) There are more storms than that, and each would leave its own.
 constexpr unsigned kMadeLate = 3;
 
 /// What a group is like.
 struct Kind {
     const char* what;
-    bool is_manual
-        = false; // its events; then there is one taker, or a second one would be told, too
+    bool is_manual = false; // its events; there is one taker then: a second would be told, too
     bool goes_to_host = false; // by a wait for all that only the host can judge
     bool is_lent = false; // to a child
 };
