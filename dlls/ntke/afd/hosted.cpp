@@ -112,6 +112,7 @@ constexpr SocketFile::ServedRow SocketFile::kServed[] = {
     { kIoctlGetUdpCoalescedSize, &SocketFile::serves_option },
     { kIoctlSetUdpCoalescedSize, &SocketFile::serves_option },
     { kIoctlHasUnsent, &SocketFile::serves_option },
+    { kIoctlGetTcpInfo, &SocketFile::serves_option },
 };
 
 const SocketFile::ServedRow* SocketFile::find_served(ULONG code)
