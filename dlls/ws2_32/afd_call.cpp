@@ -230,10 +230,9 @@ NTSTATUS afd_call_overlapped(Socket& socket, const kernel::Completion& completio
     return status;
 }
 
-NTSTATUS complete_overlapped(
-    Socket& socket, const kernel::Completion& completion, NTSTATUS status, ULONG_PTR information)
+NTSTATUS complete_overlapped(Socket& socket, const kernel::Completion& completion, NTSTATUS status)
 {
-    completion.iosb->Information = information;
+    completion.iosb->Information = 0; // the host may leave it as it is
     return kernel::device_io_control(
         socket.handle, completion, afd::kIoctlCompleteAsync, &status, sizeof(status), nullptr, 0);
 }

@@ -49,9 +49,8 @@ NTSTATUS afd_call_overlapped(Socket& socket, const kernel::Completion& completio
     const void* input, ULONG input_length, void* output, ULONG output_length);
 
 /// Completes an OVERLAPPED for a request the DLL has carried out itself: status block, event,
-/// completion packet or routine as for any request that ended at once with `status` and
-/// `information`. Returns what the device said, STATUS_SUCCESS or `status`.
-NTSTATUS complete_overlapped(
-    Socket& socket, const kernel::Completion& completion, NTSTATUS status, ULONG_PTR information);
+/// completion packet or routine as for any request that ended at once with `status` and no bytes:
+/// the device tells no others. [afd/102] Returns what the device said, STATUS_SUCCESS or `status`.
+NTSTATUS complete_overlapped(Socket& socket, const kernel::Completion& completion, NTSTATUS status);
 
 } // namespace ws2

@@ -11,8 +11,6 @@ namespace ws2 {
 
 namespace {
 
-SrwLock g_sends;
-
 /// What a socket has an option for. Of the byte that two are in, the whole comes first.
 struct Row {
     int level;
@@ -54,23 +52,26 @@ bool is_open_packet_info(const WSACMSGHDR& header, const char* data, size_t leng
 
 } // namespace
 
-BorrowedOptions::BorrowedOptions()
-    : m_guard(g_sends)
+BorrowedOptions::BorrowedOptions(Socket& socket)
+    : m_socket(socket)
+    , m_guard(socket.borrowing)
 {
 }
 
 BorrowedOptions::~BorrowedOptions()
 {
-    // A wait has let go of the handle.
-    SocketRef socket = m_count ? find_known_socket(m_socket) : SocketRef();
-    while (socket && m_count) {
+    // A wait has let go of the handle, which may be another socket's now.
+    SocketRef socket
+        = m_count ? find_known_socket(socket_from_handle(m_socket.handle)) : SocketRef();
+    if (!socket || &*socket != &m_socket)
+        return;
+    while (m_count) {
         const Loan& loan = m_loans[--m_count];
-        afd_call(*socket, loan.set_code, &loan.value, sizeof(loan.value), nullptr, 0);
+        afd_call(m_socket, loan.set_code, &loan.value, sizeof(loan.value), nullptr, 0);
     }
 }
 
-int BorrowedOptions::read(
-    const Socket& socket, const WSABUF& control, DWORD* wanted, bool* is_wanted)
+int BorrowedOptions::read(const WSABUF& control, DWORD* wanted, bool* is_wanted)
 {
     char given[256];
     if (control.len > sizeof(given))
@@ -83,7 +84,7 @@ int BorrowedOptions::read(
         if (left < sizeof(header))
             return WSAEINVAL;
         std::memcpy(&header, given + at, sizeof(header));
-        const int level = socket.family == AF_INET6 ? IPPROTO_IPV6 : IPPROTO_IP;
+        const int level = m_socket.family == AF_INET6 ? IPPROTO_IPV6 : IPPROTO_IP;
         if (header.cmsg_len < sizeof(header) || header.cmsg_len > left
             || header.cmsg_level != level)
             return WSAEINVAL;
@@ -106,42 +107,41 @@ int BorrowedOptions::read(
     return 0;
 }
 
-bool BorrowedOptions::lend(Socket& socket, ULONG get_code, ULONG set_code, DWORD mask, DWORD value)
+bool BorrowedOptions::lend(ULONG get_code, ULONG set_code, DWORD mask, DWORD value)
 {
     DWORD before = 0;
-    if (!NT_SUCCESS(afd_call(socket, get_code, nullptr, 0, &before, sizeof(before))))
+    if (!NT_SUCCESS(afd_call(m_socket, get_code, nullptr, 0, &before, sizeof(before))))
         return false;
     value |= before & ~mask;
     if (value == before)
         return true;
-    if (!NT_SUCCESS(afd_call(socket, set_code, &value, sizeof(value), nullptr, 0)))
+    if (!NT_SUCCESS(afd_call(m_socket, set_code, &value, sizeof(value), nullptr, 0)))
         return false;
     m_loans[m_count++] = { set_code, before };
     return true;
 }
 
-int BorrowedOptions::borrow(Socket& socket, const WSABUF& control, const sockaddr* to)
+int BorrowedOptions::borrow(const WSABUF& control, const sockaddr* to)
 {
     DWORD wanted[ARRAYSIZE(kRows)];
     bool is_wanted[ARRAYSIZE(kRows)] = {};
-    if (const int error = read(socket, control, wanted, is_wanted))
+    if (const int error = read(control, wanted, is_wanted))
         return error;
     SOCKADDR_STORAGE destination {};
-    int length = address_length(socket.family);
+    int length = address_length(m_socket.family);
     if (to)
         std::memcpy(&destination, to, length);
-    else if (!NT_SUCCESS(query_name(socket, afd::kIoctlGetPeerName, destination, length)))
+    else if (!NT_SUCCESS(query_name(m_socket, afd::kIoctlGetPeerName, destination, length)))
         return WSAENOTCONN;
     if (is_mapped_address(destination))
         return WSAEINVAL; // goes by the options of IPv4
-    m_socket = socket_from_handle(socket.handle);
     for (size_t i = 0; i < ARRAYSIZE(kRows); ++i) {
         const Row& row = kRows[i];
         if (!is_wanted[i])
             continue;
         if (row.is_of_unicast && is_group(destination))
             return WSAEINVAL;
-        if (row.get_code && !lend(socket, row.get_code, row.set_code, row.most, wanted[i]))
+        if (row.get_code && !lend(row.get_code, row.set_code, row.most, wanted[i]))
             return WSAEINVAL;
     }
     return 0;

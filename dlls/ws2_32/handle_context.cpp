@@ -28,12 +28,16 @@ static HandleContextTable* find_table(const void* address)
     return open ? &open->table : nullptr;
 }
 
-/// The table and the handle a context of the program is for. False: one of them is bad.
+/// The table and the handle a context of the program is for. False: one of them is bad, or in
+/// memory where references cannot be counted. [Wah/9]
 static bool find_place(
-    const void* address, const HandleContext* context, HandleContextTable*& table, HANDLE& handle)
+    const void* address, HandleContext* context, HandleContextTable*& table, HANDLE& handle)
 {
     table = find_table(address);
-    return table && context && guard::read(&context->handle, handle);
+    // The count itself is not tried: another thread may be changing it.
+    LONG count;
+    return table && context && guard::is_writable(context)
+        && guard::read(&context->reference_count, count) && guard::read(&context->handle, handle);
 }
 
 } // namespace ws2

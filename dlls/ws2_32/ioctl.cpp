@@ -324,7 +324,7 @@ int complete(IoctlCall& call, NTSTATUS status)
     kernel::Completion completion;
     if (!completion_from_overlapped(call.overlapped, call.routine, completion))
         return WSAEFAULT;
-    const NTSTATUS answer = complete_overlapped(*call.socket, completion, status, 0);
+    const NTSTATUS answer = complete_overlapped(*call.socket, completion, status);
     // The device leaves the event of a failure alone.
     if (!NT_SUCCESS(status) && completion.event)
         kernel::set_event(completion.event);

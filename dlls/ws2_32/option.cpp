@@ -52,22 +52,26 @@ int option_error(NTSTATUS status)
 /// The common value of an option, from whoever keeps it.
 static int get_value(Socket& socket, const OptionRow& row, DWORD& value)
 {
-    if (row.stored != StoredOption::kCount) {
+    value = 0;
+    const NTSTATUS status = row.get_code
+        ? afd_call(socket, row.get_code, nullptr, 0, &value, sizeof(value))
+        : STATUS_NOT_SUPPORTED;
+    if (status == STATUS_NOT_SUPPORTED && row.stored != StoredOption::kCount) {
         value = stored_option(socket, row.stored, row.initial);
         return 0;
     }
-    value = 0;
-    const NTSTATUS status = afd_call(socket, row.get_code, nullptr, 0, &value, sizeof(value));
     return NT_SUCCESS(status) ? 0 : option_error(status);
 }
 
 static int set_value(Socket& socket, const OptionRow& row, DWORD value)
 {
-    if (row.stored != StoredOption::kCount) {
+    const NTSTATUS status = row.set_code
+        ? afd_call(socket, row.set_code, &value, sizeof(value), nullptr, 0)
+        : STATUS_NOT_SUPPORTED;
+    if (status == STATUS_NOT_SUPPORTED && row.stored != StoredOption::kCount) {
         store_option(socket, row.stored, row.initial, value);
         return 0;
     }
-    const NTSTATUS status = afd_call(socket, row.set_code, &value, sizeof(value), nullptr, 0);
     if (!NT_SUCCESS(status))
         return option_error(status);
     if (row.set_code == afd::kIoctlSetSoOobInline) {

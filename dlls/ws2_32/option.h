@@ -38,8 +38,8 @@ struct OptionValue {
 using OptionFunction = int(Socket& socket, OptionValue& value);
 
 /// One option. It is kept by the device (`get_code`, `set_code`), by the DLL (`stored`, `initial`),
-/// or behind functions of its own. What a row leaves out of the two directions does not exist:
-/// WSAENOPROTOOPT.
+/// by the DLL where the device does not know it (all four), or behind functions of its own. What a
+/// row leaves out of the two directions does not exist: WSAENOPROTOOPT.
 struct OptionRow {
     int name;
     SocketKinds kinds;

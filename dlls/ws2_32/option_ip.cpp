@@ -109,32 +109,4 @@ int set_ipv6_only(Socket& socket, OptionValue& value)
     return NT_SUCCESS(status) ? 0 : option_error(status);
 }
 
-// The host tells no marks of congestion. There the option is kept, and it is as if the network had
-// wiped them off. [WSASendMsg/15]
-
-int get_receive_ecn(Socket& socket, OptionValue& value)
-{
-    DWORD on = 0;
-    const NTSTATUS status = afd_call(socket, afd::kIoctlGetRecvEcn, nullptr, 0, &on, sizeof(on));
-    if (status == STATUS_NOT_SUPPORTED)
-        on = stored_option(socket, StoredOption::kEcn, 0);
-    else if (!NT_SUCCESS(status))
-        return option_error(status);
-    return give_option(value, &on, value.length < sizeof(on) ? 1 : sizeof(on));
-}
-
-int set_receive_ecn(Socket& socket, OptionValue& value)
-{
-    DWORD on = 0;
-    if (const int error = take_option(value, &on, value.length < sizeof(on) ? 1 : sizeof(on)))
-        return error;
-    on = on != 0;
-    const NTSTATUS status = afd_call(socket, afd::kIoctlSetRecvEcn, &on, sizeof(on), nullptr, 0);
-    if (status == STATUS_NOT_SUPPORTED)
-        store_option(socket, StoredOption::kEcn, 0, on);
-    else if (!NT_SUCCESS(status))
-        return option_error(status);
-    return 0;
-}
-
 } // namespace ws2::option

@@ -28,6 +28,13 @@ static constexpr OptionRow stored(int name, SocketKinds kinds, OptionLength leng
     return { name, kinds, length, 0, 0, nullptr, set, option, initial };
 }
 
+/// An option the DLL keeps where the device does not know it.
+static constexpr OptionRow device_or_stored(int name, SocketKinds kinds, OptionLength length,
+    ULONG get_code, ULONG set_code, StoredOption option)
+{
+    return { name, kinds, length, get_code, set_code, nullptr, nullptr, option, 0 };
+}
+
 /// An option with functions of its own; without one it does not exist in that direction.
 static constexpr OptionRow own(int name, SocketKinds kinds, OptionFunction* get,
     OptionFunction* set = nullptr, OptionLength length = kOwn)
@@ -146,7 +153,10 @@ static constexpr OptionRow kIpOptions[] = {
     own(kMcastJoinSourceGroup, kMessageSockets, nullptr, o::join_source_group),
     own(kMcastLeaveSourceGroup, kMessageSockets, nullptr, o::leave_source_group),
     stored(IP_ORIGINAL_ARRIVAL_IF, kMessageSockets, kBoolean, S::kOriginalArrivalInterface),
-    own(IP_ECN, kMessageSockets, o::get_receive_ecn, o::set_receive_ecn),
+    // The host tells no marks of congestion: it is as if the network had wiped them off there.
+    // [WSASendMsg/15]
+    device_or_stored(
+        IP_ECN, kMessageSockets, kBoolean, kIoctlGetRecvEcn, kIoctlSetRecvEcn, S::kEcn),
     stored(IP_PKTINFO_EX, kMessageSockets, kBoolean, S::kPacketInfoEx),
     stored(IP_WFP_REDIRECT_RECORDS, kMessageSockets, kBoolean, S::kRedirectRecords),
     stored(IP_WFP_REDIRECT_CONTEXT, kMessageSockets, kBoolean, S::kRedirectContext),
@@ -190,7 +200,8 @@ static constexpr OptionRow kIpv6Options[] = {
     own(kMcastJoinGroup, kMessageSockets, nullptr, o::join_group),
     own(kMcastLeaveGroup, kMessageSockets, nullptr, o::leave_group),
     stored(IP_ORIGINAL_ARRIVAL_IF, kMessageSockets, kBoolean, S::kOriginalArrivalInterface),
-    own(IPV6_ECN, kMessageSockets, o::get_receive_ecn, o::set_receive_ecn),
+    device_or_stored(
+        IPV6_ECN, kMessageSockets, kBoolean, kIoctlGetRecvEcn, kIoctlSetRecvEcn, S::kEcn),
     stored(IPV6_PKTINFO_EX, kMessageSockets, kBoolean, S::kPacketInfoEx),
     stored(IPV6_WFP_REDIRECT_RECORDS, kMessageSockets, kBoolean, S::kRedirectRecords),
     stored(IPV6_WFP_REDIRECT_CONTEXT, kMessageSockets, kBoolean, S::kRedirectContext),

@@ -126,9 +126,9 @@ int send_on_socket(SOCKET s, const SendCall& call)
     else if (emulation::is_on())
         status = issue(afd::kIoctlSendControl, sizeof(params), Alertable::kYes);
     if (call.control.len && status == STATUS_NOT_SUPPORTED) {
-        BorrowedOptions options;
+        BorrowedOptions options(*socket);
         const auto* to = reinterpret_cast<const sockaddr*>(to_address ? &address : nullptr);
-        if (const int error = options.borrow(*socket, call.control, to))
+        if (const int error = options.borrow(call.control, to))
             return fail(error);
         status = send_plainly(Alertable::kNo); // an APC could send such a message, too
     }

@@ -98,6 +98,6 @@ BOOL WSAAPI ws2::disconnect_ex(SOCKET s, OVERLAPPED* overlapped, DWORD flags, DW
     if (!NT_SUCCESS(status))
         return fail(error_from_status(status)), FALSE;
     if (overlapped)
-        complete_overlapped(*socket, completion, STATUS_SUCCESS, 0);
+        complete_overlapped(*socket, completion, STATUS_SUCCESS);
     return succeed(), TRUE;
 }

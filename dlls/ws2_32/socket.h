@@ -95,6 +95,7 @@ public:
     /// Does an ICMP port unreachable fail a datagram socket's next receive? SIO_UDP_CONNRESET
     std::atomic<bool> reports_unreachable { true };
 
+    SrwLock borrowing; // BorrowedOptions; taken before `lock`
     GatheredFiles gathered_files; // of TransmitPackets
 
     /// Forgets the cached names, because the next request may change them.

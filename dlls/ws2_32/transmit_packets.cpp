@@ -284,7 +284,7 @@ int transmit_datagrams(
     kernel::Completion completion;
     if (!completion_from_overlapped(overlapped, nullptr, completion))
         return fail(WSAEFAULT);
-    const NTSTATUS status = complete_overlapped(*socket, completion, STATUS_SUCCESS, 0);
+    const NTSTATUS status = complete_overlapped(*socket, completion, STATUS_SUCCESS);
     return finish_overlapped(status, overlapped, nullptr);
 }
 

@@ -122,7 +122,7 @@ enum Ioctl : ULONG {
     kIoctlGetTcpKeepIntvl = 0x1204BC,
     kIoctlSetTcpKeepIntvl = 0x1204C0,
 
-    // ntke's own: no host has them, and answers STATUS_NOT_SUPPORTED. [afd/106]
+    // ntke's own: no host has them, and answers STATUS_NOT_SUPPORTED. [afd/107]
     kIoctlSendControl = 0x123C00,
     kIoctlRecvMessage = 0x123C04,
     kIoctlGetRecvEcn = 0x123C08,

@@ -321,17 +321,6 @@ void a_blocked_connect_runs_user_apcs(void**) // [connect/19]
     join(background);
 }
 
-/// A mapped IPv4 address with the port of somebody who listens or is bound.
-int mapped_loopback(unsigned short port, sockaddr_storage* address)
-{
-    const int length = loopback_address(AF_INET6, port, address);
-    auto& mapped = reinterpret_cast<sockaddr_in6&>(*address).sin6_addr;
-    constexpr unsigned char kMapped[16]
-        = { 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0xFF, 0xFF, 127, 0, 0, 1 };
-    memcpy(&mapped, kMapped, sizeof(kMapped));
-    return length;
-}
-
 void a_socket_of_ipv6_alone_cannot_reach_ipv4(void**) // [connect/20]
 {
     if (!has_ipv6())

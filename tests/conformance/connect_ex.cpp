@@ -79,6 +79,33 @@ void connect_ex_refuses_a_connected_socket(void**) // [ConnectEx/4]
         start_connect(pair.server, listener, new_operation(new_event())), FALSE, WSAEISCONN);
 }
 
+/// The error of ConnectEx to this name, on a client of its own.
+int error_of_connect_ex(int family, const sockaddr_storage& name, int length)
+{
+    const SOCKET client = tcp_socket(family);
+    bind_to_loopback(client, family);
+    Operation* operation = new_operation(new_event());
+    const BOOL connects = connect_ex_of(client)(
+        client, generic(name), length, nullptr, 0, nullptr, &operation->overlapped);
+    return connects ? 0 : WSAGetLastError();
+}
+
+void connect_ex_refuses_the_names_that_connect_refuses(void**) // [ConnectEx/10]
+{
+    const Listener listener = new_listener();
+    sockaddr_storage name = listener.address;
+    assert_int_equal(error_of_connect_ex(AF_INET, name, listener.address_length - 1), WSAEFAULT);
+    reinterpret_cast<sockaddr_in&>(name).sin_port = 0;
+    assert_int_equal(error_of_connect_ex(AF_INET, name, listener.address_length), WSAEADDRNOTAVAIL);
+    if (!has_ipv6())
+        return;
+    const u_short port = local_port(listener.socket);
+    int length = loopback_address(AF_INET6, port, &name);
+    assert_int_equal(error_of_connect_ex(AF_INET, name, length), WSAEAFNOSUPPORT);
+    length = mapped_loopback(port, &name);
+    assert_int_equal(error_of_connect_ex(AF_INET6, name, length), WSAEADDRNOTAVAIL);
+}
+
 // --- How ConnectEx completes
 
 void connect_ex_pends_and_completes(void**) // [ConnectEx/5]
@@ -204,6 +231,7 @@ const CMUnitTest kCases[] = {
     cmocka_unit_test(connect_ex_refuses_a_null_overlapped),
     cmocka_unit_test(connect_ex_refuses_a_listening_socket),
     cmocka_unit_test(connect_ex_refuses_a_connected_socket),
+    cmocka_unit_test(connect_ex_refuses_the_names_that_connect_refuses),
     cmocka_unit_test(connect_ex_pends_and_completes),
     cmocka_unit_test(connect_ex_sends_the_first_data),
     cmocka_unit_test(connect_ex_queues_a_packet),

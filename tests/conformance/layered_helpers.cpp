@@ -153,6 +153,17 @@ void bad_tables_are_refused(void**) // [Wah/5]
     assert_int_equal(table.destroy(table.handle), 0);
 }
 
+void a_context_that_cannot_be_written_is_refused(void**) // [Wah/9]
+{
+    static const Context s_read_only = { nullptr, 1 };
+    auto* const context = const_cast<Context*>(&s_read_only);
+    Table table;
+    assert_null(table.insert(table.handle, context));
+    assert_null(table.reference(table.handle, context->handle));
+    assert_int_equal(table.remove(table.handle, context), WSAEINVAL);
+    assert_int_equal(table.destroy(table.handle), 0);
+}
+
 DWORD_PTR apc_context;
 DWORD apc_thread;
 
@@ -227,6 +238,7 @@ const CMUnitTest kCases[] = {
     cmocka_unit_test(a_new_context_replaces_that_of_its_handle),
     cmocka_unit_test(every_context_is_enumerated),
     cmocka_unit_test(bad_tables_are_refused),
+    cmocka_unit_test(a_context_that_cannot_be_written_is_refused),
     cmocka_unit_test(an_apc_reaches_the_thread_it_is_for),
     cmocka_unit_test(a_change_is_waited_for_with_a_helper),
     cmocka_unit_test(handles_that_are_no_files_are_not_supported),

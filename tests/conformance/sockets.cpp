@@ -54,6 +54,15 @@ int loopback_address(int family, unsigned short port, sockaddr_storage* address)
     return sizeof(*v4);
 }
 
+int mapped_loopback(unsigned short port, sockaddr_storage* address)
+{
+    constexpr unsigned char kMapped[16]
+        = { 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0xFF, 0xFF, 127, 0, 0, 1 };
+    const int length = loopback_address(AF_INET6, port, address);
+    memcpy(&reinterpret_cast<sockaddr_in6*>(address)->sin6_addr, kMapped, sizeof(kMapped));
+    return length;
+}
+
 SOCKET tcp_socket(int family, Where where)
 {
     return new_socket(family, SOCK_STREAM, where);

@@ -54,6 +54,9 @@ bool has_ipv6();
 /// The loopback address of a family (AF_INET, AF_INET6). `port` in host order. Returns the length.
 int loopback_address(int family, unsigned short port, sockaddr_storage* address);
 
+/// The IPv4 loopback address in the form that IPv6 sockets of both families connect to.
+int mapped_loopback(unsigned short port, sockaddr_storage* address);
+
 /// socket() of that family, checked and owned.
 SOCKET tcp_socket(int family = AF_INET, Where where = Where::current());
 SOCKET udp_socket(int family = AF_INET, Where where = Where::current());

@@ -19,7 +19,7 @@ namespace stress {
 namespace {
 
 constexpr unsigned kThreads = 4;
-constexpr size_t kMostArguments = 10;
+constexpr size_t kMostArguments = 12;
 /// A call that takes longer may be waiting for what its sockets would tell: they are closed.
 constexpr ULONGLONG kRescueAfter = 2000; // ms
 /// One that is still there then hangs.
@@ -33,8 +33,14 @@ struct Exported {
 };
 
 constexpr Exported kExports[] = {
-#define EXPORT(name, arguments) { #name, arguments },
-#include "exports.h"
+#define EXPORT(ordinal, name, arguments) { #name, arguments },
+#ifdef _WIN64
+#define EXPORT64 EXPORT
+#else
+#define EXPORT64(ordinal, name, arguments)
+#endif
+#include "common/windows_exports.h"
+#undef EXPORT64
 #undef EXPORT
 };
 
@@ -152,6 +158,8 @@ bool has_failed(Outcome outcome, uintptr_t result, DWORD& error)
     case Outcome::kAddressInfo:
     case Outcome::kWideAddressInfo:
     case Outcome::kAddressInfoEx:
+    case Outcome::kAnsiAddressInfoEx:
+    case Outcome::kContextTable:
         error = static_cast<DWORD>(result);
         return error;
     }
@@ -177,6 +185,12 @@ void give_back(const Row& row, uintptr_t result, void* list)
     case Outcome::kAddressInfoEx:
         FreeAddrInfoExW(static_cast<addrinfoExW*>(list));
         break;
+    case Outcome::kAnsiAddressInfoEx:
+        FreeAddrInfoEx(static_cast<addrinfoExA*>(list));
+        break;
+    case Outcome::kContextTable:
+        HandleHelpers().end_table(list);
+        break;
     default:
         break;
     }
@@ -199,6 +213,25 @@ void give_back_duplicate(const Row& row, const Arguments& arguments)
         : WSASocketW(-1, -1, -1, reinterpret_cast<WSAPROTOCOL_INFOW*>(info), 0, 0);
     if (copy != INVALID_SOCKET)
         closesocket(copy);
+}
+
+/// Has as many threads as the storm and the DLL ever have wait for an event of the process' and for
+/// one of the host's. A thread that does so keeps an event of the host as long as it lives, and
+/// then another thread gets it: their number is that of the threads that had one at the same time,
+/// and when those meet is chance. From here on it does not grow.
+void stock_sleepers()
+{
+    constexpr unsigned kMostThreads = 32;
+    std::atomic<unsigned> ready = 0;
+    run_threads(kMostThreads, 0, [&](unsigned, double) {
+        const HANDLE events[] = { WSACreateEvent(), CreateEventW(nullptr, TRUE, FALSE, nullptr) };
+        require(events[0] && events[1], "making events");
+        WaitForMultipleObjects(2, events, FALSE, 1);
+        WSACloseEvent(events[0]);
+        CloseHandle(events[1]);
+        for (++ready; ready < kMostThreads;)
+            Sleep(1);
+    });
 }
 
 class Lane {
@@ -248,7 +281,7 @@ private:
         if (!failed) {
             give_back(row, result, world.result() ? *world.result() : nullptr);
             give_back_duplicate(row, m_call.arguments);
-            world.settle_notification();
+            world.settle_new_handle();
         } else if (!is_documented(row, error)) {
             SetLastError(error);
             die_in(m_call, "a failed call leaves an error that is none of Winsock's");
@@ -344,6 +377,7 @@ int main(int argc, char** argv)
         require(!WSAStartup(MAKEWORD(2, 2), &data), "WSAStartup");
 
     const std::vector<Target> targets = find_targets(options.only);
+    stock_sleepers();
     storm(targets, kThreads, options.seconds / 4.0); // What is made once per process may stay.
     const unsigned before = count_handles();
     const uint64_t calls = storm(targets, kThreads, options.seconds);

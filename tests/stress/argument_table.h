@@ -52,9 +52,20 @@ enum class Kind : uint8_t {
     kGuid,
     kHints,
     kWideHints,
+    kExtendedHints, // of GetAddrInfoEx
+    kAddressList, // a SOCKET_ADDRESS_LIST
     kFiles, // TRANSMIT_PACKETS_ELEMENTs
     kNotification, // where WSAProviderConfigChange puts a handle, if there is none
     kResult, // where a pointer to a result goes, which the caller frees
+    kNewHandle, // where a handle goes, which the caller closes
+    kHelper, // of layered providers
+    kThread, // a WSATHREADID
+    kClosingThread, // one the call may close
+    kTable, // of handle contexts
+    kClosingTable, // one the call may end
+    kEnumerator, // of handle contexts
+    kApc,
+    kReserved, // null, or it is refused
     kNull, // nothing else: see the reason at its row
 };
 
@@ -70,6 +81,8 @@ enum class Outcome : uint8_t {
     kAddressInfo, // it returns the error, and else a list through the kResult
     kWideAddressInfo,
     kAddressInfoEx,
+    kAnsiAddressInfoEx,
+    kContextTable, // likewise, a table of handle contexts
 };
 
 struct Row {

@@ -1,6 +1,7 @@
 #include "argument_world.h"
 
 #include <windows.h>
+#include <ws2spi.h>
 
 #include <algorithm>
 #include <cstring>
@@ -40,6 +41,15 @@ int CALLBACK accept_or_not(
     return caller && caller->len % 3 ? CF_REJECT : CF_ACCEPT;
 }
 
+BOOL WSAAPI go_on(void*, void* context)
+{
+    return reinterpret_cast<uintptr_t>(context) % 64 != 0;
+}
+
+void CALLBACK note_apc(ULONG_PTR)
+{
+}
+
 /// No name that would be asked for on the network: what it answers is not what this is about.
 constexpr std::string_view kNames[] = { "", "localhost", "127.0.0.1", "::1", "[::1]:80", "[::1",
     "1.2.3", "0x7f.1", "a..b", ".", "*", "0", "fe80::1%5", "::ffff:1.2.3.4", "127.0.0.1:80", "[",
@@ -77,6 +87,7 @@ ArgumentWorld::ArgumentWorld(uint64_t seed)
     : m_dice(seed)
     , m_window(CreateWindowExW(
           0, L"STATIC", L"", 0, 0, 0, 0, 0, HWND_MESSAGE, nullptr, nullptr, nullptr))
+    , m_table(m_helpers.make_table())
 {
     std::fill(m_sockets.begin(), m_sockets.end(), INVALID_SOCKET);
     m_result_room = VirtualAlloc(nullptr, 1, MEM_COMMIT | MEM_RESERVE, PAGE_READWRITE);
@@ -87,6 +98,7 @@ ArgumentWorld::ArgumentWorld(uint64_t seed)
 ArgumentWorld::~ArgumentWorld()
 {
     rescue();
+    m_helpers.end_table(m_table); // before the memory of its contexts
     for (const HANDLE handle : m_handles)
         CloseHandle(handle);
     if (m_window)
@@ -187,7 +199,7 @@ void ArgumentWorld::prepare()
     }
     m_memory.shuffle(m_dice);
     m_result = nullptr;
-    m_notification = nullptr;
+    m_new_handle = nullptr;
     SleepEx(0, TRUE); // routines of requests
 }
 
@@ -278,11 +290,11 @@ void ArgumentWorld::settle_closing(bool was_closed)
     m_closing_event = nullptr;
 }
 
-void ArgumentWorld::settle_notification()
+void ArgumentWorld::settle_new_handle()
 {
-    if (m_notification)
-        CloseHandle(*m_notification);
-    m_notification = nullptr;
+    if (m_new_handle)
+        CloseHandle(*m_new_handle);
+    m_new_handle = nullptr;
 }
 
 uint32_t ArgumentWorld::draw_option()
@@ -412,7 +424,7 @@ void* ArgumentWorld::draw_guid()
     return give(one_of(m_dice, guids));
 }
 
-void* ArgumentWorld::draw_hints(bool is_wide)
+void* ArgumentWorld::draw_hints(size_t size)
 {
     // Up to the protocol both forms, and those of GetAddrInfoEx, are alike.
     static_assert(offsetof(addrinfo, ai_protocol) == offsetof(addrinfoExW, ai_protocol));
@@ -423,7 +435,21 @@ void* ArgumentWorld::draw_hints(bool is_wide)
     hints.ai_protocol = static_cast<int>(m_dice.below(20));
     if (!m_dice.below(6))
         hints.ai_next = static_cast<decltype(hints.ai_next)>(m_memory.bad_place(m_dice));
-    return m_dice.below(3) ? nullptr : give(&hints, is_wide ? sizeof(hints) : sizeof(addrinfo));
+    return m_dice.below(3) ? nullptr : give(&hints, size);
+}
+
+void* ArgumentWorld::draw_address_list()
+{
+    SOCKET_ADDRESS addresses[3];
+    for (SOCKET_ADDRESS& address : addresses)
+        address = { static_cast<sockaddr*>(draw_address()),
+            static_cast<INT>(draw(Kind::kAddressLength, false)) };
+    // The list has one of them in it.
+    std::array<char, sizeof(SOCKET_ADDRESS_LIST) + 2 * sizeof(SOCKET_ADDRESS)> list = {};
+    const auto count = static_cast<INT>(m_dice.below(4) ? m_dice.below(4) : draw_number());
+    std::memcpy(list.data(), &count, sizeof(count));
+    std::memcpy(list.data() + offsetof(SOCKET_ADDRESS_LIST, Address), addresses, sizeof(addresses));
+    return give(list);
 }
 
 void* ArgumentWorld::draw_elements()
@@ -468,6 +494,51 @@ void* ArgumentWorld::draw_input()
     default:
         return block(m_dice.below(kBlock));
     }
+}
+
+HANDLE ArgumentWorld::draw_helper()
+{
+    switch (m_dice.below(5)) {
+    case 0:
+        return draw_handle();
+    case 1:
+    case 2:
+        return m_helpers.of_notifications();
+    default:
+        return m_helpers.of_apcs();
+    }
+}
+
+void* ArgumentWorld::draw_thread(HANDLE handle)
+{
+    return give(WSATHREADID { handle, 0 });
+}
+
+void* ArgumentWorld::draw_table()
+{
+    return m_dice.below(4) ? m_table : block(kBlock);
+}
+
+void* ArgumentWorld::draw_new_handle()
+{
+    if (!m_dice.below(6))
+        return m_memory.bad_place(m_dice);
+    m_new_handle = static_cast<HANDLE*>(m_result_room) + 1;
+    *m_new_handle = nullptr;
+    return m_new_handle;
+}
+
+void* ArgumentWorld::draw_notification()
+{
+    // In the place of a new handle all the same: where arguments are, another one may overwrite the
+    // handle, and the new one that is then made there would be lost.
+    void* const place = draw_new_handle();
+    const HANDLE before = m_dice.below(2) ? draw_handle() : nullptr;
+    if (m_new_handle && before) {
+        *m_new_handle = before;
+        m_new_handle = nullptr;
+    }
+    return place;
 }
 
 uintptr_t ArgumentWorld::draw(Kind kind, bool is_good)
@@ -561,19 +632,36 @@ uintptr_t ArgumentWorld::draw(Kind kind, bool is_good)
     case Kind::kGuid:
         return as_argument(draw_guid());
     case Kind::kHints:
-        return as_argument(draw_hints(false));
+        return as_argument(draw_hints(sizeof(addrinfo)));
     case Kind::kWideHints:
-        return as_argument(draw_hints(true));
+        return as_argument(draw_hints(sizeof(addrinfoW)));
+    case Kind::kExtendedHints:
+        return as_argument(draw_hints(sizeof(addrinfoExW)));
+    case Kind::kAddressList:
+        return as_argument(draw_address_list());
     case Kind::kFiles:
         return as_argument(draw_elements());
-    case Kind::kNotification: {
-        const HANDLE before = m_dice.below(2) ? draw_handle() : nullptr;
-        if (before)
-            return as_argument(give(before));
-        m_notification = static_cast<HANDLE*>(m_result_room) + 1;
-        *m_notification = nullptr;
-        return as_argument(m_notification);
-    }
+    case Kind::kNotification:
+        return as_argument(draw_notification());
+    case Kind::kNewHandle:
+        return as_argument(draw_new_handle());
+    case Kind::kHelper:
+        return as_argument(draw_helper());
+    case Kind::kThread:
+        return as_argument(draw_thread(draw_handle()));
+    case Kind::kClosingThread:
+        m_closing_event = duplicate(m_handles[m_dice.below(kHandles)]);
+        return as_argument(draw_thread(m_closing_event));
+    case Kind::kTable:
+        return as_argument(draw_table());
+    case Kind::kClosingTable:
+        return as_argument(m_dice.below(2) ? m_helpers.make_table() : block(kBlock));
+    case Kind::kEnumerator:
+        return m_dice.below(8) ? reinterpret_cast<uintptr_t>(&go_on) : 0;
+    case Kind::kApc:
+        return m_dice.below(8) ? reinterpret_cast<uintptr_t>(&note_apc) : 0;
+    case Kind::kReserved:
+        return m_dice.below(16) ? 0 : as_argument(block(kBlock));
     case Kind::kResult:
         m_result = nullptr;
         if (!m_dice.below(6))

@@ -5,6 +5,7 @@
 
 #include "argument_memory.h"
 #include "argument_table.h"
+#include "handle_helpers.h"
 #include "loopback.h"
 
 #include <array>
@@ -33,8 +34,8 @@ public:
     /// Where the last kResult pointed; null when to nowhere good.
     void** result() const { return m_result; }
 
-    /// Closes the handle that a call has put where kNotification was.
-    void settle_notification();
+    /// Closes the handle that a call has put where kNewHandle was.
+    void settle_new_handle();
 
     /// Ends what a call of the thread may wait for, from another thread.
     void rescue();
@@ -61,10 +62,17 @@ private:
     void* draw_polls();
     void* draw_events();
     void* draw_guid();
-    void* draw_hints(bool is_wide);
+    /// `size`: of the form that is asked for.
+    void* draw_hints(size_t size);
+    void* draw_address_list();
     void* draw_elements();
     void* draw_overlapped();
     void* draw_input();
+    HANDLE draw_helper();
+    void* draw_thread(HANDLE handle);
+    void* draw_table();
+    void* draw_new_handle();
+    void* draw_notification();
 
     /// `value` somewhere in the memory, or a bad pointer.
     void* give(const void* value, size_t size);
@@ -78,9 +86,11 @@ private:
     std::array<HANDLE, kHandles> m_handles = {};
     HANDLE m_closed = nullptr; // was one
     HWND m_window;
+    HandleHelpers m_helpers;
+    void* m_table; // of handle contexts; null where the DLL has none
     void** m_result = nullptr;
     void* m_result_room = nullptr;
-    HANDLE* m_notification = nullptr;
+    HANDLE* m_new_handle = nullptr;
     SOCKET m_closing_socket = INVALID_SOCKET;
     HANDLE m_closing_event = nullptr;
     sockaddr_in m_listener = {};

@@ -172,10 +172,12 @@ uint32_t SocketFile::message_flags(const HostSocket::Control& control)
     memcpy(&word, destination.bytes + kInetOffset, sizeof(word));
     if (!word || word == m_own_destination.load(std::memory_order_relaxed))
         return 0;
-    if (HostSocket::is_broadcast(destination))
+    if (word == m_broadcast_destination.load(std::memory_order_relaxed))
         return kMsgBroadcast;
-    m_own_destination.store(word, std::memory_order_relaxed);
-    return 0;
+    const bool is_broadcast = HostSocket::is_broadcast(destination);
+    (is_broadcast ? m_broadcast_destination : m_own_destination)
+        .store(word, std::memory_order_relaxed);
+    return is_broadcast ? kMsgBroadcast : 0;
 }
 
 NTSTATUS SocketFile::check_receive(const Transfer& transfer)

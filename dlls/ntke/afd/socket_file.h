@@ -359,8 +359,9 @@ private:
     std::atomic<bool> m_tells_destinations { false };
     std::atomic<bool> m_wants_ecn { false };
     std::atomic<bool> m_wants_class { true }; // what Linux tells of it, without m_wants_ecn
-    /// The last destination that was no broadcast: asking is dear.
+    /// The last destination that was no broadcast, and the last one that was: asking is dear.
     std::atomic<uint32_t> m_own_destination { 0 };
+    std::atomic<uint32_t> m_broadcast_destination { 0 };
 
     /// Connections that were accepted and pushed back, oldest first.
     struct Deferred;
