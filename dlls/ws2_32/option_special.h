@@ -18,9 +18,9 @@ OptionFunction get_keep_idle, set_keep_idle, get_keep_count, set_keep_count, get
 
 // IPPROTO_IP and IPPROTO_IPV6
 OptionFunction get_ip_options, set_ip_options, get_mtu, set_mtu_discover, get_interface_list,
-    get_ipv6_only, set_ipv6_only, add_membership, drop_membership,
-    add_source_membership, drop_source_membership, block_source, unblock_source,
-    add_ipv6_membership, drop_ipv6_membership, join_group, leave_group, join_source_group,
-    leave_source_group, block_group_source, unblock_group_source, set_multicast_interface;
+    get_ipv6_only, set_ipv6_only, add_membership, drop_membership, add_source_membership,
+    drop_source_membership, block_source, unblock_source, add_ipv6_membership, drop_ipv6_membership,
+    join_group, leave_group, join_source_group, leave_source_group, block_group_source,
+    unblock_group_source, set_multicast_interface;
 
 } // namespace ws2::option

@@ -1,5 +1,5 @@
-// Every function that ws2_32.dll of Windows exports, by name: a list for whoever defines EXPORT, and
-// EXPORT64 for what only the 64-bit DLL has, as (ordinal, name, number of arguments).
+// Every function that ws2_32.dll of Windows exports, by name: a list for whoever defines EXPORT,
+// and EXPORT64 for what only the 64-bit DLL has, as (ordinal, name, number of arguments).
 //
 // Ordinals up to 151 and 500 are the ABI of Winsock 1.1, the same in every Windows. The others are
 // ours, which stay what they are.

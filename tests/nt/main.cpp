@@ -2,8 +2,8 @@
 //
 //   nt [--list] [--filter GLOB] [--winsock] [GROUP...]
 //
-// --list prints the groups, or the cases of the groups named with it. --winsock has Winsock see every
-// event, which may serve it from then on.
+// --list prints the groups, or the cases of the groups named with it. --winsock has Winsock see
+// every event, which may serve it from then on.
 #include <cstdio>
 #include <cstring>
 #include <vector>

@@ -20,8 +20,8 @@ NTSTATUS set_file_information(HANDLE file, ULONG info_class, void* info, ULONG l
 /// A line about the system under test, for the head of the output.
 const char* describe_system();
 
-/// From here on Winsock sees every event of the suite once, as it would see a program's. False: there
-/// is no Winsock here.
+/// From here on Winsock sees every event of the suite once, as it would see a program's. False:
+/// there is no Winsock here.
 bool begin_showing_to_winsock();
 /// Lets Winsock see an event: it is selected for a socket, and no more.
 void show_to_winsock(HANDLE event);

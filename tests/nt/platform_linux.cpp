@@ -75,7 +75,9 @@ bool begin_showing_to_winsock()
     return false;
 }
 
-void show_to_winsock(HANDLE) { }
+void show_to_winsock(HANDLE)
+{
+}
 
 int64_t leaked_objects()
 {

@@ -96,8 +96,7 @@ NTSTATUS wait_for_multiple_objects(ULONG count, const HANDLE* handles, WaitType 
     LARGE_INTEGER time {};
     if (type != kWaitAny && type != kWaitAll && count && count <= std::size(copy))
         return STATUS_INVALID_PARAMETER_3; // [NtWait/7]
-    if (!count || count > std::size(copy)
-        || !ke::read_user(copy, handles, count * sizeof(HANDLE))
+    if (!count || count > std::size(copy) || !ke::read_user(copy, handles, count * sizeof(HANDLE))
         || (timeout && !ke::read_user(&time, timeout, sizeof(time))))
         return host::wait_for_multiple_objects(count, handles, type, alertable, timeout);
     if (type == kWaitAny || count == 1) {
