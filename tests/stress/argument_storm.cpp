@@ -215,25 +215,6 @@ void give_back_duplicate(const Row& row, const Arguments& arguments)
         closesocket(copy);
 }
 
-/// Has as many threads as the storm and the DLL ever have wait for an event of the process' and for
-/// one of the host's. A thread that does so keeps an event of the host as long as it lives, and
-/// then another thread gets it: their number is that of the threads that had one at the same time,
-/// and when those meet is chance. From here on it does not grow.
-void stock_sleepers()
-{
-    constexpr unsigned kMostThreads = 32;
-    std::atomic<unsigned> ready = 0;
-    run_threads(kMostThreads, 0, [&](unsigned, double) {
-        const HANDLE events[] = { WSACreateEvent(), CreateEventW(nullptr, TRUE, FALSE, nullptr) };
-        require(events[0] && events[1], "making events");
-        WaitForMultipleObjects(2, events, FALSE, 1);
-        WSACloseEvent(events[0]);
-        CloseHandle(events[1]);
-        for (++ready; ready < kMostThreads;)
-            Sleep(1);
-    });
-}
-
 class Lane {
 public:
     Lane(unsigned number, const std::vector<Target>& targets)
@@ -377,7 +358,6 @@ int main(int argc, char** argv)
         require(!WSAStartup(MAKEWORD(2, 2), &data), "WSAStartup");
 
     const std::vector<Target> targets = find_targets(options.only);
-    stock_sleepers();
     storm(targets, kThreads, options.seconds / 4.0); // What is made once per process may stay.
     const unsigned before = count_handles();
     const uint64_t calls = storm(targets, kThreads, options.seconds);

@@ -3,6 +3,8 @@
 #include "module.h"
 #include "thread.h"
 
+#include <winsock2.h>
+
 #include <windows.h>
 #include <winternl.h>
 
@@ -50,6 +52,25 @@ bool is_open(HANDLE handle)
 
 } // namespace
 
+/// Has many threads, more than a storm and the DLL ever have, wait for an event of the process' and
+/// for one of the host's. On ntke a thread that does so keeps an event of the host as long as it
+/// lives, and then another thread gets it: their number is that of the threads that had one at the
+/// same time, and when those meet is chance. From here on it does not grow.
+static void stock_sleepers()
+{
+    constexpr unsigned kMostThreads = 32;
+    std::atomic<unsigned> ready = 0;
+    run_threads(kMostThreads, 0, [&](unsigned, double) {
+        const HANDLE events[] = { WSACreateEvent(), CreateEventW(nullptr, TRUE, FALSE, nullptr) };
+        require(events[0] && events[1], "making events");
+        WaitForMultipleObjects(2, events, FALSE, 1);
+        WSACloseEvent(events[0]);
+        CloseHandle(events[1]);
+        for (++ready; ready < kMostThreads;)
+            Sleep(1);
+    });
+}
+
 Options start(int argc, char** argv)
 {
     Options options;
@@ -93,6 +114,7 @@ Options start(int argc, char** argv)
         std::fprintf(stderr, "this is not the ws2_32.dll of %s\n", product.c_str());
         std::exit(3);
     }
+    stock_sleepers();
     const HANDLE watchdog = CreateThread(nullptr, 0, watch, nullptr, 0, nullptr);
     require(watchdog != nullptr, "starting the watchdog");
     CloseHandle(watchdog);
