@@ -111,6 +111,8 @@ NTSTATUS NTAPI NtCreateThreadEx(HANDLE* thread, ACCESS_MASK access,
 NTSTATUS NTAPI NtResumeThread(HANDLE thread, ULONG* previous_count);
 NTSTATUS NTAPI NtQueryInformationThread(
     HANDLE thread, ULONG info_class, PVOID info, ULONG info_length, ULONG* returned_length);
+NTSTATUS NTAPI NtQueryInformationProcess(
+    HANDLE process, ULONG info_class, PVOID info, ULONG info_length, ULONG* returned_length);
 NTSTATUS NTAPI NtSignalAndWaitForSingleObject(
     HANDLE signal, HANDLE wait, BOOLEAN alertable, const LARGE_INTEGER* timeout);
 /// Waits for objects and for messages of the calling thread. `timeout` in ms, 0xFFFFFFFF = for

@@ -253,6 +253,9 @@ const std::vector<Row>& exported_rows()
         { "GetAddrInfoExA", Outcome::kAnsiAddressInfoEx,
             { kText, kService, kNumber, kGuid, kExtendedHints, kResult, kReserved, kReserved,
                 kReserved, kReserved } },
+        { "ProcessSocketNotifications", Outcome::kError,
+            { kSocket, kCount, kIn, kTimeout, kCount, kOut,
+                kLengthPointer } }, // a port keeps handles
         { "SetAddrInfoExA", Outcome::kError,
             { kText, kService, kIn, kCount, kIn, kFlags, kNumber, kGuid, kReserved, kReserved,
                 kReserved, kReserved } },

@@ -12,6 +12,7 @@
 #include <cstdio>
 #include <cstdlib>
 #include <map>
+#include <mutex>
 #include <vector>
 
 namespace stress {
@@ -64,6 +65,8 @@ static void stock_sleepers()
         const HANDLE events[] = { WSACreateEvent(), CreateEventW(nullptr, TRUE, FALSE, nullptr) };
         require(events[0] && events[1], "making events");
         WaitForMultipleObjects(2, events, FALSE, 1);
+        SetEvent(events[0]); // and one of the host's is always signaled, for such a wait
+        WaitForMultipleObjects(2, events, FALSE, 1);
         WSACloseEvent(events[0]);
         CloseHandle(events[1]);
         for (++ready; ready < kMostThreads;)
@@ -114,7 +117,6 @@ Options start(int argc, char** argv)
         std::fprintf(stderr, "this is not the ws2_32.dll of %s\n", product.c_str());
         std::exit(3);
     }
-    stock_sleepers();
     const HANDLE watchdog = CreateThread(nullptr, 0, watch, nullptr, 0, nullptr);
     require(watchdog != nullptr, "starting the watchdog");
     CloseHandle(watchdog);
@@ -247,6 +249,8 @@ static unsigned count_handles_now()
 
 unsigned count_handles()
 {
+    static std::once_flag is_stocked;
+    std::call_once(is_stocked, stock_sleepers);
     // The DLL closes some handles a moment later, on a thread of its own.
     constexpr int kSameCounts = 10;
     constexpr DWORD kPause = 20; // ms

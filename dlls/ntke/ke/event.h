@@ -68,6 +68,9 @@ public:
     /// The host's handle that ke sets it by, of an event of the host's.
     HANDLE host_event() const { return m_host_event; }
 
+    /// The state that the host's event behind one of the process' has had since that was made.
+    bool is_signaled_on_host() const { return m_is_signaled_on_host; }
+
     /// Each returns the state before; of an event of the host's it is not known here and false.
     bool set() { return ask_host_if_away(m_dispatcher.set(), &HostSignal::set_host_event); }
     /// The same; the threads that it releases run when `wakes` is flushed.

@@ -204,25 +204,18 @@ bool Thread::end_wait_that_has(uint32_t bits, NTSTATUS result, Sleeper& sleeper)
     return true;
 }
 
-/// While it exists, a thread that works for a completion port makes room for another one.
-class Thread::Asleep {
-public:
-    Asleep(const Thread& thread, const DueTime& due)
-        : m_queue(due.is_now() || thread.has_wait_ended() ? nullptr : thread.m_completion_queue)
-    {
-        if (m_queue)
-            m_queue->on_thread_blocked();
-    }
-    ~Asleep()
-    {
-        if (m_queue)
-            m_queue->on_thread_resumed();
-    }
-    Asleep(const Asleep&) = delete;
+Thread::Asleep::Asleep(const Thread& thread, const DueTime& due)
+    : m_queue(due.is_now() || thread.has_wait_ended() ? nullptr : thread.m_completion_queue)
+{
+    if (m_queue)
+        m_queue->on_thread_blocked();
+}
 
-private:
-    io::CompletionQueue* const m_queue;
-};
+Thread::Asleep::~Asleep()
+{
+    if (m_queue)
+        m_queue->on_thread_resumed();
+}
 
 NTSTATUS Thread::sleep(const DueTime& due)
 {

@@ -131,6 +131,10 @@ public:
     static constexpr NTSTATUS kEndedOnHost = 0x0FFF'FFFF;
     /// Sleeps until the wait has a result; at `due` that is `timeout_result`. Returns the result.
     NTSTATUS sleep(const DueTime& due);
+    /// The part of it that sleeps, which takes no lock: for callers that let a host stop the thread
+    /// meanwhile. One has made it Asleep.
+    NTSTATUS sleep_until_ended(const DueTime& due);
+    class Asleep;
     /// The same, asleep on a host, where more than the objects of the wait may end it. The thread
     /// has a host_sleeper.
     NTSTATUS sleep_on_host(HostSleep& host, const DueTime& due);
@@ -166,7 +170,6 @@ private:
     static Thread* attach();
     void abandon_wait();
     Apc* take_apc() EXCLUDES(m_apc_lock);
-    NTSTATUS sleep_until_ended(const DueTime& due);
     /// try_end_wait for alerts and APCs, which only end a wait that is alertable now.
     bool try_interrupt(NTSTATUS result, Sleeper& sleeper);
     bool end_wait_that_has(uint32_t bits, NTSTATUS result, Sleeper& sleeper);
@@ -180,8 +183,6 @@ private:
     static constexpr uint32_t kEnded = 0x80000000;
 
     static constinit thread_local Thread* t_current __attribute__((tls_model("initial-exec")));
-
-    class Asleep;
 
     std::atomic<HANDLE> m_host_handle { nullptr };
     HANDLE m_host_sleeper = nullptr;
@@ -205,6 +206,18 @@ private:
     io::Irp* m_first_irp GUARDED_BY(m_irp_lock) = nullptr;
     io::CompletionQueue* m_completion_queue = nullptr;
     QueueWaiter m_queue_waiter;
+};
+
+/// While it exists, a thread that works for a completion port makes room for another one. Takes the
+/// port's lock at both ends. Owner: the frame of a sleep.
+class Thread::Asleep {
+public:
+    Asleep(const Thread& thread, const DueTime& due);
+    ~Asleep();
+    Asleep(const Asleep&) = delete;
+
+private:
+    io::CompletionQueue* const m_queue;
 };
 
 } // namespace ke

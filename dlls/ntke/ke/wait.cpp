@@ -106,7 +106,9 @@ bool link_to_any(WaitPlace& place, Thread& thread, DispatcherObject* const* obje
             && thread.try_end_wait(STATUS_WAIT_0 + static_cast<NTSTATUS>(linked), sleeper))
             object.satisfy();
         object.unlock();
-        if (is_signaled && place.has_others()) {
+        // Begun anew, unless an earlier object has ended the wait meanwhile, and was taken.
+        if (is_signaled && place.has_others()
+            && thread.try_end_wait(Thread::kEndedOnHost, sleeper)) {
             unlink_blocks(thread);
             return false;
         }

@@ -104,12 +104,17 @@ struct EventBasicInformation {
 /// False: the event is not the process'.
 bool query(HANDLE handle, EventBasicInformation& basic)
 {
-    const ob::ReadSection section;
-    const ke::Event* event = find_event(section, handle, EVENT_QUERY_STATE);
-    if (!event)
+    const unix_side::Uninterrupted section;
+    ob::Ref<ke::Event> event;
+    if (!NT_SUCCESS(ob::HandleTable::current().reference(handle, EVENT_QUERY_STATE, event)))
         return false;
-    basic = { event->event_type(), event->peek() };
-    return !event->is_on_host(); // asked last: it may have moved
+    ke::DispatcherObject& state = event->state();
+    state.lock(); // one that is being attached has no state yet
+    basic = { event->event_type(), state.is_signaled() };
+    const bool is_here = !state.is_away();
+    state.unlock();
+    event.reset();
+    return is_here;
 }
 
 NTSTATUS query_event(

@@ -128,14 +128,40 @@ void give_to_host(HANDLE handle, ob::Object& object)
         unix_side::Port::of(static_cast<io::CompletionQueue&>(object)).give_back();
 }
 
+/// The number of a process; 0: it cannot be asked.
+ULONG_PTR id_of_process(HANDLE process)
+{
+    constexpr ULONG kBasicInformation = 0;
+    struct {
+        ULONG_PTR exit_status;
+        PVOID block;
+        ULONG_PTR affinity;
+        ULONG_PTR base_priority;
+        ULONG_PTR id;
+        ULONG_PTR parent;
+    } basic {}; // PROCESS_BASIC_INFORMATION
+    const NTSTATUS status = host::query_information_process(
+        process, kBasicInformation, &basic, sizeof(basic), nullptr);
+    return NT_SUCCESS(status) ? basic.id : 0;
+}
+
+/// By its pseudo handle, or by any other.
+bool is_this_process(HANDLE process)
+{
+    if (process == nt::current_process() || !process)
+        return process;
+    const ULONG_PTR id = id_of_process(process);
+    return id && id == id_of_process(nt::current_process());
+}
+
 NTSTATUS duplicate_object(HANDLE source_process, HANDLE source, HANDLE target_process,
     HANDLE* target, ACCESS_MASK access, ULONG attributes, ULONG options)
 {
     ob::HandleTable& table = ob::HandleTable::current();
     ob::Ref<ob::Object> object;
     ACCESS_MASK granted = 0;
-    const bool is_ours = source_process == nt::current_process();
-    const bool stays = target && target_process == nt::current_process();
+    const bool is_ours = is_this_process(source_process);
+    const bool stays = target && is_this_process(target_process);
     const program_events::HostUse use(
         is_ours && (!stays || (attributes & OBJ_INHERIT)) ? source : nullptr);
     if (!NT_SUCCESS(use.status()))

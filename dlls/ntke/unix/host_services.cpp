@@ -50,6 +50,7 @@ AnyService* const kServices[] = {
     &create_thread_ex,
     &resume_thread,
     &query_information_thread,
+    &query_information_process,
     &terminate_thread,
     &terminate_process,
 };

@@ -127,6 +127,9 @@ inline constinit Service<decltype(NtResumeThread)> resume_thread { { "NtResumeTh
 inline constinit Service<decltype(NtQueryInformationThread)> query_information_thread {
     { "NtQueryInformationThread", nullptr }
 };
+inline constinit Service<decltype(NtQueryInformationProcess)> query_information_process {
+    { "NtQueryInformationProcess", nullptr }
+};
 inline constinit Service<decltype(NtTerminateThread)> terminate_thread { { "NtTerminateThread",
     nullptr } };
 inline constinit Service<decltype(NtTerminateProcess)> terminate_process { { "NtTerminateProcess",

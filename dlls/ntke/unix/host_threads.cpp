@@ -51,6 +51,9 @@ std::atomic<ke::Thread*> g_stopped { nullptr };
 
 void note_stopped(ke::Thread& thread)
 {
+    // What it waited for is nothing it takes any more, however late the pump comes.
+    ke::Sleeper nobody;
+    thread.try_end_wait(STATUS_THREAD_IS_TERMINATING, nobody);
     ke::Thread* first = g_stopped.load(std::memory_order_relaxed);
     do {
         thread.next_stopped() = first;

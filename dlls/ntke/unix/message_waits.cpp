@@ -19,6 +19,13 @@ constexpr DWORD kWaitsForAll = 1; // MWMO_WAITALL
 constexpr DWORD kIsAlertable = 2; // MWMO_ALERTABLE
 constexpr int64_t kPerMillisecond = 10'000; // 100 ns units
 
+DWORD milliseconds(const ke::DueTime& due)
+{
+    if (due.is_never())
+        return kForever;
+    return due.is_now() ? 0 : static_cast<DWORD>(ke::milliseconds_until(due.interrupt_time()));
+}
+
 class MessagePlace final : public HostPlace {
 public:
     MessagePlace(const WaitHandles& handles, DWORD mask, DWORD flags)
@@ -37,13 +44,6 @@ private:
             = host::wait_for_messages(count, handles, milliseconds(due), m_mask, flags);
         return static_cast<NTSTATUS>(result); // the same values, WAIT_FAILED included
     }
-    static DWORD milliseconds(const ke::DueTime& due)
-    {
-        if (due.is_never())
-            return kForever;
-        return due.is_now() ? 0 : static_cast<DWORD>(ke::milliseconds_until(due.interrupt_time()));
-    }
-
     const DWORD m_mask;
     const DWORD m_flags;
 };
@@ -61,7 +61,7 @@ DWORD wait_for_messages(DWORD count, const HANDLE* handles, DWORD timeout, DWORD
     if (!count || count >= std::size(copy) || !ke::read_user(copy, handles, count * sizeof(HANDLE)))
         return host::wait_for_messages(count, handles, timeout, mask, flags);
     const ke::DueTime due = due_from(timeout);
-    for (;;) {
+    for (;; timeout = milliseconds(due)) {
         Waited waited(copy, count);
         if (!waited.has_ours())
             return host::wait_for_messages(

@@ -27,6 +27,8 @@ static_assert(sizeof(ObjectBasicInformation) == 56);
 constexpr ULONG kObjectNameInformation = 1;
 
 std::atomic<uint64_t> g_sets { 0 };
+/// The process ends: no event becomes its own any more.
+std::atomic<bool> g_is_ending { false };
 
 /// Events are attached one at a time. Held over requests to the host, which do not wait.
 ke::Lock g_attach_lock;
@@ -88,7 +90,7 @@ NTSTATUS settle(HANDLE handle, ke::Event& event, const ObjectBasicInformation& b
 {
     ObjectBasicInformation object = before;
     EventBasicInformation basic {};
-    if (!ob::OutsideUse::has_been_begun(handle)
+    if (!g_is_ending && !ob::OutsideUse::has_been_begun(handle)
         && NT_SUCCESS(
             host::query_object(handle, kObjectBasicInformation, &object, sizeof(object), nullptr))
         && is_exclusive(handle, object)
@@ -164,7 +166,8 @@ NTSTATUS open_on_host(ke::Event& event, HANDLE* own)
             return STATUS_SUCCESS;
         host::close(*own);
     }
-    return host::create_event(own, EVENT_ALL_ACCESS, nullptr, event.event_type(), FALSE);
+    return host::create_event(
+        own, EVENT_ALL_ACCESS, nullptr, event.event_type(), event.is_signaled_on_host());
 }
 
 } // namespace
@@ -178,7 +181,7 @@ NTSTATUS create(HANDLE* handle)
         return status;
     ob::Ref<ke::Event> event;
     // Without memory to note it, it is the host's.
-    if (NT_SUCCESS(ke::Event::create(kNotificationEvent, false, event)))
+    if (!g_is_ending && NT_SUCCESS(ke::Event::create(kNotificationEvent, false, event)))
         ob::HandleTable::current().attach(*handle, *event, EVENT_ALL_ACCESS, 0);
     return status;
 }
@@ -215,6 +218,7 @@ NTSTATUS move_to_host(ke::Event& event)
 
 void move_all_to_host()
 {
+    g_is_ending = true;
     static constinit EventsOfEndingProcess events;
     ob::HandleTable& table = ob::HandleTable::current();
     ob::Ref<ob::Object> event;

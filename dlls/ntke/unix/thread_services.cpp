@@ -31,6 +31,7 @@ NTSTATUS terminate_process(HANDLE process, NTSTATUS exit_status)
     // The other threads are killed now, wherever they are; what closes handles after that must find
     // no lock of theirs.
     if (!process) {
+        const unix_side::Uninterrupted section;
         program_events::move_all_to_host();
         service_table::give_back();
     }

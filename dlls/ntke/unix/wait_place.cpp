@@ -24,12 +24,12 @@ const LARGE_INTEGER* host_timeout(const ke::DueTime& due, LARGE_INTEGER& room)
 
 NTSTATUS HostPlace::sleep(ke::Thread& thread, const ke::DueTime& due)
 {
-    const unix_side::Interruptible section;
     return thread.sleep_on_host(*this, due);
 }
 
 NTSTATUS HostPlace::wait(HANDLE sleeper, const ke::DueTime& due)
 {
+    const unix_side::Interruptible section;
     return ask_with(sleeper, 0, m_is_alertable, due);
 }
 
@@ -41,6 +41,7 @@ NTSTATUS HostPlace::check_others(uint32_t index)
     const HANDLE always_signaled = sleepers::always_signaled();
     if (!always_signaled)
         return STATUS_INSUFFICIENT_RESOURCES;
+    const unix_side::Interruptible section; // whatever the host does before it looks
     const NTSTATUS status = ask_with(always_signaled, index, false, ke::DueTime::now());
     return status == kWoken ? STATUS_PENDING : status;
 }
@@ -102,8 +103,9 @@ public:
     {
         if (thread.has_wait_ended() || due.is_now())
             return thread.sleep(due);
+        const ke::Thread::Asleep asleep(thread, due);
         const unix_side::Interruptible section;
-        return thread.sleep(due);
+        return thread.sleep_until_ended(due);
     }
 };
 
@@ -184,6 +186,10 @@ NTSTATUS wait_for(
     ke::Thread* thread = ke::Thread::current();
     if (!thread)
         return STATUS_NO_MEMORY;
+    // The host may call back into the program before it waits for messages, and that may wait: the
+    // thread has one wait with ke.
+    if (thread->linked_blocks())
+        return waited.move_to_host();
     host_threads::note_waits(*thread);
     if (!handles.of_host && !is_alertable) {
         ThreadPlace alone;

@@ -118,6 +118,7 @@ public:
     /// Gives the signal if nobody had to ask the host for anything.
     NTSTATUS signal()
     {
+        const unix_side::Uninterrupted section;
         const NTSTATUS status = check_others(0);
         return status == STATUS_PENDING ? STATUS_SUCCESS : status;
     }
@@ -169,8 +170,14 @@ NTSTATUS signal_and_wait(
     if (!signal_here(signal)) {
         SignalingPlace place(waited.handles(), alertable, signal);
         status = wait_for(waited, place, kWaitAny, true, due);
-        if (const NTSTATUS signaled = place.signal(); !NT_SUCCESS(signaled))
+        if (const NTSTATUS signaled = place.signal(); !NT_SUCCESS(signaled)) {
+            const unix_side::Uninterrupted section;
+            ke::DispatcherObject& object = *waited.handles().objects[0];
+            if (status == STATUS_WAIT_0
+                && object.kind() == ke::DispatcherObject::Kind::Synchronization)
+                place.give_back(object);
             return signaled;
+        }
     }
     LARGE_INTEGER rest;
     return status == STATUS_REPARSE
