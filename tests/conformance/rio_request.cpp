@@ -235,6 +235,9 @@ void a_receive_may_wait_for_all(void**) // [RIO/20]
     expect_result(pair.b.queue, 2, 4);
     assert_memory_equal(pair.b.slab.data, "onetwothreef", 12);
     rio_send_text(pair.a, 16, "end", 7);
+    expect_result(pair.a.queue, 5, 3);
+    expect_result(pair.a.queue, 6, 6);
+    expect_result(pair.a.queue, 7, 3); // closing would end it
     wait_until_received(pair.b.socket, 0);
     close_owned(pair.a.socket);
     expect_result(pair.b.queue, 3, 3);

@@ -40,6 +40,9 @@ def run(report: Report, wine: Wine, arch: str, dll: str) -> results.Side | None:
     return side
 
 
+# How the cause of a gap begins that a side of others' has by chance: passing is no surprise then.
+AT_TIMES = "at times, "
+
 # The groups of the NT-level suite that are about more than sockets.
 KERNEL_GROUPS = ["apc", "completion", "event", "handle", "wait"]
 
@@ -112,7 +115,9 @@ class Gaps:
             return
         if case.ok:
             self.found[name] = results.Outcome(results.PASSED)
-        if case.ok and name in self.causes:
+        if case.ok and self.causes.get(name, "").startswith(AT_TIMES):
+            report.ok()
+        elif case.ok and name in self.causes:
             report.fail(name, f"passes, but is listed in {self.files[name].name} as a gap; take it out")
         elif case.ok:
             report.ok()
