@@ -40,7 +40,7 @@ def run(report: Report, wine: Wine, arch: str, dll: str) -> results.Side | None:
     return side
 
 
-# How the cause of a gap begins that a side of others' has by chance: passing is no surprise then.
+# How the cause of a gap begins that strikes by chance: passing is no surprise then.
 AT_TIMES = "at times, "
 
 # The groups of the NT-level suite that are about more than sockets.
