@@ -120,6 +120,8 @@ NTSTATUS HandleTable::reference(HANDLE handle, const Type* type, ACCESS_MASK des
 
 HANDLE HandleTable::next(HANDLE after, const Type& type, Ref<Object>& object) const
 {
+    object
+        .reset(); // of the round before: it may be the last reference, and no lock is held for that
     ke::LockGuard guard(m_lock);
     const uintptr_t first = after ? index_of(after) + 1 : 1;
     for (uintptr_t index = first; index < kMaxHandles; ++index) {
