@@ -19,7 +19,14 @@ NTSTATUS NTAPI NtSetEvent(HANDLE event, LONG* previous);
 NTSTATUS NTAPI NtResetEvent(HANDLE event, LONG* previous);
 NTSTATUS NTAPI NtClearEvent(HANDLE event);
 NTSTATUS NTAPI NtPulseEvent(HANDLE event, LONG* previous);
-/// `info_class` 0 is EventBasicInformation: an EVENT_BASIC_INFORMATION of 8 bytes.
+
+/// Class 0 of the event information. Counterpart: EVENT_BASIC_INFORMATION.
+struct EventBasicInformation {
+    EventType type;
+    LONG state;
+};
+static_assert(sizeof(EventBasicInformation) == 8);
+constexpr ULONG kEventBasicInformation = 0;
 NTSTATUS NTAPI NtQueryEvent(
     HANDLE event, ULONG info_class, PVOID info, ULONG info_length, ULONG* returned_length);
 

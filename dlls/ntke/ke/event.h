@@ -73,11 +73,6 @@ public:
 
     /// Each returns the state before; of an event of the host's it is not known here and false.
     bool set() { return ask_host_if_away(m_dispatcher.set(), &HostSignal::set_host_event); }
-    /// The same; the threads that it releases run when `wakes` is flushed.
-    void set(WakeList& wakes)
-    {
-        ask_host_if_away(m_dispatcher.set(wakes), &HostSignal::set_host_event);
-    }
     bool reset() { return ask_host_if_away(m_dispatcher.reset(), &HostSignal::reset_host_event); }
     bool pulse();
     /// Counterpart: KeReadStateEvent.

@@ -31,13 +31,6 @@ NTSTATUS change_event(HANDLE handle, LONG* previous, Operation operation)
     return STATUS_SUCCESS;
 }
 
-/// Counterpart: EVENT_BASIC_INFORMATION.
-struct EventBasicInformation {
-    EventType type;
-    LONG state;
-};
-static_assert(sizeof(EventBasicInformation) == 8);
-
 } // namespace
 
 extern "C" {
@@ -82,7 +75,7 @@ NTSTATUS NTAPI NtPulseEvent(HANDLE event, LONG* previous)
 NTSTATUS NTAPI NtQueryEvent(
     HANDLE handle, ULONG info_class, PVOID info, ULONG info_length, ULONG* returned_length)
 {
-    if (info_class != 0)
+    if (info_class != kEventBasicInformation)
         return STATUS_INVALID_INFO_CLASS;
     if (info_length != sizeof(EventBasicInformation))
         return STATUS_INFO_LENGTH_MISMATCH;

@@ -17,15 +17,6 @@ namespace {
 
 using Before = ke::DispatcherObject::Before;
 
-/// The event with this handle, if it may be used so; null: what the host says counts.
-ke::Event* find_event(const ob::ReadSection& section, HANDLE handle, ACCESS_MASK access)
-{
-    ob::Object* object = nullptr;
-    const NTSTATUS status = ob::HandleTable::current().look(
-        section, handle, &ke::Event::object_type(), access, &object);
-    return NT_SUCCESS(status) ? static_cast<ke::Event*>(object) : nullptr;
-}
-
 /// Changes an event of the process'. Away: there is none with this handle, and nothing has
 /// happened. `at_once` changes it where that takes no lock, `with_lock` in any case.
 template <typename AtOnce, typename WithLock>
@@ -33,8 +24,8 @@ Before change(HANDLE handle, AtOnce at_once, WithLock with_lock)
 {
     {
         const ob::ReadSection section;
-        ke::Event* event = find_event(section, handle, EVENT_MODIFY_STATE);
-        if (!event || event->is_on_host())
+        ke::Event* event = program_events::find(section, handle, EVENT_MODIFY_STATE);
+        if (!event)
             return Before::Away;
         Before before;
         if (at_once(event->state(), before))
@@ -49,13 +40,17 @@ Before change(HANDLE handle, AtOnce at_once, WithLock with_lock)
     return before;
 }
 
-Before set(HANDLE handle)
+} // namespace
+
+ke::DispatcherObject::Before set_event_of_process(HANDLE handle)
 {
     return change(
         handle,
         [](ke::DispatcherObject& state, Before& before) { return state.set_at_once(before); },
         [](ke::DispatcherObject& state) { return state.set(); });
 }
+
+namespace {
 
 Before reset(HANDLE handle)
 {
@@ -95,12 +90,6 @@ NTSTATUS clear_event(HANDLE handle)
     return reset(handle) == Before::Away ? host::clear_event(handle) : STATUS_SUCCESS;
 }
 
-/// Counterpart: EVENT_BASIC_INFORMATION.
-struct EventBasicInformation {
-    EventType type;
-    LONG state;
-};
-
 /// False: the event is not the process'.
 bool query(HANDLE handle, EventBasicInformation& basic)
 {
@@ -122,7 +111,8 @@ NTSTATUS query_event(
 {
     const ob::OutsideUse use(handle);
     EventBasicInformation basic;
-    if (info_class != 0 || info_length != sizeof(basic) || !query(handle, basic))
+    if (info_class != kEventBasicInformation || info_length != sizeof(basic)
+        || !query(handle, basic))
         return host::query_event(handle, info_class, info, info_length, returned_length);
     if (!ke::write_user(info, &basic, sizeof(basic))
         || (returned_length && !ke::write_user_value(returned_length, ULONG { sizeof(basic) })))
@@ -158,7 +148,7 @@ template <const auto& service, typename Signature> service_table::Row row_with_e
 }
 
 const service_table::Row kRows[] = {
-    service_table::row<change_event<set, host::set_event>>("NtSetEvent"),
+    service_table::row<change_event<set_event_of_process, host::set_event>>("NtSetEvent"),
     service_table::row<change_event<reset, host::reset_event>>("NtResetEvent"),
     service_table::row<change_event<pulse, host::pulse_event>>("NtPulseEvent"),
     service_table::row<clear_event>("NtClearEvent"),

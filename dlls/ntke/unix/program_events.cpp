@@ -9,12 +9,6 @@ namespace program_events {
 
 namespace {
 
-constexpr ULONG kEventBasicInformation = 0;
-struct EventBasicInformation {
-    EventType type;
-    LONG state;
-};
-
 constexpr ULONG kObjectBasicInformation = 0;
 struct ObjectBasicInformation {
     ULONG attributes;
@@ -86,9 +80,9 @@ bool is_exclusive(HANDLE handle, const ObjectBasicInformation& object)
 /// Decides whose a new event is that is attached to `handle` and unsettled: nobody who comes
 /// through the table can change it or wait for it meanwhile. Those that were on their way to the
 /// host before may be, or will be seen there.
-NTSTATUS settle(HANDLE handle, ke::Event& event, const ObjectBasicInformation& before)
+NTSTATUS settle(HANDLE handle, ke::Event& event)
 {
-    ObjectBasicInformation object = before;
+    ObjectBasicInformation object {};
     EventBasicInformation basic {};
     if (!g_is_ending && !ob::OutsideUse::has_been_begun(handle)
         && NT_SUCCESS(
@@ -128,7 +122,7 @@ NTSTATUS attach(HANDLE handle, ob::Ref<ke::Event>& event)
         return status;
     ob::HandleTable& table = ob::HandleTable::current();
     const NTSTATUS attached = table.attach(handle, *made, object.granted, 0);
-    status = settle(handle, *made, object);
+    status = settle(handle, *made);
     if (!NT_SUCCESS(attached))
         return attached;
     if (!NT_SUCCESS(status)) {
@@ -195,6 +189,15 @@ NTSTATUS reference(HANDLE handle, ob::Ref<ke::Event>& event)
     ke::LockGuard guard(g_attach_lock);
     found = table.reference(handle, EVENT_MODIFY_STATE, event);
     return found != STATUS_INVALID_HANDLE ? found : attach(handle, event);
+}
+
+ke::Event* find(const ob::ReadSection& section, HANDLE handle, ACCESS_MASK access)
+{
+    ob::Object* object = nullptr;
+    const NTSTATUS status = ob::HandleTable::current().look(
+        section, handle, &ke::Event::object_type(), access, &object);
+    auto* event = NT_SUCCESS(status) ? static_cast<ke::Event*>(object) : nullptr;
+    return event && !event->is_on_host() ? event : nullptr;
 }
 
 NTSTATUS make(bool signaled, ob::Ref<ke::Event>& event)

@@ -26,6 +26,10 @@ NTSTATUS create(HANDLE* handle);
 /// host's (no handle left).
 NTSTATUS reference(HANDLE handle, ob::Ref<ke::Event>& event);
 
+/// The event of the process' with this handle, which has these rights; null: what the host says
+/// counts. It may move to the host meanwhile.
+ke::Event* find(const ob::ReadSection& section, HANDLE handle, ACCESS_MASK access);
+
 /// A notification event of the host's that nobody else knows.
 NTSTATUS make(bool signaled, ob::Ref<ke::Event>& event);
 

@@ -2,6 +2,7 @@
 // know, or does not serve, goes to the host's own service unchanged.
 #pragma once
 
+#include "ke/dispatcher.h"
 #include "nt/api.h"
 #include "unix/service_table.h"
 
@@ -13,6 +14,9 @@ const char* take();
 /// Takes the wait for messages, once the host has loaded the Linux half of windows. Whoever loads a
 /// module closes handles, so this is looked at with each; it costs next to nothing.
 void take_message_waits();
+
+/// Sets the event of the process' with this handle. Away: there is none, and nothing has happened.
+ke::DispatcherObject::Before set_event_of_process(HANDLE handle);
 
 /// The host has given this value to a new handle: what is attached to it had a close that was not
 /// seen.

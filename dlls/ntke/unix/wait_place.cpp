@@ -168,7 +168,7 @@ NTSTATUS Waited::move_to_host()
     for (ULONG i = 0; i < m_handles.count; ++i) {
         if (!m_handles.objects[i])
             continue;
-        const NTSTATUS status = program_events::move_to_host(static_cast<ke::Event&>(*m_known[i]));
+        const NTSTATUS status = program_events::move_to_host(*m_handles.events[i]);
         if (!NT_SUCCESS(status))
             return status;
     }

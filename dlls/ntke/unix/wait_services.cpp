@@ -17,17 +17,6 @@ namespace services {
 
 namespace {
 
-/// The event of the process' with this handle; null: it is something else.
-ke::Event* find_event(const ob::ReadSection& section, HANDLE handle)
-{
-    const ob::HandleTable::Found found = ob::HandleTable::current().find(section, handle);
-    if (!found.object || &found.object->type() != &ke::Event::object_type()
-        || !(found.granted & SYNCHRONIZE))
-        return nullptr;
-    auto* event = static_cast<ke::Event*>(found.object);
-    return event->is_on_host() ? nullptr : event;
-}
-
 /// A wait for any that is satisfied at once. STATUS_PENDING: it is not, or not all are ours.
 NTSTATUS take_at_once(const HANDLE* handles, ULONG count)
 {
@@ -35,7 +24,7 @@ NTSTATUS take_at_once(const HANDLE* handles, ULONG count)
     ke::Event* signaled = nullptr;
     ULONG index = 0;
     for (ULONG i = 0; i < count; ++i) {
-        ke::Event* event = find_event(section, handles[i]);
+        ke::Event* event = program_events::find(section, handles[i], SYNCHRONIZE);
         if (!event)
             return STATUS_PENDING;
         if (!signaled && event->peek()) {
@@ -137,18 +126,6 @@ private:
     HANDLE m_signal;
 };
 
-/// Signals an event of the process'. False: it is none.
-bool signal_here(HANDLE handle)
-{
-    const unix_side::Uninterrupted section;
-    ob::Ref<ke::Event> event;
-    if (!NT_SUCCESS(ob::HandleTable::current().reference(handle, EVENT_MODIFY_STATE, event)))
-        return false;
-    const bool is_done = event->state().set() != ke::DispatcherObject::Before::Away;
-    event.reset();
-    return is_done;
-}
-
 NTSTATUS signal_and_wait(
     HANDLE signal, HANDLE handle, BOOLEAN alertable, const LARGE_INTEGER* timeout)
 {
@@ -167,7 +144,7 @@ NTSTATUS signal_and_wait(
     }
     const ob::OutsideUse use(signal);
     NTSTATUS status = STATUS_REPARSE;
-    if (!signal_here(signal)) {
+    if (set_event_of_process(signal) == ke::DispatcherObject::Before::Away) {
         SignalingPlace place(waited.handles(), alertable, signal);
         status = wait_for(waited, place, kWaitAny, true, due);
         if (const NTSTATUS signaled = place.signal(); !NT_SUCCESS(signaled)) {
