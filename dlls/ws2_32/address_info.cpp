@@ -3,7 +3,6 @@
 #include "caller.h"
 #include "error.h"
 #include "guard.h"
-#include "host_name.h"
 #include "startup.h"
 
 namespace ws2 {
@@ -14,21 +13,9 @@ static int get_address_info(
 {
     if (!is_started_for(caller))
         return WSANOTINITIALISED;
-    const NameArgument node_argument(node);
-    const NameArgument service_argument(service);
-    if (node_argument.is_bad() || service_argument.is_bad())
-        return WSAEFAULT;
     AddressQuery query;
-    query.node = node_argument.text();
-    query.service = service_argument.text();
     query.takes_idn = std::is_same_v<Char, wchar_t>;
-    if (int error = read_hints(hints, query))
-        return error;
-    AddressAnswer answer;
-    if (int error = query_addresses(query, answer))
-        return error;
-    list = make_address_list<Info>(query, answer);
-    return list ? 0 : WSA_NOT_ENOUGH_MEMORY;
+    return look_up_addresses(node, service, hints, query, list);
 }
 
 /// The result is cleared first, and written for good last. The error is both the value and the last

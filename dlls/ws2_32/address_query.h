@@ -4,6 +4,7 @@
 #include <new>
 
 #include "guard.h"
+#include "host_name.h"
 #include "resolver.h"
 
 namespace ws2 {
@@ -114,6 +115,27 @@ Info* make_address_list(const AddressQuery& query, const AddressAnswer& answer)
         end = &entry->info.ai_next;
     }
     return list;
+}
+
+/// A look-up that ends with the call. `query` has what differs by function; the program's arguments
+/// are added. Returns 0 with the list, which is the caller's until free_address_list, or the error.
+template <typename Char, typename Hints, typename Info>
+int look_up_addresses(
+    const Char* node, const Char* service, const Hints* hints, AddressQuery query, Info*& list)
+{
+    const NameArgument node_argument(node);
+    const NameArgument service_argument(service);
+    if (node_argument.is_bad() || service_argument.is_bad())
+        return WSAEFAULT;
+    query.node = node_argument.text();
+    query.service = service_argument.text();
+    if (int error = read_hints(hints, query))
+        return error;
+    AddressAnswer answer;
+    if (int error = query_addresses(query, answer))
+        return error;
+    list = make_address_list<Info>(query, answer);
+    return list ? 0 : WSA_NOT_ENOUGH_MEMORY;
 }
 
 } // namespace ws2

@@ -125,8 +125,9 @@ bool is_dual_stack(SOCKET socket)
         && !v6_only;
 }
 
-int connect_to_first(SOCKET socket, bool is_blocking, const HeapArray<Destination>& destinations,
-    const Deadline& deadline, Destination& connected)
+/// Returns 0 with `connected` saying to whom, or the error of the last attempt.
+static int try_destinations(SOCKET socket, bool is_blocking,
+    const HeapArray<Destination>& destinations, const Deadline& deadline, Destination& connected)
 {
     const NonblockingScope scope(socket, is_blocking && deadline.is_limited());
     int error = WSAHOST_NOT_FOUND;
@@ -138,6 +139,24 @@ int connect_to_first(SOCKET socket, bool is_blocking, const HeapArray<Destinatio
             break;
     }
     return error;
+}
+
+int connect_to_first(const ConnectRequest& request, const ConnectTarget& target,
+    const HeapArray<Destination>& destinations, const Deadline& deadline, LocalPort local_port)
+{
+    Destination peer;
+    if (int error
+        = try_destinations(request.socket, target.is_blocking, destinations, deadline, peer))
+        return error;
+    request.remote.give(peer.address, peer.length);
+    SOCKADDR_STORAGE name = {};
+    int name_length = sizeof(name);
+    if (!getsockname(request.socket, reinterpret_cast<SOCKADDR*>(&name), &name_length)) {
+        if (local_port == LocalPort::kHidden)
+            port_of(name) = 0;
+        request.local.give(name, name_length);
+    }
+    return 0;
 }
 
 } // namespace ws2

@@ -73,10 +73,13 @@ int check_request(const ConnectRequest& request, int argument_error, ConnectTarg
 /// Does an IPv6 socket take IPv4 peers too?
 bool is_dual_stack(SOCKET socket);
 
+/// Whether the program is told the port of the local end. [WSAConnectByName/6]
+enum class LocalPort : bool { kHidden, kTold };
+
 /// Tries the destinations one by one until one answers or the time is over. Returns 0 with the
-/// socket connected and `connected` saying to whom, or the error of the last attempt. The blocking
-/// mode is as before.
-int connect_to_first(SOCKET socket, bool is_blocking, const HeapArray<Destination>& destinations,
-    const Deadline& deadline, Destination& connected);
+/// socket connected and both ends told, or the error of the last attempt. The blocking mode is as
+/// before.
+int connect_to_first(const ConnectRequest& request, const ConnectTarget& target,
+    const HeapArray<Destination>& destinations, const Deadline& deadline, LocalPort local_port);
 
 } // namespace ws2

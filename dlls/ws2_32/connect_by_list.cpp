@@ -85,16 +85,7 @@ int connect_by_list(const SOCKET_ADDRESS_LIST* list, const ConnectRequest& reque
         return error;
     if (!sort_by_chance(destinations))
         return WSAENOBUFS;
-    Destination peer;
-    if (int error
-        = connect_to_first(request.socket, target.is_blocking, destinations, deadline, peer))
-        return error;
-    request.remote.give(peer.address, peer.length);
-    SOCKADDR_STORAGE name = {};
-    int name_length = sizeof(name);
-    if (!getsockname(request.socket, reinterpret_cast<SOCKADDR*>(&name), &name_length))
-        request.local.give(name, name_length);
-    return 0;
+    return connect_to_first(request, target, destinations, deadline, LocalPort::kTold);
 }
 
 } // namespace

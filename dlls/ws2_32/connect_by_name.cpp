@@ -45,18 +45,7 @@ static int connect_by_name(
     HeapArray<Destination> destinations;
     if (!list_destinations(answer, destinations))
         return WSA_NOT_ENOUGH_MEMORY;
-    Destination peer;
-    if (int error
-        = connect_to_first(request.socket, target.is_blocking, destinations, deadline, peer))
-        return error;
-    request.remote.give(peer.address, peer.length);
-    SOCKADDR_STORAGE name = {};
-    int name_length = sizeof(name);
-    if (!getsockname(request.socket, reinterpret_cast<SOCKADDR*>(&name), &name_length)) {
-        port_of(name) = 0; // [WSAConnectByName/6]
-        request.local.give(name, name_length);
-    }
-    return 0;
+    return connect_to_first(request, target, destinations, deadline, LocalPort::kHidden);
 }
 
 static BOOL finish(int error)
