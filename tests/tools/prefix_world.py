@@ -53,6 +53,17 @@ def make_link(path: Path, target) -> None:
     os.utime(path, ns=(PAST, PAST), follow_symlinks=False)
 
 
+def kinds_to_plant(outside: Path):
+    """What somebody may have put in the place of a file: its name, and how to make it. Links lead into `outside`,
+    which has a file `secret` and a folder `folder`."""
+    yield "a link to a file", lambda path: make_link(path, outside / "secret")
+    yield "a link to a folder", lambda path: make_link(path, outside / "folder")
+    yield "a link to nothing", lambda path: make_link(path, outside / "new")
+    yield "a folder", os.mkdir
+    yield "a FIFO", os.mkfifo
+    yield "a file", lambda path: path.write_bytes(b"the user's own\n")
+
+
 def make_build(folder: Path, name: str, repeat: int = 1) -> Path:
     """What `ws2 build` leaves, as far as `ws2 prefix` looks at it."""
     for arch in paths.ARCHES:

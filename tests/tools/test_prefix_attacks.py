@@ -10,8 +10,8 @@ import unittest
 from pathlib import Path
 from unittest import mock
 
-from prefix_world import NTKE, SYSTEM32, SYSWOW64, UNIX, UNIX32, WorldCase, earlier_record, make_earlier, make_link, make_prefix, \
-    make_tree, tree_of
+from prefix_world import NTKE, SYSTEM32, SYSWOW64, UNIX, UNIX32, WorldCase, earlier_record, kinds_to_plant, make_earlier, \
+    make_link, make_prefix, make_tree, tree_of
 from ws2lib import paths, prefix, prefix_files, prefix_layout
 from ws2lib.ui import Failure
 
@@ -76,14 +76,6 @@ class Planted(AttackCase):
              "drive_c", "drive_c/windows", "drive_c/windows/system32", "drive_c/windows/syswow64", "system.reg",
              "wineserver"]
 
-    def kinds(self):
-        yield "a link to a file", lambda path: make_link(path, self.outside / "secret")
-        yield "a link to a folder", lambda path: make_link(path, self.outside / "folder")
-        yield "a link to nothing", lambda path: make_link(path, self.outside / "new")
-        yield "a folder", os.mkdir
-        yield "a FIFO", os.mkfifo
-        yield "a file", lambda path: path.write_bytes(b"the user's own\n")
-
     def states(self):
         fresh = tree_of(self.world)
         yield "before an install", fresh
@@ -111,7 +103,7 @@ class Planted(AttackCase):
         return trees[len(trees) // 2]
 
     def test_things_are_refused_or_left_alone(self):
-        for (state, tree), (kind, plant), name in itertools.product(list(self.states()), self.kinds(), self.NAMES):
+        for (state, tree), (kind, plant), name in itertools.product(list(self.states()), kinds_to_plant(self.outside), self.NAMES):
             make_tree(self.world, tree)
             path = self.folder / name
             if not path.parent.is_dir():

@@ -13,7 +13,8 @@ import sys
 import unittest
 from pathlib import Path
 
-from prefix_world import (NTKE, SYSTEM32, SYSWOW64, UNIX, UNIX32, USER_REG, make_link, make_prefix, make_tree, tree_of)
+from prefix_world import (NTKE, SYSTEM32, SYSWOW64, UNIX, UNIX32, USER_REG, kinds_to_plant, make_prefix, make_tree,
+                          tree_of)
 from setup_world import SHELLS, SetupCase
 from ws2lib import paths, prefix, prefix_files
 from ws2lib.ui import Failure
@@ -229,14 +230,6 @@ class Planted(Case):
         return {path: (path.lstat().st_ctime_ns, path.is_file() and path.read_bytes())
                 for path in [self.outside, *self.outside.rglob("*")]}
 
-    def kinds(self):
-        yield "a link to a file", lambda path: make_link(path, self.outside / "secret")
-        yield "a link to a folder", lambda path: make_link(path, self.outside / "folder")
-        yield "a link to nothing", lambda path: make_link(path, self.outside / "new")
-        yield "a folder", os.mkdir
-        yield "a FIFO", os.mkfifo
-        yield "a file", lambda path: path.write_bytes(b"the user's own\n")
-
     def states(self):
         fresh = tree_of(self.world)
         yield "before an install", fresh
@@ -248,7 +241,7 @@ class Planted(Case):
         make_tree(self.world, fresh)
 
     def test_things_are_refused_or_left_alone(self):
-        combinations = itertools.product(list(self.states()), self.kinds(), self.NAMES)
+        combinations = itertools.product(list(self.states()), kinds_to_plant(self.outside), self.NAMES)
         for (state, tree), (kind, plant), name in itertools.islice(combinations, 0, None, self.EVERY):
             make_tree(self.world, tree)
             path = self.folder / name
