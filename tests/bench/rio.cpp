@@ -2,6 +2,7 @@
 #include "echo.h"
 #include "port.h"
 #include "thread.h"
+#include "udp_send.h"
 
 #include "sdk/registered_io.h"
 
@@ -146,46 +147,7 @@ private:
     Peer m_peers[2];
 };
 
-constexpr ULONG kDatagram = 64;
-constexpr ULONG kBatch = 32;
-
-/// Datagrams of 64 bytes to a socket that nobody reads, so that only sending is measured; one
-/// operation is one datagram.
-class Sender : public Workload {
-public:
-    bool set_up() override
-    {
-        m_receiver.reset(bind_udp_on_loopback(m_address));
-        sockaddr_in own;
-        m_sender.reset(bind_udp_on_loopback(own));
-        return expect(m_receiver.is_valid() && m_sender.is_valid()
-                && !connect(m_sender.get(), reinterpret_cast<const sockaddr*>(&m_address),
-                    sizeof(m_address)),
-            "making UDP sockets");
-    }
-
-protected:
-    UniqueSocket m_receiver;
-    UniqueSocket m_sender;
-    sockaddr_in m_address = {};
-    char m_data[kBatch * kDatagram] = {};
-};
-
-class SendOneByOne : public Sender {
-public:
-    bool run(uint64_t iterations) override
-    {
-        for (uint64_t i = 0; i < iterations; ++i) {
-            if (sendto(m_sender.get(), m_data + i % kBatch * kDatagram, kDatagram, 0,
-                    reinterpret_cast<const sockaddr*>(&m_address), sizeof(m_address))
-                != static_cast<int>(kDatagram))
-                return fail("sendto");
-        }
-        return true;
-    }
-};
-
-/// The same in deferred batches; the completions are taken by polling.
+/// As SendOneByOne in deferred batches; the completions are taken by polling.
 class SendInBatches : public Sender {
 public:
     bool set_up() override

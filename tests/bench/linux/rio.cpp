@@ -1,5 +1,6 @@
 #include "../workloads.h"
 #include "../readiness_echo.h"
+#include "../udp_send.h"
 #include "epoll_poller.h"
 
 #include <cerrno>
@@ -10,44 +11,7 @@ namespace bench {
 
 namespace {
 
-constexpr unsigned kDatagram = 64;
-constexpr unsigned kBatch = 32;
-
-/// Datagrams of 64 bytes to a socket that nobody reads; one operation is one datagram.
-class Sender : public Workload {
-public:
-    bool set_up() override
-    {
-        m_receiver.reset(bind_udp_on_loopback(m_address));
-        sockaddr_in own;
-        m_sender.reset(bind_udp_on_loopback(own));
-        return expect(!connect(m_sender.get(), reinterpret_cast<const sockaddr*>(&m_address),
-                          sizeof(m_address)),
-            "making UDP sockets");
-    }
-
-protected:
-    UniqueDescriptor m_receiver;
-    UniqueDescriptor m_sender;
-    sockaddr_in m_address = {};
-    char m_data[kBatch * kDatagram] = {};
-};
-
-class SendOneByOne : public Sender {
-public:
-    bool run(uint64_t iterations) override
-    {
-        for (uint64_t i = 0; i < iterations; ++i) {
-            if (sendto(m_sender.get(), m_data + i % kBatch * kDatagram, kDatagram, 0,
-                    reinterpret_cast<const sockaddr*>(&m_address), sizeof(m_address))
-                != static_cast<ssize_t>(kDatagram))
-                return fail("sendto");
-        }
-        return true;
-    }
-};
-
-/// The same by sendmmsg.
+/// As SendOneByOne by sendmmsg.
 class SendInBatches : public Sender {
 public:
     bool run(uint64_t iterations) override
