@@ -39,7 +39,7 @@ int set_up(void**)
 {
     ke::Thread::current();
     g.objects_before = unit::object_count();
-    g.table = ke::pool_new<ob::HandleTable>(uintptr_t { 0 });
+    g.table = ke::pool_new<ob::HandleTable>();
     return 0;
 }
 
@@ -65,19 +65,6 @@ void values_begin_at_four_and_are_reused(void**)
     assert_status(g.table->insert(*event, 0, 0, &again), STATUS_SUCCESS);
     assert_ptr_equal(again, handles[1]);
     assert_int_equal(event->handle_count(), 3);
-}
-
-void a_base_keeps_values_apart_from_a_hosts(void**)
-{
-    static constinit ob::HandleTable table(0x4000'0000);
-    const auto event = new_event();
-    HANDLE handle;
-    assert_status(table.insert(*event, 0, 0, &handle), STATUS_SUCCESS);
-    assert_ptr_equal(handle, handle_of(0x4000'0004));
-    assert_ptr_equal(find(table, handle), event.get());
-    assert_null(find(table, handle_of(4)));
-    assert_status(table.close(handle_of(4)), STATUS_INVALID_HANDLE);
-    assert_status(table.close(handle), STATUS_SUCCESS);
 }
 
 void an_object_attaches_to_a_hosts_value(void**)
@@ -249,7 +236,6 @@ int main()
     cmocka_set_message_output(CM_OUTPUT_TAP);
     const CMUnitTest cases[] = {
         CASE(values_begin_at_four_and_are_reused),
-        CASE(a_base_keeps_values_apart_from_a_hosts),
         CASE(an_object_attaches_to_a_hosts_value),
         CASE(attaching_displaces_a_stale_object),
         CASE(insertion_steps_over_attached_values),

@@ -22,7 +22,7 @@ NTSTATUS HandleTable::insert(Object& object, ACCESS_MASK granted, uint32_t flags
     if (const NTSTATUS status = take_index(&index); !NT_SUCCESS(status))
         return status;
     fill(index, object, granted, flags);
-    *handle = reinterpret_cast<HANDLE>(m_base + index * kValueStep);
+    *handle = reinterpret_cast<HANDLE>(index * kValueStep);
     return STATUS_SUCCESS;
 }
 
@@ -134,7 +134,7 @@ HANDLE HandleTable::next(HANDLE after, const Type& type, Ref<Object>& object) co
         if (!found || &found->type() != &type || !found->try_reference())
             continue;
         object = Ref<Object>::adopt(found);
-        return reinterpret_cast<HANDLE>(m_base + index * kValueStep);
+        return reinterpret_cast<HANDLE>(index * kValueStep);
     }
     return nullptr;
 }

@@ -26,12 +26,7 @@ constexpr uint32_t kHandleProtectFromClose = 2;
 /// with any number of handles. m_lock serialises insertion, attachment and closing.
 class HandleTable {
 public:
-    /// `base` is added to every value the table makes: tables with values that cannot collide with
-    /// a host's have one. A multiple of 4.
-    constexpr explicit HandleTable(uintptr_t base = 0)
-        : m_base(base)
-    {
-    }
+    constexpr HandleTable() = default;
 
     /// The table of this process. Counterpart: EPROCESS.ObjectTable.
     static HandleTable& current();
@@ -70,8 +65,7 @@ public:
     /// Null object when the handle means nothing here. The section proves the caller is in one.
     Found find(const ReadSection&, HANDLE handle) const
     {
-        const uintptr_t offset = reinterpret_cast<uintptr_t>(handle) - m_base;
-        const uintptr_t index = offset / kValueStep;
+        const uintptr_t index = index_of(handle);
         if (index >= kMaxHandles) [[unlikely]]
             return {};
         const Page* page = m_pages[index / kPageEntries].load(std::memory_order_acquire);
@@ -163,12 +157,11 @@ private:
         REQUIRES(m_lock);
     Object* clear(uintptr_t index) REQUIRES(m_lock);
     static void drop(Object* object);
-    uintptr_t index_of(HANDLE handle) const
+    static uintptr_t index_of(HANDLE handle)
     {
-        return (reinterpret_cast<uintptr_t>(handle) - m_base) / kValueStep;
+        return reinterpret_cast<uintptr_t>(handle) / kValueStep;
     }
 
-    const uintptr_t m_base;
     mutable ke::Lock m_lock;
     uint32_t m_first_free GUARDED_BY(m_lock) = kNone;
     uintptr_t m_next_unused GUARDED_BY(m_lock) = 1; // value 0 means "no handle"
