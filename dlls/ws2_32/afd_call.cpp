@@ -140,7 +140,7 @@ NTSTATUS afd_call_and_wait(SocketRef& socket, ULONG code, const void* input, ULO
     if (!is_served)
         tell_nonblocking(*socket);
 
-    WaitEvent event;
+    WaitEvent event(is_served && (sends || is_receive(code)) ? WaitsFor::kNtke : WaitsFor::kHost);
     if (!event.get())
         return STATUS_INSUFFICIENT_RESOURCES;
 

@@ -66,7 +66,7 @@ NTSTATUS PollRequest::issue(int64_t timeout)
 NTSTATUS PollRequest::issue_on_host(int64_t timeout)
 {
     HANDLE device = poll_device();
-    WaitEvent event;
+    WaitEvent event(WaitsFor::kHost);
     // Until the host has the request: a value that closesocket gives free could come to mean a
     // handle that is no socket yet, and Wine's server does not survive a poll of one.
     std::optional<SocketRefs> sockets(std::in_place, m_count);

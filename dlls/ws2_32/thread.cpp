@@ -41,9 +41,11 @@ static Thread* make()
 /// Gives back what a thread has collected.
 static void clear(Thread& thread)
 {
-    if (thread.wait_event)
-        kernel::close(std::exchange(thread.wait_event, nullptr));
-    thread.wait_event_in_use = false;
+    for (Thread::WaitEvent& event : thread.wait_events) {
+        if (event.handle)
+            kernel::close(event.handle);
+        event = {};
+    }
     thread.open_type = 0;
     for (ThreadBlock* block : { &thread.host_entry, &thread.service_entry, &thread.protocol_entry })
         heap_free(std::exchange(*block, {}).memory);
@@ -93,27 +95,32 @@ void thread_detach_thread()
     thread->is_taken.store(false, std::memory_order_release);
 }
 
-WaitEvent::WaitEvent()
-    : m_thread(Thread::current())
+static HANDLE create_wait_event()
 {
-    if (m_thread && !m_thread->wait_event_in_use) {
-        if (!m_thread->wait_event
-            && !NT_SUCCESS(kernel::create_event(&m_thread->wait_event, kNotificationEvent)))
-            m_thread->wait_event = nullptr;
-        m_event = m_thread->wait_event;
-        m_thread->wait_event_in_use = m_event != nullptr;
-    } else if (!NT_SUCCESS(kernel::create_event(&m_event, kNotificationEvent))) {
-        m_event = nullptr;
+    HANDLE event;
+    return NT_SUCCESS(kernel::create_event(&event, kNotificationEvent)) ? event : nullptr;
+}
+
+WaitEvent::WaitEvent(WaitsFor whom)
+{
+    Thread* const thread = Thread::current();
+    Thread::WaitEvent* kept = thread ? &thread->wait_events[static_cast<int>(whom)] : nullptr;
+    if (!kept || kept->in_use) {
+        m_event = create_wait_event();
+        return;
     }
+    if (!kept->handle)
+        kept->handle = create_wait_event();
+    m_kept = kept;
+    m_event = kept->handle;
+    kept->in_use = m_event != nullptr;
 }
 
 WaitEvent::~WaitEvent()
 {
-    if (!m_event)
-        return;
-    if (m_thread && m_event == m_thread->wait_event)
-        m_thread->wait_event_in_use = false;
-    else
+    if (m_kept)
+        m_kept->in_use = false;
+    else if (m_event)
         kernel::close(m_event);
 }
 

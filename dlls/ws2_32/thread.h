@@ -13,11 +13,18 @@ struct ThreadBlock {
     size_t size = 0;
 };
 
+/// Who ends a blocking call. An event that the host has had is the host's for good, and costs
+/// requests of it from then on, so what ntke serves waits for another one.
+enum class WaitsFor { kHost, kNtke };
+
 /// Per-thread state. Owner: the thread, from its first use to its end. Then it is empty and waits
 /// for another thread; the memory goes with the DLL.
 struct Thread {
-    HANDLE wait_event = nullptr; // notification event of the thread's blocking calls
-    bool wait_event_in_use = false; // a blocking call below us on the stack waits for it
+    struct WaitEvent {
+        HANDLE handle = nullptr; // notification event
+        bool in_use = false; // a blocking call below us on the stack waits for it
+    };
+    WaitEvent wait_events[2]; // of the thread's blocking calls, by WaitsFor
     DWORD open_type = 0; // SO_OPENTYPE: 0 or SO_SYNCHRONOUS_(NON)ALERT for later sockets
     char inet_ntoa_text[16] = {};
     ThreadBlock host_entry; // gethostby*
@@ -42,14 +49,14 @@ void thread_detach_thread();
 /// blocking call and blocks itself gets an event of its own.
 class WaitEvent {
 public:
-    WaitEvent();
+    explicit WaitEvent(WaitsFor whom);
     ~WaitEvent();
     WaitEvent(const WaitEvent&) = delete;
     /// Null when the kernel had no event left.
     HANDLE get() const { return m_event; }
 
 private:
-    Thread* m_thread;
+    Thread::WaitEvent* m_kept = nullptr; // where the event comes from, if it is the thread's
     HANDLE m_event = nullptr;
 };
 
