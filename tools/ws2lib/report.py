@@ -2,10 +2,13 @@
 failure with its details, one closing line."""
 
 import sys
+import threading
 import time
 
 
 class Report:
+    """Several threads may tell it of what they have run."""
+
     def __init__(self, quiet: bool = False):
         self._quiet = quiet
         self.passed = 0
@@ -16,6 +19,7 @@ class Report:
         self._suite = ""
         self._start = time.monotonic()
         self._before = (0, 0, 0)
+        self._lock = threading.Lock()
 
     def begin(self, suite: str, place: str = "") -> None:
         self._suite = suite
@@ -30,27 +34,31 @@ class Report:
                f"in {time.monotonic() - self._start:.0f} s")
 
     def ok(self) -> None:
-        self.passed += 1
+        with self._lock:
+            self.passed += 1
 
     def fail(self, name: str, why: str, details: list[str] | None = None) -> None:
-        self.failed += 1
-        self.failures.append((f"{self._suite}: {name}", why, details or []))
-        self._print(f"  FAILED {name}: {why}")
-        for line in (details or [])[-12:]:
-            self._print(f"    {line}")
+        with self._lock:
+            self.failed += 1
+            self.failures.append((f"{self._suite}: {name}", why, details or []))
+            self._print(f"  FAILED {name}: {why}")
+            for line in (details or [])[-12:]:
+                self._print(f"    {line}")
 
     def skip(self, name: str, why: str) -> None:
         """Counts one; the reason is printed only once for many."""
-        self.skipped += 1
         note = f"{self._suite}: {why}"
-        if note not in self.notes:
-            self.notes.append(note)
-            self._print(f"  skipped {name}: {why}")
+        with self._lock:
+            self.skipped += 1
+            if note not in self.notes:
+                self.notes.append(note)
+                self._print(f"  skipped {name}: {why}")
 
     def gap(self, name: str, cause: str) -> None:
         """A case that is known to fail on this side. Listed in tests/expected with its cause."""
-        self.skipped += 1
-        self.notes.append(f"{self._suite}: known gap {name}: {cause}")
+        with self._lock:
+            self.skipped += 1
+            self.notes.append(f"{self._suite}: known gap {name}: {cause}")
 
     def close(self) -> int:
         """Prints the end and returns the exit code."""
