@@ -99,9 +99,11 @@ void before_overlapped(Socket& socket, ULONG code);
 
 // Readiness.
 
+/// What has become of a poll: it is done, or a request must be made, which ntke or the host serves.
+enum class PollProgress { kDone, kForNtke, kForHost };
 /// A poll of `count` entries, in and out as the ioctl's. `timeout` too; what was spent of it is
-/// taken off when the host has to go on.
-bool poll(afd::PollEntry* entries, size_t& count, int64_t& timeout);
+/// taken off when a request has to go on.
+PollProgress poll(afd::PollEntry* entries, size_t& count, int64_t& timeout);
 /// The host has polled: what it found tells how connects have ended.
 void note_polled(const afd::PollEntry* entries, size_t count);
 

@@ -11,8 +11,7 @@ namespace ws2::filter {
 
 namespace {
 
-/// A poll waits this long in Linux before it waits on the host, where APCs and closesocket reach
-/// it.
+/// A poll waits this long in Linux before it waits as a request, which APCs and closesocket reach.
 constexpr int64_t kPatience = 2000; // microseconds
 constexpr int64_t kTicksPerMicrosecond = 10; // of the host's time-outs
 
@@ -64,16 +63,22 @@ private:
 
 } // namespace
 
-bool poll(afd::PollEntry* entries, size_t& count, int64_t& timeout)
+static PollProgress pass_down(PollProgress whom)
+{
+    statistics::passed_down(statistics::kPolls);
+    return whom;
+}
+
+PollProgress poll(afd::PollEntry* entries, size_t& count, int64_t& timeout)
 {
     if (!emulation::is_on())
-        return false;
+        return PollProgress::kForHost;
     PolledSockets sockets(count);
     if (!sockets.is_valid())
-        return false;
+        return PollProgress::kForHost;
     for (size_t i = 0; i < count; ++i) {
         if (!sockets.add(entries[i]))
-            return statistics::passed_down(statistics::kPolls);
+            return pass_down(PollProgress::kForHost);
     }
     // Relative time-outs are negative; nobody here uses absolute ones.
     const bool is_endless = timeout == afd::kPollForever;
@@ -86,11 +91,11 @@ bool poll(afd::PollEntry* entries, size_t& count, int64_t& timeout)
         .ready = 0,
         .padding = 0 };
     if (emulation::call(ntke::kCallPoll, &args) != STATUS_SUCCESS)
-        return statistics::passed_down(statistics::kPolls);
+        return pass_down(PollProgress::kForHost);
     if (!args.ready && asked > patience) {
         if (!is_endless)
             timeout += patience * kTicksPerMicrosecond;
-        return statistics::passed_down(statistics::kPolls);
+        return pass_down(PollProgress::kForNtke);
     }
     // The ready entries, in their order. [select/4]
     size_t ready = 0;
@@ -102,7 +107,8 @@ bool poll(afd::PollEntry* entries, size_t& count, int64_t& timeout)
             .status = 0 };
     }
     count = ready;
-    return statistics::completed(statistics::kPolls);
+    statistics::completed(statistics::kPolls);
+    return PollProgress::kDone;
 }
 
 void note_polled(const afd::PollEntry* entries, size_t count)

@@ -55,19 +55,21 @@ HANDLE poll_device()
 NTSTATUS PollRequest::issue(int64_t timeout)
 {
     const bool may_wait = timeout != 0;
-    if (!filter::poll(entries(), m_count, timeout))
-        return issue_on_host(timeout);
+    const filter::PollProgress progress = filter::poll(entries(), m_count, timeout);
+    if (progress != filter::PollProgress::kDone)
+        return make_request(timeout,
+            progress == filter::PollProgress::kForNtke ? WaitsFor::kNtke : WaitsFor::kHost);
     // A wait in Linux runs no APC. [select/7]
     if (may_wait && !m_count)
         SleepEx(0, TRUE);
     return STATUS_SUCCESS;
 }
 
-NTSTATUS PollRequest::issue_on_host(int64_t timeout)
+NTSTATUS PollRequest::make_request(int64_t timeout, WaitsFor whom)
 {
     HANDLE device = poll_device();
-    WaitEvent event(WaitsFor::kHost);
-    // Until the host has the request: a value that closesocket gives free could come to mean a
+    WaitEvent event(whom);
+    // Until the kernel has the request: a value that closesocket gives free could come to mean a
     // handle that is no socket yet, and Wine's server does not survive a poll of one.
     std::optional<SocketRefs> sockets(std::in_place, m_count);
     if (!device || !event.get() || !sockets->is_valid())

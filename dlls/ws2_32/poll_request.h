@@ -4,6 +4,7 @@
 #include "afd/params.h"
 #include "lock.h"
 #include "sdk.h"
+#include "thread.h"
 
 namespace ws2 {
 
@@ -25,7 +26,7 @@ public:
     /// `timeout` as in afd::PollHeader.
     NTSTATUS issue(int64_t timeout);
     /// The same past the emulation.
-    NTSTATUS issue_on_host(int64_t timeout);
+    NTSTATUS issue_on_host(int64_t timeout) { return make_request(timeout, WaitsFor::kHost); }
 
     const afd::PollEntry* begin() const { return entries(); }
     const afd::PollEntry* end() const { return entries() + m_count; }
@@ -38,6 +39,7 @@ private:
     static constexpr size_t kInlineEntries = 64;
 
     afd::PollEntry* entries() const { return m_buffer->entries; }
+    NTSTATUS make_request(int64_t timeout, WaitsFor whom);
 
     alignas(
         Buffer) char m_inline[sizeof(afd::PollHeader) + kInlineEntries * sizeof(afd::PollEntry)];

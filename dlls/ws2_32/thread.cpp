@@ -1,5 +1,6 @@
 #include "thread.h"
 
+#include "emulation.h"
 #include "heap.h"
 #include "kernel.h"
 
@@ -101,6 +102,17 @@ static HANDLE create_wait_event()
     return NT_SUCCESS(kernel::create_event(&event, kNotificationEvent)) ? event : nullptr;
 }
 
+/// Both at once, so that a thread has what it needs from its first blocking call on.
+static void create_wait_events(Thread& thread)
+{
+    for (Thread::WaitEvent& event : thread.wait_events) {
+        if (!event.handle)
+            event.handle = create_wait_event();
+        if (!emulation::is_on())
+            return; // the host's is the first
+    }
+}
+
 WaitEvent::WaitEvent(WaitsFor whom)
 {
     Thread* const thread = Thread::current();
@@ -110,7 +122,7 @@ WaitEvent::WaitEvent(WaitsFor whom)
         return;
     }
     if (!kept->handle)
-        kept->handle = create_wait_event();
+        create_wait_events(*thread);
     m_kept = kept;
     m_event = kept->handle;
     kept->in_use = m_event != nullptr;
