@@ -308,6 +308,69 @@ void one_removal_takes_packets_of_all_sources(void**) // [overlapped/32] [NtIoCo
     assert_int_equal(found, 7);
 }
 
+// --- A port that had posts only
+
+constexpr ULONG_PTR kManyPosts = 100; // more than a kernel may take to treat the port otherwise
+
+void many_posts_leave_in_their_order(void**) // [NtIoCompletion/2]
+{
+    const HANDLE port = new_port();
+    Operation* posted = new_operation();
+    for (ULONG_PTR i = 0; i < kManyPosts; ++i)
+        post(port, i, &posted->overlapped);
+    for (ULONG_PTR i = 0; i < kManyPosts; ++i)
+        assert_int_equal(next_packet(port).key, i);
+    assert_no_packet(port);
+}
+
+void removals_that_wait_get_all_of_many_posts(void**) // [NtIoCompletion/5]
+{
+    const HANDLE port = new_port();
+    Consumers* consumers = start_consumers(port, 3);
+    Operation* posted[kManyPosts];
+    for (Operation*& one : posted) {
+        one = new_operation();
+        post(port, kPostKey, &one->overlapped);
+    }
+    stop_consumers(consumers, kManyPosts);
+    for (const Operation* one : posted)
+        assert_packet(only_packet_of(consumers, &one->overlapped), kPostKey, 0);
+}
+
+void a_pipe_is_heard_where_there_were_many_posts(void**) // [overlapped/32] [NtIoCompletion/10]
+{
+    const HANDLE port = new_port();
+    Operation* posted = new_operation();
+    for (ULONG_PTR i = 0; i < kManyPosts; ++i) {
+        post(port, i, &posted->overlapped);
+        assert_int_equal(next_packet(port).key, i);
+    }
+    Consumers* consumers = start_consumers(port, 2);
+    const Pipe pipe = new_pipe();
+    associate(pipe.server, port, kPipeKey);
+    Operation* read = start_pipe_read(pipe.server);
+    start_write(pipe.client, "abc");
+    stop_consumers(consumers, 1);
+    assert_packet(only_packet_of(consumers, &read->overlapped), kPipeKey, 3);
+}
+
+void a_socket_is_heard_where_there_were_many_posts(void**) // [overlapped/32] [NtIoCompletion/10]
+{
+    const HANDLE port = new_port();
+    const Pipe pipe = new_pipe();
+    Operation* posted = new_operation();
+    associate(pipe.server, port, kPipeKey);
+    for (ULONG_PTR i = 0; i < kManyPosts; ++i)
+        post(port, i, &posted->overlapped);
+    const TcpPair pair = new_tcp_pair();
+    associate(pair.server, port, kPortKey);
+    Operation* receive = pending_receive(pair.server);
+    for (ULONG_PTR i = 0; i < kManyPosts; ++i)
+        assert_int_equal(next_packet(port).key, i);
+    send_text(pair.client, "x");
+    assert_ptr_equal(next_packet(port).overlapped, &receive->overlapped);
+}
+
 // --- Sources that come while a removal waits
 
 void a_waiting_removal_gets_packets_of_a_pipe_associated_later(void**) // [NtIoCompletion/10]
@@ -408,6 +471,10 @@ const CMUnitTest kCases[] = {
     cmocka_unit_test(a_pipe_is_heard_behind_busy_sockets),
     cmocka_unit_test(posts_stay_in_order_among_packets_of_sockets),
     cmocka_unit_test(one_removal_takes_packets_of_all_sources),
+    cmocka_unit_test(many_posts_leave_in_their_order),
+    cmocka_unit_test(removals_that_wait_get_all_of_many_posts),
+    cmocka_unit_test(a_pipe_is_heard_where_there_were_many_posts),
+    cmocka_unit_test(a_socket_is_heard_where_there_were_many_posts),
     cmocka_unit_test(a_waiting_removal_gets_packets_of_a_pipe_associated_later),
     cmocka_unit_test(a_waiting_removal_gets_packets_of_a_socket_beside_a_pipe),
     cmocka_unit_test(an_alertable_removal_gets_packets_of_all_sources),

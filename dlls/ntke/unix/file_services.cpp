@@ -333,18 +333,23 @@ NTSTATUS cancel_io_ex(HANDLE handle, IO_STATUS_BLOCK* which, IO_STATUS_BLOCK* io
 // --- Ports
 
 /// The host has bound the file to its port. Packets of requests that ntke serves go to the port's
-/// queue.
-void note_associated(io::File& file, const FileCompletionInformation& info)
+/// queue. `file` is null for one that ntke does not know.
+void note_associated(io::File* file, const FileCompletionInformation& info)
 {
-    afd::SocketFile* socket = afd::SocketFile::from(file);
     ob::Ref<io::CompletionQueue> queue = unix_side::Port::find(info.port);
+    if (!file) {
+        if (queue)
+            unix_side::Port::of(*queue).note_host_file();
+        return;
+    }
+    afd::SocketFile* socket = afd::SocketFile::from(*file);
     if (!queue && !NT_SUCCESS(unix_side::Port::attach(info.port, queue)))
         return socket->leave_to_host();
     unix_side::Port& port = unix_side::Port::of(*queue);
     if (!NT_SUCCESS(port.begin_serving(info.port)))
         return socket->leave_to_host();
     socket->use_port(queue, port, port.pump());
-    file.associate(std::move(queue), info.key);
+    file->associate(std::move(queue), info.key);
 }
 
 NTSTATUS set_information_file(
@@ -356,12 +361,10 @@ NTSTATUS set_information_file(
     if (!NT_SUCCESS(status) || !is_ours)
         return status;
     const ob::Ref<io::File> file = find_file(handle);
-    if (!file)
-        return status;
     const Uninterrupted section;
     if (info_class == kFileCompletionInformation)
-        note_associated(*file, *static_cast<const FileCompletionInformation*>(info));
-    else
+        note_associated(file.get(), *static_cast<const FileCompletionInformation*>(info));
+    else if (file)
         file->add_completion_modes(*static_cast<const ULONG*>(info));
     return status;
 }

@@ -150,7 +150,7 @@ NTSTATUS Port::begin_serving(HANDLE handle)
 {
     State state = State::Host;
     if (!m_state.compare_exchange_strong(state, State::Beginning)) {
-        while (m_state == State::Beginning)
+        while (is_beginning())
             sched_yield();
         return is_serving() ? STATUS_SUCCESS : STATUS_INSUFFICIENT_RESOURCES;
     }
@@ -158,10 +158,11 @@ NTSTATUS Port::begin_serving(HANDLE handle)
         m_state = State::Host;
         return status;
     }
-    m_state.store(State::Serving, std::memory_order_seq_cst);
+    m_state.store(State::BringingIn, std::memory_order_seq_cst);
     while (m_posts_outside.load(std::memory_order_seq_cst))
         sched_yield();
     bring_in_what_is_there();
+    m_state.store(State::Serving, std::memory_order_seq_cst);
     call_back_waiters();
     return STATUS_SUCCESS;
 }
@@ -231,21 +232,47 @@ void Port::take_packet(const CompletionPacket& packet)
         m_host_port, packet.key, packet.context, packet.iosb.Status, packet.iosb.Information);
 }
 
+Port::Posts Port::posts() const
+{
+    switch (m_state.load(std::memory_order_seq_cst)) {
+    case State::BringingIn:
+        return Posts::Undecided;
+    case State::Serving:
+    case State::Returning:
+        return Posts::ToQueue;
+    default:
+        return Posts::ToHost;
+    }
+}
+
 NTSTATUS Port::post(HANDLE handle, const CompletionPacket& packet)
 {
-    if (!has_posts()) {
+    const Uninterrupted section; // begin_serving waits for posts outside
+    while (posts() != Posts::ToQueue) {
         m_posts_outside.fetch_add(1, std::memory_order_seq_cst);
-        const bool is_outside = !has_posts();
+        const Posts where = posts();
         NTSTATUS status = STATUS_SUCCESS;
-        if (is_outside)
+        if (where == Posts::ToHost)
             status = host::set_io_completion(
                 handle, packet.key, packet.context, packet.iosb.Status, packet.iosb.Information);
         m_posts_outside.fetch_sub(1, std::memory_order_seq_cst);
-        if (is_outside)
+        if (where == Posts::ToHost) {
+            serve_if_it_pays(handle);
             return status;
+        }
+        sched_yield();
     }
-    const Uninterrupted section;
     return m_queue.post(packet);
+}
+
+/// Serving a port takes a thread of the process, which a few packets are not worth.
+void Port::serve_if_it_pays(HANDLE handle)
+{
+    constexpr uint32_t kPostsThatPay = 32;
+    if (m_posted_to_host.fetch_add(1, std::memory_order_relaxed) + 1 != kPostsThatPay
+        || m_has_host_files.load(std::memory_order_relaxed))
+        return;
+    static_cast<void>(begin_serving(handle)); // or it stays the host's
 }
 
 NTSTATUS Port::remove(HANDLE handle, CompletionPacket* packets, uint32_t count, uint32_t* removed,
@@ -446,7 +473,7 @@ NTSTATUS Port::sleep(ke::Thread& thread, const ke::DueTime& due)
 
 void Port::relay()
 {
-    while (m_state == State::Beginning)
+    while (is_beginning())
         sched_yield();
     // One at a time: the host asks its server once for each, and once more to see that there are no
     // more.
@@ -471,7 +498,7 @@ void Port::on_closed()
 {
     m_is_closed = true;
     const State state = m_state;
-    if (state == State::Host || state == State::Beginning)
+    if (state == State::Host || is_beginning())
         return;
     afd::Absence::instance().expect_end(*this); // requests end, although nobody is told
     if (state == State::Returned)

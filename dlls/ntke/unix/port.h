@@ -15,10 +15,11 @@ namespace unix_side {
 ///     Host ──begin_serving──> Serving ──give_back──> Returned, for good
 ///       └────────────────────give_back──────────────────^
 ///
-/// A port of the first state is the host's alone: nobody has associated a socket with it that ntke
-/// serves. Then its packets come to the queue, those that the program posts too, and what the
-/// host's own files still send to the host's port is brought here by a thread, the relay. Threads
-/// that waited at the host's port are called back.
+/// A port of the first state is the host's alone. It is served from the first socket on that is
+/// associated with it and ntke serves, or when the program posts much to it and it carries no file
+/// of the host's, whose packets would take longer here. Then its packets come to the queue, those
+/// that the program posts too, and what the host's own files still send to the host's port is
+/// brought here by a thread, the relay. Threads that waited at the host's port are called back.
 ///
 /// A thread that waits alertably waits on the host, where APCs reach it, for an event that is set
 /// when there is a packet for it; meanwhile the process' pump looks after the sockets.
@@ -39,15 +40,11 @@ public:
     static Port& of(io::CompletionQueue& queue) { return static_cast<Port&>(*queue.source()); }
 
     bool is_serving() const { return m_state.load(std::memory_order_seq_cst) == State::Serving; }
-    /// Do posts go to the queue?
-    bool has_posts() const
-    {
-        const State state = m_state.load(std::memory_order_seq_cst);
-        return state == State::Serving || state == State::Returning;
-    }
     /// From here on the queue has the packets. `handle` is one of the port. Errors: the host's,
     /// when it has no handle, event or thread left: the port is the host's then, as before.
     NTSTATUS begin_serving(HANDLE handle);
+    /// A file of the host's has been associated with the port.
+    void note_host_file() { m_has_host_files.store(true, std::memory_order_relaxed); }
     /// Another process is about to get a handle of the port.
     void give_back();
     /// Takes packets, as the service does. `handle` is the port's.
@@ -84,11 +81,20 @@ public:
     }
 
 private:
-    enum class State : uint8_t { Host, Beginning, Serving, Returning, Returned };
+    /// BringingIn: what the host has comes into the queue, and posts wait, to come after it.
+    enum class State : uint8_t { Host, Beginning, BringingIn, Serving, Returning, Returned };
 
     void hold() override { m_queue.reference(); }
     void release() override { m_queue.dereference(); }
     bool is_over() const override;
+    /// Where posts go. Undecided: what was posted before is still on its way into the queue.
+    enum class Posts : uint8_t { ToHost, Undecided, ToQueue };
+    Posts posts() const;
+    bool is_beginning() const
+    {
+        const State state = m_state.load(std::memory_order_seq_cst);
+        return state == State::Beginning || state == State::BringingIn;
+    }
     void on_let_go() override;
     void tell_depth();
 
@@ -100,6 +106,7 @@ private:
         CompletionPacket* packets, uint32_t count, uint32_t* removed, const ke::DueTime& due);
     NTSTATUS wait_alertably(const ke::DueTime& due);
     NTSTATUS open(HANDLE handle);
+    void serve_if_it_pays(HANDLE handle);
     void enlist();
     void take_off_list();
     void bring_in_what_is_there();
@@ -113,6 +120,8 @@ private:
     std::atomic<State> m_state { State::Host };
     std::atomic<uint32_t> m_waiters_outside { 0 }; // threads in the host's removal
     std::atomic<uint32_t> m_posts_outside { 0 }; // threads that post to the host
+    std::atomic<uint32_t> m_posted_to_host { 0 }; // packets of the program's
+    std::atomic<bool> m_has_host_files { false };
     std::atomic<uint32_t> m_alertable_waiters { 0 };
     std::atomic<bool> m_is_closed { false };
     std::atomic<bool> m_is_returning { false }; // the relay has to end
