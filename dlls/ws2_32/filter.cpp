@@ -1,5 +1,6 @@
 #include "filter.h"
 
+#include "kernel.h"
 #include "message_select.h"
 #include "pump.h"
 #include "socket.h"
@@ -128,10 +129,7 @@ static bool is_sole_owner(Socket& socket)
     const uint32_t looks = socket.filter.looks.fetch_add(1, std::memory_order_relaxed);
     if (looks & (looks - 1))
         return false;
-    PUBLIC_OBJECT_BASIC_INFORMATION info {};
-    return NT_SUCCESS(
-               NtQueryObject(socket.handle, ObjectBasicInformation, &info, sizeof(info), nullptr))
-        && info.HandleCount == 1;
+    return kernel::is_only_handle(socket.handle);
 }
 
 void look_again(Socket& socket)

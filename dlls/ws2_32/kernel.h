@@ -42,6 +42,14 @@ inline NTSTATUS close(HANDLE handle)
 }
 
 /// A time-out for tests.
+/// Does no process have another handle of its object?
+inline bool is_only_handle(HANDLE handle)
+{
+    PUBLIC_OBJECT_BASIC_INFORMATION info {};
+    return NT_SUCCESS(NtQueryObject(handle, ObjectBasicInformation, &info, sizeof(info), nullptr))
+        && info.HandleCount == 1;
+}
+
 inline const LARGE_INTEGER kNoWait {};
 
 /// `timeout` in 100 ns units, negative is relative, null is for ever.

@@ -201,8 +201,8 @@ DWORD WINAPI NotificationPort::run_host(void*)
         {
             const SharedGuard guard(lock);
             for (NotificationPort* port = first; port; port = port->m_next)
-                has_resting
-                    |= port->m_own_port && __atomic_load_n(&port->resting, __ATOMIC_RELAXED);
+                has_resting |= port->m_own_port && !port->m_is_abandoned
+                    && __atomic_load_n(&port->resting, __ATOMIC_RELAXED);
         }
         LARGE_INTEGER pause;
         pause.QuadPart = kPause;
@@ -218,14 +218,21 @@ DWORD WINAPI NotificationPort::run_host(void*)
         }
         const SharedGuard guard(lock);
         for (NotificationPort* port = first; port; port = port->m_next) {
-            ULONG depth = 0;
-            if (port->m_own_port
-                && NT_SUCCESS(
-                    NtQueryIoCompletion(port->m_own_port, 0, &depth, sizeof(depth), nullptr))
-                && !depth)
-                port->wake();
+            if (port->m_own_port && !port->m_is_abandoned)
+                port->look();
         }
     }
+}
+
+void NotificationPort::look()
+{
+    ULONG depth = 0;
+    if (!NT_SUCCESS(NtQueryIoCompletion(m_own_port, 0, &depth, sizeof(depth), nullptr)))
+        return;
+    if (!depth)
+        wake();
+    else
+        m_is_abandoned = kernel::is_only_handle(m_own_port);
 }
 
 } // namespace ws2

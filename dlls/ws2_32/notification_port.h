@@ -40,11 +40,13 @@ private:
     bool open_on_host(HANDLE port);
     static DWORD WINAPI run_host(void*);
     void send_on(const CompletionPacket& packet);
+    void look();
     HANDLE poll_port() const;
 
     NotificationPort* m_next = nullptr;
     HANDLE m_port = nullptr; // the program's, as it was given
     HANDLE m_own_port = nullptr; // on the host: a duplicate
+    bool m_is_abandoned = false; // the program has no handle of it any more; the thread's
 };
 
 } // namespace ws2
