@@ -87,7 +87,7 @@ bool make_accepted(Fixture& f)
 {
     return prepare_accept(f) && start_accept(f)
         && !connect(f.fresh.get(), reinterpret_cast<sockaddr*>(&f.address), sizeof(f.address))
-        && finish_operation(f, f.listener.get(), 0);
+        && finish_operation(f, f.listener.get(), 0) && send_all(f.accepted.get(), "a", 1);
 }
 
 bool set_accept_context(Fixture& f)

@@ -125,7 +125,10 @@ std::vector<CountedCall> counted_socket_calls()
             [](Fixture& f) { return accept_fresh(f) && close_fresh(f); } },
         { "accept", make_connecting, accept_fresh, close_fresh },
         { "accept (with address)", make_connecting, accept_fresh_with_address, close_fresh },
-        { "shutdown", [](Fixture& f) { return make_connecting(f) && accept_fresh(f); },
+        { "shutdown",
+            [](Fixture& f) {
+                return make_connecting(f) && accept_fresh(f) && send_all(f.fresh.get(), "s", 1);
+            },
             [](Fixture& f) { return !shutdown(f.fresh.get(), SD_SEND); }, close_fresh },
         { "getsockname", nullptr, [](Fixture& f) { return get_name<getsockname>(f.client.get()); },
             nullptr },
