@@ -1,9 +1,8 @@
 // AcceptEx where the host accepts: the request waits here, as long as there is no connection.
 #include <cstring>
 
-#include <sched.h>
-
 #include "afd/accept.h"
+#include "ke/backoff.h"
 #include "ke/time.h"
 #include "nt/caller.h"
 #include "ob/handle_table.h"
@@ -131,9 +130,10 @@ void SocketFile::wait_for_host_accepts()
 {
     constexpr int64_t kPatience = 1'000'000; // a tenth of a second
     const int64_t end = ke::interrupt_time() + kPatience;
+    ke::Backoff backoff;
     while ((m_is_accepting.load(std::memory_order_seq_cst) || is_taken())
         && ke::interrupt_time() < end)
-        sched_yield();
+        backoff.pause();
 }
 
 } // namespace afd

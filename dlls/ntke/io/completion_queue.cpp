@@ -121,7 +121,7 @@ uint32_t CompletionQueue::try_remove(CompletionPacket* packets, uint32_t count)
     uint32_t removed;
     {
         ke::LockGuard guard(m_lock);
-        removed = m_packets == Packets::Own ? take(packets, count, taken) : 0;
+        removed = take(packets, count, taken);
     }
     release_packets(taken);
     return removed;
@@ -309,12 +309,12 @@ void CompletionQueue::serve_source()
         source()->on_packet_left();
 }
 
-/// Moves up to `count` packets' contents to the caller; the packets themselves become the list
-/// `taken`, to be released without the lock.
+/// Moves up to `count` packets' contents to the caller, none of those that leave; the packets
+/// themselves become the list `taken`, to be released without the lock.
 uint32_t CompletionQueue::take(CompletionPacket* packets, uint32_t count, Packet*& taken)
 {
     uint32_t done = 0;
-    while (done < count && m_first) {
+    while (done < count && m_first && m_packets == Packets::Own) {
         Packet* packet = pop();
         packets[done++] = packet->contents;
         packet->next = taken;

@@ -2,6 +2,7 @@
 
 #include <sched.h>
 
+#include "ke/backoff.h"
 #include "ke/pool.h"
 #include "ke/thread.h"
 #include "nt/publish.h"
@@ -146,12 +147,17 @@ NTSTATUS Port::open(HANDLE handle)
     return status;
 }
 
+void Port::await_beginning() const
+{
+    for (ke::Backoff backoff; is_beginning();)
+        backoff.pause();
+}
+
 NTSTATUS Port::begin_serving(HANDLE handle)
 {
     State state = State::Host;
     if (!m_state.compare_exchange_strong(state, State::Beginning)) {
-        while (is_beginning())
-            sched_yield();
+        await_beginning();
         return is_serving() ? STATUS_SUCCESS : STATUS_INSUFFICIENT_RESOURCES;
     }
     if (const NTSTATUS status = open(handle); !NT_SUCCESS(status)) {
@@ -159,12 +165,25 @@ NTSTATUS Port::begin_serving(HANDLE handle)
         return status;
     }
     m_state.store(State::BringingIn, std::memory_order_seq_cst);
-    while (m_posts_outside.load(std::memory_order_seq_cst))
-        sched_yield();
+    for (ke::Backoff backoff; m_posts_outside.load(std::memory_order_seq_cst);)
+        backoff.pause();
+    await_waiters_outside();
     bring_in_what_is_there();
     m_state.store(State::Serving, std::memory_order_seq_cst);
-    call_back_waiters();
+    call_back_waiters(); // the suspended ones
     return STATUS_SUCCESS;
+}
+
+/// One that still waits at the host's port could be given a packet whose predecessor is in the
+/// queue. It is called back at once; a thread that was suspended is not waited for.
+void Port::await_waiters_outside()
+{
+    constexpr int64_t kPatience = 2'000'000; // 200 ms
+    const int64_t end = ke::interrupt_time() + kPatience;
+    call_back_waiters();
+    ke::Backoff backoff;
+    while (m_waiters_outside.load(std::memory_order_seq_cst) && ke::interrupt_time() < end)
+        backoff.pause();
 }
 
 /// What was posted before comes first.
@@ -189,16 +208,17 @@ void Port::call_back_waiters()
 
 void Port::give_back()
 {
+    ke::Backoff backoff;
     for (State state = m_state; state != State::Returned; state = m_state) {
         if (state == State::Host && m_state.compare_exchange_strong(state, State::Returned))
             return;
         if (state == State::Serving && m_state.compare_exchange_strong(state, State::Returning))
             break;
-        sched_yield(); // another thread is at it
+        backoff.pause(); // another thread is at it
     }
     if (m_state != State::Returning || m_is_returning.exchange(true)) {
         while (m_state == State::Returning)
-            sched_yield();
+            backoff.pause();
         return;
     }
     end_relay();
@@ -216,13 +236,14 @@ void Port::give_back()
 
 void Port::end_relay()
 {
-    constexpr int kYieldsBetween = 1024;
-    for (int yields = 0; !m_is_relay_over; ++yields) {
+    constexpr unsigned kPausesBetween = 64;
+    ke::Backoff backoff;
+    for (unsigned pauses = 0; !m_is_relay_over; ++pauses) {
         // A thread that is still at the host's port may take it instead.
-        if (yields % kYieldsBetween == 0)
+        if (pauses % kPausesBetween == 0)
             host::set_io_completion(
                 m_host_port, call_back_mark(), call_back_mark(), STATUS_SUCCESS, 0);
-        sched_yield();
+        backoff.pause();
     }
 }
 
@@ -248,6 +269,7 @@ Port::Posts Port::posts() const
 NTSTATUS Port::post(HANDLE handle, const CompletionPacket& packet)
 {
     const Uninterrupted section; // begin_serving waits for posts outside
+    ke::Backoff backoff;
     while (posts() != Posts::ToQueue) {
         m_posts_outside.fetch_add(1, std::memory_order_seq_cst);
         const Posts where = posts();
@@ -260,7 +282,7 @@ NTSTATUS Port::post(HANDLE handle, const CompletionPacket& packet)
             serve_if_it_pays(handle);
             return status;
         }
-        sched_yield();
+        backoff.pause();
     }
     return m_queue.post(packet);
 }
@@ -348,9 +370,10 @@ NTSTATUS Port::remove_outside(HANDLE handle, CompletionPacket* packets, uint32_t
     *removed = 0;
     m_waiters_outside.fetch_add(1, std::memory_order_seq_cst);
     NTSTATUS status = STATUS_REPARSE;
-    if (!is_serving()) {
+    ULONG given = 0;
+    const State state = m_state.load(std::memory_order_seq_cst);
+    if (state != State::Serving && state != State::BringingIn) {
         LARGE_INTEGER timeout;
-        ULONG given = 0;
         status = host::remove_io_completion_ex(
             handle, packets, count, &given, timeout_until(due, timeout), is_alertable);
         if (status == STATUS_SUCCESS) {
@@ -360,6 +383,10 @@ NTSTATUS Port::remove_outside(HANDLE handle, CompletionPacket* packets, uint32_t
         }
     }
     m_waiters_outside.fetch_sub(1, std::memory_order_seq_cst);
+    if (given > *removed + 1)
+        call_back_waiters(); // it has taken those of others, too
+    if (state == State::BringingIn)
+        await_beginning();
     return status;
 }
 
@@ -473,8 +500,7 @@ NTSTATUS Port::sleep(ke::Thread& thread, const ke::DueTime& due)
 
 void Port::relay()
 {
-    while (is_beginning())
-        sched_yield();
+    await_beginning();
     // One at a time: the host asks its server once for each, and once more to see that there are no
     // more.
     CompletionPacket packet;

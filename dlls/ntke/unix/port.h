@@ -26,7 +26,9 @@ namespace unix_side {
 ///
 /// A port that another process gets a handle of is returned to the host with its packets, and those
 /// of the requests that the queue's sockets still make follow. The process' pump looks after these
-/// sockets; sockets that are associated later are the host's.
+/// sockets; sockets that are associated later are the host's. Each sender's packets stay in their
+/// order through all of this, but for one: what a file of the host's sends while its port is being
+/// returned may overtake what it has sent before.
 ///
 /// Owner: the queue. Lock: none; m_state with m_waiters_outside and with m_posts_outside are each a
 /// pair of which either side writes its own before it reads the other's.
@@ -109,6 +111,8 @@ private:
     void serve_if_it_pays(HANDLE handle);
     void enlist();
     void take_off_list();
+    void await_beginning() const;
+    void await_waiters_outside();
     void bring_in_what_is_there();
     void call_back_waiters();
     void end_relay();
