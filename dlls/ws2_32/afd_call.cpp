@@ -68,7 +68,8 @@ NTSTATUS wait_for_completion(HANDLE event, IO_STATUS_BLOCK& iosb, Alertable aler
 
 static bool is_receive(ULONG code)
 {
-    return code == afd::kIoctlRecvMsg || code == afd::kIoctlRecvMessage;
+    return code == afd::kIoctlRecvMsg || code == afd::kIoctlRecvDatagram
+        || code == afd::kIoctlRecvMessage;
 }
 
 /// A receive on a socket that is being closed: what looks like the end of the stream is the end of

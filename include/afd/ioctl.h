@@ -133,12 +133,13 @@ enum Ioctl : ULONG {
     kIoctlSetUdpCoalescedSize = 0x123C1C,
     kIoctlHasUnsent = 0x123C20,
     kIoctlGetTcpInfo = 0x123C24,
+    kIoctlRecvDatagram = 0x123C28,
 };
 
 /// Is a request one that only ntke knows?
 constexpr bool is_of_ntke(ULONG code)
 {
-    return code >= kIoctlSendControl && code <= kIoctlGetTcpInfo;
+    return code >= kIoctlSendControl && code <= kIoctlRecvDatagram;
 }
 
 /// Poll conditions; the same bits make up event-select masks and network event records.

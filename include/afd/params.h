@@ -61,8 +61,8 @@ struct ConnectParams {
 };
 static_assert(sizeof(ConnectParams) == 8);
 
-/// kIoctlRecvMsg and kIoctlRecvMessage, input. Of the second, `flags` tells MSG_TRUNC, MSG_CTRUNC,
-/// MSG_BCAST and MSG_MCAST.
+/// kIoctlRecvMsg, kIoctlRecvDatagram and kIoctlRecvMessage, input. Of the last, `flags` tells
+/// MSG_TRUNC, MSG_CTRUNC, MSG_BCAST and MSG_MCAST.
 struct RecvMsgParams {
     Ptr64 control; // WSABUF*, may be 0
     Ptr64 address; // sockaddr*, may be 0

@@ -23,6 +23,8 @@ constexpr SocketFile::IoctlRow SocketFile::kIoctls[] = {
     { kIoctlRecvMsg, sizeof(RecvMsgParams), 0, STATUS_BUFFER_TOO_SMALL,
         &SocketFile::receive_message },
     { kIoctlSendMsg, sizeof(SendMsgParams), 0, STATUS_BUFFER_TOO_SMALL, &SocketFile::send_message },
+    { kIoctlRecvDatagram, sizeof(RecvMsgParams), 0, STATUS_BUFFER_TOO_SMALL,
+        &SocketFile::receive_message },
     { kIoctlRecvMessage, sizeof(RecvMsgParams), 0, STATUS_BUFFER_TOO_SMALL,
         &SocketFile::receive_message },
     { kIoctlSendControl, sizeof(SendControlParams), 0, STATUS_BUFFER_TOO_SMALL,
