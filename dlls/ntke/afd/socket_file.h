@@ -206,6 +206,7 @@ private:
     uint32_t take_error() REQUIRES(m_lock);
     NTSTATUS set_receive_ecn(bool is_wanted) REQUIRES(m_lock);
     NTSTATUS set_coalesced_size(uint32_t size) REQUIRES(m_lock);
+    NTSTATUS drop_own_groups(bool of_ipv4, bool of_ipv6) REQUIRES(m_lock);
 
     // Pending.
 
@@ -353,6 +354,8 @@ private:
         uint32_t reuse_address = 0;
         uint32_t exclusive_address = 0;
         uint32_t coalesced_size = 0; // bytes of a receive, 0: one datagram
+        bool drops_own_groups = false; // IP_MULTICAST_LOOP is off [setsockopt/25]
+        bool drops_own_ipv6_groups = false;
     } m_options GUARDED_BY(m_lock);
 
     // What receives tell of messages. [WSASendMsg/14] [WSASendMsg/16]
