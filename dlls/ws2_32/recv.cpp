@@ -308,6 +308,10 @@ int WSAAPI ws2::recv_msg(SOCKET s, WSAMSG* message, DWORD* received, WSAOVERLAPP
     WSAMSG given;
     if (!guard::read(message, given) || (!received && !overlapped))
         return fail(WSAEFAULT);
+    if (has_length_of_nothing(given))
+        return fail(WSAEFAULT);
+    if (socket->is_stream() && (given.dwFlags & MSG_PEEK))
+        return fail(WSAEOPNOTSUPP); // [WSASendMsg/19]
     if (!socket->is_stream() && !is_bound(*socket))
         return fail(WSAEINVAL);
     const bool wants_sender = given.name && !socket->is_stream();

@@ -201,6 +201,8 @@ int WSAAPI WSASendMsg(SOCKET s, WSAMSG* message, DWORD flags, DWORD* sent,
         return fail(WSAEFAULT);
     if (socket->is_stream())
         return fail(WSAEINVAL);
+    if (has_length_of_nothing(given))
+        return fail(WSAEFAULT);
     if (!sent && !overlapped) {
         // Even this failure binds the socket. [WSASendMsg/4]
         bind_implicitly(*socket);
