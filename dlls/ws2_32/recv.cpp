@@ -131,19 +131,21 @@ template <typename Receive> Answer try_both(Socket& socket, ULONG code, Receive 
     return { receive(afd::kIoctlRecvMsg), false };
 }
 
-/// Receives until the buffers are full, the stream ends or an error comes. [recv/7]
-NTSTATUS receive_all(SOCKET s, const ReceiveCall& call, ULONG_PTR& received)
+/// Receives until the buffers are full, the stream ends or an error comes. [recv/7] The handle is
+/// held for each piece only: closing it ends the waits between them, and its value may be another
+/// socket's then. [closesocket/7]
+NTSTATUS receive_all(SOCKET s, SocketRef& receiving, const ReceiveCall& call, ULONG_PTR& received)
 {
     received = 0;
+    receiving.release_handle();
     for (DWORD i = 0; i < call.count; ++i) {
         WSABUF rest;
         if (!guard::read(&call.buffers[i], rest))
             return STATUS_ACCESS_VIOLATION;
         while (rest.len) {
-            // A wait has let go of the handle: look the socket up for each piece.
-            SocketRef socket = find_socket(s);
-            if (!socket)
-                return STATUS_REQUEST_ABORTED;
+            SocketRef socket = find_known_socket(s);
+            if (!socket || &*socket != &*receiving)
+                return received ? STATUS_SUCCESS : STATUS_REQUEST_ABORTED;
             DWORD flags = 0;
             ULONG_PTR piece = 0;
             const NTSTATUS status = receive_once(socket, call, &rest, 1, flags, piece);
@@ -229,10 +231,13 @@ int receive_on_socket(SOCKET s, const ReceiveCall& call)
     ULONG_PTR received = 0;
     DWORD result_flags = flags & (MSG_OOB | MSG_PEEK);
     NTSTATUS status = flags & MSG_WAITALL
-        ? receive_all(s, call, received)
+        ? receive_all(s, socket, call, received)
         : receive_once(socket, call, buffers.array(), buffers.count(), result_flags, received);
-    if (status == STATUS_CONNECTION_REFUSED && !socket->is_stream() && !socket->reports_unreachable)
+    if (status == STATUS_CONNECTION_REFUSED && !socket->is_stream()
+        && !socket->reports_unreachable) {
+        socket.release_handle(); // closing it ends the wait of the next one
         return receive_on_socket(s, call); // [recvfrom/11]
+    }
     WSABUF first;
     if (status == STATUS_SUCCESS && !received && socket->is_stream()
         && guard::read(call.buffers, first) && first.len && is_end_of_stream_a_reset(s, *socket))
