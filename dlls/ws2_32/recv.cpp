@@ -220,8 +220,8 @@ int receive_on_socket(SOCKET s, const ReceiveCall& call)
             return fail(WSAEINVAL); // [recvfrom/3]
     }
     TransferBuffers buffers;
-    if (const int error
-        = buffers.take(call.buffers, call.count, TransferBuffers::kReceive, call.overlapped))
+    if (const int error = buffers.take(
+            *socket, call.buffers, call.count, TransferBuffers::kReceive, call.overlapped))
         return fail(error);
     if (call.overlapped)
         return receive_overlapped(*socket, call, flags);
@@ -325,8 +325,8 @@ int WSAAPI ws2::recv_msg(SOCKET s, WSAMSG* message, DWORD* received, WSAOVERLAPP
             || !guard::is_writable(given.name, address_length(socket->family))))
         return fail(WSAEFAULT);
     TransferBuffers buffers;
-    if (const int error
-        = buffers.take(given.lpBuffers, given.dwBufferCount, TransferBuffers::kReceive, overlapped))
+    if (const int error = buffers.take(
+            *socket, given.lpBuffers, given.dwBufferCount, TransferBuffers::kReceive, overlapped))
         return fail(error);
     kernel::Completion completion;
     if (overlapped && !completion_from_overlapped(overlapped, routine, completion))

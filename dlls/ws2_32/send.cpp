@@ -87,7 +87,7 @@ int send_on_socket(SOCKET s, const SendCall& call)
     }
     TransferBuffers buffers;
     if (const int error
-        = buffers.take(call.buffers, call.count, TransferBuffers::kSend, call.overlapped))
+        = buffers.take(*socket, call.buffers, call.count, TransferBuffers::kSend, call.overlapped))
         return fail(error);
     kernel::Completion completion;
     if (call.overlapped && !completion_from_overlapped(call.overlapped, call.routine, completion))

@@ -252,6 +252,7 @@ private:
     NTSTATUS try_transfer(Transfer& transfer, ULONG_PTR& information);
     NTSTATUS try_receive(Transfer& transfer, ULONG_PTR& information);
     NTSTATUS try_receive_all(Transfer& transfer, ULONG_PTR& information);
+    NTSTATUS try_receive_many(Transfer& transfer, ULONG_PTR& information);
     NTSTATUS try_receive_once(Transfer& transfer, ULONG_PTR& information);
     NTSTATUS tell_local(const Transfer& transfer, const HostSocket::Control& control);
     void capture_registered(ntke::RegisteredRequest& request, Transfer& transfer);
