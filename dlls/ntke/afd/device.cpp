@@ -42,6 +42,8 @@ constexpr SocketFile::IoctlRow SocketFile::kIoctls[] = {
     { kIoctlAccept, 0, sizeof(ULONG), STATUS_BUFFER_TOO_SMALL, &SocketFile::accept },
     { kIoctlAcceptInto, sizeof(AcceptIntoParams), 0, STATUS_BUFFER_TOO_SMALL,
         &SocketFile::accept_into },
+    { kIoctlAcceptHere, sizeof(AcceptIntoParams), 0, STATUS_BUFFER_TOO_SMALL,
+        &SocketFile::accept_into },
     { kIoctlDefer, sizeof(ULONG), 0, STATUS_BUFFER_TOO_SMALL, &SocketFile::defer },
     { kIoctlConnect, sizeof(ConnectParams), 0, STATUS_BUFFER_TOO_SMALL, &SocketFile::connect },
     { kIoctlShutdown, sizeof(LONG), 0, STATUS_BUFFER_TOO_SMALL, &SocketFile::shut_down },

@@ -99,6 +99,7 @@ constexpr SocketFile::ServedRow SocketFile::kServed[] = {
     { kIoctlSendControl, &SocketFile::serves_data },
     { kIoctlRecv, &SocketFile::serves_data },
     { kIoctlAcceptInto, &SocketFile::serves_accept },
+    { kIoctlAcceptHere, &SocketFile::serves_accept },
     { kIoctlConnect, &SocketFile::serves_taken },
     { kIoctlGetSoConnectTime, &SocketFile::serves_connect_time },
     { kIoctlCompleteAsync, &SocketFile::serves_completion },
