@@ -425,6 +425,19 @@ void each_part_that_leaves_data_posts_read(void**) // [WSAAsyncSelect/15]
     assert_no_message();
 }
 
+void connecting_datagrams_posts_write_once_more(void**) // [WSAAsyncSelect/16]
+{
+    const SOCKET socket = udp_socket();
+    bind_to_loopback(socket);
+    select_messages(socket, kUsualEvents);
+    assert_message(socket, FD_WRITE);
+    sockaddr_storage peer;
+    const int length = loopback_address(AF_INET, 9, &peer);
+    assert_wsa_ok(connect(socket, as_name(peer), length));
+    assert_message(socket, FD_WRITE);
+    assert_no_message();
+}
+
 /// Also when the socket is used through another handle meanwhile.
 void re_enabling_one_posts_nothing_of_another(void**) // [WSAAsyncSelect/14]
 {
@@ -527,6 +540,7 @@ const CMUnitTest kCases[] = {
     window_case(a_duplicate_posts_nothing_again),
     window_case(accept_ex_posts_nothing_again),
     window_case(each_part_that_leaves_data_posts_read),
+    window_case(connecting_datagrams_posts_write_once_more),
     window_case(re_enabling_one_posts_nothing_of_another),
     window_case(a_later_message_of_a_shared_socket_is_posted),
     window_case(a_later_event_of_a_shared_socket_is_set),

@@ -530,12 +530,12 @@ void Endpoint::set_state(SocketState state, uint32_t flags, NTSTATUS status, uin
     if ((flags & ~flags_before) & ntke::kSocketOobInline)
         note_inline();
     m_connections_accepted += accepted;
-    const bool has_new_peer = ((flags & ~flags_before) & ntke::kSocketHasPeer) && !posts_messages();
+    const bool has_new_peer = (flags & ~flags_before) & ntke::kSocketHasPeer;
     uint32_t re_enabled = 0;
     if (accepted)
         re_enabled |= kPollAccept; // [WSAEventSelect/24]
-    if (has_new_peer)
-        re_enabled |= kPollConnect | kPollSend; // [WSAEventSelect/66]
+    if (has_new_peer) // [WSAEventSelect/66] [WSAAsyncSelect/16]
+        re_enabled |= posts_messages() ? kPollSend : kPollConnect | kPollSend;
     enter_state(state, status, re_enabled, signal);
 }
 
