@@ -45,7 +45,8 @@ struct ListenParams {
 };
 static_assert(sizeof(ListenParams) == 12);
 
-/// kIoctlAcceptInto and kIoctlAcceptHere, input. Output: data, then two blocks {int32_t length; sockaddr}.
+/// kIoctlAcceptInto and kIoctlAcceptHere, input. Output: data, then two blocks {int32_t length;
+/// sockaddr}.
 struct AcceptIntoParams {
     uint32_t acceptor; // handle
     uint32_t receive_length; // bytes of first data

@@ -1,6 +1,7 @@
 // WSAAsyncSelect: network events as window messages.
 
 #include "extensions.h"
+#include "message_window.h"
 #include "network_events.h"
 #include "peers.h"
 #include "ports.h"
@@ -12,23 +13,6 @@ using namespace conformance;
 namespace {
 
 constexpr UINT kMessage = WM_APP + 7;
-
-/// A message-only window of the test thread; destroyed by the fixture.
-HWND window;
-
-int make_window(void**)
-{
-    window = CreateWindowExW(0, L"STATIC", L"", 0, 0, 0, 0, 0, HWND_MESSAGE, nullptr,
-        GetModuleHandleW(nullptr), nullptr);
-    return window ? 0 : -1;
-}
-
-int destroy_window(void**)
-{
-    DestroyWindow(window);
-    window = nullptr;
-    return 0;
-}
 
 struct Posted {
     SOCKET socket;

@@ -1,6 +1,7 @@
 // WSAAsyncSelect under load: as many messages as are due, and none twice. Sockets change hands
 // meanwhile.
 
+#include "message_window.h"
 #include "peers.h"
 #include "ports.h"
 
@@ -16,21 +17,6 @@ constexpr int kPairs = 12;
 constexpr int kChunks = 60;
 constexpr int kMostOfChunk = 40;
 constexpr int kMostOfReceive = 16;
-
-HWND window;
-
-int make_window(void**)
-{
-    window = CreateWindowExW(0, L"STATIC", L"", 0, 0, 0, 0, 0, HWND_MESSAGE, nullptr,
-        GetModuleHandleW(nullptr), nullptr);
-    return window ? 0 : -1;
-}
-
-int destroy_window(void**)
-{
-    DestroyWindow(window);
-    return 0;
-}
 
 /// One selected socket, and what has come of it.
 struct Counted {
