@@ -11,13 +11,16 @@ namespace ws2 {
 // The device puts each address into a block of its own: its length, then the address.
 constexpr DWORD kLengthPrefix = sizeof(int32_t);
 
-/// Checks the lengths and the buffer of an AcceptEx call. The device would take the connection and
-/// lose it when a block turns out too small, so that is refused here. [AcceptEx/13]
+static DWORD block_length(const Socket& listener)
+{
+    return kLengthPrefix + address_length(listener.family);
+}
+
+/// Checks the lengths and the buffer of an AcceptEx call.
 static int check_buffer(const Socket& listener, void* buffer, DWORD data_length, DWORD local_length,
     DWORD remote_length)
 {
-    const DWORD block = kLengthPrefix + address_length(listener.family);
-    if (remote_length < block || (local_length && local_length < block))
+    if (remote_length < block_length(listener))
         return WSAEFAULT;
     const uint64_t total = uint64_t { data_length } + local_length + remote_length;
     if (total > 0xFFFFFFFF || !guard::is_writable(buffer, total))
@@ -64,8 +67,16 @@ BOOL WSAAPI accept_ex(SOCKET listener, SOCKET acceptor, void* buffer, DWORD data
     const bool was_accepted = accepting->accepted.exchange(true);
     const bool was_pending = accepting->connect_pending.exchange(true);
     const bool needed_context = accepting->needs_accept_context.exchange(true);
-    const NTSTATUS status = afd_call_overlapped(*listening, completion, afd::kIoctlAcceptInto,
-        &params, sizeof(params), buffer, data_length + local_length + remote_length);
+    // The host would take the connection and lose it when a block turns out too small. ntke leaves
+    // it in the queue; what it does not serve is refused. [AcceptEx/13]
+    const bool is_short = local_length && local_length < block_length(*listening);
+    NTSTATUS status = STATUS_NOT_SUPPORTED;
+    if (!is_short || !listening->filter.mask)
+        status = afd_call_overlapped(*listening, completion,
+            is_short ? afd::kIoctlAcceptHere : afd::kIoctlAcceptInto, &params, sizeof(params),
+            buffer, data_length + local_length + remote_length);
+    if (is_short && status == STATUS_NOT_SUPPORTED)
+        status = STATUS_ACCESS_VIOLATION;
     if (!NT_SUCCESS(status)) {
         accepting->accepted = was_accepted;
         accepting->connect_pending = was_pending;

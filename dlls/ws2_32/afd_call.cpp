@@ -68,7 +68,8 @@ NTSTATUS wait_for_completion(HANDLE event, IO_STATUS_BLOCK& iosb, Alertable aler
 
 static bool is_receive(ULONG code)
 {
-    return code == afd::kIoctlRecvMsg || code == afd::kIoctlRecvMessage;
+    return code == afd::kIoctlRecvMsg || code == afd::kIoctlRecvDatagram
+        || code == afd::kIoctlRecvMessage;
 }
 
 /// A receive on a socket that is being closed: what looks like the end of the stream is the end of
@@ -225,7 +226,8 @@ NTSTATUS afd_call_overlapped(Socket& socket, const kernel::Completion& completio
     const NTSTATUS status = kernel::device_io_control(
         socket.handle, completion, code, input, input_length, output, output_length);
     // An AcceptEx is the listener's, whichever handle it was started on. [overlapped/62]
-    if (status == STATUS_PENDING && code != afd::kIoctlAcceptInto)
+    const bool is_accept = code == afd::kIoctlAcceptInto || code == afd::kIoctlAcceptHere;
+    if (status == STATUS_PENDING && !is_accept)
         socket.pended.store(true, std::memory_order_relaxed);
     return status;
 }

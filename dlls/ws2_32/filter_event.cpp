@@ -40,6 +40,22 @@ void select_messages_on_host(Socket& socket, HWND window, UINT message, ULONG ma
     socket.filter.host_nonblocking = true;
 }
 
+/// Which of the conditions, all of them selected on the host, it has told of: those that hold. It
+/// looks at the socket between two requests; two more see to that.
+ULONG told_on_host(Socket& socket, ULONG conditions)
+{
+    PollRequest request(1);
+    request.add(socket_from_handle(socket.handle), conditions);
+    if (!conditions || !NT_SUCCESS(request.issue_on_host(0)) || request.is_empty())
+        return 0;
+    const ULONG told = request.begin()->flags & conditions;
+    for (int round = 0; round < 2; ++round) {
+        DWORD listens = 0;
+        afd_call(socket.handle, afd::kIoctlGetSoAcceptConn, nullptr, 0, &listens, sizeof(listens));
+    }
+    return told;
+}
+
 } // namespace
 
 bool keeps_record(Socket& socket)
@@ -163,6 +179,13 @@ void continue_record(Socket& socket, afd::GetEventsResult& result)
     state.carried.flags &= ~state.mask;
 }
 
+/// The host goes on with another selection than that of messages it was handed.
+static void forget_messages(FilterState& state)
+{
+    if (state.posts_messages.exchange(false))
+        state.withheld = 0;
+}
+
 void note_selected_on_host(Socket& socket, HANDLE event, ULONG mask)
 {
     FilterState& state = socket.filter;
@@ -171,9 +194,30 @@ void note_selected_on_host(Socket& socket, HANDLE event, ULONG mask)
     state.mask = mask;
     if (!state.is_host || !state.has_record)
         return;
-    SharedGuard guard(state.lock);
+    ExclusiveGuard guard(state.lock);
+    forget_messages(state);
     if (state.carried.flags & mask)
         kernel::set_event(event); // [WSAEventSelect/13]
+}
+
+/// The host knows of re-enabled conditions by a new selection, with which it posts everything anew:
+/// so what it has posted by now is withheld, too. [WSAAsyncSelect/14]
+static void repost_on_host(Socket& socket, ULONG conditions)
+{
+    FilterState& state = socket.filter;
+    ULONG selected;
+    {
+        SharedGuard guard(state.lock);
+        if (!(state.withheld & conditions))
+            return;
+        selected = state.mask & ~state.withheld;
+    }
+    const ULONG told = told_on_host(socket, selected); // a request: not under the lock
+    ExclusiveGuard guard(state.lock);
+    if (!state.posts_messages || !(state.withheld & conditions))
+        return; // another thread was first
+    state.withheld = (state.withheld | told) & ~conditions;
+    select_messages_on_host(socket, state.window, state.message, state.mask & ~state.withheld);
 }
 
 void note_re_enabled(Socket& socket, ULONG conditions)
@@ -181,14 +225,9 @@ void note_re_enabled(Socket& socket, ULONG conditions)
     FilterState& state = socket.filter;
     if (!state.is_host || !state.has_record)
         return;
+    if (state.posts_messages)
+        return repost_on_host(socket, conditions);
     ExclusiveGuard guard(state.lock);
-    if (state.posts_messages) {
-        const ULONG before = std::exchange(state.withheld, state.withheld & ~conditions);
-        if (before != state.withheld)
-            select_messages_on_host(
-                socket, state.window, state.message, state.mask & ~state.withheld);
-        return;
-    }
     state.withheld &= ~conditions;
     state.carried.flags &= ~conditions;
 }
@@ -208,6 +247,7 @@ void before_message_select(Socket& socket, bool cancels)
     ExclusiveGuard guard(state.lock);
     emulation::call(ntke::kCallSelect, &args);
     state.mask = 0;
+    forget_messages(state);
 }
 
 void hand_over(Socket& socket, const char* why)

@@ -215,10 +215,15 @@ bool before_request(Socket& socket, ULONG code)
     switch (code) {
     case afd::kIoctlRecvMsg:
     case afd::kIoctlSendMsg:
+    case afd::kIoctlRecvDatagram:
     case afd::kIoctlRecvMessage:
     case afd::kIoctlSendControl:
         return transfer_endpoint(socket);
     case afd::kIoctlAcceptInto:
+    case afd::kIoctlGetIpMulticastLoop:
+    case afd::kIoctlSetIpMulticastLoop:
+    case afd::kIoctlGetIpv6MulticastLoop:
+    case afd::kIoctlSetIpv6MulticastLoop:
         return usable_endpoint(socket);
     default:
         return afd::is_of_ntke(code) && usable_endpoint(socket);

@@ -114,30 +114,38 @@ NTSTATUS receive_once(SocketRef& socket, const ReceiveCall& call, const WSABUF* 
     return status;
 }
 
-/// Receives a message: asks ntke, which tells all there is to tell of it, then the host.
-template <typename Receive> NTSTATUS try_both(SocketRef& socket, Receive receive)
+/// What a receive was answered, and by whom.
+struct Answer {
+    NTSTATUS status;
+    bool is_of_ntke;
+};
+
+/// Receives a datagram: asks ntke, by `code`, which no host has, then the host.
+template <typename Receive> Answer try_both(Socket& socket, ULONG code, Receive receive)
 {
-    if (emulation::is_on() && !socket->is_stream()) {
-        const NTSTATUS status = receive(afd::kIoctlRecvMessage);
+    if (!socket.is_stream() && filter::before_request(socket, code)) {
+        const NTSTATUS status = receive(code);
         if (status != STATUS_NOT_SUPPORTED)
-            return status;
+            return { status, true };
     }
-    return receive(afd::kIoctlRecvMsg);
+    return { receive(afd::kIoctlRecvMsg), false };
 }
 
-/// Receives until the buffers are full, the stream ends or an error comes. [recv/7]
-NTSTATUS receive_all(SOCKET s, const ReceiveCall& call, ULONG_PTR& received)
+/// Receives until the buffers are full, the stream ends or an error comes. [recv/7] The handle is
+/// held for each piece only: closing it ends the waits between them, and its value may be another
+/// socket's then. [closesocket/7]
+NTSTATUS receive_all(SOCKET s, SocketRef& receiving, const ReceiveCall& call, ULONG_PTR& received)
 {
     received = 0;
+    receiving.release_handle();
     for (DWORD i = 0; i < call.count; ++i) {
         WSABUF rest;
         if (!guard::read(&call.buffers[i], rest))
             return STATUS_ACCESS_VIOLATION;
         while (rest.len) {
-            // A wait has let go of the handle: look the socket up for each piece.
-            SocketRef socket = find_socket(s);
-            if (!socket)
-                return STATUS_REQUEST_ABORTED;
+            SocketRef socket = find_known_socket(s);
+            if (!socket || &*socket != &*receiving)
+                return received ? STATUS_SUCCESS : STATUS_REQUEST_ABORTED;
             DWORD flags = 0;
             ULONG_PTR piece = 0;
             const NTSTATUS status = receive_once(socket, call, &rest, 1, flags, piece);
@@ -154,18 +162,18 @@ NTSTATUS receive_all(SOCKET s, const ReceiveCall& call, ULONG_PTR& received)
 /// The result of an overlapped receive. A datagram that is truncated at once has ended the request:
 /// that is told as the end of one that pended, or, where no packet comes of it, by the call alone.
 /// [overlapped/61]
-int finish_receive(Socket& socket, NTSTATUS status, const WSAOVERLAPPED* overlapped,
+int finish_receive(Socket& socket, const Answer& answer, const WSAOVERLAPPED* overlapped,
     LPWSAOVERLAPPED_COMPLETION_ROUTINE routine, DWORD* received)
 {
+    NTSTATUS status = refine_status(socket, answer.status);
     if (status == STATUS_BUFFER_OVERFLOW) {
         // The modes of the file save a packet on the host; in ntke, as on NT, that of a success
         // only.
-        const bool is_told = routine || filter::before_request(socket, afd::kIoctlRecvMsg)
-            || !kernel::skips_packets(socket.handle);
+        const bool is_told = routine || answer.is_of_ntke || !kernel::skips_packets(socket.handle);
         if (is_told)
             status = STATUS_PENDING;
     }
-    return finish_overlapped(refine_status(socket, status), overlapped, received);
+    return finish_overlapped(status, overlapped, received);
 }
 
 int receive_overlapped(Socket& socket, const ReceiveCall& call, DWORD flags)
@@ -181,11 +189,12 @@ int receive_overlapped(Socket& socket, const ReceiveCall& call, DWORD flags)
         .force_async = 1,
         .count = call.count,
         .buffers = afd::ptr64(call.buffers) };
-    const NTSTATUS status = afd_call_overlapped(
-        socket, completion, afd::kIoctlRecvMsg, &params, sizeof(params), nullptr, 0);
-    if (NT_SUCCESS(status) && status != STATUS_PENDING)
+    const Answer answer = try_both(socket, afd::kIoctlRecvDatagram, [&](ULONG code) {
+        return afd_call_overlapped(socket, completion, code, &params, sizeof(params), nullptr, 0);
+    });
+    if (NT_SUCCESS(answer.status) && answer.status != STATUS_PENDING)
         note_transfer(socket);
-    return finish_receive(socket, status, call.overlapped, call.routine, call.received);
+    return finish_receive(socket, answer, call.overlapped, call.routine, call.received);
 }
 
 int receive_on_socket(SOCKET s, const ReceiveCall& call)
@@ -211,8 +220,8 @@ int receive_on_socket(SOCKET s, const ReceiveCall& call)
             return fail(WSAEINVAL); // [recvfrom/3]
     }
     TransferBuffers buffers;
-    if (const int error
-        = buffers.take(call.buffers, call.count, TransferBuffers::kReceive, call.overlapped))
+    if (const int error = buffers.take(
+            *socket, call.buffers, call.count, TransferBuffers::kReceive, call.overlapped))
         return fail(error);
     if (call.overlapped)
         return receive_overlapped(*socket, call, flags);
@@ -222,10 +231,13 @@ int receive_on_socket(SOCKET s, const ReceiveCall& call)
     ULONG_PTR received = 0;
     DWORD result_flags = flags & (MSG_OOB | MSG_PEEK);
     NTSTATUS status = flags & MSG_WAITALL
-        ? receive_all(s, call, received)
+        ? receive_all(s, socket, call, received)
         : receive_once(socket, call, buffers.array(), buffers.count(), result_flags, received);
-    if (status == STATUS_CONNECTION_REFUSED && !socket->is_stream() && !socket->reports_unreachable)
+    if (status == STATUS_CONNECTION_REFUSED && !socket->is_stream()
+        && !socket->reports_unreachable) {
+        socket.release_handle(); // closing it ends the wait of the next one
         return receive_on_socket(s, call); // [recvfrom/11]
+    }
     WSABUF first;
     if (status == STATUS_SUCCESS && !received && socket->is_stream()
         && guard::read(call.buffers, first) && first.len && is_end_of_stream_a_reset(s, *socket))
@@ -301,6 +313,10 @@ int WSAAPI ws2::recv_msg(SOCKET s, WSAMSG* message, DWORD* received, WSAOVERLAPP
     WSAMSG given;
     if (!guard::read(message, given) || (!received && !overlapped))
         return fail(WSAEFAULT);
+    if (has_length_of_nothing(given))
+        return fail(WSAEFAULT);
+    if (socket->is_stream() && (given.dwFlags & MSG_PEEK))
+        return fail(WSAEOPNOTSUPP); // [WSASendMsg/19]
     if (!socket->is_stream() && !is_bound(*socket))
         return fail(WSAEINVAL);
     const bool wants_sender = given.name && !socket->is_stream();
@@ -309,8 +325,8 @@ int WSAAPI ws2::recv_msg(SOCKET s, WSAMSG* message, DWORD* received, WSAOVERLAPP
             || !guard::is_writable(given.name, address_length(socket->family))))
         return fail(WSAEFAULT);
     TransferBuffers buffers;
-    if (const int error
-        = buffers.take(given.lpBuffers, given.dwBufferCount, TransferBuffers::kReceive, overlapped))
+    if (const int error = buffers.take(
+            *socket, given.lpBuffers, given.dwBufferCount, TransferBuffers::kReceive, overlapped))
         return fail(error);
     kernel::Completion completion;
     if (overlapped && !completion_from_overlapped(overlapped, routine, completion))
@@ -325,17 +341,18 @@ int WSAAPI ws2::recv_msg(SOCKET s, WSAMSG* message, DWORD* received, WSAOVERLAPP
         .count = buffers.count(),
         .buffers = afd::ptr64(buffers.array()) };
     if (overlapped) {
-        const NTSTATUS status = try_both(socket, [&](ULONG code) {
+        const Answer answer = try_both(*socket, afd::kIoctlRecvMessage, [&](ULONG code) {
             return afd_call_overlapped(
                 *socket, completion, code, &params, sizeof(params), nullptr, 0);
         });
-        return finish_receive(*socket, status, overlapped, routine, received);
+        return finish_receive(*socket, answer, overlapped, routine, received);
     }
     ULONG_PTR count = 0;
-    const NTSTATUS status = try_both(socket, [&](ULONG code) {
+    const auto receive = [&](ULONG code) {
         return afd_call_and_wait(
             socket, code, &params, sizeof(params), nullptr, 0, Alertable::kYes, &count);
-    });
+    };
+    const NTSTATUS status = try_both(*socket, afd::kIoctlRecvMessage, receive).status;
     if (!NT_SUCCESS(status) && status != STATUS_BUFFER_OVERFLOW)
         return fail(error_from_status(refine_status(*socket, status)));
     // The host tells of control data that did not fit, and of nothing else.

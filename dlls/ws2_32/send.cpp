@@ -87,7 +87,7 @@ int send_on_socket(SOCKET s, const SendCall& call)
     }
     TransferBuffers buffers;
     if (const int error
-        = buffers.take(call.buffers, call.count, TransferBuffers::kSend, call.overlapped))
+        = buffers.take(*socket, call.buffers, call.count, TransferBuffers::kSend, call.overlapped))
         return fail(error);
     kernel::Completion completion;
     if (call.overlapped && !completion_from_overlapped(call.overlapped, call.routine, completion))
@@ -201,6 +201,8 @@ int WSAAPI WSASendMsg(SOCKET s, WSAMSG* message, DWORD flags, DWORD* sent,
         return fail(WSAEFAULT);
     if (socket->is_stream())
         return fail(WSAEINVAL);
+    if (has_length_of_nothing(given))
+        return fail(WSAEFAULT);
     if (!sent && !overlapped) {
         // Even this failure binds the socket. [WSASendMsg/4]
         bind_implicitly(*socket);

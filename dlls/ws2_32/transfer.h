@@ -27,6 +27,12 @@ bool is_bound(Socket& socket);
 /// Binds a datagram socket to an ephemeral port, as its first send does.
 void bind_implicitly(Socket& socket);
 
+/// Does the message give a length of a name or of control data, and no pointer? [WSASendMsg/18]
+inline bool has_length_of_nothing(const WSAMSG& message)
+{
+    return (!message.name && message.namelen) || (!message.Control.buf && message.Control.len);
+}
+
 /// The result of an overlapped call that the kernel answered with `status`. A call that is done at
 /// once writes its byte count, if asked to; a pending or failed one does not. [overlapped/7]
 int finish_overlapped(NTSTATUS status, const WSAOVERLAPPED* overlapped, DWORD* count);

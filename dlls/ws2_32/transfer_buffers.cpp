@@ -55,12 +55,17 @@ TransferBuffers::~TransferBuffers()
     heap_free(m_block);
 }
 
-int TransferBuffers::replace(Use use, const WSAOVERLAPPED* overlapped)
+int TransferBuffers::replace(Socket& socket, Use use, const WSAOVERLAPPED* overlapped)
 {
     if (!is_readable(m_given, m_given_count))
         return WSAEFAULT;
-    if (m_given_count > kMostBuffers || overlapped)
+    if (m_given_count > kMostBuffers)
         return WSAENOBUFS;
+    if (overlapped) {
+        const bool is_taken
+            = socket.is_stream() && filter::before_request(socket, afd::kIoctlRecvMsg);
+        return is_taken ? 0 : WSAENOBUFS;
+    }
     uint64_t total = 0;
     const bool receives = use == kReceive;
     if (!for_each(m_given, m_given_count, [&](const WSABUF& buffer) {

@@ -1,7 +1,7 @@
 // The array of buffers of a transfer, in a form that every kernel takes.
 #pragma once
 
-#include "sdk.h"
+#include "socket.h"
 
 namespace ws2 {
 
@@ -19,13 +19,15 @@ public:
     ~TransferBuffers();
 
     /// Takes the program's array. Returns 0 or a Winsock error: WSAEFAULT, it is not wholly there,
-    /// or a buffer of it is not; WSAENOBUFS, there is no room for it. An overlapped request is the
-    /// host's, and nobody here would know when a block of ours could go: WSAENOBUFS too.
-    int take(const WSABUF* given, DWORD count, Use use, const WSAOVERLAPPED* overlapped)
+    /// or a buffer of it is not; WSAENOBUFS, there is no room for it. Of an overlapped request
+    /// nobody here would know when a block of ours could go: its array passes as it is where ntke
+    /// serves it, which takes any of a stream's, and is WSAENOBUFS too where the host does.
+    int take(
+        Socket& socket, const WSABUF* given, DWORD count, Use use, const WSAOVERLAPPED* overlapped)
     {
         m_array = m_given = given;
         m_count = m_given_count = count;
-        return count <= kMostPassed ? 0 : replace(use, overlapped);
+        return count <= kMostPassed ? 0 : replace(socket, use, overlapped);
     }
 
     const WSABUF* array() const { return m_array; }
@@ -37,7 +39,7 @@ public:
 private:
     static constexpr DWORD kMostPassed = 1024;
 
-    int replace(Use use, const WSAOVERLAPPED* overlapped);
+    int replace(Socket& socket, Use use, const WSAOVERLAPPED* overlapped);
     bool scatter_block(size_t received) const;
 
     const WSABUF* m_given = nullptr;

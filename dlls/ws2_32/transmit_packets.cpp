@@ -314,6 +314,8 @@ BOOL WSAAPI transmit_packets(SOCKET s, TRANSMIT_PACKETS_ELEMENT* elements, DWORD
     if (const int error = taken.take(elements, count))
         return fail(error), FALSE;
     const DWORD per_send = send_size > kMostPerSend ? 0 : send_size;
+    if (!overlapped)
+        socket.release_handle(); // each send holds it: closesocket ends them [closesocket/3]
     return (socket->is_stream()
                    ? transmit_on_stream(s, socket, taken, per_send, overlapped, disconnects)
                    : transmit_datagrams(s, socket, taken, overlapped))

@@ -133,12 +133,14 @@ enum Ioctl : ULONG {
     kIoctlSetUdpCoalescedSize = 0x123C1C,
     kIoctlHasUnsent = 0x123C20,
     kIoctlGetTcpInfo = 0x123C24,
+    kIoctlRecvDatagram = 0x123C28,
+    kIoctlAcceptHere = 0x123C2C,
 };
 
 /// Is a request one that only ntke knows?
 constexpr bool is_of_ntke(ULONG code)
 {
-    return code >= kIoctlSendControl && code <= kIoctlGetTcpInfo;
+    return code >= kIoctlSendControl && code <= kIoctlAcceptHere;
 }
 
 /// Poll conditions; the same bits make up event-select masks and network event records.

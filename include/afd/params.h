@@ -45,7 +45,8 @@ struct ListenParams {
 };
 static_assert(sizeof(ListenParams) == 12);
 
-/// kIoctlAcceptInto, input. Output: data, then two blocks {int32_t length; sockaddr}.
+/// kIoctlAcceptInto and kIoctlAcceptHere, input. Output: data, then two blocks {int32_t length;
+/// sockaddr}.
 struct AcceptIntoParams {
     uint32_t acceptor; // handle
     uint32_t receive_length; // bytes of first data
@@ -61,8 +62,8 @@ struct ConnectParams {
 };
 static_assert(sizeof(ConnectParams) == 8);
 
-/// kIoctlRecvMsg and kIoctlRecvMessage, input. Of the second, `flags` tells MSG_TRUNC, MSG_CTRUNC,
-/// MSG_BCAST and MSG_MCAST.
+/// kIoctlRecvMsg, kIoctlRecvDatagram and kIoctlRecvMessage, input. Of the last, `flags` tells
+/// MSG_TRUNC, MSG_CTRUNC, MSG_BCAST and MSG_MCAST.
 struct RecvMsgParams {
     Ptr64 control; // WSABUF*, may be 0
     Ptr64 address; // sockaddr*, may be 0

@@ -1,7 +1,9 @@
 // WSAAsyncSelect: network events as window messages.
 
 #include "extensions.h"
+#include "message_window.h"
 #include "network_events.h"
+#include "peers.h"
 #include "ports.h"
 
 #include <vector>
@@ -11,23 +13,6 @@ using namespace conformance;
 namespace {
 
 constexpr UINT kMessage = WM_APP + 7;
-
-/// A message-only window of the test thread; destroyed by the fixture.
-HWND window;
-
-int make_window(void**)
-{
-    window = CreateWindowExW(0, L"STATIC", L"", 0, 0, 0, 0, 0, HWND_MESSAGE, nullptr,
-        GetModuleHandleW(nullptr), nullptr);
-    return window ? 0 : -1;
-}
-
-int destroy_window(void**)
-{
-    DestroyWindow(window);
-    window = nullptr;
-    return 0;
-}
 
 struct Posted {
     SOCKET socket;
@@ -424,6 +409,91 @@ void each_part_that_leaves_data_posts_read(void**) // [WSAAsyncSelect/15]
     assert_no_message();
 }
 
+void connecting_datagrams_posts_write_once_more(void**) // [WSAAsyncSelect/16]
+{
+    const SOCKET socket = udp_socket();
+    bind_to_loopback(socket);
+    select_messages(socket, kUsualEvents);
+    assert_message(socket, FD_WRITE);
+    sockaddr_storage peer;
+    const int length = loopback_address(AF_INET, 9, &peer);
+    assert_wsa_ok(connect(socket, as_name(peer), length));
+    assert_message(socket, FD_WRITE);
+    assert_no_message();
+}
+
+/// Also when the socket is used through another handle meanwhile.
+void re_enabling_one_posts_nothing_of_another(void**) // [WSAAsyncSelect/14]
+{
+    for (const bool is_shared : { false, true }) {
+        const TcpPair pair = new_selected_pair(FD_READ | FD_WRITE | FD_CLOSE);
+        assert_message(pair.server, FD_WRITE);
+        send_text(pair.client, "abc");
+        assert_message(pair.server, FD_READ);
+        if (is_shared)
+            duplicate_of(pair.server);
+        char byte;
+        assert_int_equal(recv(pair.server, &byte, 1, 0), 1);
+        assert_message(pair.server, FD_READ);
+        size_t left = send_until_full(pair.server); // re-enables FD_WRITE
+        assert_no_message();
+
+        std::vector<char> buffer(1 << 16);
+        while (left) {
+            const int received
+                = recv(pair.client, buffer.data(), static_cast<int>(buffer.size()), 0);
+            assert_true(received > 0);
+            left -= received;
+        }
+        assert_message(pair.server, FD_WRITE);
+        assert_no_message();
+        assert_int_equal(recv(pair.server, &byte, 1, 0), 1);
+        assert_message(pair.server, FD_READ);
+        assert_int_equal(recv(pair.server, &byte, 1, 0), 1);
+        assert_no_message();
+        close_owned(pair.client);
+        assert_message(pair.server, FD_CLOSE);
+        assert_int_equal(recv(pair.server, &byte, 1, 0), 0);
+        assert_no_message();
+    }
+}
+
+/// A socket whose FD_READ was posted, with data left, and which has another handle since.
+SOCKET new_shared_socket_with_data()
+{
+    const TcpPair pair = new_selected_pair(FD_READ);
+    send_text(pair.client, "abc");
+    assert_message(pair.server, FD_READ);
+    duplicate_of(pair.server);
+    return pair.server;
+}
+
+void a_later_message_of_a_shared_socket_is_posted(void**) // [WSAAsyncSelect/9]
+{
+    const SOCKET socket = new_shared_socket_with_data();
+    assert_wsa_ok(WSAAsyncSelect(socket, window, kMessage + 1, FD_READ));
+    for (const char expected : { 'a', 'b', 'c' }) {
+        MSG message;
+        assert_eventually(
+            [&] { return PeekMessageW(&message, window, kMessage + 1, kMessage + 1, PM_REMOVE); });
+        char byte = 0;
+        assert_int_equal(recv(socket, &byte, 1, 0), 1);
+        assert_int_equal(byte, expected);
+    }
+    assert_no_message(); // of the first selection
+}
+
+void a_later_event_of_a_shared_socket_is_set(void**) // [WSAAsyncSelect/9]
+{
+    const SOCKET socket = new_shared_socket_with_data();
+    const WSAEVENT event = new_event();
+    assert_wsa_ok(WSAEventSelect(socket, event, FD_READ));
+    char byte;
+    assert_int_equal(recv(socket, &byte, 1, 0), 1);
+    assert_becomes_signaled(event);
+    assert_no_message();
+}
+
 const CMUnitTest kCases[] = {
     window_case(message_select_refuses_what_is_no_socket),
     window_case(message_select_refuses_what_is_no_window),
@@ -454,6 +524,10 @@ const CMUnitTest kCases[] = {
     window_case(a_duplicate_posts_nothing_again),
     window_case(accept_ex_posts_nothing_again),
     window_case(each_part_that_leaves_data_posts_read),
+    window_case(connecting_datagrams_posts_write_once_more),
+    window_case(re_enabling_one_posts_nothing_of_another),
+    window_case(a_later_message_of_a_shared_socket_is_posted),
+    window_case(a_later_event_of_a_shared_socket_is_set),
 };
 
 } // namespace

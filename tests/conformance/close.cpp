@@ -175,6 +175,31 @@ void closing_ends_a_blocked_receive_of_a_datagram(void**) // [closesocket/7]
     assert_ended_by_close(join(receive));
 }
 
+void closing_ends_a_blocked_receive_of_all(void**) // [closesocket/7]
+{
+    for (const bool has_some : { false, true }) {
+        const TcpPair pair = new_tcp_pair();
+        if (has_some)
+            send_text(pair.server, "some");
+        auto* buffer = static_cast<char*>(lasting_memory(64));
+        Background* receive = run_in_background(
+            [=] { return (long long)recv(pair.client, buffer, 64, MSG_WAITALL); });
+        if (has_some)
+            assert_eventually([&] { return buffer[3] == 'e'; });
+        let_it_settle();
+        close_owned(pair.client);
+        // Its value is soon another socket's, which the receive has nothing to do with.
+        const TcpPair later = new_tcp_pair();
+        send_text(later.server, "later");
+        const Outcome outcome = join(receive);
+        if (!has_some)
+            assert_ended_by_close(outcome);
+        char text[6] = {};
+        receive_exactly(later.client, text, 5);
+        assert_string_equal(text, "later");
+    }
+}
+
 void closing_ends_two_blocked_receives(void**) // [closesocket/7]
 {
     const TcpPair pair = new_tcp_pair();
@@ -484,6 +509,7 @@ const CMUnitTest kCases[] = {
     cmocka_unit_test(closing_a_listener_ends_connections_nobody_accepted),
     cmocka_unit_test(closing_ends_a_blocked_receive),
     cmocka_unit_test(closing_ends_a_blocked_receive_of_a_datagram),
+    cmocka_unit_test(closing_ends_a_blocked_receive_of_all),
     cmocka_unit_test(closing_ends_two_blocked_receives),
     cmocka_unit_test(closing_ends_a_blocked_send),
     cmocka_unit_test(closing_with_a_blocked_send_ends_the_connection),

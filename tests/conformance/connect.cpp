@@ -338,6 +338,20 @@ void a_socket_of_ipv6_alone_cannot_reach_ipv4(void**) // [connect/20]
     assert_wsa_ok(connect(both, as_name(name), length));
 }
 
+void a_non_blocking_socket_of_ipv6_alone_fails_later(void**) // [connect/20]
+{
+    if (!has_ipv6())
+        skip();
+    sockaddr_storage name;
+    const int length = mapped_loopback(local_port(new_listener().socket), &name);
+    const SOCKET socket = tcp_socket(AF_INET6);
+    set_nonblocking(socket);
+
+    assert_wsa_fails(connect(socket, as_name(name), length), SOCKET_ERROR, WSAEWOULDBLOCK);
+    wait_until_exceptional(socket);
+    assert_int_equal(option(socket, SOL_SOCKET, SO_ERROR), WSAEADDRNOTAVAIL);
+}
+
 const CMUnitTest kCases[] = {
     cmocka_unit_test(connect_joins_two_sockets),
     cmocka_unit_test(wsaconnect_is_connect),
@@ -370,6 +384,7 @@ const CMUnitTest kCases[] = {
     cmocka_unit_test(connecting_to_broadcast_needs_no_option),
     cmocka_unit_test(a_blocked_connect_runs_user_apcs),
     cmocka_unit_test(a_socket_of_ipv6_alone_cannot_reach_ipv4),
+    cmocka_unit_test(a_non_blocking_socket_of_ipv6_alone_fails_later),
 };
 
 } // namespace

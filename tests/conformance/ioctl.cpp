@@ -184,6 +184,48 @@ void readable_bytes_are_counted(void**) // [ioctlsocket/3]
     assert_int_equal(bytes, 4);
 }
 
+/// Waits until FIONREAD tells so many bytes: not for long, where it never will.
+u_long count_of(SOCKET socket, u_long expected)
+{
+    const ULONGLONG end = GetTickCount64() + kEventLimit;
+    u_long bytes = 0;
+    do {
+        assert_wsa_ok(ioctlsocket(socket, FIONREAD, &bytes));
+    } while (bytes < expected && GetTickCount64() < end);
+    return bytes;
+}
+
+void bytes_of_all_datagrams_are_counted(void**) // [ioctlsocket/3]
+{
+    const UdpPair pair = new_udp_pair();
+    u_long bytes = 77;
+    assert_wsa_ok(ioctlsocket(pair.b, FIONREAD, &bytes));
+    assert_int_equal(bytes, 0);
+    assert_int_equal(send(pair.a, "", 0, 0), 0);
+    send_text(pair.a, "abc");
+    assert_int_equal(send(pair.a, "", 0, 0), 0);
+    send_text(pair.a, "0123456789");
+    assert_int_equal(count_of(pair.b, 13), 13);
+
+    // Counting changes nothing.
+    char data[16];
+    assert_int_equal(recv(pair.b, data, sizeof(data), MSG_PEEK), 0);
+    assert_int_equal(recv(pair.b, data, sizeof(data), 0), 0);
+    assert_int_equal(recv(pair.b, data, sizeof(data), MSG_PEEK), 3);
+    assert_int_equal(recv(pair.b, data, sizeof(data), 0), 3);
+    assert_wsa_ok(ioctlsocket(pair.b, FIONREAD, &bytes));
+    assert_int_equal(bytes, 10);
+}
+
+void many_datagrams_are_counted(void**) // [ioctlsocket/3]
+{
+    constexpr int kMany = 100;
+    const UdpPair pair = new_udp_pair();
+    for (int i = 0; i < kMany; ++i)
+        send_text(pair.a, "abc");
+    assert_int_equal(count_of(pair.b, 3 * kMany), 3 * kMany);
+}
+
 void a_short_count_leaves_the_size(void**) // [WSAIoctl/7]
 {
     const SOCKET socket = tcp_socket();
@@ -640,6 +682,8 @@ const CMUnitTest kCases[] = {
     cmocka_unit_test(a_code_done_at_once_still_queues_its_packet),
     cmocka_unit_test(a_code_done_at_once_still_sets_its_event),
     cmocka_unit_test(readable_bytes_are_counted),
+    cmocka_unit_test(bytes_of_all_datagrams_are_counted),
+    cmocka_unit_test(many_datagrams_are_counted),
     cmocka_unit_test(a_short_count_leaves_the_size),
     cmocka_unit_test(the_mode_needs_four_bytes),
     cmocka_unit_test(a_selected_socket_cannot_become_blocking),

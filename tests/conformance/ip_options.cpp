@@ -1,7 +1,7 @@
 // getsockopt and setsockopt at IPPROTO_IP and IPPROTO_IPV6.
 
 #include "option_checks.h"
-#include "sockets.h"
+#include "peers.h"
 
 #include <cstring>
 
@@ -308,6 +308,82 @@ void a_member_of_no_group_receives_none(void**) // [setsockopt/24]
     assert_receives(member, "group");
 }
 
+/// The group of IPv6 that stands for one of IPv4, on the loopback interface.
+sockaddr_in6 name_of_ipv6_group(unsigned short port)
+{
+    sockaddr_in6 name = {};
+    name.sin6_family = AF_INET6;
+    name.sin6_port = htons(port);
+    inet_pton(AF_INET6, "ff12::77:6", &name.sin6_addr);
+    return name;
+}
+
+SOCKET member_of_ipv6_group()
+{
+    const SOCKET socket = udp_socket(AF_INET6);
+    sockaddr_in6 any = {};
+    any.sin6_family = AF_INET6;
+    assert_wsa_ok(bind(socket, reinterpret_cast<sockaddr*>(&any), sizeof(any)));
+    IPV6_MREQ request = {};
+    request.ipv6mr_multiaddr = name_of_ipv6_group(0).sin6_addr;
+    if (setsockopt(socket, IPPROTO_IPV6, IPV6_ADD_MEMBERSHIP, reinterpret_cast<char*>(&request),
+            sizeof(request)))
+        skip(); // no interface has IPv6
+    return socket;
+}
+
+void send_to_ipv6_group(unsigned short port, const char* text)
+{
+    const sockaddr_in6 name = name_of_ipv6_group(port);
+    const int length = static_cast<int>(strlen(text));
+    assert_int_equal(sendto(udp_socket(AF_INET6), text, length, 0,
+                         reinterpret_cast<const sockaddr*>(&name), sizeof(name)),
+        length);
+}
+
+void the_loop_is_switched_off_by_the_receiver(void**) // [setsockopt/25]
+{
+    const SOCKET member = member_of("239.255.77.6");
+    assert_int_equal(option(member, IPPROTO_IP, IP_MULTICAST_LOOP), 1);
+    set_option(member, IPPROTO_IP, IP_MULTICAST_LOOP, 0);
+    assert_int_equal(option(member, IPPROTO_IP, IP_MULTICAST_LOOP), 0);
+    assert_is_passed_by(member, "239.255.77.6");
+    set_option(member, IPPROTO_IP, IP_MULTICAST_LOOP, 1);
+    send_to_group("239.255.77.6", local_port(member), "group");
+    assert_receives(member, "group");
+}
+
+void the_loop_is_no_business_of_the_sender(void**) // [setsockopt/25]
+{
+    const SOCKET member = member_of("239.255.77.7");
+    const SOCKET sender = udp_socket();
+    const DWORD loopback = htonl(INADDR_LOOPBACK);
+    set_option(sender, IPPROTO_IP, IP_MULTICAST_IF, loopback);
+    set_option(sender, IPPROTO_IP, IP_MULTICAST_LOOP, 0);
+    sockaddr_in name = {};
+    name.sin_family = AF_INET;
+    name.sin_addr.s_addr = inet_addr("239.255.77.7");
+    name.sin_port = htons(local_port(member));
+    assert_int_equal(
+        sendto(sender, "group", 5, 0, reinterpret_cast<sockaddr*>(&name), sizeof(name)), 5);
+    assert_receives(member, "group");
+}
+
+void the_loop_of_ipv6_is_switched_off_by_the_receiver(void**) // [setsockopt/25]
+{
+    if (!has_ipv6())
+        skip();
+    const SOCKET member = member_of_ipv6_group();
+    send_to_ipv6_group(local_port(member), "group");
+    assert_receives(member, "group");
+    set_option(member, IPPROTO_IPV6, IPV6_MULTICAST_LOOP, 0);
+    send_to_ipv6_group(local_port(member), "group");
+    sockaddr_storage name;
+    const int length = loopback_address(AF_INET6, local_port(member), &name);
+    assert_int_equal(sendto(udp_socket(AF_INET6), "own", 3, 0, as_name(name), length), 3);
+    assert_receives(member, "own");
+}
+
 void leaving_twice_fails(void**) // [setsockopt/18]
 {
     const SOCKET member = member_of("239.255.77.2");
@@ -341,6 +417,9 @@ const CMUnitTest kCases[] = {
     cmocka_unit_test(a_member_receives_what_is_sent_to_the_group),
     cmocka_unit_test(a_group_is_received_by_its_own_members_only),
     cmocka_unit_test(a_member_of_no_group_receives_none),
+    cmocka_unit_test(the_loop_is_switched_off_by_the_receiver),
+    cmocka_unit_test(the_loop_is_no_business_of_the_sender),
+    cmocka_unit_test(the_loop_of_ipv6_is_switched_off_by_the_receiver),
     cmocka_unit_test(leaving_twice_fails),
 };
 

@@ -281,6 +281,19 @@ void a_truncated_datagram_that_is_there_queues_one_packet(void**) // [overlapped
     assert_no_packet(port);
 }
 
+/// A datagram too long for a receive of two bytes is told by a packet or by the call, not by both.
+void assert_truncation_is_told_once(SOCKET socket, HANDLE port)
+{
+    Operation* receive = new_operation();
+    receive->buffer.len = 2;
+    assert_int_equal(start_receive(socket, receive), SOCKET_ERROR);
+    if (WSAGetLastError() == WSA_IO_PENDING)
+        assert_ptr_equal(next_packet(port).overlapped, &receive->overlapped);
+    else
+        assert_int_equal(WSAGetLastError(), WSAEMSGSIZE);
+    assert_no_packet(port);
+}
+
 void skip_on_success_tells_a_truncated_datagram_once(void**) // [overlapped/61]
 {
     const UdpPair pair = new_udp_pair();
@@ -289,14 +302,24 @@ void skip_on_success_tells_a_truncated_datagram_once(void**) // [overlapped/61]
     set_modes(pair.b, FILE_SKIP_COMPLETION_PORT_ON_SUCCESS);
     send_text(pair.a, "hello");
     wait_until_readable(pair.b);
-    Operation* receive = new_operation();
-    receive->buffer.len = 2;
-    assert_int_equal(start_receive(pair.b, receive), SOCKET_ERROR);
-    if (WSAGetLastError() == WSA_IO_PENDING)
-        assert_ptr_equal(next_packet(port).overlapped, &receive->overlapped);
-    else
-        assert_int_equal(WSAGetLastError(), WSAEMSGSIZE);
-    assert_no_packet(port);
+    assert_truncation_is_told_once(pair.b, port);
+}
+
+/// Truncated datagrams are told once, whoever has the socket by then.
+void skip_on_success_tells_a_truncated_datagram_of_a_shared_socket_once(void**) // [overlapped/61]
+{
+    const UdpPair pair = new_udp_pair();
+    const HANDLE port = new_port();
+    associate(pair.b, port, kPortKey);
+    set_modes(pair.b, FILE_SKIP_COMPLETION_PORT_ON_SUCCESS);
+    send_text(pair.a, "first");
+    send_text(pair.a, "second");
+    wait_until_readable(pair.b);
+    for (const bool is_shared : { false, true }) {
+        if (is_shared)
+            duplicate_of(pair.b);
+        assert_truncation_is_told_once(pair.b, port);
+    }
 }
 
 void a_truncated_datagram_that_is_there_is_told_to_the_routine(void**) // [overlapped/61]
@@ -698,6 +721,7 @@ const CMUnitTest kCases[] = {
     cmocka_unit_test(a_truncated_datagram_that_is_there_queues_one_packet),
     cmocka_unit_test(a_truncated_datagram_that_is_there_is_told_to_the_routine),
     cmocka_unit_test(skip_on_success_tells_a_truncated_datagram_once),
+    cmocka_unit_test(skip_on_success_tells_a_truncated_datagram_of_a_shared_socket_once),
 };
 
 } // namespace

@@ -218,6 +218,60 @@ void a_pending_message_completes(void**) // [WSASendMsg/9]
     assert_memory_equal(message->data, "hello", 5);
 }
 
+/// The two ways to give a message nothing, and a length of it.
+void give_length_of_nothing(WSAMSG& message, bool is_name)
+{
+    if (is_name) {
+        message.name = nullptr;
+        message.namelen = sizeof(sockaddr_in);
+    } else {
+        message.Control = { 64, nullptr };
+    }
+}
+
+void a_length_needs_something_to_be_the_length_of(void**) // [WSASendMsg/18]
+{
+    const UdpPair pair = new_udp_pair();
+    const auto receive
+        = reinterpret_cast<LPFN_WSARECVMSG>(extension_function(pair.b, GUID WSAID_WSARECVMSG));
+    for (const bool is_name : { true, false }) {
+        char data = 'x';
+        WSABUF buffer { 1, &data };
+        WSAMSG message {};
+        message.lpBuffers = &buffer;
+        message.dwBufferCount = 1;
+        give_length_of_nothing(message, is_name);
+        DWORD count;
+        assert_wsa_fails(
+            WSASendMsg(pair.a, &message, 0, &count, nullptr, nullptr), SOCKET_ERROR, WSAEFAULT);
+        send_text(pair.a, "y");
+        wait_until_readable(pair.b);
+        assert_wsa_fails(
+            receive(pair.b, &message, &count, nullptr, nullptr), SOCKET_ERROR, WSAEFAULT);
+        char received = 0;
+        assert_int_equal(recv(pair.b, &received, 1, 0), 1); // it is still there, and alone
+        assert_int_equal(received, 'y');
+    }
+}
+
+void a_stream_has_no_message_to_peek_at(void**) // [WSASendMsg/19]
+{
+    const TcpPair pair = new_tcp_pair();
+    const auto receive
+        = reinterpret_cast<LPFN_WSARECVMSG>(extension_function(pair.client, GUID WSAID_WSARECVMSG));
+    send_text(pair.server, "x");
+    wait_until_readable(pair.client);
+    char data;
+    WSABUF buffer { 1, &data };
+    WSAMSG message {};
+    message.lpBuffers = &buffer;
+    message.dwBufferCount = 1;
+    message.dwFlags = MSG_PEEK;
+    DWORD count;
+    assert_wsa_fails(
+        receive(pair.client, &message, &count, nullptr, nullptr), SOCKET_ERROR, WSAEOPNOTSUPP);
+}
+
 const CMUnitTest kCases[] = {
     cmocka_unit_test(a_message_is_sent_to_its_name),
     cmocka_unit_test(a_message_without_a_name_goes_to_the_peer),
@@ -236,6 +290,8 @@ const CMUnitTest kCases[] = {
     cmocka_unit_test(the_count_of_a_truncated_message_is_told),
     cmocka_unit_test(a_truncated_message_is_told_to_the_routine),
     cmocka_unit_test(a_pending_message_completes),
+    cmocka_unit_test(a_length_needs_something_to_be_the_length_of),
+    cmocka_unit_test(a_stream_has_no_message_to_peek_at),
 };
 
 } // namespace

@@ -427,6 +427,42 @@ void inline_urgent_data_is_ordinary(void**) // [recv/16]
     assert_int_equal(byte, 'u');
 }
 
+void an_urgent_byte_that_was_read_does_not_become_data(void**) // [recv/21]
+{
+    const TcpPair pair = new_tcp_pair();
+    char byte = 0;
+    set_nonblocking(pair.server);
+    assert_int_equal(send(pair.client, "a", 1, MSG_OOB), 1);
+    assert_eventually([&] { return recv(pair.server, &byte, 1, MSG_OOB) == 1; });
+    set_option(pair.server, SOL_SOCKET, SO_OOBINLINE, 1);
+    assert_int_equal(send(pair.client, "b", 1, MSG_OOB), 1);
+    wait_until_readable(pair.server);
+
+    assert_wsa_fails(receive(pair.server, &byte, 1, MSG_OOB), SOCKET_ERROR, WSAEINVAL);
+    assert_int_equal(receive(pair.server, &byte, 1), 1);
+    assert_int_equal(byte, 'b');
+    assert_wsa_fails(receive(pair.server, &byte, 1), SOCKET_ERROR, WSAEWOULDBLOCK);
+    close_owned(pair.server);
+    limit_receives(pair.client);
+    assert_int_equal(receive(pair.client, &byte, 1), 0);
+}
+
+void an_urgent_byte_that_was_not_read_becomes_data(void**) // [recv/21]
+{
+    const TcpPair pair = new_tcp_pair();
+    char byte = 0;
+    assert_int_equal(send(pair.client, "a", 1, MSG_OOB), 1);
+    assert_eventually([&] { return recv(pair.server, &byte, 1, MSG_OOB) == 1; });
+    assert_int_equal(send(pair.client, "b", 1, MSG_OOB), 1);
+    assert_eventually([&] { return is_exceptional(pair.server); });
+    set_option(pair.server, SOL_SOCKET, SO_OOBINLINE, 1);
+
+    send_text(pair.client, "c");
+    char text[3] = {};
+    receive_exactly(pair.server, text, 2);
+    assert_string_equal(text, "bc");
+}
+
 const CMUnitTest kCases[] = {
     cmocka_unit_test(a_send_takes_everything),
     cmocka_unit_test(a_blocking_send_returns_when_all_is_taken),
@@ -463,6 +499,8 @@ const CMUnitTest kCases[] = {
     cmocka_unit_test(ordinary_data_flows_around_the_urgent_byte),
     cmocka_unit_test(no_urgent_data_would_block),
     cmocka_unit_test(inline_urgent_data_is_ordinary),
+    cmocka_unit_test(an_urgent_byte_that_was_read_does_not_become_data),
+    cmocka_unit_test(an_urgent_byte_that_was_not_read_becomes_data),
 };
 
 } // namespace

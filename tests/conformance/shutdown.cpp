@@ -184,6 +184,19 @@ void both_ends_shut_down_send(void**) // [shutdown/4]
     assert_end(pair.server);
 }
 
+void a_reset_behind_the_end_is_an_abort(void**) // [recv/20]
+{
+    const TcpPair pair = new_tcp_pair();
+    assert_wsa_ok(shutdown(pair.server, SD_SEND));
+    assert_end(pair.client);
+    close_owned(pair.server);
+    send_text(pair.client, "hello"); // nobody is there: a reset comes back
+    const ULONGLONG end = GetTickCount64() + kEventLimit;
+    char byte;
+    while (recv(pair.client, &byte, 1, 0) == 0 && GetTickCount64() < end) { } // it is on its way
+    assert_wsa_fails(recv(pair.client, &byte, 1, 0), SOCKET_ERROR, WSAECONNABORTED);
+}
+
 const CMUnitTest kCases[] = {
     cmocka_unit_test(an_unconnected_stream_cannot_shut_down),
     cmocka_unit_test(a_listening_socket_cannot_shut_down),
@@ -203,6 +216,7 @@ const CMUnitTest kCases[] = {
     cmocka_unit_test(after_receive_is_shut_down_datagrams_cannot_be_received),
     cmocka_unit_test(after_send_is_shut_down_datagrams_cannot_be_sent),
     cmocka_unit_test(both_ends_shut_down_send),
+    cmocka_unit_test(a_reset_behind_the_end_is_an_abort),
 };
 
 } // namespace

@@ -474,6 +474,25 @@ void the_file_functions_tell_file_errors(void**) // [overlapped/54]
 
 #define routine_case(function) cmocka_unit_test_setup(function, forget_routine_calls)
 
+void a_nonblocking_send_takes_all_or_nothing(void**) // [send/13]
+{
+    constexpr int kMuch = 50 << 20;
+    const TcpPair pair = new_tcp_pair();
+    char* const data = static_cast<char*>(lasting_memory(kMuch));
+    memset(data, 'm', kMuch);
+    set_nonblocking(pair.client);
+    assert_int_equal(send(pair.client, data, kMuch, 0), kMuch);
+    assert_wsa_fails(send(pair.client, data, 1, 0), SOCKET_ERROR, WSAEWOULDBLOCK);
+    close_owned(pair.client);
+
+    int received = 0;
+    int result;
+    while ((result = recv(pair.server, data, kMuch, 0)) > 0)
+        received += result;
+    assert_int_equal(result, 0);
+    assert_int_equal(received, kMuch);
+}
+
 const CMUnitTest kCases[] = {
     cmocka_unit_test(one_send_fills_pending_receives_in_order),
     cmocka_unit_test(each_of_several_sends_goes_to_the_oldest_receive),
@@ -495,6 +514,7 @@ const CMUnitTest kCases[] = {
     cmocka_unit_test(an_event_keeps_the_socket_nonsignaled),
     cmocka_unit_test(the_file_functions_wait_for_the_socket),
     cmocka_unit_test(the_file_functions_tell_file_errors),
+    cmocka_unit_test(a_nonblocking_send_takes_all_or_nothing),
 };
 
 } // namespace

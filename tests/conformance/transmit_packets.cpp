@@ -178,6 +178,23 @@ void closing_the_socket_ends_a_list(void**) // [TransmitPackets/4]
     assert_true(await_status(operation) < 0);
 }
 
+void closing_the_socket_ends_a_blocked_list(void**) // [TransmitPackets/4]
+{
+    const TcpPair pair = new_tcp_pair();
+    const HANDLE file = new_file("", false);
+    assert_int_equal(SetFilePointer(file, 32 << 20, nullptr, FILE_BEGIN), 32 << 20);
+    assert_true(SetEndOfFile(file));
+    const LPFN_TRANSMITPACKETS transmit = transmit_packets_of(pair.client);
+    Background* blocked = run_in_background([=] {
+        TRANSMIT_PACKETS_ELEMENT elements[] = { part(file, 0, 0), part(file, 0, 0) };
+        return (long long)transmit(pair.client, elements, 2, 0, nullptr, 0);
+    });
+    wait_until_readable(pair.server);
+    let_it_settle();
+    close_owned(pair.client);
+    assert_int_equal(join(blocked).value, FALSE);
+}
+
 void elements_make_datagrams(void**) // [TransmitPackets/5]
 {
     const UdpPair pair = new_udp_pair();
@@ -238,6 +255,7 @@ const CMUnitTest kCases[] = {
     cmocka_unit_test(the_event_of_a_list_is_set),
     cmocka_unit_test(a_list_that_pends_is_sent_to_its_end),
     cmocka_unit_test(closing_the_socket_ends_a_list),
+    cmocka_unit_test(closing_the_socket_ends_a_blocked_list),
     cmocka_unit_test(elements_make_datagrams),
     cmocka_unit_test(disconnecting_ends_the_stream_after_the_list),
     cmocka_unit_test(what_is_not_there_is_not_sent),

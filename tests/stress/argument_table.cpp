@@ -45,6 +45,7 @@ constexpr OtherError kOtherErrors[] = {
     { "WSAWaitForMultipleEvents", ERROR_NOACCESS, "as WaitForMultipleObjectsEx tells it" },
     { "WSAWaitForMultipleEvents", ERROR_ACCESS_DENIED, "as WaitForMultipleObjectsEx tells it" },
     { "WahOpenHandleHelper", ERROR_CALL_NOT_IMPLEMENTED, "[Wah/8]" },
+    { "ProcessSocketNotifications", WAIT_TIMEOUT, "no packet came in time" },
     { "TransmitFile", ERROR_HANDLE_EOF, "the range is not in the file" },
 };
 

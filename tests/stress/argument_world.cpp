@@ -7,6 +7,7 @@
 #include <cstring>
 #include <iterator>
 #include <string_view>
+#include <vector>
 
 namespace stress {
 
@@ -120,8 +121,21 @@ void ArgumentWorld::make_handles()
         CreateIoCompletionPort(INVALID_HANDLE_VALUE, nullptr, 0, 1) };
     for (const HANDLE handle : m_handles)
         require(handle && handle != INVALID_HANDLE_VALUE, "making handles");
-    m_closed = CreateEventW(nullptr, FALSE, FALSE, nullptr);
-    CloseHandle(m_closed);
+    close_handle_for_good();
+}
+
+/// Makes m_closed a value that nothing gets again. One that is free would soon be another thread's
+/// event, and setting it an error of the storm; under Wine it may even be what a request is waited
+/// for with while the host works on it, and whoever waits there as well takes its end away. Free
+/// values are given lowest first.
+void ArgumentWorld::close_handle_for_good()
+{
+    std::vector<HANDLE> copies(1000);
+    for (HANDLE& copy : copies)
+        copy = duplicate(m_handles[0]);
+    for (const HANDLE copy : copies)
+        CloseHandle(copy);
+    m_closed = *std::max_element(copies.begin(), copies.end());
 }
 
 void ArgumentWorld::make_connection(size_t slot)

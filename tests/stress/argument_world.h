@@ -47,6 +47,7 @@ private:
     void make_socket(size_t slot);
     void make_connection(size_t slot);
     void make_handles();
+    void close_handle_for_good();
 
     SOCKET draw_socket();
     HANDLE draw_handle();

@@ -279,11 +279,14 @@ void a_reset_at_every_step_is_told(void**)
             Side& side = conversation.*left;
             if (!(side.told & kEnd))
                 Conversation::wait_until_told(side, kEnd);
-            // The end is told once, so a reset after it is not.
+            // The end is told once, so a reset after it is not; receives tell the two apart.
             assert_true(side.told & (steps < 8 ? uint32_t { afd::kPollAbort } : kEnd));
+            const bool has_ended = side.told & afd::kPollDisconnect;
             assert_int_not_equal(side.told & kEnd, kEnd);
-            assert_status(drain(side), STATUS_CONNECTION_RESET);
-            assert_status(drain(side), STATUS_CONNECTION_RESET);
+            const NTSTATUS gone_status
+                = has_ended ? STATUS_CONNECTION_ABORTED : STATUS_CONNECTION_RESET; // [recv/20]
+            assert_status(drain(side), gone_status);
+            assert_status(drain(side), gone_status);
             size_t sent = 0;
             if (!(side.flags & ntke::kSocketSendShutDown))
                 assert_status(

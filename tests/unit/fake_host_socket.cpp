@@ -498,6 +498,28 @@ void HostSocket::pass_read_urgent() const
 {
 }
 
+void HostSocket::pass_inline_urgent() const
+{
+    fake::Socket& socket = at(m_fd);
+    if (socket.mark == 0 && !socket.is_urgent_unread)
+        take(socket, 1);
+}
+
+bool HostSocket::has_peer_ended() const
+{
+    return at(m_fd).has_ended;
+}
+
+uint32_t HostSocket::datagram_bytes()
+{
+    return 0;
+}
+
+NTSTATUS HostSocket::drop_own_groups(bool, bool)
+{
+    return STATUS_NOT_SUPPORTED;
+}
+
 uint32_t HostSocket::unsent_bytes() const
 {
     return 0;

@@ -7,6 +7,8 @@
 #include <pthread.h>
 #include <sched.h>
 
+#include "io/completion_queue.h"
+
 namespace {
 
 using namespace unit;
@@ -323,7 +325,8 @@ NTSTATUS receive_with_control(
     return status;
 }
 
-void control_data_has_winsocks_form(void**)
+/// A datagram socket that is its own peer.
+HANDLE new_self_connected()
 {
     const HANDLE socket = new_socket(kDatagram);
     struct {
@@ -339,6 +342,55 @@ void control_data_has_winsocks_form(void**)
         STATUS_SUCCESS);
     assert_status(
         unit::control(socket, afd::kIoctlConnect, &connect, sizeof(connect)), STATUS_SUCCESS);
+    return socket;
+}
+
+/// What ends at once with a warning is told by a packet, also where successes are not. Who asks for
+/// kIoctlRecvDatagram relies on that.
+void a_truncated_datagram_is_answered_and_told_once(void**)
+{
+    const HANDLE socket = new_self_connected();
+    HANDLE port = nullptr;
+    IO_STATUS_BLOCK iosb {};
+    assert_status(NtCreateIoCompletion(&port, GENERIC_ALL, nullptr, 0), STATUS_SUCCESS);
+    FileCompletionInformation association { port, 7 };
+    assert_status(NtSetInformationFile(
+                      socket, &iosb, &association, sizeof(association), kFileCompletionInformation),
+        STATUS_SUCCESS);
+    ULONG skips_successes = 1;
+    assert_status(NtSetInformationFile(socket, &iosb, &skips_successes, sizeof(skips_successes),
+                      kFileIoCompletionNotificationInformation),
+        STATUS_SUCCESS);
+
+    send_all(socket, "long", 4);
+    char data[2];
+    Buffer buffer { sizeof(data), data };
+    uint32_t flags = 0;
+    afd::RecvMsgParams params {};
+    params.flags = afd::ptr64(&flags);
+    params.force_async = 1;
+    params.count = 1;
+    params.buffers = afd::ptr64(&buffer);
+    assert_status(NtDeviceIoControlFile(socket, nullptr, nullptr, &iosb, &iosb,
+                      afd::kIoctlRecvDatagram, &params, sizeof(params), nullptr, 0),
+        STATUS_BUFFER_OVERFLOW);
+
+    const LARGE_INTEGER at_once {};
+    ULONG_PTR key = 0;
+    ULONG_PTR context = 0;
+    IO_STATUS_BLOCK told {};
+    assert_status(NtRemoveIoCompletion(port, &key, &context, &told, &at_once), STATUS_SUCCESS);
+    assert_status(told.Status, STATUS_BUFFER_OVERFLOW);
+    assert_int_equal(told.Information, sizeof(data));
+    assert_status(NtRemoveIoCompletion(port, &key, &context, &told, &at_once), STATUS_TIMEOUT);
+    NtClose(socket);
+    NtClose(port);
+    io::CompletionQueue::leave(*ke::Thread::current()); // it has worked for the port
+}
+
+void control_data_has_winsocks_form(void**)
+{
+    const HANDLE socket = new_self_connected();
     const int32_t on = 1;
     for (ULONG code : { afd::kIoctlSetIpPktInfo, afd::kIoctlSetIpRecvTtl })
         assert_status(unit::control(socket, code, &on, sizeof(on)), STATUS_SUCCESS);
@@ -427,6 +479,7 @@ int main()
         CASE(everything_ends_when_the_socket_is_closed),
         CASE(an_accept_ends_with_its_socket),
         CASE(an_accept_without_room_leaves_the_connection),
+        CASE(a_truncated_datagram_is_answered_and_told_once),
         CASE(control_data_has_winsocks_form),
         CASE(a_poll_ends_once),
     };

@@ -30,8 +30,7 @@ NTSTATUS SocketFile::set_nonblocking(io::Irp& irp, ULONG_PTR&)
 
 NTSTATUS SocketFile::readable(io::Irp& irp, ULONG_PTR&)
 {
-    const bool can_have_data = can_transfer();
-    tell_number(can_have_data ? static_cast<int32_t>(m_socket.readable_bytes()) : 0, irp);
+    tell_number(can_transfer() ? static_cast<int32_t>(bytes_to_read()) : 0, irp);
     return STATUS_SUCCESS;
 }
 

@@ -86,10 +86,17 @@ NTSTATUS Endpoint::receive_unrecorded(
     if (status == STATUS_SUCCESS && !*received && is_stream() && total_length(buffers, count)
         && (!has(ntke::kSocketSendShutDown) || m_has_told_reset.load(std::memory_order_relaxed))
         && m_socket.tcp_state().link == LinkState::Dead)
-        status = STATUS_CONNECTION_RESET;
-    if (status == STATUS_CONNECTION_RESET && is_stream())
+        status = m_socket.has_peer_ended() ? STATUS_CONNECTION_ABORTED // [recv/20]
+                                           : STATUS_CONNECTION_RESET;
+    if ((status == STATUS_CONNECTION_RESET || status == STATUS_CONNECTION_ABORTED) && is_stream())
         m_has_told_reset.store(true, std::memory_order_relaxed); // Linux tells it once
     return status;
+}
+
+void Endpoint::note_inline()
+{
+    if (m_has_read_urgent.exchange(false, std::memory_order_relaxed))
+        m_socket.pass_inline_urgent();
 }
 
 NTSTATUS Endpoint::send_unrecorded(const Buffer* buffers, uint32_t count, uint32_t flags,
@@ -520,13 +527,15 @@ void Endpoint::set_state(SocketState state, uint32_t flags, NTSTATUS status, uin
     if ((flags & kShutDown) && m_is_recording.load(std::memory_order_relaxed))
         refresh(signal);
     const uint32_t flags_before = m_flags.exchange(flags, std::memory_order_relaxed);
+    if ((flags & ~flags_before) & ntke::kSocketOobInline)
+        note_inline();
     m_connections_accepted += accepted;
-    const bool has_new_peer = ((flags & ~flags_before) & ntke::kSocketHasPeer) && !posts_messages();
+    const bool has_new_peer = (flags & ~flags_before) & ntke::kSocketHasPeer;
     uint32_t re_enabled = 0;
     if (accepted)
         re_enabled |= kPollAccept; // [WSAEventSelect/24]
-    if (has_new_peer)
-        re_enabled |= kPollConnect | kPollSend; // [WSAEventSelect/66]
+    if (has_new_peer) // [WSAEventSelect/66] [WSAAsyncSelect/16]
+        re_enabled |= posts_messages() ? kPollSend : kPollConnect | kPollSend;
     enter_state(state, status, re_enabled, signal);
 }
 

@@ -60,6 +60,12 @@ public:
     NTSTATUS send(const Buffer* buffers, uint32_t count, uint32_t flags, const Address* to,
         size_t* sent) EXCLUDES(m_lock);
 
+    /// FIONREAD.
+    uint32_t bytes_to_read()
+    {
+        return is_stream() ? m_socket.readable_bytes() : m_socket.datagram_bytes();
+    }
+
     // Conditions.
 
     /// The poll conditions that hold, given what poll(2) says now. A level: nothing is recorded.
@@ -138,6 +144,9 @@ protected:
     void note_full() EXCLUDES(m_lock);
 
     static constexpr int kTypeStream = 1;
+
+    /// Urgent bytes are data from now on: not one that has been read. [recv/21]
+    void note_inline();
 
     /// Those of a connected stream that are about data.
     uint32_t data_from_ready(uint32_t ready) const;

@@ -4,6 +4,9 @@
 #include <cerrno>
 #include <cstring>
 #include <fcntl.h>
+#include <iterator>
+#include <linux/filter.h>
+#include <linux/if_packet.h>
 #include <linux/sock_diag.h>
 #include <linux/sockios.h>
 #include <linux/tcp.h>
@@ -61,6 +64,13 @@ template <typename Call> auto restarted(Call call)
         if (result >= 0 || errno != EINTR)
             return result;
     }
+}
+
+/// A look at the queue that leaves it as it is.
+template <typename Call> auto peeked(ke::Lock& lock, Call call)
+{
+    ke::LockGuard guard(lock);
+    return restarted(call);
 }
 
 struct ErrorRow {
@@ -272,14 +282,15 @@ NTSTATUS HostSocket::receive(const Buffer* buffers, uint32_t count, uint32_t fla
         message.msg_control = control->bytes;
         message.msg_controllen = sizeof(control->bytes);
     }
-    const ssize_t result = restarted([&]() -> ssize_t {
+    const auto attempt = [&]() -> ssize_t {
         bool is_short = false;
         if (is_to_fail(FaultyCall::Receive, &is_short))
             return -1;
         if (is_short)
             shorten(message, one_byte);
         return ::recvmsg(m_fd, &message, message_flags(flags));
-    });
+    };
+    const ssize_t result = flags & kMsgPeek ? peeked(m_peek_lock, attempt) : restarted(attempt);
     if (result < 0)
         return status_from_errno(errno);
     *received = static_cast<size_t>(result);
@@ -393,6 +404,26 @@ uint32_t HostSocket::readable_bytes() const
     return ::ioctl(m_fd, SIOCINQ, &bytes) < 0 ? 0 : static_cast<uint32_t>(bytes);
 }
 
+uint32_t HostSocket::datagram_bytes()
+{
+    constexpr size_t kMost = 32; // a call
+    constexpr int kFront = 0;
+    constexpr int kOff = -1;
+    ke::LockGuard guard(m_peek_lock);
+    // From here on each peek sees what is behind the last one.
+    if (!NT_SUCCESS(set_option(SOL_SOCKET, SO_PEEK_OFF, &kFront, sizeof(kFront))))
+        return readable_bytes(); // a raw socket
+    uint32_t bytes = 0;
+    for (int found = kMost; found == kMost;) {
+        mmsghdr messages[kMost] {};
+        found = ::recvmmsg(m_fd, messages, kMost, MSG_PEEK | MSG_TRUNC | MSG_DONTWAIT, nullptr);
+        for (int i = 0; i < found; ++i)
+            bytes += messages[i].msg_len;
+    }
+    set_option(SOL_SOCKET, SO_PEEK_OFF, &kOff, sizeof(kOff));
+    return bytes;
+}
+
 bool HostSocket::is_at_mark() const
 {
     int at_mark = 0;
@@ -404,6 +435,14 @@ void HostSocket::pass_read_urgent() const
     uint8_t byte;
     // Linux passes over it when it looks for data behind it.
     if (is_at_mark() && ::recv(m_fd, &byte, sizeof(byte), MSG_PEEK | MSG_DONTWAIT) <= 0)
+        static_cast<void>(::recv(m_fd, &byte, sizeof(byte), MSG_DONTWAIT));
+}
+
+void HostSocket::pass_inline_urgent() const
+{
+    uint8_t byte;
+    // One that was not read is still told of.
+    if (is_at_mark() && !(ready_now() & kReadyUrgent))
         static_cast<void>(::recv(m_fd, &byte, sizeof(byte), MSG_DONTWAIT));
 }
 
@@ -446,6 +485,31 @@ NTSTATUS HostSocket::take_error()
     if (::getsockopt(m_fd, SOL_SOCKET, SO_ERROR, &error, &length) < 0)
         return status_from_errno(errno);
     return error ? status_from_errno(error) : STATUS_SUCCESS;
+}
+
+/// SO_ERROR would tell too, but once, and the host may have asked. A receive that tells how much is
+/// left calls the end, too, something to read, and what only looks like it nothing.
+bool HostSocket::has_peer_ended() const
+{
+    const int on = 1;
+    const int off = 0;
+    uint8_t byte;
+    iovec buffer { &byte, sizeof(byte) };
+    alignas(cmsghdr) uint8_t control[CMSG_SPACE(sizeof(int))] {};
+    msghdr message {};
+    message.msg_iov = &buffer;
+    message.msg_iovlen = 1;
+    message.msg_control = control;
+    message.msg_controllen = sizeof(control);
+    int left = 0;
+    ::setsockopt(m_fd, IPPROTO_TCP, TCP_INQ, &on, sizeof(on));
+    if (::recvmsg(m_fd, &message, MSG_PEEK | MSG_DONTWAIT) == 0) {
+        const cmsghdr* told = CMSG_FIRSTHDR(&message);
+        if (told && told->cmsg_level == IPPROTO_TCP && told->cmsg_type == TCP_CM_INQ)
+            memcpy(&left, CMSG_DATA(told), sizeof(left));
+    }
+    ::setsockopt(m_fd, IPPROTO_TCP, TCP_INQ, &off, sizeof(off));
+    return left != 0;
 }
 
 NTSTATUS HostSocket::bind(const Address& address)
@@ -546,6 +610,43 @@ void HostSocket::receive_own_groups_only()
     const int off = 0;
     set_option(IPPROTO_IP, IP_MULTICAST_ALL, &off, sizeof(off));
     set_option(IPPROTO_IPV6, IPV6_MULTICAST_ALL, &off, sizeof(off)); // IPv6 sockets have both
+}
+
+/// What Linux' IP_MULTICAST_LOOP does to the sender, Winsock's does to the receiver. So it is a
+/// filter: a datagram to a group that was looped back, or has come by the loopback interface.
+NTSTATUS HostSocket::drop_own_groups(bool of_ipv4, bool of_ipv6)
+{
+    constexpr uint32_t kLoopbackInterface = 1; // in every network namespace
+    constexpr auto kNetwork = static_cast<uint32_t>(SKF_NET_OFF);
+    constexpr auto kMeta = static_cast<uint32_t>(SKF_AD_OFF);
+    constexpr uint32_t kAll = UINT32_MAX;
+    constexpr uint16_t kLoadByte = BPF_LD | BPF_B | BPF_ABS;
+    constexpr uint16_t kLoadWord = BPF_LD | BPF_W | BPF_ABS;
+    constexpr uint16_t kJumpIf = BPF_JMP | BPF_JEQ | BPF_K;
+    // Jumps are relative: how many instructions are skipped.
+    sock_filter program[] = {
+        { kLoadByte, 0, 0, kNetwork }, // the version
+        { BPF_ALU | BPF_AND | BPF_K, 0, 0, 0xF0 },
+        { kJumpIf, 0, 3, 0x40 },
+        { kLoadByte, 0, 0, kNetwork + 16 }, // IPv4: the destination begins
+        { BPF_ALU | BPF_AND | BPF_K, 0, 0, 0xF0 },
+        { kJumpIf, 2, 6, of_ipv4 ? 0xE0u : kAll },
+        { kLoadByte, 0, 0, kNetwork + 24 }, // IPv6
+        { kJumpIf, 0, 4, of_ipv6 ? 0xFFu : kAll },
+        { kLoadWord, 0, 0, kMeta + SKF_AD_PKTTYPE },
+        { kJumpIf, 3, 0, PACKET_LOOPBACK },
+        { kLoadWord, 0, 0, kMeta + SKF_AD_IFINDEX },
+        { kJumpIf, 1, 0, kLoopbackInterface },
+        { BPF_RET | BPF_K, 0, 0, kAll },
+        { BPF_RET | BPF_K, 0, 0, 0 },
+    };
+    if (of_ipv4 || of_ipv6) {
+        const sock_fprog filter { std::size(program), program };
+        return set_option(SOL_SOCKET, SO_ATTACH_FILTER, &filter, sizeof(filter));
+    }
+    const int unused = 0;
+    set_option(SOL_SOCKET, SO_DETACH_FILTER, &unused, sizeof(unused)); // there may be none
+    return STATUS_SUCCESS;
 }
 
 } // namespace afd

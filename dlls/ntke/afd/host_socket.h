@@ -4,6 +4,7 @@
 #include <cstddef>
 #include <cstdint>
 
+#include "ke/lock.h"
 #include "nt/status.h"
 #include "nt/types.h"
 #include "ntke/calls.h"
@@ -55,7 +56,7 @@ enum Ready : uint32_t {
 /// A connection's state, as far as it matters after a hang-up.
 enum class LinkState { Open, PeerEnded, Dead };
 
-/// A Linux socket. Owner: the endpoint, which closes it explicitly. No lock: the kernel has its
+/// A Linux socket. Owner: the endpoint, which closes it explicitly. The kernel has a lock of its
 /// own; only close() must not run beside other calls. Nothing here ever waits, except wait_ready
 /// and poll_many for as long as they are told.
 ///
@@ -135,9 +136,13 @@ public:
 
     /// Bytes that can be read; of a datagram socket: in the next datagram. Stops at an urgent byte.
     uint32_t readable_bytes() const;
+    /// Bytes in all datagrams of the queue. [ioctlsocket/3]
+    uint32_t datagram_bytes();
     bool is_at_mark() const;
     /// Drops an urgent byte that has been read, if the next one is it and it is the last.
     void pass_read_urgent() const;
+    /// The same where urgent bytes are inline by now: it is the next byte of data then.
+    void pass_inline_urgent() const;
     /// Bytes that the peer has not acknowledged.
     uint32_t unsent_bytes() const;
     /// What TCP keeps of a stream.
@@ -151,6 +156,8 @@ public:
     uint32_t queued_memory() const;
     /// The pending error, cleared by asking. STATUS_SUCCESS: none.
     NTSTATUS take_error();
+    /// Of a connection with nothing left to read: has the peer ended it, whatever came then?
+    bool has_peer_ended() const;
 
     // Names and state changes.
 
@@ -174,6 +181,8 @@ public:
     /// Of what is sent to groups, a datagram socket receives what it has joined itself. Linux gives
     /// it otherwise what anybody on the machine has joined. [setsockopt/24]
     void receive_own_groups_only();
+    /// Has a datagram socket drop what this machine sends to groups it has joined. [setsockopt/25]
+    NTSTATUS drop_own_groups(bool of_ipv4, bool of_ipv6);
 
     /// Faults for tests, none in production: the nth call of a kind, n being `successes` + 1, fails
     /// with `error` (an errno) or, where `error` is 0, moves one byte only. Then things go on as
@@ -196,6 +205,9 @@ public:
 
 private:
     int m_fd = -1;
+    /// Peeks are meant to see the front of the queue: held by them, and while datagrams are
+    /// counted.
+    mutable ke::Lock m_peek_lock;
 };
 
 /// The status for an errno value.

@@ -94,10 +94,12 @@ constexpr SocketFile::ServedRow SocketFile::kServed[] = {
     { kIoctlRecvMsg, &SocketFile::serves_message },
     { kIoctlSendMsg, &SocketFile::serves_data },
     { kIoctlPoll, &SocketFile::serves_poll },
+    { kIoctlRecvDatagram, &SocketFile::serves_data },
     { kIoctlRecvMessage, &SocketFile::serves_data },
     { kIoctlSendControl, &SocketFile::serves_data },
     { kIoctlRecv, &SocketFile::serves_data },
     { kIoctlAcceptInto, &SocketFile::serves_accept },
+    { kIoctlAcceptHere, &SocketFile::serves_accept },
     { kIoctlConnect, &SocketFile::serves_taken },
     { kIoctlGetSoConnectTime, &SocketFile::serves_connect_time },
     { kIoctlCompleteAsync, &SocketFile::serves_completion },
@@ -113,6 +115,10 @@ constexpr SocketFile::ServedRow SocketFile::kServed[] = {
     { kIoctlSetUdpCoalescedSize, &SocketFile::serves_option },
     { kIoctlHasUnsent, &SocketFile::serves_option },
     { kIoctlGetTcpInfo, &SocketFile::serves_option },
+    { kIoctlGetIpMulticastLoop, &SocketFile::serves_option },
+    { kIoctlSetIpMulticastLoop, &SocketFile::serves_option },
+    { kIoctlGetIpv6MulticastLoop, &SocketFile::serves_option },
+    { kIoctlSetIpv6MulticastLoop, &SocketFile::serves_option },
 };
 
 const SocketFile::ServedRow* SocketFile::find_served(ULONG code)

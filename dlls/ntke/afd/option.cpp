@@ -61,8 +61,7 @@ constexpr SocketFile::OptionRow SocketFile::kOptions[] = {
     { kIoctlGetIpHdrIncl, kIoctlSetIpHdrIncl, IPPROTO_IP, IP_HDRINCL, 4, OptionKind::Raw },
     { kIoctlGetIpMulticastIf, kIoctlSetIpMulticastIf, IPPROTO_IP, IP_MULTICAST_IF, 4,
         OptionKind::Datagram },
-    { kIoctlGetIpMulticastLoop, kIoctlSetIpMulticastLoop, IPPROTO_IP, IP_MULTICAST_LOOP, 4,
-        OptionKind::Datagram },
+    { kIoctlGetIpMulticastLoop, kIoctlSetIpMulticastLoop, 0, 0, 4, OptionKind::Own },
     { kIoctlGetIpMulticastTtl, kIoctlSetIpMulticastTtl, IPPROTO_IP, IP_MULTICAST_TTL, 4,
         OptionKind::Datagram },
     { kIoctlGetIpOptions, kIoctlSetIpOptions, IPPROTO_IP, IP_OPTIONS, 0 },
@@ -82,8 +81,7 @@ constexpr SocketFile::OptionRow SocketFile::kOptions[] = {
         OptionKind::Datagram },
     { kIoctlGetIpv6MulticastIf, kIoctlSetIpv6MulticastIf, IPPROTO_IPV6, IPV6_MULTICAST_IF, 4,
         OptionKind::Datagram },
-    { kIoctlGetIpv6MulticastLoop, kIoctlSetIpv6MulticastLoop, IPPROTO_IPV6, IPV6_MULTICAST_LOOP, 4,
-        OptionKind::Datagram },
+    { kIoctlGetIpv6MulticastLoop, kIoctlSetIpv6MulticastLoop, 0, 0, 4, OptionKind::Own },
     { kIoctlGetIpv6UnicastHops, kIoctlSetIpv6UnicastHops, IPPROTO_IPV6, IPV6_UNICAST_HOPS, 4 },
     { kIoctlGetIpv6UnicastIf, kIoctlSetIpv6UnicastIf, IPPROTO_IPV6, IPV6_UNICAST_IF, 4 },
     { kIoctlGetIpv6V6Only, kIoctlSetIpv6V6Only, IPPROTO_IPV6, IPV6_V6ONLY, 4 },
@@ -270,10 +268,12 @@ NTSTATUS SocketFile::set_option(const OptionRow& row, const io::Parameters& para
             = m_socket.set_option(row.level, row.name, parameters.input, row.size);
         if (!NT_SUCCESS(status))
             return status;
-        if (number)
+        if (number) {
             add_flags(ntke::kSocketOobInline);
-        else
+            note_inline();
+        } else {
             m_flags.fetch_and(~uint32_t { ntke::kSocketOobInline }, std::memory_order_relaxed);
+        }
         refresh_if_recording(signal); // an urgent byte that waits is data now [WSAEventSelect/54]
         return STATUS_SUCCESS;
     }
@@ -336,6 +336,12 @@ NTSTATUS SocketFile::get_own_option(ULONG code, uint32_t& value)
     case kIoctlGetUdpCoalescedSize:
         value = m_options.coalesced_size;
         break;
+    case kIoctlGetIpMulticastLoop:
+        value = !m_options.drops_own_groups;
+        return is_stream() ? STATUS_INVALID_PARAMETER : STATUS_SUCCESS;
+    case kIoctlGetIpv6MulticastLoop:
+        value = !m_options.drops_own_ipv6_groups;
+        return is_stream() ? STATUS_INVALID_PARAMETER : STATUS_SUCCESS;
     default:
         return STATUS_NOT_SUPPORTED;
     }
@@ -375,6 +381,10 @@ NTSTATUS SocketFile::set_own_option(ULONG code, uint32_t value)
         return is_stream() ? STATUS_INVALID_PARAMETER : set_receive_ecn(value != 0);
     case kIoctlSetUdpCoalescedSize:
         return is_stream() ? STATUS_NOT_SUPPORTED : set_coalesced_size(value);
+    case kIoctlSetIpMulticastLoop:
+        return drop_own_groups(!value, m_options.drops_own_ipv6_groups);
+    case kIoctlSetIpv6MulticastLoop:
+        return drop_own_groups(m_options.drops_own_groups, !value);
     default:
         return STATUS_NOT_SUPPORTED;
     }
@@ -414,6 +424,18 @@ NTSTATUS SocketFile::set_coalesced_size(uint32_t size)
         = m_socket.set_option(IPPROTO_UDP, UDP_GRO, &coalesces, sizeof(coalesces));
     if (NT_SUCCESS(status))
         m_options.coalesced_size = size;
+    return status;
+}
+
+NTSTATUS SocketFile::drop_own_groups(bool of_ipv4, bool of_ipv6)
+{
+    if (is_stream())
+        return STATUS_INVALID_PARAMETER;
+    const NTSTATUS status = m_socket.drop_own_groups(of_ipv4, of_ipv6);
+    if (NT_SUCCESS(status)) {
+        m_options.drops_own_groups = of_ipv4;
+        m_options.drops_own_ipv6_groups = of_ipv6;
+    }
     return status;
 }
 

@@ -62,10 +62,31 @@ NTSTATUS SocketFile::try_receive_all(Transfer& transfer, ULONG_PTR& information)
     }
 }
 
+/// More buffers than Linux takes in a call are filled by several, as long as there is data.
+NTSTATUS SocketFile::try_receive_many(Transfer& transfer, ULONG_PTR& information)
+{
+    for (;;) {
+        const uint32_t count = std::min(transfer.remaining_count(), kBuffersPerCall);
+        const uint64_t room = total_length(transfer.remaining(), count);
+        ULONG_PTR received = 0;
+        const NTSTATUS status = try_receive_once(transfer, received);
+        if (status == STATUS_SUCCESS)
+            transfer.advance(received);
+        information = transfer.done;
+        if (status != STATUS_SUCCESS)
+            return transfer.done ? STATUS_SUCCESS : status;
+        if (received < room || transfer.done == transfer.total)
+            return STATUS_SUCCESS;
+    }
+}
+
 NTSTATUS SocketFile::try_receive(Transfer& transfer, ULONG_PTR& information)
 {
-    return transfer.waits_for_all ? try_receive_all(transfer, information)
-                                  : try_receive_once(transfer, information);
+    if (transfer.waits_for_all)
+        return try_receive_all(transfer, information);
+    const bool is_long = transfer.remaining_count() > kBuffersPerCall;
+    return is_long && is_stream() && !transfer.flags ? try_receive_many(transfer, information)
+                                                     : try_receive_once(transfer, information);
 }
 
 /// Linux does not write to memory that Wine keeps read-only because its writes are watched, and

@@ -206,6 +206,7 @@ private:
     uint32_t take_error() REQUIRES(m_lock);
     NTSTATUS set_receive_ecn(bool is_wanted) REQUIRES(m_lock);
     NTSTATUS set_coalesced_size(uint32_t size) REQUIRES(m_lock);
+    NTSTATUS drop_own_groups(bool of_ipv4, bool of_ipv6) REQUIRES(m_lock);
 
     // Pending.
 
@@ -251,6 +252,7 @@ private:
     NTSTATUS try_transfer(Transfer& transfer, ULONG_PTR& information);
     NTSTATUS try_receive(Transfer& transfer, ULONG_PTR& information);
     NTSTATUS try_receive_all(Transfer& transfer, ULONG_PTR& information);
+    NTSTATUS try_receive_many(Transfer& transfer, ULONG_PTR& information);
     NTSTATUS try_receive_once(Transfer& transfer, ULONG_PTR& information);
     NTSTATUS tell_local(const Transfer& transfer, const HostSocket::Control& control);
     void capture_registered(ntke::RegisteredRequest& request, Transfer& transfer);
@@ -353,6 +355,8 @@ private:
         uint32_t reuse_address = 0;
         uint32_t exclusive_address = 0;
         uint32_t coalesced_size = 0; // bytes of a receive, 0: one datagram
+        bool drops_own_groups = false; // IP_MULTICAST_LOOP is off [setsockopt/25]
+        bool drops_own_ipv6_groups = false;
     } m_options GUARDED_BY(m_lock);
 
     // What receives tell of messages. [WSASendMsg/14] [WSASendMsg/16]

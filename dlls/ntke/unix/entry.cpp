@@ -156,10 +156,12 @@ bool can_be_used(afd::SocketFile& endpoint)
 
 // --- Transfers
 
-/// Transfers take the lock while events are recorded.
-template <typename Transfer> NTSTATUS transfer(const afd::Endpoint& endpoint, Transfer attempt)
+/// Transfers take the lock while events are recorded, and peeks one always.
+template <typename Transfer>
+NTSTATUS transfer(const afd::Endpoint& endpoint, uint32_t flags, Transfer attempt)
 {
-    if (!endpoint.is_recording())
+    constexpr uint32_t kPeek = 2;
+    if (!endpoint.is_recording() && !(flags & kPeek))
         return attempt();
     const Uninterrupted section;
     return attempt();
@@ -192,7 +194,7 @@ NTSTATUS receive(void* block)
     afd::Address from;
     size_t received = 0;
     const auto attempt = [&] {
-        return transfer(endpoint, [&] {
+        return transfer(endpoint, args.flags, [&] {
             return endpoint.receive_now(
                 buffers, args.count, args.flags, args.address ? &from : nullptr, &received);
         });
@@ -227,7 +229,7 @@ NTSTATUS send(void* block)
     }
     size_t sent = 0;
     const auto attempt = [&] {
-        return transfer(endpoint, [&] {
+        return transfer(endpoint, args.flags, [&] {
             return endpoint.send_now(
                 buffers, args.count, args.flags, args.address ? &to : nullptr, &sent);
         });
@@ -327,7 +329,8 @@ NTSTATUS readable(void* block)
     const afd::SocketUse use(endpoint);
     if (!use.is_valid() || !endpoint.can_transfer() || !can_be_used(endpoint))
         return kPassDown;
-    args.bytes = endpoint.socket().readable_bytes();
+    const Uninterrupted section; // the descriptor's peeks have a lock
+    args.bytes = endpoint.bytes_to_read();
     return STATUS_SUCCESS;
 }
 

@@ -20,6 +20,7 @@ Counts* counts_of(ULONG code)
 {
     switch (code) {
     case afd::kIoctlRecvMsg:
+    case afd::kIoctlRecvDatagram:
     case afd::kIoctlRecvMessage:
     case afd::kIoctlRecv:
         return &g_receives;
