@@ -1,8 +1,10 @@
 // Who calls an export: a program, or code of Wine's own.
 #pragma once
 
+#include "gate.h"
+
 /// Where the export in whose body this stands returns to.
-#define WS2_CALLER __builtin_return_address(0)
+#define WS2_CALLER ::ws2::caller_before_gate(__builtin_return_address(0))
 
 namespace ws2 {
 

@@ -21,18 +21,30 @@ template <typename Function> void* address_of(Function* function)
 
 } // namespace
 
+extern "C" {
+// The gates before them, of the same types.
+decltype(accept_ex) gate_accept_ex;
+decltype(connect_ex) gate_connect_ex;
+decltype(disconnect_ex) gate_disconnect_ex;
+decltype(transmit_file) gate_transmit_file;
+decltype(transmit_packets) gate_transmit_packets;
+decltype(recv_msg) gate_recv_msg;
+decltype(::WSASendMsg) gate_WSASendMsg;
+decltype(::WSAPoll) gate_WSAPoll;
+}
+
 void* find_extension(const GUID& guid)
 {
     const ExtensionRow extensions[] = {
-        { WSAID_ACCEPTEX, address_of(accept_ex) },
+        { WSAID_ACCEPTEX, address_of(gate_accept_ex) },
         { WSAID_GETACCEPTEXSOCKADDRS, address_of(get_accept_ex_sockaddrs) },
-        { WSAID_CONNECTEX, address_of(connect_ex) },
-        { WSAID_DISCONNECTEX, address_of(disconnect_ex) },
-        { WSAID_TRANSMITFILE, address_of(transmit_file) },
-        { WSAID_TRANSMITPACKETS, address_of(transmit_packets) },
-        { WSAID_WSARECVMSG, address_of(recv_msg) },
-        { kWsaSendMsg, address_of(WSASendMsg) },
-        { kWsaPoll, address_of(WSAPoll) },
+        { WSAID_CONNECTEX, address_of(gate_connect_ex) },
+        { WSAID_DISCONNECTEX, address_of(gate_disconnect_ex) },
+        { WSAID_TRANSMITFILE, address_of(gate_transmit_file) },
+        { WSAID_TRANSMITPACKETS, address_of(gate_transmit_packets) },
+        { WSAID_WSARECVMSG, address_of(gate_recv_msg) },
+        { kWsaSendMsg, address_of(gate_WSASendMsg) },
+        { kWsaPoll, address_of(gate_WSAPoll) },
     };
     for (const ExtensionRow& row : extensions) {
         if (IsEqualGUID(row.guid, guid))

@@ -6,6 +6,8 @@
 
 namespace ws2 {
 
+extern "C" { // for the gates, which call them by name
+
 /// Queues an accept that takes the connection into a socket the caller has made, with its addresses
 /// and, when `data_length` is not 0, its first data in `buffer`. Source: spec/AcceptEx.md.
 BOOL WSAAPI accept_ex(SOCKET listener, SOCKET acceptor, void* buffer, DWORD data_length,
@@ -34,6 +36,7 @@ BOOL WSAAPI transmit_packets(SOCKET s, TRANSMIT_PACKETS_ELEMENT* elements, DWORD
 /// Receives with control data. Source: spec/WSASendMsg.md.
 int WSAAPI recv_msg(SOCKET s, WSAMSG* message, DWORD* received, WSAOVERLAPPED* overlapped,
     LPWSAOVERLAPPED_COMPLETION_ROUTINE routine);
+} // extern "C"
 
 /// The extension function with that GUID, SIO_GET_EXTENSION_FUNCTION_POINTER's answer; null when
 /// there is none.

@@ -8,6 +8,7 @@
 #include "socket.h"
 #include "statistics.h"
 #include "thread.h"
+#include "timeline.h"
 #include "trace.h"
 
 namespace ws2::filter {
@@ -259,6 +260,7 @@ void hand_over(Socket& socket, const char* why)
     state.is_host = true;
     WS2_TRACE(kernel, "%p: goes to the host: %s", socket.handle, why);
     statistics::handed_over(why);
+    timeline::note_text(timeline::kHandedOver, 0, afd::ptr64(socket.handle), why);
     if (!state.endpoint)
         return;
     ntke::HandOverArgs args {};

@@ -7,6 +7,7 @@
 #include "statistics.h"
 #include "system_file.h"
 #include "thread.h"
+#include "timeline.h"
 
 /// The program has freed the DLL: what was opened and taken on the way goes back. Nothing here
 /// waits, for no thread is in a call any more, and the emulation, whose pump would be, keeps the
@@ -30,10 +31,12 @@ BOOL WINAPI DllMain(HINSTANCE, DWORD reason, void* process_is_ending)
         ws2::last_thread::note_begin();
         break;
     case DLL_THREAD_DETACH:
+        ws2::timeline::end_thread();
         ws2::thread_detach_thread();
         ws2::last_thread::note_end();
         break;
     case DLL_PROCESS_DETACH:
+        ws2::timeline::end_process();
         ws2::statistics::print();
         // At the end of the process the kernel takes everything back.
         if (!process_is_ending)

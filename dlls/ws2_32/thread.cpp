@@ -48,6 +48,10 @@ static void clear(Thread& thread)
         event = {};
     }
     thread.open_type = 0;
+    thread.gate_call = nullptr;
+    thread.ring = nullptr;
+    thread.is_ring_told = false;
+    thread.is_ring_lost = false;
     for (ThreadBlock* block : { &thread.host_entry, &thread.service_entry, &thread.protocol_entry })
         heap_free(std::exchange(*block, {}).memory);
 }

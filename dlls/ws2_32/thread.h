@@ -5,7 +5,13 @@
 
 #include "sdk.h"
 
+namespace ntke::timeline {
+struct Ring;
+}
+
 namespace ws2 {
+
+struct GateCall;
 
 /// Memory from the process heap that a thread keeps for one kind of entry, from its first one on.
 struct ThreadBlock {
@@ -30,6 +36,11 @@ struct Thread {
     ThreadBlock host_entry; // gethostby*
     ThreadBlock service_entry; // getservby*
     ThreadBlock protocol_entry; // getprotoby*
+
+    GateCall* gate_call = nullptr; // the innermost (gate.h)
+    ntke::timeline::Ring* ring = nullptr; // what it records to
+    bool is_ring_told = false; // ntke has it too
+    bool is_ring_lost = false; // there was none
 
     std::atomic<bool> is_taken { true }; // a thread owns it
     Thread* next = nullptr; // of all there are; never changes

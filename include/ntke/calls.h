@@ -17,7 +17,7 @@
 namespace ntke {
 
 /// Changes with every change of this file; open refuses another one.
-constexpr uint32_t kInterfaceVersion = 9;
+constexpr uint32_t kInterfaceVersion = 10;
 
 /// STATUS_MORE_PROCESSING_REQUIRED: the request is the host's.
 constexpr int32_t kPassDown = static_cast<int32_t>(0xC0000016);
@@ -48,6 +48,7 @@ enum Call : uint32_t {
     kCallServeQueue, // QueueArgs
     kCallSubmit, // SubmitArgs
     kCallOpenNotifications, // OpenNotificationsArgs
+    kCallRecord, // RecordArgs
     kCallCount,
 };
 
@@ -296,5 +297,15 @@ struct OpenNotificationsArgs {
     uint64_t notifications; // NotificationPort*, in and out; in: 0 asks
 };
 static_assert(sizeof(OpenNotificationsArgs) == 16);
+
+/// Has ntke record to the process' timeline too (ntke/timeline.h), from the first of these calls
+/// on. Each thread that records makes it, so that it has one ring for both halves.
+struct RecordArgs {
+    uint64_t header; // timeline::Header*
+    uint64_t ring; // timeline::Ring*: in: the caller's, 0: none yet; out: what it is to use
+    uint32_t thread; // the caller's number
+    uint32_t padding;
+};
+static_assert(sizeof(RecordArgs) == 24);
 
 } // namespace ntke

@@ -26,6 +26,7 @@ configurations:
   host        our DLL without ntke
   ntke        our DLL on ntke
   native      the Linux program
+  recorded    as ntke, recorded as by `ws2 trace`; only when it is named
 
 examples:
   ws2 bench                                       everything, as tables

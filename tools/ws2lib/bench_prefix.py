@@ -24,6 +24,7 @@ class Configuration:
     overrides: str                                  # WINEDLLOVERRIDES
     system32: dict[str, Path] = field(default_factory=dict)  # files of the build that the prefix gets
     environment: dict = field(default_factory=dict)
+    on_demand: bool = False                         # only when it is named
 
 
 # A module of a program, as Wine's trace tells it.
@@ -38,11 +39,14 @@ CONFIGURATIONS = {c.name: c for c in (
     Configuration("host", paths.PRODUCT, "host", "ws2_32=n,b", system32=_WITHOUT_NTKE,
                   environment={"WS2_32_KERNEL": "host"}),
     Configuration("ntke", paths.PRODUCT, "ntke", "ws2_32=n,b", system32=_WITH_NTKE),
+    Configuration("recorded", paths.PRODUCT, "ntke", "ws2_32=n,b", system32=_WITH_NTKE,
+                  environment={"WS2_32_TRACE": "C:\\recording"}, on_demand=True),
 )}
 
 
 def available_configurations() -> list[str]:
-    return [c.name for c in CONFIGURATIONS.values() if all(path.is_file() for path in c.system32.values())]
+    return [c.name for c in CONFIGURATIONS.values()
+            if not c.on_demand and all(path.is_file() for path in c.system32.values())]
 
 
 class BenchPrefix:

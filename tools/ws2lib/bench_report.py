@@ -10,7 +10,7 @@ from pathlib import Path
 from .ui import Failure
 
 # Configurations in the order of the columns.
-COLUMNS = ("builtin", "host", "ntke", "native")
+COLUMNS = ("builtin", "host", "ntke", "recorded", "native")
 # Where a program and its server run. Left to the scheduler, chance decides whether a request costs 6 us or
 # 50, since it takes long to wake another processor.
 FREE, TOGETHER, APART = PLACES = ("free", "together", "apart")

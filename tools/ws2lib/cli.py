@@ -15,6 +15,7 @@ EXAMPLES = """\
 examples:
   ws2 run                          the demo: an event-driven echo server and 32 clients
   ws2 run program.exe arguments    a Windows program of yours, on our DLL
+  ws2 trace program.exe arguments  the same, and a page that shows what it does on the network
   ws2 test                         build and run every test
   ws2 prefix install ~/.wine       add the DLL to a Wine prefix of yours (`prefix remove` takes it out)
 
@@ -25,6 +26,7 @@ examples:
 VERBS = [
     ("build", "build", "build the DLL and all programs"),
     ("run", "run", "run a Windows program, or the demo, on our DLL"),
+    ("trace", "trace", "show what a program does on the network, and what is wrong with it"),
     ("test", "testing", "build and run every test"),
     ("bench", "bench", "measure our DLL against Wine's own"),
     ("report", "conformance_report", "the conformance matrix as Markdown and HTML"),

@@ -56,6 +56,9 @@ NEEDED = {
         "make": "make",
         "cc": "gcc",
     },
+    "trace": {
+        "chromium|chromium-browser": "chromium",
+    },
     "bench-go": {
         "go": "golang-go",
     },

@@ -39,7 +39,9 @@ def _purposes(sides: list[str], builds: list[str]) -> list[str]:
         found.append("native")
     if any(side != "native" for side in sides):
         found.append("wine")
-    if any(side.startswith("clients") for side in sides):
+    if "trace" in sides:
+        found.append("trace")
+    if any(side.startswith("clients") or side == "trace" for side in sides):
         found.append("clients")
     if needs_root_of_matrix(sides) and not matrix.why_not() and not matrix.exists():
         found.append("matrix")

@@ -11,7 +11,7 @@ import time
 from pathlib import Path
 
 from . import (build, conformance, demo, lint, matrix, packages, paths, prefix as installer, prefix_facts, release_check,
-               reproducible, tap, test_plan)
+               reproducible, tap, test_plan, trace_check)
 from .report import Report
 from .ui import Failure, run_quietly, say
 from .wine import RootWine, Wine, fresh_prefix, proof_of_kernel, proof_of_library
@@ -29,6 +29,7 @@ Builds everything and runs every test. A side is one thing that is tested:
   demo                     the demo of `ws2 run`, on both kernels, and how our DLL chooses between them
   prefix                   what programs, Wine's own among them, find in a prefix before and after our
                            DLL is installed, in each way to install it
+  trace                    `ws2 trace`: recordings, what is found in them, faults, and the page in Chromium
   release                  the archive of `ws2 release`: unpacked, installed and taken out as an ordinary user
   stress-ntke              the stress programs on our DLL, bounded (longer with --long)
   clients-ntke             real programs on our DLL
@@ -347,6 +348,8 @@ def _matrix(dll: str, arch: str):
             prefix_facts.run(report, wine, arch)
         elif dll == "release":
             release_check.run(report, wine)
+        elif dll == "trace":
+            trace_check.run(report, wine)
         else:
             conformance.run(report, wine, arch, dll)
     return run
@@ -362,6 +365,7 @@ SIDES = {
     "builtin": _conformance("builtin"),
     "nt": _nt,
     "demo": _demo,
+    "trace": lambda report, _long: trace_check.run(report, Wine()),
     "prefix": _prefix,
     "release": _release,
     "stress-ntke": _stress("ntke"),
@@ -369,8 +373,8 @@ SIDES = {
     "clients-ntke": _clients("ntke"),
     "clients-host": _clients("host"),
     **{f"{dll}-{matrix.VERSION}-x86_64": _matrix(dll, "x86_64")
-       for dll in ("ntke", "host", "builtin", "nt", "prefix", "release", "stress-ntke", "stress-host", "clients-ntke",
-                   "clients-host")},
+       for dll in ("ntke", "host", "builtin", "nt", "prefix", "release", "trace", "stress-ntke", "stress-host",
+                   "clients-ntke", "clients-host")},
     **{f"{dll}-{matrix.VERSION}-i386": _matrix(dll, "i386")
        for dll in ("ntke", "host", "builtin", "prefix", "stress-ntke", "stress-host")},
     f"new-wow64-{matrix.VERSION}-i386": _new_wow64,
@@ -378,6 +382,6 @@ SIDES = {
 # What a plain `ws2 test` leaves out, so that it ends within some 35 minutes on two cores.
 ON_DEMAND = ["lint", "reproducible", "stress-host", "clients-host", f"host-{matrix.VERSION}-x86_64",
              f"stress-ntke-{matrix.VERSION}-x86_64", f"stress-host-{matrix.VERSION}-x86_64",
-             f"release-{matrix.VERSION}-x86_64", f"clients-ntke-{matrix.VERSION}-x86_64", f"clients-host-{matrix.VERSION}-x86_64",
+             f"release-{matrix.VERSION}-x86_64", f"trace-{matrix.VERSION}-x86_64", f"clients-ntke-{matrix.VERSION}-x86_64", f"clients-host-{matrix.VERSION}-x86_64",
              f"builtin-{matrix.VERSION}-i386", f"stress-ntke-{matrix.VERSION}-i386",
              f"stress-host-{matrix.VERSION}-i386", f"new-wow64-{matrix.VERSION}-i386"]

@@ -4,6 +4,7 @@
 
 #include "afd/pump.h"
 #include "ke/pool.h"
+#include "ke/timeline.h"
 #include "ke/time.h"
 
 namespace afd {
@@ -266,7 +267,10 @@ bool Endpoint::was_reset(uint32_t ready) const
 
 void Endpoint::note(uint32_t condition, NTSTATUS status, Signal& signal)
 {
-    if (m_record.record(condition, status))
+    const bool is_told = m_record.record(condition, status);
+    ke::timeline::note_status(
+        ke::timeline::kRecorded, m_host_handle, status, condition, m_record.mask(), is_told);
+    if (is_told)
         signal.raise(m_event, *this, m_raises);
 }
 
@@ -463,6 +467,9 @@ NTSTATUS Endpoint::exchange_selection(
         mute(); // what arrives meanwhile shows at the next selection
     }
     replaced = std::exchange(m_event, std::move(event));
+    if (m_event)
+        ke::timeline::note_status(ke::timeline::kSelected, m_host_handle, STATUS_SUCCESS, mask,
+            m_event->event_type() == kSynchronizationEvent);
     m_mode = mode;
     if (mode == SelectMode::Message)
         begin_message_select();

@@ -4,6 +4,7 @@
 #include "io/iosb.h"
 #include "io/registered.h"
 #include "ke/pool.h"
+#include "ke/timeline.h"
 #include "ke/wait.h"
 
 namespace io {
@@ -67,6 +68,8 @@ void Irp::pend(CancelRoutine cancel)
     m_cancel = cancel;
     hold(); // the pending state's own reference, given up by complete()
     m_state.store(kPending, std::memory_order_relaxed);
+    ke::timeline::note_status(ke::timeline::kPended, reinterpret_cast<uintptr_t>(m_delivery.iosb),
+        STATUS_PENDING, reinterpret_cast<uintptr_t>(m_delivery.apc_context), m_parameters.code);
     link(); // publishes it: from here on it can be cancelled
 }
 
@@ -112,6 +115,9 @@ void Irp::complete(NTSTATUS status, ULONG_PTR information)
     unlink();
     m_state.store(kCompleted, std::memory_order_relaxed);
     m_status = status;
+    ke::timeline::note_status(ke::timeline::kCompleted,
+        reinterpret_cast<uintptr_t>(m_delivery.iosb), status,
+        reinterpret_cast<uintptr_t>(m_delivery.apc_context), information);
     deliver(status, information);
     m_done.set();
     release();

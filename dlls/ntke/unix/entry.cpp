@@ -10,6 +10,7 @@
 #include "afd/socket_file.h"
 #include "ke/pool.h"
 #include "ke/thread.h"
+#include "ke/timeline.h"
 #include "ke/wait.h"
 #include "nt/caller.h"
 #include "ob/handle_table.h"
@@ -67,6 +68,7 @@ NTSTATUS open(void* block)
     if (!why) {
         host_threads::set_starts(args.pump_start, args.relay_start);
         host_threads::connect();
+        ke::timeline::g_thread_number = host_threads::number_of_current;
         afd::Pump::instance().use_caller_thread();
         afd::Endpoint::settle_with_host = settle_with_host;
         afd::SocketFile::open_host_descriptor = [](uint64_t handle, int& fd) {
@@ -557,6 +559,15 @@ NTSTATUS tell_statistics(void* block)
     return STATUS_SUCCESS;
 }
 
+NTSTATUS record(void* block)
+{
+    auto& args = *static_cast<RecordArgs*>(block);
+    args.ring
+        = afd::ptr64(ke::timeline::adopt(*reinterpret_cast<ke::timeline::Header*>(args.header),
+            reinterpret_cast<ke::timeline::Ring*>(args.ring), args.thread));
+    return STATUS_SUCCESS;
+}
+
 } // namespace
 
 } // namespace unix_side
@@ -594,6 +605,7 @@ constexpr Calls calls(EntryFunction open)
         registered_io::serve_queue,
         registered_io::submit,
         notifications::open_port,
+        unix_side::record,
     };
 }
 static_assert(calls(unix_side::open).back());

@@ -144,7 +144,8 @@ NTSTATUS notify_change_multiple_keys(HANDLE key, ULONG count, OBJECT_ATTRIBUTES*
 
 template <const auto& service, typename Signature> service_table::Row row_with_event()
 {
-    return service_table::row<WithEvent<service, Signature>::call>(service.name);
+    return service_table::row<WithEvent<service, Signature>::call>(
+        service.name, service_table::Recorded::OfKnownHandles);
 }
 
 const service_table::Row kRows[] = {

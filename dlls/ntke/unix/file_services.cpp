@@ -372,12 +372,14 @@ NTSTATUS set_information_file(
 const service_table::Row kRows[] = {
     service_table::row<create_file>("NtCreateFile"),
     service_table::row<open_file>("NtOpenFile"),
-    service_table::row<device_io_control>("NtDeviceIoControlFile"),
-    service_table::row<read_file>("NtReadFile"),
-    service_table::row<write_file>("NtWriteFile"),
-    service_table::row<cancel_io>("NtCancelIoFile"),
-    service_table::row<cancel_io_ex>("NtCancelIoFileEx"),
-    service_table::row<set_information_file>("NtSetInformationFile"),
+    service_table::row<device_io_control>(
+        "NtDeviceIoControlFile", service_table::Recorded::OfKnownHandles),
+    service_table::row<read_file>("NtReadFile", service_table::Recorded::OfKnownHandles),
+    service_table::row<write_file>("NtWriteFile", service_table::Recorded::OfKnownHandles),
+    service_table::row<cancel_io>("NtCancelIoFile", service_table::Recorded::OfKnownHandles),
+    service_table::row<cancel_io_ex>("NtCancelIoFileEx", service_table::Recorded::OfKnownHandles),
+    service_table::row<set_information_file>(
+        "NtSetInformationFile", service_table::Recorded::OfKnownHandles),
 };
 
 } // namespace

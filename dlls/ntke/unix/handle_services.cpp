@@ -191,9 +191,10 @@ NTSTATUS duplicate_object(HANDLE source_process, HANDLE source, HANDLE target_pr
 }
 
 const service_table::Row kRows[] = {
-    service_table::row<close>("NtClose"),
+    service_table::row<close>("NtClose", service_table::Recorded::OfKnownHandles),
     service_table::row<duplicate_object>("NtDuplicateObject"),
-    service_table::row<set_information_object>("NtSetInformationObject"),
+    service_table::row<set_information_object>(
+        "NtSetInformationObject", service_table::Recorded::OfKnownHandles),
 };
 
 } // namespace

@@ -4,6 +4,7 @@
 
 #include <cstdint>
 
+#include "ke/timeline.h"
 #include "nt/api.h"
 #include "unix/convention.h"
 
@@ -17,6 +18,7 @@ extern Convention g_convention;
 struct AnyService {
     const char* name;
     void* entry;
+    mutable ke::timeline::Name recorded { name };
 };
 
 /// One service of the host, to be called like a function.
@@ -24,6 +26,17 @@ template <typename Signature> struct Service;
 template <typename Result, typename... Arguments>
 struct Service<Result(Arguments...)> : AnyService {
     Result operator()(Arguments... arguments) const
+    {
+        if (!ke::timeline::is_on()) [[likely]]
+            return call(arguments...);
+        const uint64_t begin = ke::timeline::now();
+        const Result result = call(arguments...);
+        ke::timeline::note_host(recorded, begin, result);
+        return result;
+    }
+
+private:
+    Result call(Arguments... arguments) const
     {
         using OfWindows = Result(WINDOWS_CONVENTION*)(Arguments...);
         using OfLinux = Result (*)(Arguments...);

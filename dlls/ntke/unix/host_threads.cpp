@@ -7,6 +7,7 @@
 #include "afd/pump.h"
 #include "io/irp.h"
 #include "ke/pool.h"
+#include "ke/timeline.h"
 #include "nt/publish.h"
 #include "unix/host_services.h"
 #include "unix/sleepers.h"
@@ -229,6 +230,11 @@ NTSTATUS start_relay(void* argument)
     return start_helper(g_relay_start, argument);
 }
 
+uint32_t number_of_current()
+{
+    return static_cast<uint32_t>(id_of(nt::current_thread()));
+}
+
 bool is_helper(uint64_t id)
 {
     ke::LockGuard guard(g_helper_lock);
@@ -237,6 +243,7 @@ bool is_helper(uint64_t id)
 
 void note_runs_helper()
 {
+    ke::timeline::begin_thread();
     if (t_runs_helper)
         return;
     t_runs_helper = true;

@@ -23,6 +23,9 @@ void note_runs_helper();
 /// It is on its way out: it is not started again.
 void note_helper_is_done();
 
+/// The host's number of the calling thread.
+uint32_t number_of_current();
+
 /// Is it a helper's? `id` is the host's number of the thread.
 bool is_helper(uint64_t id);
 

@@ -1,6 +1,7 @@
 // The completion port services.
 #include <iterator>
 
+#include "ke/timeline.h"
 #include "ke/user_memory.h"
 #include "ob/handle_table.h"
 #include "unix/host_services.h"
@@ -43,6 +44,13 @@ NTSTATUS set_io_completion(
     return Port::of(*queue).post(handle, packet);
 }
 
+void note_packets(HANDLE handle, const CompletionPacket* packets, uint32_t count)
+{
+    for (const CompletionPacket* packet = packets; packet != packets + count; ++packet)
+        ke::timeline::note_status(ke::timeline::kPacket, reinterpret_cast<uintptr_t>(handle),
+            packet->iosb.Status, packet->context, packet->key, packet->iosb.Information);
+}
+
 /// What a removal gives to the program at once. More is left for the next call.
 constexpr ULONG kMostPackets = 64;
 
@@ -59,6 +67,7 @@ NTSTATUS remove_io_completion_ex(HANDLE handle, CompletionPacket* packets, ULONG
     uint32_t number = 0;
     const NTSTATUS status = Port::of(*queue).remove(handle, taken, std::min(count, kMostPackets),
         &number, alertable, ke::DueTime::from_timeout(timeout ? &time : nullptr));
+    note_packets(handle, taken, number);
     // Without a packet the host tells one all the same.
     const ULONG told = number ? number : 1;
     if (!ke::write_user(packets, taken, number * sizeof(*packets))
@@ -80,6 +89,7 @@ NTSTATUS remove_io_completion(HANDLE handle, ULONG_PTR* key, ULONG_PTR* context,
     uint32_t number = 0;
     const NTSTATUS status = Port::of(*queue).remove(
         handle, &packet, 1, &number, false, ke::DueTime::from_timeout(timeout ? &time : nullptr));
+    note_packets(handle, &packet, number);
     if (number
         && (!ke::write_user_value(key, packet.key) || !ke::write_user_value(context, packet.context)
             || !ke::write_user_value(iosb, packet.iosb)))

@@ -7,6 +7,7 @@
 #include <sys/mman.h>
 
 #include "ke/lock.h"
+#include "ob/handle_table.h"
 #include "unix/host_services.h"
 
 namespace service_table {
@@ -194,6 +195,14 @@ void give_back()
 {
     put_back(g_of_windows);
     put_back(g_of_kernel);
+}
+
+bool is_known(uint64_t handle)
+{
+    const ob::ReadSection section;
+    return ob::HandleTable::current()
+        .find(section, reinterpret_cast<HANDLE>(static_cast<uintptr_t>(handle)))
+        .object;
 }
 
 bool is_taken()

@@ -3,6 +3,7 @@
 
 #include <cstdint>
 
+#include "ke/timeline.h"
 #include "unix/convention.h"
 
 namespace service_table {
@@ -15,19 +16,45 @@ struct Row {
     void* linux_code;
 };
 
-/// Makes both forms of a function: `Entry<function>::windows`, `Entry<function>::linux_code`.
+/// Which calls of a service are worth a place in the timeline: all, or those that name, as their
+/// first argument, a handle that ntke knows. The rest is the program's business with its files.
+enum class Recorded : uint8_t { All, OfKnownHandles };
+
+/// Is an object attached to the handle?
+bool is_known(uint64_t handle);
+
+/// Makes both forms of a function: `Entry<function>::windows`, `Entry<function>::linux_code`. Each
+/// records the call where the process has a timeline.
 template <auto function> struct Entry;
 template <typename Result, typename... Arguments, Result (*function)(Arguments...)>
 struct Entry<function> {
-    WINDOWS_CONVENTION static Result windows(Arguments... arguments)
+    static inline constinit ke::timeline::Name name { nullptr };
+    static inline constinit Recorded recorded = Recorded::All;
+
+    WINDOWS_CONVENTION static Result windows(Arguments... arguments) { return call(arguments...); }
+    static Result linux_code(Arguments... arguments) { return call(arguments...); }
+
+private:
+    static Result call(Arguments... arguments)
     {
-        return function(arguments...);
+        if (!ke::timeline::is_on()) [[likely]]
+            return function(arguments...);
+        const uint64_t values[] = { (uint64_t)(uintptr_t)arguments... };
+        if (recorded == Recorded::OfKnownHandles && !is_known(values[0])) {
+            const ke::timeline::Pause pause; // what the host is asked for it is no news either
+            return function(arguments...);
+        }
+        ke::timeline::note_service(name, values, sizeof...(arguments));
+        const Result result = function(arguments...);
+        ke::timeline::note_service_end(name, result);
+        return result;
     }
-    static Result linux_code(Arguments... arguments) { return function(arguments...); }
 };
 
-template <auto function> Row row(const char* name)
+template <auto function> Row row(const char* name, Recorded recorded = Recorded::All)
 {
+    Entry<function>::name.text = name;
+    Entry<function>::recorded = recorded;
     return { name, reinterpret_cast<void*>(&Entry<function>::windows),
         reinterpret_cast<void*>(&Entry<function>::linux_code) };
 }

@@ -5,6 +5,7 @@
 #include <utility>
 
 #include "ke/event.h"
+#include "ke/timeline.h"
 #include "ke/user_memory.h"
 #include "ob/handle_table.h"
 #include "unix/host_services.h"
@@ -88,6 +89,8 @@ NTSTATUS wait_for_multiple_objects(ULONG count, const HANDLE* handles, WaitType 
     if (!count || count > std::size(copy) || !ke::read_user(copy, handles, count * sizeof(HANDLE))
         || (timeout && !ke::read_user(&time, timeout, sizeof(time))))
         return host::wait_for_multiple_objects(count, handles, type, alertable, timeout);
+    if (ke::timeline::is_on())
+        ke::timeline::note_handles(copy, count);
     if (type == kWaitAny || count == 1) {
         if (const NTSTATUS status = take_at_once(copy, count); status != STATUS_PENDING)
             return status;
