@@ -535,8 +535,24 @@ NTSTATUS is_helper(void* block)
     return STATUS_SUCCESS;
 }
 
+/// Newer hosts give a thread a handle with the first removal of its that finds nothing. Here it
+/// gets that before it is taken to have arrived (host_threads::start_relay).
+void remove_from_empty_port()
+{
+    constexpr ACCESS_MASK kModifyState = 0x0002; // IO_COMPLETION_MODIFY_STATE
+    HANDLE port = nullptr;
+    if (!NT_SUCCESS(host::create_io_completion(&port, kModifyState, nullptr, 0)))
+        return;
+    CompletionPacket packet;
+    ULONG removed = 0;
+    const LARGE_INTEGER no_wait {};
+    host::remove_io_completion_ex(port, &packet, 1, &removed, &no_wait, FALSE);
+    host::close(port);
+}
+
 NTSTATUS relay(void* number)
 {
+    remove_from_empty_port();
     host_threads::note_runs_helper();
     if (Port* port = Port::with_number(number))
         port->relay();

@@ -6,7 +6,9 @@
 
 #include "afd/pump.h"
 #include "io/irp.h"
+#include "ke/backoff.h"
 #include "ke/pool.h"
+#include "ke/time.h"
 #include "ke/timeline.h"
 #include "nt/publish.h"
 #include "unix/host_services.h"
@@ -129,6 +131,33 @@ void end(ke::Thread& thread)
         host::close(handle);
 }
 
+/// The link to a helper; to null when the thread is none.
+Helper** find_helper(uint64_t id) REQUIRES(g_helper_lock)
+{
+    Helper** link = &g_helpers;
+    while (*link && (*link)->id != id)
+        link = &(*link)->next;
+    return link;
+}
+
+bool has_arrived(uint64_t id)
+{
+    ke::LockGuard guard(g_helper_lock);
+    const Helper* helper = *find_helper(id);
+    return !helper || helper->thread;
+}
+
+/// A thread that starts opens and closes handles of the host. A program that closes a handle twice
+/// in that moment may close one of those, and the thread then closes what has got its value. So the
+/// thread is waited for, unless something keeps it, as the loader's lock may.
+void await_arrival(uint64_t id)
+{
+    constexpr int64_t kPatience = 200'000; // 20 ms
+    const int64_t end = ke::interrupt_time() + kPatience;
+    for (ke::Backoff backoff; !has_arrived(id) && ke::interrupt_time() < end;)
+        backoff.pause();
+}
+
 /// Starts the thread of a helper that is not in the list; on failure the helper is gone.
 NTSTATUS run(Helper* helper)
 {
@@ -146,7 +175,8 @@ NTSTATUS run(Helper* helper)
         ke::pool_delete(helper);
         return status;
     }
-    helper->id = id_of(thread);
+    const uint64_t id = id_of(thread);
+    helper->id = id;
     {
         ke::LockGuard guard(g_helper_lock);
         helper->next = g_helpers;
@@ -154,6 +184,7 @@ NTSTATUS run(Helper* helper)
     }
     host::resume_thread(thread, nullptr);
     host::close(thread);
+    await_arrival(id);
     return status;
 }
 
@@ -161,15 +192,6 @@ NTSTATUS start_helper(uint64_t start, void* argument)
 {
     auto* helper = ke::pool_new<Helper>(start, argument);
     return helper ? run(helper) : STATUS_NO_MEMORY;
-}
-
-/// The link to a helper; to null when the thread is none.
-Helper** find_helper(uint64_t id) REQUIRES(g_helper_lock)
-{
-    Helper** link = &g_helpers;
-    while (*link && (*link)->id != id)
-        link = &(*link)->next;
-    return link;
 }
 
 /// Takes a helper out of the list; null: the thread is none.

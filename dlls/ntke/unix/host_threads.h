@@ -14,7 +14,8 @@ namespace host_threads {
 /// Where they start. Once, before there is one to start.
 void set_starts(uint64_t pump, uint64_t relay);
 
-/// Each starts one, from a thread of the host's only; the pump is started once. Errors: the host's.
+/// Each starts one, from a thread of the host's only; the pump is started once. Mostly it has
+/// arrived (note_runs_helper) when they return. Errors: the host's.
 NTSTATUS start_pump();
 NTSTATUS start_relay(void* argument);
 
