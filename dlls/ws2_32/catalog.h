@@ -15,8 +15,10 @@ WSAPROTOCOL_INFOW protocol_info(int family, int type, int protocol);
 /// The same entry with its name in the ANSI code page.
 WSAPROTOCOL_INFOA ansi_protocol_info(const WSAPROTOCOL_INFOW& wide);
 
-/// Number of catalog entries, hidden ones included, and each of them in order.
-constexpr unsigned kCatalogSize = 6;
+/// Number of catalog entries, hidden ones included, and each of them in order. AF_UNIX is there
+/// where ntke is.
+constexpr unsigned kMaxCatalogSize = 7;
+unsigned catalog_size();
 WSAPROTOCOL_INFOW catalog_entry(unsigned index);
 
 /// Is this the identifier of one of the base providers?
