@@ -406,7 +406,7 @@ void a_port_is_told(void**) // [af_unix/12]
 
 void accept_ex_takes_a_connection(void**) // [af_unix/12]
 {
-    constexpr DWORD kBlock = sizeof(sockaddr_un) + 16;
+    constexpr DWORD kBlock = sizeof(sockaddr_un) + 6; // as Go has it
     struct Blocks {
         char bytes[2 * kBlock];
     };

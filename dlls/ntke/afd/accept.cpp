@@ -11,8 +11,9 @@ namespace {
 constexpr ACCESS_MASK kAccess = GENERIC_READ | GENERIC_WRITE | SYNCHRONIZE;
 
 /// Room an address block must have besides the address: as little as Windows is content with; the
-/// documented 16 bytes are more. Wine's blocks, which these are, need 4.
+/// documented 16 bytes are more. Wine's blocks, which these are, need 4; Go has 6 for AF_UNIX.
 constexpr uint32_t kBlockOverhead = 10;
+constexpr uint32_t kUnixBlockOverhead = sizeof(int32_t);
 
 /// Writes an address block: its length, then the address.
 void write_block(uint8_t* block, uint32_t room, const Address& address)
@@ -29,7 +30,8 @@ bool Accept::has_room(int family) const
 {
     if (!is_into)
         return true;
-    const uint32_t needed = address_size(static_cast<uint16_t>(family)) + kBlockOverhead;
+    const uint32_t needed = address_size(static_cast<uint16_t>(family))
+        + (family == kFamilyUnix ? kUnixBlockOverhead : kBlockOverhead);
     // No local address wanted is fine; too little room for one is not. [AcceptEx/13]
     return (!local_length || local_length >= needed) && remote_length >= needed;
 }
