@@ -102,6 +102,7 @@ private:
     NTSTATUS open(HANDLE handle);
     void enlist();
     void take_off_list();
+    bool has_packets_on_host() const;
     void bring_in_what_is_there();
     void call_back_waiters();
     void end_relay();
