@@ -176,18 +176,21 @@ WSAPROTOCOL_INFOA ansi_protocol_info(const WSAPROTOCOL_INFOW& wide)
     return info;
 }
 
-int address_length(int family)
+int ip_address_length(int family)
 {
     switch (family) {
     case AF_INET:
         return sizeof(SOCKADDR_IN);
     case AF_INET6:
         return sizeof(SOCKADDR_IN6);
-    case AF_UNIX:
-        return sizeof(UnixAddress);
     default:
         return 0;
     }
+}
+
+int address_length(int family)
+{
+    return family == AF_UNIX ? sizeof(UnixAddress) : ip_address_length(family);
 }
 
 } // namespace ws2

@@ -26,5 +26,7 @@ bool is_provider(const GUID& id);
 
 /// Length in bytes of a family's socket addresses; 0 for an unknown family.
 int address_length(int family);
+/// The same of the families of IP; 0 for any other.
+int ip_address_length(int family);
 
 } // namespace ws2

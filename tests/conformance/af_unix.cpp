@@ -421,6 +421,9 @@ void accept_ex_takes_a_connection(void**) // [af_unix/12]
     assert_wsa_fails(accept_ex_of(listener.socket)(listener.socket, acceptor, blocks, 0, kBlock,
                          kBlock, &received, &operation->overlapped),
         FALSE, ERROR_IO_PENDING);
+    assert_wsa_fails(accept_ex_of(listener.socket)(listener.socket, tcp_socket(), blocks, 0, kBlock,
+                         kBlock, &received, &new_operation()->overlapped),
+        FALSE, WSAEINVAL);
     const SOCKET client = connect_to(listener);
     const Packet packet = next_packet(port);
     assert_int_equal(packet.key, 1);
