@@ -28,10 +28,10 @@ static int check_buffer(const Socket& listener, void* buffer, DWORD data_length,
     return 0;
 }
 
-static int check_acceptor(Socket& acceptor)
+static int check_acceptor(const Socket& listener, Socket& acceptor)
 {
-    const bool usable
-        = acceptor.is_stream() && !acceptor.listening && !acceptor.connected && !acceptor.bound;
+    const bool usable = acceptor.is_of_process() == listener.is_of_process() && acceptor.is_stream()
+        && !acceptor.listening && !acceptor.connected && !acceptor.bound;
     return usable ? 0 : WSAEINVAL;
 }
 
@@ -54,7 +54,7 @@ BOOL WSAAPI accept_ex(SOCKET listener, SOCKET acceptor, void* buffer, DWORD data
     if (const int error
         = check_buffer(*listening, buffer, data_length, local_length, remote_length))
         return fail(error), FALSE;
-    if (const int error = check_acceptor(*accepting))
+    if (const int error = check_acceptor(*listening, *accepting))
         return fail(error), FALSE;
 
     const afd::AcceptIntoParams params { .acceptor = HandleToULong(accepting->handle),

@@ -5,6 +5,9 @@
 #include <cwchar>
 #include <iterator>
 
+#include "emulation.h"
+#include "unix_address.h"
+
 namespace ws2 {
 
 namespace {
@@ -41,15 +44,20 @@ constexpr CatalogRow kCatalog[] = {
         kMaxDatagram, L"UDP/IPv6" },
     { AF_INET6, SOCK_RAW, 0, 1006, kDatagramFlags, PFL_MATCHES_PROTOCOL_ZERO | PFL_HIDDEN,
         kMaxDatagram, L"MSAFD Tcpip [RAW/IPv6]" },
+    { AF_UNIX, SOCK_STREAM, 0, 1007, kStreamFlags & ~DWORD { XP1_EXPEDITED_DATA },
+        PFL_MATCHES_PROTOCOL_ZERO, 0, L"AF_UNIX" }, // the last one, see catalog_size
 };
 
-static_assert(std::size(kCatalog) == kCatalogSize);
+static_assert(std::size(kCatalog) == kMaxCatalogSize);
 
 // The base provider of the Microsoft stack, and of its IPv6 half.
 constexpr GUID kInetProvider
     = { 0xe70f1aa0, 0xab8b, 0x11cf, { 0x8c, 0xa3, 0x00, 0x80, 0x5f, 0x48, 0xa1, 0x92 } };
 constexpr GUID kInet6Provider
     = { 0xf9eab0c0, 0x26d4, 0x11d0, { 0xbb, 0xbf, 0x00, 0xaa, 0x00, 0x6c, 0x34, 0xe4 } };
+
+constexpr GUID kUnixProvider
+    = { 0xa00943d9, 0x9c2e, 0x4633, { 0x9b, 0x59, 0x00, 0x57, 0xa3, 0x16, 0x09, 0x94 } };
 
 bool is_known_type(int type)
 {
@@ -58,7 +66,8 @@ bool is_known_type(int type)
 
 bool is_known_family(int family)
 {
-    return family == AF_UNSPEC || family == AF_INET || family == AF_INET6;
+    return family == AF_UNSPEC || family == AF_INET || family == AF_INET6
+        || (family == AF_UNIX && emulation::is_on());
 }
 
 bool matches(const CatalogRow& row, int family, int type, int protocol)
@@ -90,6 +99,8 @@ int resolve_protocol(int& family, int& type, int& protocol)
     if (!is_known_family(family))
         return WSAEAFNOSUPPORT;
     const CatalogRow* row = find_row(family, type, protocol);
+    if (!row && family == AF_UNIX && !matches(kCatalog[kMaxCatalogSize - 1], family, type, 0))
+        return WSAESOCKTNOSUPPORT; // [af_unix/2]
     if (!row)
         return WSAEPROTONOSUPPORT;
     family = row->family;
@@ -99,19 +110,31 @@ int resolve_protocol(int& family, int& type, int& protocol)
     return 0;
 }
 
+static const GUID& provider_of(int family)
+{
+    switch (family) {
+    case AF_UNIX:
+        return kUnixProvider;
+    case AF_INET6:
+        return kInet6Provider;
+    default:
+        return kInetProvider;
+    }
+}
+
 WSAPROTOCOL_INFOW protocol_info(int family, int type, int protocol)
 {
     WSAPROTOCOL_INFOW info {};
     const CatalogRow* row = find_row(family, type, type == SOCK_RAW ? 0 : protocol);
     info.dwServiceFlags1 = row ? row->service_flags : XP1_IFS_HANDLES;
     info.dwProviderFlags = row ? row->provider_flags : 0;
-    info.ProviderId = family == AF_INET6 ? kInet6Provider : kInetProvider;
+    info.ProviderId = provider_of(family);
     info.dwCatalogEntryId = row ? row->entry_id : 0;
     info.ProtocolChain.ChainLen = BASE_PROTOCOL;
     info.iVersion = 2;
     info.iAddressFamily = family;
     info.iMaxSockAddr = address_length(family);
-    info.iMinSockAddr = address_length(family);
+    info.iMinSockAddr = family == AF_UNIX ? sizeof(ADDRESS_FAMILY) : address_length(family);
     info.iSocketType = type;
     // The raw entries stand for a range of protocols, whichever the socket has. [getsockopt/3]
     info.iProtocol = type == SOCK_RAW ? 0 : protocol;
@@ -124,6 +147,11 @@ WSAPROTOCOL_INFOW protocol_info(int family, int type, int protocol)
     return info;
 }
 
+unsigned catalog_size()
+{
+    return emulation::is_on() ? kMaxCatalogSize : kMaxCatalogSize - 1;
+}
+
 WSAPROTOCOL_INFOW catalog_entry(unsigned index)
 {
     const CatalogRow& row = kCatalog[index];
@@ -132,7 +160,8 @@ WSAPROTOCOL_INFOW catalog_entry(unsigned index)
 
 bool is_provider(const GUID& id)
 {
-    return IsEqualGUID(id, kInetProvider) || IsEqualGUID(id, kInet6Provider);
+    return IsEqualGUID(id, kInetProvider) || IsEqualGUID(id, kInet6Provider)
+        || (IsEqualGUID(id, kUnixProvider) && emulation::is_on());
 }
 
 WSAPROTOCOL_INFOA ansi_protocol_info(const WSAPROTOCOL_INFOW& wide)
@@ -147,7 +176,7 @@ WSAPROTOCOL_INFOA ansi_protocol_info(const WSAPROTOCOL_INFOW& wide)
     return info;
 }
 
-int address_length(int family)
+int ip_address_length(int family)
 {
     switch (family) {
     case AF_INET:
@@ -157,6 +186,11 @@ int address_length(int family)
     default:
         return 0;
     }
+}
+
+int address_length(int family)
+{
+    return family == AF_UNIX ? sizeof(UnixAddress) : ip_address_length(family);
 }
 
 } // namespace ws2

@@ -15,8 +15,10 @@ WSAPROTOCOL_INFOW protocol_info(int family, int type, int protocol);
 /// The same entry with its name in the ANSI code page.
 WSAPROTOCOL_INFOA ansi_protocol_info(const WSAPROTOCOL_INFOW& wide);
 
-/// Number of catalog entries, hidden ones included, and each of them in order.
-constexpr unsigned kCatalogSize = 6;
+/// Number of catalog entries, hidden ones included, and each of them in order. AF_UNIX is there
+/// where ntke is.
+constexpr unsigned kMaxCatalogSize = 7;
+unsigned catalog_size();
 WSAPROTOCOL_INFOW catalog_entry(unsigned index);
 
 /// Is this the identifier of one of the base providers?
@@ -24,5 +26,7 @@ bool is_provider(const GUID& id);
 
 /// Length in bytes of a family's socket addresses; 0 for an unknown family.
 int address_length(int family);
+/// The same of the families of IP; 0 for any other.
+int ip_address_length(int family);
 
 } // namespace ws2

@@ -8,6 +8,7 @@
 #include "guard.h"
 #include "name.h"
 #include "transfer.h"
+#include "unix_address.h"
 
 namespace ws2 {
 
@@ -35,6 +36,8 @@ static int read_peer_name(
     }
     if (const int error = read_name(socket, name, name_length, address))
         return error;
+    if (socket.family == AF_UNIX)
+        return 0;
     const bool any = is_any_address(address);
     if ((socket.is_stream() && (any || !port_of(address))) || is_out_of_reach(socket, address))
         return WSAEADDRNOTAVAIL;
@@ -81,14 +84,17 @@ static int connect_socket(SOCKET s, const sockaddr* name, int name_length)
     if (const int error = read_peer_name(*socket, name, name_length, address))
         return fail(error);
 
+    DeviceAddress for_device;
+    if (const int error = make_device_address(*socket, address, WSAECONNREFUSED, for_device))
+        return fail(error);
     struct {
         afd::ConnectParams params;
-        BYTE address[sizeof(SOCKADDR_IN6)];
+        BYTE address[sizeof(for_device.bytes)];
     } request;
-    const int length = address_length(socket->family);
-    request.params = { .address_length = length, .synchronous = 1 };
-    std::memcpy(request.address, &address, length);
-    const ULONG request_length = offsetof(decltype(request), address) + length;
+    request.params
+        = { .address_length = static_cast<int32_t>(for_device.length), .synchronous = 1 };
+    std::memcpy(request.address, for_device.bytes, for_device.length);
+    const ULONG request_length = offsetof(decltype(request), address) + for_device.length;
 
     socket->forget_names();
     socket->blocking_connect_failed = false;
@@ -120,7 +126,7 @@ static int connect_socket(SOCKET s, const sockaddr* name, int name_length)
     } else if (status == STATUS_DEVICE_NOT_READY) {
         socket->connect_pending = true;
         ExclusiveGuard guard(socket->lock);
-        socket->connecting_to = { address, length };
+        socket->connecting_to = { address, address_length(socket->family) };
     } else if (status == STATUS_ADDRESS_ALREADY_ASSOCIATED) {
         return fail(WSAEALREADY);
     } else if (!socket->connect_pending) {
@@ -166,7 +172,10 @@ BOOL WSAAPI ws2::connect_ex(SOCKET s, const sockaddr* name, int name_length, voi
         return fail(WSAEFAULT), FALSE;
 
     // The request carries the address and the data; the device copies it before it returns.
-    const int length = address_length(socket->family);
+    DeviceAddress for_device;
+    if (const int error = make_device_address(*socket, address, WSAECONNREFUSED, for_device))
+        return fail(error), FALSE;
+    const ULONG length = for_device.length;
     const uint64_t request_length
         = sizeof(afd::ConnectParams) + length + uint64_t { data ? data_length : 0 };
     if (request_length > 0x7FFFFFFF)
@@ -174,9 +183,10 @@ BOOL WSAAPI ws2::connect_ex(SOCKET s, const sockaddr* name, int name_length, voi
     auto* request = static_cast<char*>(HeapAlloc(GetProcessHeap(), 0, request_length));
     if (!request)
         return fail(WSAENOBUFS), FALSE;
-    const afd::ConnectParams params { .address_length = length, .synchronous = 0 };
+    const afd::ConnectParams params { .address_length = static_cast<int32_t>(length),
+        .synchronous = 0 };
     std::memcpy(request, &params, sizeof(params));
-    std::memcpy(request + sizeof(params), &address, length);
+    std::memcpy(request + sizeof(params), for_device.bytes, length);
     BOOL succeeded = FALSE;
     if (data && !guard::copy(request + sizeof(params) + length, data, data_length)) {
         fail(WSAEFAULT);

@@ -74,9 +74,9 @@ int enum_protocols(const INT* protocols, Hidden hidden, Info* buffer, DWORD* siz
     if (error)
         return SOCKET_ERROR;
 
-    WSAPROTOCOL_INFOW entries[kCatalogSize];
+    WSAPROTOCOL_INFOW entries[kMaxCatalogSize];
     unsigned count = 0;
-    for (unsigned i = 0; i < kCatalogSize; ++i) {
+    for (unsigned i = 0; i < catalog_size(); ++i) {
         entries[count] = catalog_entry(i);
         const bool is_hidden = entries[count].dwProviderFlags & PFL_HIDDEN;
         if (filter.includes(entries[count].iProtocol) && (!is_hidden || hidden == Hidden::kInclude))

@@ -57,6 +57,8 @@ uint32_t state_word(const Socket& socket)
 
 bool is_eligible(const Socket& socket)
 {
+    if (socket.is_of_process())
+        return !socket.filter.is_host;
     return emulation::is_on() && !socket.filter.is_host && !socket.shared
         && (socket.family == AF_INET || socket.family == AF_INET6)
         && (socket.type == SOCK_STREAM || socket.type == SOCK_DGRAM);
@@ -168,7 +170,7 @@ ntke::EndpointId usable_endpoint(Socket& socket)
     if (const ntke::EndpointId endpoint = state.endpoint.load(std::memory_order_acquire)) {
         if (state.is_host.load(std::memory_order_relaxed)) [[unlikely]]
             return 0;
-        if (socket.shared) [[unlikely]] {
+        if (socket.shared && !socket.is_of_process()) [[unlikely]] {
             hand_over(socket, "other handles may exist");
             return 0;
         }

@@ -61,7 +61,8 @@ ULONG told_on_host(Socket& socket, ULONG conditions)
 
 bool keeps_record(Socket& socket)
 {
-    return socket.filter.has_record && !socket.filter.is_host && !socket.shared;
+    return socket.filter.has_record && !socket.filter.is_host
+        && (!socket.shared || socket.is_of_process());
 }
 
 bool select(Socket& socket, WSAEVENT event, ULONG mask, NTSTATUS& status)
@@ -253,6 +254,8 @@ void before_message_select(Socket& socket, bool cancels)
 
 void hand_over(Socket& socket, const char* why)
 {
+    if (socket.is_of_process())
+        return; // the host could not go on with it
     FilterState& state = socket.filter;
     ExclusiveGuard guard(state.lock);
     if (state.is_host)

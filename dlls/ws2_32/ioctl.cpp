@@ -198,6 +198,12 @@ static int set_multicast_scope(IoctlCall& call)
     return set_multicast(call, afd::kIoctlSetIpMulticastTtl, afd::kIoctlSetIpv6MulticastHops);
 }
 
+/// What passes the computer is for raw sockets, and Linux gives it to none. [WSAIoctl/25]
+static int refuse_receive_all(IoctlCall& call)
+{
+    return call.socket->type == SOCK_RAW ? kIoctlUnsupported : WSAEINVAL;
+}
+
 // --- The ideal send backlog: how much to keep in flight. [WSAIoctl/13]
 
 static int check_backlog(IoctlCall& call)
@@ -267,7 +273,7 @@ constexpr DWORD kIdealSendBacklogQuery = 0x4004747B;
 constexpr DWORD kIdealSendBacklogChange = 0x2000747A;
 
 // What is not here is unsupported: FIOASYNC, SIO_FLUSH, SIO_ASSOCIATE_HANDLE, SIO_FIND_ROUTE,
-// SIO_TRANSLATE_HANDLE, SIO_RCVALL, SIO_CPU_AFFINITY, the port reservations. [WSAIoctl/4]
+// SIO_TRANSLATE_HANDLE, SIO_CPU_AFFINITY, the port reservations. [WSAIoctl/4]
 constexpr IoctlRow kIoctls[] = {
     { kFionbio, set_nonblocking },
     { kFionread, get_readable_bytes },
@@ -304,6 +310,9 @@ constexpr IoctlRow kIoctls[] = {
     { SIO_GET_INTERFACE_LIST, get_interface_addresses },
     { kIdealSendBacklogQuery, get_ideal_backlog },
     { kIdealSendBacklogChange, wait_for_backlog_change },
+    { SIO_RCVALL, refuse_receive_all },
+    { SIO_RCVALL_MCAST, refuse_receive_all },
+    { SIO_RCVALL_IGMPMCAST, refuse_receive_all },
 };
 
 const IoctlRow* find_ioctl(DWORD code)

@@ -152,7 +152,7 @@ int query_routing_interface(IoctlCall& call)
     if (!guard::copy(
             &destination, call.input, std::min<size_t>(call.input_length, sizeof(destination))))
         return WSAEFAULT;
-    const int length = address_length(destination.ss_family);
+    const int length = ip_address_length(destination.ss_family);
     if (!length)
         return WSAEAFNOSUPPORT;
     const auto& name = reinterpret_cast<const SOCKADDR&>(destination);

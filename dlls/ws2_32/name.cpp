@@ -1,4 +1,5 @@
 // bind, getsockname, getpeername.
+#include <algorithm>
 #include <cstring>
 
 #include "address_query.h"
@@ -9,13 +10,20 @@
 #include "name.h"
 #include "poll_request.h"
 #include "transfer.h"
+#include "unix_address.h"
 
 namespace ws2 {
 
 int read_name(const Socket& socket, const sockaddr* name, int length, SOCKADDR_STORAGE& copy)
 {
-    const int natural_length = address_length(socket.family);
-    if (length < natural_length || !guard::copy(&copy, name, natural_length))
+    int used = address_length(socket.family);
+    int least = used;
+    if (socket.family == AF_UNIX) { // [af_unix/4]
+        least = sizeof(copy.ss_family);
+        used = std::min(used, length);
+        std::memset(&copy, 0, sizeof(copy));
+    }
+    if (length < least || !guard::copy(&copy, name, used))
         return WSAEFAULT;
     if (copy.ss_family != socket.family)
         return WSAEAFNOSUPPORT;
@@ -72,6 +80,7 @@ NTSTATUS query_name(Socket& socket, ULONG code, SOCKADDR_STORAGE& address, int& 
     const NTSTATUS status = afd_call(socket, code, nullptr, 0, &address, length);
     if (!NT_SUCCESS(status))
         return status;
+    make_program_address(address);
     socket.bound = true;
     // A name is kept once only this process can change it. While a connect is under way it may
     // still fail and give the name back.
@@ -86,7 +95,7 @@ NTSTATUS query_name(Socket& socket, ULONG code, SOCKADDR_STORAGE& address, int& 
 /// Input of kIoctlBind.
 struct BindRequest {
     afd::BindParams params {};
-    BYTE address[sizeof(SOCKADDR_IN6)];
+    BYTE address[sizeof(DeviceAddress::bytes)];
 };
 
 HostAddress host_of(const SOCKADDR_STORAGE& address)
@@ -144,6 +153,8 @@ static bool is_refused_to_streams(const HostAddress& host)
 /// address instead of one that is not there. [bind/3]
 static bool is_foreign(const Socket& socket, const SOCKADDR_STORAGE& address)
 {
+    if (socket.family == AF_UNIX)
+        return false;
     const HostAddress host = host_of(address);
     if (is_any_or_loopback(host))
         return false;
@@ -159,17 +170,19 @@ int WSAAPI bind(SOCKET s, const sockaddr* name, int name_length)
     SocketRef socket = find_socket(s);
     if (!socket)
         return SOCKET_ERROR;
-    BindRequest request;
     SOCKADDR_STORAGE address;
     if (const int error = read_name(*socket, name, name_length, address))
         return fail(error);
     if (is_foreign(*socket, address))
         return fail(is_bound(*socket) ? WSAEINVAL : WSAEADDRNOTAVAIL);
-    const int length = address_length(socket->family);
-    std::memcpy(request.address, &address, length);
+    DeviceAddress for_device;
+    if (const int error = make_device_address(*socket, address, WSAENETDOWN, for_device))
+        return fail(is_bound(*socket) ? WSAEINVAL : error);
+    BindRequest request;
+    std::memcpy(request.address, for_device.bytes, for_device.length);
     SOCKADDR_STORAGE bound {};
-    const NTSTATUS status = afd_call(
-        *socket, afd::kIoctlBind, &request, sizeof(request.params) + length, &bound, sizeof(bound));
+    const NTSTATUS status = afd_call(*socket, afd::kIoctlBind, &request,
+        sizeof(request.params) + for_device.length, &bound, sizeof(bound));
     if (status == STATUS_ADDRESS_ALREADY_ASSOCIATED)
         return fail(WSAEINVAL);
     if (NT_SUCCESS(status)) {

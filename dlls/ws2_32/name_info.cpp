@@ -21,7 +21,7 @@ static int read_socket_address(
     if (!source || length < static_cast<int>(sizeof(copy.ss_family))
         || !guard::copy(&copy.ss_family, source, sizeof(copy.ss_family)))
         return WSAEFAULT;
-    const int needed = address_length(copy.ss_family);
+    const int needed = ip_address_length(copy.ss_family);
     if (!needed)
         return WSAEAFNOSUPPORT;
     if (length < needed || !guard::copy(&copy, source, needed))

@@ -7,6 +7,7 @@
 #include "guard.h"
 #include "option_codes.h"
 #include "transfer.h"
+#include "unix_address.h"
 
 namespace ws2::option {
 
@@ -185,7 +186,7 @@ int get_bsp_state(Socket& socket, OptionValue& value)
     // The structure, then room for two addresses; what is not known yet is null. [getsockopt/15]
     struct State {
         CSADDR_INFO info;
-        char addresses[2 * sizeof(SOCKADDR_IN6)];
+        char addresses[2 * sizeof(UnixAddress)]; // the longest ones
     } state {};
     const unsigned room = address_length(socket.family);
     const unsigned needed = sizeof(state.info) + 2 * room;

@@ -31,6 +31,8 @@ struct ReceiveCall {
 /// MSG_WAITALL needs a stream that may block until it is satisfied. [recv/7]
 int check_flags(const Socket& socket, const ReceiveCall& call, DWORD flags)
 {
+    if ((flags & MSG_OOB) && socket.family == AF_UNIX)
+        return WSAEOPNOTSUPP; // [af_unix/11]
     if (!(flags & MSG_WAITALL))
         return 0;
     const bool allowed = socket.is_stream() && !socket.nonblocking && !call.overlapped

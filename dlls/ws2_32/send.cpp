@@ -29,7 +29,7 @@ struct SendCall {
 /// Refuses flags the protocols do not have. [send/5]
 int check_flags(const Socket& socket, DWORD flags)
 {
-    const DWORD unsupported = MSG_PARTIAL | MSG_PEEK | (socket.is_stream() ? 0 : MSG_OOB);
+    const DWORD unsupported = MSG_PARTIAL | MSG_PEEK | (socket.has_urgent_data() ? 0 : MSG_OOB);
     return flags & unsupported ? WSAEOPNOTSUPP : 0;
 }
 

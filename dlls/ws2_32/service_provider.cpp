@@ -121,14 +121,14 @@ int WSPAPI WSCWriteProviderOrder(DWORD* entry_ids, DWORD count)
     // This one returns its error. [service-providers/5]
     if (!entry_ids)
         return WSAEFAULT;
-    if (count != kCatalogSize)
+    if (count != catalog_size())
         return WSAEINVAL;
     for (DWORD i = 0; i < count; ++i) {
         DWORD id;
         if (!guard::read(entry_ids + i, id))
             return WSAEFAULT;
         bool known = false;
-        for (unsigned entry = 0; entry < kCatalogSize; ++entry)
+        for (unsigned entry = 0; entry < catalog_size(); ++entry)
             known |= catalog_entry(entry).dwCatalogEntryId == id;
         if (!known)
             return WSAEINVAL;

@@ -18,8 +18,10 @@ namespace ws2 {
 /// Makes a socket of what the catalog lookup gave. WSAPROTOCOL_INFOW's members are final here.
 static SOCKET create_socket(int family, int type, int protocol, DWORD flags)
 {
-    // Requests of registered I/O never wait inside the kernel. [RIO/1]
-    if (flags & sdk::kFlagRegisteredIo)
+    // Requests of registered I/O never wait inside the kernel, [RIO/1] and those that only ntke
+    // knows cannot.
+    const bool waits_in_kernel = !(flags & sdk::kFlagRegisteredIo) && family != AF_UNIX;
+    if (!waits_in_kernel)
         flags |= WSA_FLAG_OVERLAPPED;
     ULONG options = 0;
     if (!(flags & WSA_FLAG_OVERLAPPED)) {
@@ -152,7 +154,13 @@ int WSAAPI WSADuplicateSocketW(SOCKET s, DWORD process_id, WSAPROTOCOL_INFOW* in
     SocketRef socket = find_socket(s);
     if (!socket)
         return SOCKET_ERROR;
-    HANDLE process = process_id ? OpenProcess(PROCESS_DUP_HANDLE, FALSE, process_id) : nullptr;
+    HANDLE process;
+    if (!socket->is_of_process())
+        process = process_id ? OpenProcess(PROCESS_DUP_HANDLE, FALSE, process_id) : nullptr;
+    else if (process_id == GetCurrentProcessId())
+        process = GetCurrentProcess(); // ntke sees that it stays here
+    else
+        return fail(WSAEOPNOTSUPP); // [af_unix/13]
     if (!process)
         return fail(WSAEINVAL);
 

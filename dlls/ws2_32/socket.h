@@ -78,6 +78,9 @@ public:
 
     bool is_overlapped() const { return flags & WSA_FLAG_OVERLAPPED; }
     bool is_stream() const { return type == SOCK_STREAM; }
+    bool has_urgent_data() const { return is_stream() && family != AF_UNIX; }
+    /// Is the socket ntke's, of which the host has but the handle?
+    bool is_of_process() const { return family == AF_UNIX; }
 
     /// Names once they can no longer change. Guarded by `lock`; 0 length means unknown.
     struct Name {

@@ -67,7 +67,7 @@ static int read_address(const SOCKADDR* source, DWORD length, InternetAddress& a
         return WSAEINVAL;
     if (!guard::copy(&address.family, source, sizeof(address.family)))
         return WSAEFAULT;
-    const DWORD needed = address_length(address.family);
+    const DWORD needed = ip_address_length(address.family);
     if (!needed || length < needed)
         return WSAEINVAL;
     return guard::copy(&address, source, needed) ? 0 : WSAEFAULT;

@@ -30,7 +30,8 @@ struct CreateParams {
 };
 static_assert(sizeof(CreateParams) == 16);
 
-/// kIoctlBind, input: followed by the socket address. Output: the bound address.
+/// kIoctlBind, input: followed by the socket address, and that, of AF_UNIX, by the path of the file
+/// on Linux. Output: the bound address.
 struct BindParams {
     int32_t unknown; // 0
     // sockaddr follows at offset 4
@@ -54,9 +55,10 @@ struct AcceptIntoParams {
 };
 static_assert(sizeof(AcceptIntoParams) == 12);
 
-/// kIoctlConnect, input: followed by the socket address and, for ConnectEx, the data to send.
+/// kIoctlConnect, input: followed by the socket address (and a path, see BindParams) and, for
+/// ConnectEx, the data to send.
 struct ConnectParams {
-    int32_t address_length; // bytes
+    int32_t address_length; // bytes, a path included
     int32_t synchronous; // 1: connect(); 0: ConnectEx()
     // sockaddr follows at offset 8
 };

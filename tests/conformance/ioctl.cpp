@@ -13,6 +13,9 @@ constexpr DWORD kFionread = FIONREAD;
 constexpr DWORD kFionbio = FIONBIO;
 constexpr DWORD kSiocAtMark = SIOCATMARK;
 constexpr DWORD kIdealSendBacklogQuery = 0x4004747B;
+constexpr DWORD kIdealSendBacklogChange = 0x2000747A;
+constexpr DWORD kReceiveAll = 0x98000001; // SIO_RCVALL
+constexpr DWORD kSetCompatibilityMode = 0x9800012C;
 constexpr DWORD kSetPriorityHint = 0x98000018;
 constexpr DWORD kUdpConnReset = 0x9800000C;
 
@@ -363,6 +366,9 @@ void settings_of_the_stack_are_taken(void**) // [WSAIoctl/12]
         0);
     assert_int_equal(
         control(udp_socket(), SIO_ENABLE_CIRCULAR_QUEUEING, nullptr, 0, nullptr, 0, &returned), 0);
+    assert_int_equal(
+        control(tcp_socket(), kSetCompatibilityMode, &value, sizeof(value), nullptr, 0, &returned),
+        0);
     const int hint[] = { 0, 2 }; // PRIORITY_STATUS: very low for what is sent, normal for the rest
     assert_int_equal(
         control(tcp_socket(), kSetPriorityHint, &hint, sizeof(hint), nullptr, 0, &returned), 0);
@@ -578,6 +584,47 @@ void a_change_of_addresses_is_waited_for(void**) // [WSAIoctl/20]
     assert_int_equal(static_cast<NTSTATUS>(overlapped->Internal), STATUS_CANCELLED);
 }
 
+void a_change_of_the_send_backlog_is_waited_for(void**) // [WSAIoctl/24]
+{
+    const TcpPair pair = new_tcp_pair();
+    auto* overlapped = lasting<WSAOVERLAPPED>();
+    overlapped->hEvent = new_event();
+    DWORD returned = 0;
+    DWORD flags;
+
+    assert_wsa_fails(WSAIoctl(pair.client, kIdealSendBacklogChange, nullptr, 0, nullptr, 0,
+                         &returned, overlapped, nullptr),
+        SOCKET_ERROR, WSA_IO_PENDING);
+    send_text(pair.client, "x"); // which changes nothing
+    assert_false(is_signaled(overlapped->hEvent));
+    assert_true(CancelIoEx(reinterpret_cast<HANDLE>(pair.client), overlapped));
+    assert_wsa_fails(WSAGetOverlappedResult(pair.client, overlapped, &returned, TRUE, &flags),
+        FALSE, WSA_OPERATION_ABORTED);
+
+    set_nonblocking(pair.client);
+    assert_wsa_fails(
+        control(pair.client, kIdealSendBacklogChange, nullptr, 0, nullptr, 0, &returned),
+        SOCKET_ERROR, WSAEWOULDBLOCK);
+    assert_wsa_fails(WSAIoctl(tcp_socket(), kIdealSendBacklogChange, nullptr, 0, nullptr, 0,
+                         &returned, overlapped, nullptr),
+        SOCKET_ERROR, WSAENOTCONN);
+    assert_wsa_fails(
+        control(udp_socket(), kIdealSendBacklogChange, nullptr, 0, nullptr, 0, &returned),
+        SOCKET_ERROR, WSAEOPNOTSUPP);
+}
+
+void only_a_raw_socket_receives_all(void**) // [WSAIoctl/25]
+{
+    const DWORD on = 1; // RCVALL_ON
+    DWORD returned = 0;
+    const SOCKET bound = udp_socket();
+    bind_to_loopback(bound);
+
+    for (const SOCKET socket : { tcp_socket(), udp_socket(), bound })
+        assert_wsa_fails(control(socket, kReceiveAll, &on, sizeof(on), nullptr, 0, &returned),
+            SOCKET_ERROR, WSAEINVAL);
+}
+
 void a_success_clears_the_last_error(void**) // [WSAIoctl/21] [ioctlsocket/5]
 {
     const SOCKET socket = tcp_socket();
@@ -704,6 +751,8 @@ const CMUnitTest kCases[] = {
     cmocka_unit_test(the_interface_list_has_loopback),
     cmocka_unit_test(the_interface_list_completes_with_its_size),
     cmocka_unit_test(a_change_of_addresses_is_waited_for),
+    cmocka_unit_test(a_change_of_the_send_backlog_is_waited_for),
+    cmocka_unit_test(only_a_raw_socket_receives_all),
     cmocka_unit_test(a_success_clears_the_last_error),
 };
 

@@ -61,6 +61,11 @@ public:
         object(port).packets.push_back(packet);
         pthread_cond_broadcast(&m_changed);
     }
+    LONG depth(HANDLE port)
+    {
+        const Lock lock(*this);
+        return static_cast<LONG>(object(port).packets.size());
+    }
     void set(HANDLE event)
     {
         const Lock lock(*this);
@@ -175,6 +180,11 @@ NTSTATUS remove_io_completion_ex(HANDLE port, CompletionPacket* packets, ULONG, 
     *removed = status == STATUS_SUCCESS;
     return status;
 }
+NTSTATUS query_io_completion(HANDLE port, ULONG, PVOID info, ULONG, ULONG*)
+{
+    *static_cast<LONG*>(info) = g_host.depth(port);
+    return STATUS_SUCCESS;
+}
 NTSTATUS wait_for_single_object(HANDLE event, BOOLEAN, const LARGE_INTEGER* timeout)
 {
     return g_host.wait_for_event(event, timeout);
@@ -203,6 +213,7 @@ void connect_host()
     host::set_event.entry = entry(set_event);
     host::set_io_completion.entry = entry(set_io_completion);
     host::remove_io_completion_ex.entry = entry(remove_io_completion_ex);
+    host::query_io_completion.entry = entry(query_io_completion);
     host::wait_for_single_object.entry = entry(wait_for_single_object);
     run_pump();
 }

@@ -2,15 +2,13 @@
 process, the source is tests/bench/programs, and the output is that of bench.exe. PostgreSQL, which is
 more than a process, is in bench_postgres."""
 
-import hashlib
-import os
 import re
 import shutil
 import subprocess
-from pathlib import Path
 
 from . import bench_postgres, fetch, packages, paths
-from .ui import Failure, exclusive, run_quietly, say, step
+from .go_build import built_with_go
+from .ui import Failure, run_quietly, say
 
 SOURCES = paths.ROOT / "tests" / "bench" / "programs"
 _GO = ("go_http_32", "go_echo_1", "go_echo_64", "go_udp")
@@ -57,27 +55,9 @@ class NetworkProgram:
 
 def _go() -> NetworkProgram:
     packages.ensure("bench-go")
-    folder = _go_build(SOURCES / "network.go")
+    folder = built_with_go(SOURCES / "network.go", paths.cache() / "bench" / "go",
+                           {"windows": "network.exe", "linux": "network"})
     return NetworkProgram([folder / "network.exe"], [folder / "network"], "-samples")
-
-
-def _go_build(source: Path) -> Path:
-    """The folder with the program for Windows and for this machine. Its name follows from everything
-    that went into it, so it is built once."""
-    version = run_quietly(["go", "version"])
-    recipe = hashlib.sha256(version.encode() + source.read_bytes()).hexdigest()[:12]
-    folder = paths.cache() / "bench" / f"go-{recipe}"
-    with exclusive(folder.with_suffix(".lock"), "the build of the Go program"):
-        if not folder.exists():
-            with step("building the Go program"):
-                scratch = folder.with_suffix(".part")
-                shutil.rmtree(scratch, ignore_errors=True)
-                for system, name in (("windows", "network.exe"), ("linux", "network")):
-                    env = dict(os.environ, GOOS=system, GOARCH="amd64", CGO_ENABLED="0", GOFLAGS="-trimpath",
-                               GOCACHE=str(paths.cache() / "go-build"))
-                    run_quietly(["go", "build", "-o", scratch / name, source], env=env)
-                scratch.rename(folder)
-    return folder
 
 
 def _node() -> NetworkProgram:

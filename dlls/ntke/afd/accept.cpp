@@ -11,8 +11,9 @@ namespace {
 constexpr ACCESS_MASK kAccess = GENERIC_READ | GENERIC_WRITE | SYNCHRONIZE;
 
 /// Room an address block must have besides the address: as little as Windows is content with; the
-/// documented 16 bytes are more. Wine's blocks, which these are, need 4.
+/// documented 16 bytes are more. Wine's blocks, which these are, need 4; Go has 6 for AF_UNIX.
 constexpr uint32_t kBlockOverhead = 10;
+constexpr uint32_t kUnixBlockOverhead = sizeof(int32_t);
 
 /// Writes an address block: its length, then the address.
 void write_block(uint8_t* block, uint32_t room, const Address& address)
@@ -29,7 +30,8 @@ bool Accept::has_room(int family) const
 {
     if (!is_into)
         return true;
-    const uint32_t needed = address_size(static_cast<uint16_t>(family)) + kBlockOverhead;
+    const uint32_t needed = address_size(static_cast<uint16_t>(family))
+        + (family == kFamilyUnix ? kUnixBlockOverhead : kBlockOverhead);
     // No local address wanted is fine; too little room for one is not. [AcceptEx/13]
     return (!local_length || local_length >= needed) && remote_length >= needed;
 }
@@ -79,6 +81,7 @@ NTSTATUS SocketFile::accept_now(Accept& request, Completions& done)
         return status;
     SocketFile& socket = *request.socket;
     ke::LockGuard guard(socket.m_lock);
+    socket.m_local = m_local;
     return socket.become_connection(connection, done);
 }
 
@@ -108,7 +111,7 @@ NTSTATUS SocketFile::accept_into(io::Irp& irp, ULONG_PTR&)
     if (state() != SocketState::Listening)
         return STATUS_INVALID_PARAMETER; // [AcceptEx/2]
     const NTSTATUS status = pend_accept(irp, *request->socket);
-    if (m_host_handle && NT_SUCCESS(status))
+    if (is_of_host() && NT_SUCCESS(status))
         accept_on_host();
     return status;
 }
@@ -119,7 +122,7 @@ bool SocketFile::is_fresh(int family) const
 {
     if (m_accept_irp || m_is_closing)
         return false;
-    return m_host_handle
+    return is_of_host()
         || (is_stream() && state() == SocketState::Unconnected && !has(ntke::kSocketBound)
             && m_family == family);
 }
@@ -159,7 +162,7 @@ NTSTATUS SocketFile::pend_accept(io::Irp& irp, SocketFile& socket)
 
 void SocketFile::serve_accepts(Completions& done)
 {
-    if (m_host_handle)
+    if (is_of_host())
         return; // accept_on_host, without a lock
     io::Irp* next;
     for (io::Irp* irp = m_accepts.first(); irp && has_connection(); irp = next) {
@@ -220,10 +223,10 @@ void SocketFile::finish_accept(io::Irp& irp, Request& ended)
         return;
     Address local = request.accepted.local;
     Address remote = request.accepted.remote;
-    if (socket.m_host_handle) {
+    if (socket.is_of_host()) {
         socket.note_accepted_into();
     } else {
-        socket.m_socket.local_name(local);
+        socket.own_name(local);
         remote = socket.m_peer;
     }
     auto* block = static_cast<uint8_t*>(irp.parameters().output) + request.total;
@@ -235,13 +238,16 @@ void SocketFile::finish_accept(io::Irp& irp, Request& ended)
 NTSTATUS SocketFile::publish_connection(SocketFile& listener, io::Irp& irp)
 {
     HANDLE handle = nullptr;
-    const NTSTATUS status = ob::HandleTable::current().insert(
-        *this, object_type().map_access(kAccess), ob::kHandleInherit, &handle);
+    const NTSTATUS status = is_own()
+        ? open_stand_in(*this, handle)
+        : ob::HandleTable::current().insert(
+            *this, object_type().map_access(kAccess), ob::kHandleInherit, &handle);
     if (!NT_SUCCESS(status)) {
         close_socket();
         return status;
     }
-    inherit_selection(listener);
+    if (!is_own())
+        inherit_selection(listener); // else its owner attaches it, with that
     const auto value = static_cast<ULONG>(reinterpret_cast<uintptr_t>(handle));
     memcpy(irp.parameters().output, &value, sizeof(value));
     return STATUS_SUCCESS;

@@ -38,7 +38,7 @@ void SocketFile::on_last_handle_closed()
         accepting->cancel();
         accepting->release();
     }
-    if (m_host_handle)
+    if (is_of_host())
         wait_for_host_accepts();
     File::on_last_handle_closed();
     // Else Linux would take it for unread, and close with a reset. [closesocket/15]

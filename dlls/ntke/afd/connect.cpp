@@ -22,7 +22,7 @@ Transfer* new_connect(const uint8_t* data, size_t length)
 
 NTSTATUS SocketFile::connect(io::Irp& irp, ULONG_PTR&)
 {
-    if (m_host_handle)
+    if (is_of_host())
         return STATUS_INVALID_PARAMETER; // it is to be accepted into [AcceptEx/8]
     const auto params = input_of<ConnectParams>(irp);
     const auto* bytes = static_cast<const uint8_t*>(irp.parameters().input) + sizeof(params);
@@ -43,11 +43,15 @@ NTSTATUS SocketFile::connect(io::Irp& irp, ULONG_PTR&)
     if (address.family() != m_family)
         return STATUS_INVALID_ADDRESS;
 
+    const char* const path = path_behind(bytes, length, address);
+    if (m_family == kFamilyUnix && !path)
+        return STATUS_INVALID_ADDRESS;
+
     Transfer* request = new_connect(bytes + length, params.synchronous ? 0 : rest - length);
     if (!request)
         return STATUS_NO_MEMORY;
     Request::give(irp, request);
-    return connect_stream(irp, address, params.synchronous != 0);
+    return connect_stream(irp, address, path, params.synchronous != 0);
 }
 
 NTSTATUS SocketFile::connect_datagrams(const Address& address, bool is_dissolving)
@@ -87,7 +91,13 @@ NTSTATUS SocketFile::check_connect(bool is_synchronous) const
     return STATUS_SUCCESS;
 }
 
-NTSTATUS SocketFile::connect_stream(io::Irp& irp, const Address& address, bool is_synchronous)
+NTSTATUS SocketFile::connect_now(const Address& address, const char* path)
+{
+    return path ? m_socket.connect_to_file(path) : m_socket.connect(address);
+}
+
+NTSTATUS SocketFile::connect_stream(
+    io::Irp& irp, const Address& address, const char* path, bool is_synchronous)
 {
     Completions done;
     Signal signal;
@@ -97,16 +107,17 @@ NTSTATUS SocketFile::connect_stream(io::Irp& irp, const Address& address, bool i
         return status;
     if (const NTSTATUS status = watch(); !NT_SUCCESS(status))
         return status;
-    NTSTATUS status = m_socket.connect(address);
+    NTSTATUS status = connect_now(address, path);
     // After a failure Linux answers the next one with the failure, too.
     if (!NT_SUCCESS(status) && state() == SocketState::ConnectFailed)
-        status = m_socket.connect(address);
+        status = connect_now(address, path);
     if (!NT_SUCCESS(status))
         return status;
     m_peer = address;
     set_bound();
     enter_state(SocketState::Connecting, STATUS_SUCCESS, 0, signal);
-    if (is_synchronous && m_is_nonblocking.load(std::memory_order_relaxed))
+    // To a file, it has ended already.
+    if (is_synchronous && !path && m_is_nonblocking.load(std::memory_order_relaxed))
         return STATUS_DEVICE_NOT_READY;
     status = pend(irp, m_connects, done);
     settle(done, signal); // on the same machine it has ended already

@@ -75,6 +75,8 @@ NTSTATUS SocketFile::new_connection_file(ob::Ref<SocketFile>& file)
     file->m_type = m_type;
     file->m_protocol = m_protocol;
     file->m_is_nonblocking = m_is_nonblocking.load();
+    file->m_is_own = is_own();
+    file->m_has_descriptor = true;
     file->m_is_created = true;
     file->add_flags(m_flags.load(std::memory_order_relaxed) & ntke::kSocketOobInline);
     Options options;

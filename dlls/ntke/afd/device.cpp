@@ -95,7 +95,7 @@ NTSTATUS SocketFile::dispatch(io::Irp& irp, ULONG_PTR& information)
     const SocketUse use(*this);
     if (!use.is_valid())
         return STATUS_INVALID_HANDLE; // closed since the service looked the handle up
-    if (m_host_handle && m_is_left_to_host.load(std::memory_order_acquire))
+    if (is_of_host() && m_is_left_to_host.load(std::memory_order_acquire))
         return ntke::kPassDown;
     switch (irp.parameters().operation) {
     case io::Operation::Read:
@@ -128,7 +128,7 @@ NTSTATUS SocketFile::control(io::Irp& irp, ULONG_PTR& information)
     }
     const bool is_for_any_handle = row
         && (row->code == kIoctlCreate || row->code == kIoctlPoll
-            || (m_host_handle && (row->code == kIoctlCompleteAsync || row->code == kIoctlConnect)));
+            || (is_of_host() && (row->code == kIoctlCompleteAsync || row->code == kIoctlConnect)));
     if (!is_for_any_handle && !m_is_created.load(std::memory_order_acquire)
         && !m_is_accepted_into.load(std::memory_order_acquire))
         return STATUS_BAD_DEVICE_TYPE;
@@ -153,9 +153,15 @@ NTSTATUS SocketFile::create(io::Irp& irp, ULONG_PTR&)
     if (irp.parameters().input_length != sizeof(params))
         return STATUS_INVALID_PARAMETER;
     HostSocket created;
-    const NTSTATUS status = created.create(params.family, params.type, params.protocol);
+    NTSTATUS status = created.create(params.family, params.type, params.protocol);
     if (!NT_SUCCESS(status))
         return status;
+    if (m_host_handle)
+        status = make_stand_in(m_host_handle);
+    if (!NT_SUCCESS(status)) {
+        created.close();
+        return status;
+    }
     constexpr int kTypeRaw = 3;
     {
         ke::LockGuard guard(m_lock);
@@ -170,6 +176,8 @@ NTSTATUS SocketFile::create(io::Irp& irp, ULONG_PTR&)
         m_state.store(is_stream() ? SocketState::Unconnected : SocketState::Datagram);
         if (m_type == kTypeRaw)
             add_flags(ntke::kSocketBound); // needs no address to receive
+        m_is_own = m_host_handle != 0;
+        m_has_descriptor = true;
         m_is_created.store(true, std::memory_order_release);
     }
     return STATUS_SUCCESS;

@@ -76,6 +76,8 @@ NTSTATUS Endpoint::receive_unrecorded(
 {
     *received = 0;
     NTSTATUS status = m_socket.receive(buffers, count, flags, from, received);
+    if (m_family == kFamilyUnix && !(flags & kMsgPeek))
+        m_bytes_read.fetch_add(*received, std::memory_order_relaxed);
     // Linux does not tell urgent data that is not there from a request that makes no sense.
     // [recv/15]
     if (status == STATUS_INVALID_PARAMETER && (flags & kMsgOob) && !has(ntke::kSocketOobInline))
@@ -86,7 +88,7 @@ NTSTATUS Endpoint::receive_unrecorded(
     // connection that is gone although we have not ended it was reset.
     if (status == STATUS_SUCCESS && !*received && is_stream() && total_length(buffers, count)
         && (!has(ntke::kSocketSendShutDown) || m_has_told_reset.load(std::memory_order_relaxed))
-        && m_socket.tcp_state().link == LinkState::Dead)
+        && stream_state().link == LinkState::Dead)
         status = m_socket.has_peer_ended() ? STATUS_CONNECTION_ABORTED // [recv/20]
                                            : STATUS_CONNECTION_RESET;
     if ((status == STATUS_CONNECTION_RESET || status == STATUS_CONNECTION_ABORTED) && is_stream())
@@ -182,6 +184,11 @@ NTSTATUS Endpoint::send(
 
 // --- Conditions
 
+HostSocket::TcpState Endpoint::stream_state() const
+{
+    return m_family == kFamilyUnix ? unix_stream_state() : m_socket.tcp_state();
+}
+
 uint32_t Endpoint::ready_from_conditions(uint32_t conditions)
 {
     uint32_t ready = 0;
@@ -257,7 +264,7 @@ bool Endpoint::was_reset(uint32_t ready) const
     // A reset brings the error a moment before it changes the state.
     if (ready & kReadyError)
         return true;
-    if (!(ready & kReadyHangUp) || m_socket.tcp_state().link != LinkState::Dead)
+    if (!(ready & kReadyHangUp) || stream_state().link != LinkState::Dead)
         return false;
     // A connection that both sides have ended is dead too.
     return m_has_told_reset.load(std::memory_order_relaxed) || !has(ntke::kSocketSendShutDown);
@@ -290,7 +297,7 @@ uint64_t Endpoint::take_arrivals(uint32_t conditions)
     }
     // The peer's FIN counts as a byte; what a reset brings does not.
     m_has_seen_end |= (conditions & kPollDisconnect) != 0;
-    const uint64_t arrived = m_socket.tcp_state().bytes_received - (m_has_seen_end ? 1 : 0);
+    const uint64_t arrived = stream_state().bytes_received - (m_has_seen_end ? 1 : 0);
     const uint64_t before = std::exchange(m_bytes_seen, arrived);
     return arrived > before ? arrived - before : 0;
 }
@@ -333,7 +340,7 @@ bool Endpoint::is_up_to_date() const
         return false;
     if (m_record.is_open(kPollReceive) || m_record.is_open(kPollSend) || is_connection_untold())
         return false;
-    const HostSocket::TcpState tcp = m_socket.tcp_state();
+    const HostSocket::TcpState tcp = stream_state();
     return tcp.link == LinkState::Open && tcp.bytes_received == m_bytes_seen;
 }
 
@@ -355,7 +362,7 @@ void Endpoint::refresh(Signal& signal)
         conditions &= ~kPollReceive;
     conditions &= ~claimed_conditions();
     if (now == SocketState::Listening) {
-        const uint64_t arrived = m_connections_accepted + m_socket.tcp_state().queued_connections;
+        const uint64_t arrived = m_connections_accepted + stream_state().queued_connections;
         const bool is_new = arrived > m_connections_seen && !posts_messages();
         m_connections_seen = arrived;
         if ((conditions & kPollAccept) && (is_new || m_record.is_open(kPollAccept)))
@@ -572,7 +579,7 @@ void Endpoint::settle_connect(uint32_t ready, Signal& signal)
     // What the pump tells may be about the time before the connect.
     if (!(ready & kSettled) || !(m_socket.ready_now() & kSettled))
         return;
-    if (settle_with_host) {
+    if (settle_with_host && !is_own()) {
         settle_with_host(*this);
         return;
     }

@@ -51,6 +51,10 @@ public:
     bool is_recording() const { return m_is_recording.load(std::memory_order_acquire); }
     /// The socket's handle on the host, 0 natively.
     uint64_t host_handle() const { return m_host_handle; }
+    /// Under Wine: is the socket the process', with nothing but a handle of the host's?
+    bool is_own() const { return m_is_own.load(std::memory_order_relaxed); }
+    /// Is it the host that makes and changes the socket?
+    bool is_of_host() const { return m_host_handle && !is_own(); }
 
     // Transfers. They never wait; results as HostSocket's, with the errors of a dead connection
     // settled. [recv/3]
@@ -153,6 +157,9 @@ protected:
     bool has_unread_data() const;
     /// Did the connection end with a reset, given what poll(2) says now?
     bool was_reset(uint32_t ready) const;
+    /// What is known of a stream beside what poll(2) says.
+    HostSocket::TcpState stream_state() const;
+    HostSocket::TcpState unix_stream_state() const; // unix_stream.cpp
     bool has(uint32_t flag) const { return m_flags.load(std::memory_order_relaxed) & flag; }
     void note(uint32_t condition, NTSTATUS status, Signal& signal) REQUIRES(m_lock);
     /// Brings the record up to date with the socket.
@@ -182,6 +189,7 @@ protected:
     int m_type = 0;
     int m_protocol = 0;
     uint64_t m_host_handle = 0;
+    std::atomic<bool> m_is_own { false };
     std::atomic<SocketState> m_state { SocketState::Unconnected };
     std::atomic<uint32_t> m_flags { 0 }; // ntke::SocketFlags
     /// Linux has told of the reset, which it does once.
@@ -189,6 +197,9 @@ protected:
 
     /// Linux keeps an urgent byte that has been read among those that have not.
     std::atomic<bool> m_has_read_urgent { false };
+
+    /// AF_UNIX: what has been read, for Linux counts what is there only.
+    std::atomic<uint64_t> m_bytes_read { 0 };
 
     ke::Lock m_lock;
     EventRecord m_record GUARDED_BY(m_lock);

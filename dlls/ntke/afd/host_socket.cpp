@@ -130,11 +130,27 @@ void set_family(Address& address, uint16_t family)
     address.bytes[1] = static_cast<uint8_t>(family >> 8);
 }
 
+/// The name of an AF_UNIX socket. One that was bound through its folder has a name that means
+/// something else to everybody else, so it has none.
+void name_from_linux(Address& address, uint32_t length)
+{
+    constexpr char kThroughFolder[] = "/proc/self/fd/";
+    uint8_t* const path = address.bytes + sizeof(uint16_t);
+    const bool is_through_folder = memcmp(path, kThroughFolder, sizeof(kThroughFolder) - 1) == 0;
+    const uint32_t used = is_through_folder ? sizeof(uint16_t) : length;
+    memset(address.bytes + used, 0, sizeof(address.bytes) - used);
+    address.length = kUnixNameSize;
+}
+
 void from_linux(Address& address, socklen_t length)
 {
     address.length = length;
-    if (length >= 2 && address.family() == AF_INET6)
+    if (length < sizeof(uint16_t))
+        return;
+    if (address.family() == AF_INET6)
         set_family(address, kFamilyInet6);
+    else if (address.family() == AF_UNIX)
+        name_from_linux(address, length);
 }
 
 int message_flags(uint32_t flags)
@@ -204,9 +220,10 @@ NTSTATUS HostSocket::create(int family, int type, int protocol)
     constexpr uint32_t kTooManyFiles = 10024;
 
     const int linux_family = family == kFamilyInet6 ? AF_INET6 : family;
-    if (family != kFamilyInet && family != kFamilyInet6)
+    if (family != kFamilyInet && family != kFamilyInet6 && family != kFamilyUnix)
         return static_cast<NTSTATUS>(kWinsockError | kFamilyNotSupported);
-    if (type != SOCK_STREAM && type != SOCK_DGRAM && type != SOCK_RAW)
+    const bool is_known_type = type == SOCK_STREAM || type == SOCK_DGRAM || type == SOCK_RAW;
+    if (!is_known_type || (family == kFamilyUnix && type != SOCK_STREAM))
         return static_cast<NTSTATUS>(kWinsockError | kTypeNotSupported);
     const int fd = is_to_fail(FaultyCall::Socket)
         ? -1

@@ -25,8 +25,12 @@ struct Address {
 Address to_linux(const Address& address);
 
 /// Windows' AF_INET6; Linux has another number.
+constexpr uint16_t kFamilyUnix = 1;
 constexpr uint16_t kFamilyInet = 2;
 constexpr uint16_t kFamilyInet6 = 23;
+
+/// Bytes of sockaddr_un: the family, and a path that ends with a zero.
+constexpr uint32_t kUnixNameSize = 110;
 
 /// Memory that a transfer fills or empties. Counterpart: WSABUF, laid out as Linux wants it.
 struct Buffer {
@@ -167,6 +171,12 @@ public:
     NTSTATUS connect(const Address& address);
     /// STATUS_DEVICE_NOT_READY: none queued. The result is open, non-blocking and close-on-exec.
     NTSTATUS accept(HostSocket& accepted, Address* peer);
+    // AF_UNIX: names are files of Linux, their paths as long as they may be. host_socket_unix.cpp
+
+    NTSTATUS bind_to_file(const char* path);
+    /// Never on its way: a listener whose queue is full refuses.
+    NTSTATUS connect_to_file(const char* path);
+
     NTSTATUS local_name(Address& address) const;
     NTSTATUS peer_name(Address& address) const;
     /// Has SO_LINGER been set to no time at all?

@@ -3,10 +3,13 @@
 
 #include "afd/params.h"
 #include "afd/pump.h"
+#include "nt/caller.h"
 
 namespace afd {
 
 NTSTATUS (*SocketFile::open_host_descriptor)(uint64_t host_handle, int& fd) = nullptr;
+NTSTATUS (*SocketFile::make_stand_in)(uint64_t host_handle) = nullptr;
+NTSTATUS (*SocketFile::open_stand_in)(SocketFile& socket, HANDLE& handle) = nullptr;
 
 ob::Ref<SocketFile> SocketFile::make_hosted(uint64_t host_handle, Mode mode)
 {
@@ -44,6 +47,8 @@ void SocketFile::use_port(ob::Ref<io::CompletionQueue> queue, Absence::Guest& po
 
 void SocketFile::leave_to_host()
 {
+    if (is_own())
+        return; // the host has nothing of it
     m_is_left_to_host.store(true, std::memory_order_release);
 }
 
@@ -119,6 +124,7 @@ constexpr SocketFile::ServedRow SocketFile::kServed[] = {
     { kIoctlSetIpMulticastLoop, &SocketFile::serves_option },
     { kIoctlGetIpv6MulticastLoop, &SocketFile::serves_option },
     { kIoctlSetIpv6MulticastLoop, &SocketFile::serves_option },
+    { kIoctlCreate, &SocketFile::serves_create },
 };
 
 const SocketFile::ServedRow* SocketFile::find_served(ULONG code)
@@ -132,12 +138,22 @@ const SocketFile::ServedRow* SocketFile::find_served(ULONG code)
 
 bool SocketFile::serves(const io::Parameters& parameters)
 {
-    if (!m_host_handle)
+    if (!is_of_host())
         return true;
     if (parameters.operation != io::Operation::DeviceControl)
         return serves_data(parameters);
     const ServedRow* row = find_served(parameters.code);
     return row && (this->*row->serves)(parameters);
+}
+
+/// The host has no sockets of this family.
+bool SocketFile::serves_create(const io::Parameters& parameters)
+{
+    CreateParams params;
+    if (nt::is_wow64() || parameters.input_length != sizeof(params))
+        return false; // the host would write a status block of the program
+    memcpy(&params, parameters.input, sizeof(params));
+    return params.family == kFamilyUnix && !m_is_created.load(std::memory_order_acquire);
 }
 
 /// The host gives control data in its way: WSARecvMsg asks for kIoctlRecvMessage.

@@ -63,7 +63,7 @@ bool SocketFile::is_taken()
 /// The acceptor of a request. Errors: by_handle's.
 NTSTATUS SocketFile::find_acceptor(HANDLE handle, ob::Ref<SocketFile>& socket)
 {
-    if (!m_host_handle)
+    if (!is_of_host())
         return by_handle(handle, socket);
     socket = find_hosted(handle);
     return socket ? STATUS_SUCCESS : STATUS_INVALID_HANDLE;

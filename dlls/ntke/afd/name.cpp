@@ -50,6 +50,8 @@ uint32_t address_size(uint16_t family)
         return kSizeInet;
     case kFamilyInet6:
         return kSizeInet6;
+    case kFamilyUnix:
+        return kUnixNameSize;
     default:
         return 0;
     }
@@ -71,6 +73,14 @@ NTSTATUS capture_address(const void* bytes, size_t length, Address& address)
     return address.length && length >= address.length ? STATUS_SUCCESS : STATUS_INVALID_ADDRESS;
 }
 
+const char* path_behind(const void* bytes, size_t length, const Address& address)
+{
+    const auto* const text = static_cast<const char*>(bytes) + address.length;
+    const size_t room = length - address.length;
+    const bool is_path = address.family() == kFamilyUnix && memchr(text, 0, room);
+    return is_path ? text : nullptr;
+}
+
 void SocketFile::set_bound()
 {
     if (!has(ntke::kSocketBound))
@@ -82,7 +92,8 @@ NTSTATUS SocketFile::bind(io::Irp& irp, ULONG_PTR& information)
     const io::Parameters& parameters = irp.parameters();
     const auto* bytes = static_cast<const uint8_t*>(parameters.input) + sizeof(BindParams);
     const size_t length = parameters.input_length - sizeof(BindParams);
-    if (parameters.output_length < length)
+    const size_t told = m_family == kFamilyUnix ? std::min<size_t>(length, kUnixNameSize) : length;
+    if (parameters.output_length < told)
         return STATUS_INVALID_PARAMETER;
     Address address;
     NTSTATUS status = capture_address(bytes, length, address);
@@ -97,12 +108,15 @@ NTSTATUS SocketFile::bind(io::Irp& irp, ULONG_PTR& information)
         return status;
     if (address.family() != m_family)
         return STATUS_NOT_SUPPORTED;
+    const char* const path = path_behind(bytes, length, address);
+    if (m_family == kFamilyUnix && !path)
+        return STATUS_INVALID_ADDRESS;
 
     Signal signal;
     ke::LockGuard guard(m_lock);
     if (has(ntke::kSocketBound))
         return STATUS_ADDRESS_ALREADY_ASSOCIATED;
-    status = is_stream() ? bind_stream(m_socket, address) : m_socket.bind(address);
+    status = bind_now(address, path);
     if (status == STATUS_SHARING_VIOLATION && m_options.reuse_address)
         return STATUS_ACCESS_DENIED; // the other one does not share
     if (!NT_SUCCESS(status))
@@ -110,8 +124,27 @@ NTSTATUS SocketFile::bind(io::Irp& irp, ULONG_PTR& information)
     set_bound();
     if (m_is_recording.load(std::memory_order_relaxed))
         refresh(signal); // a datagram socket can be written to from now on [WSAEventSelect/65]
-    status = m_socket.local_name(address);
+    status = own_name(address);
     return NT_SUCCESS(status) ? tell_address(address, irp, information) : status;
+}
+
+NTSTATUS SocketFile::bind_now(const Address& address, const char* path)
+{
+    if (!path)
+        return is_stream() ? bind_stream(m_socket, address) : m_socket.bind(address);
+    m_local = address;
+    return m_socket.bind_to_file(path);
+}
+
+/// Linux knows the file of an AF_UNIX socket, and Windows tells the name it was given, if any.
+NTSTATUS SocketFile::own_name(Address& address) const
+{
+    if (m_family != kFamilyUnix)
+        return m_socket.local_name(address);
+    address = m_local;
+    memcpy(address.bytes, &kFamilyUnix, sizeof(kFamilyUnix));
+    address.length = kUnixNameSize;
+    return STATUS_SUCCESS;
 }
 
 NTSTATUS SocketFile::listen(io::Irp& irp, ULONG_PTR&)
@@ -138,7 +171,11 @@ NTSTATUS SocketFile::local_name(io::Irp& irp, ULONG_PTR& information)
     if (!has(ntke::kSocketBound))
         return STATUS_INVALID_PARAMETER;
     Address address;
-    const NTSTATUS status = m_socket.local_name(address);
+    NTSTATUS status;
+    {
+        ke::LockGuard guard(m_lock);
+        status = own_name(address);
+    }
     return NT_SUCCESS(status) ? tell_address(address, irp, information) : status;
 }
 

@@ -23,7 +23,7 @@ void SocketFile::on_ready(uint32_t)
 {
     if (look_around())
         end_use();
-    else if (m_host_handle)
+    else if (is_of_host())
         accept_on_host();
 }
 

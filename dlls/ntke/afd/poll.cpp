@@ -47,6 +47,8 @@ void write_entry(uint8_t* bytes, const PollEntry& entry)
 /// A stream that is being connected changes its state on the host only.
 bool SocketFile::can_be_polled()
 {
+    if (is_own())
+        return true;
     return m_is_created.load(std::memory_order_acquire)
         && !m_is_left_to_host.load(std::memory_order_acquire)
         && (can_transfer() || state() == SocketState::Listening) && NT_SUCCESS(open_descriptor());

@@ -65,8 +65,8 @@ public:
     /// It has become a socket; later calls change nothing.
     void tell_created(const ntke::AttachArgs& args) EXCLUDES(m_lock);
     bool serves(const io::Parameters& parameters) override;
-    /// Are there sockets that serve requests of this code?
-    static bool may_serve(ULONG code) { return find_served(code); }
+    /// Are there sockets of this kind that serve requests of this code?
+    bool may_serve(ULONG code) const { return is_own() || find_served(code); }
     /// What this has pending goes on; new requests are the host's, for good.
     void leave_to_host();
     bool is_left_to_host() const { return m_is_left_to_host.load(std::memory_order_acquire); }
@@ -115,6 +115,18 @@ public:
     bool has_descriptor() const { return m_has_descriptor.load(std::memory_order_acquire); }
     /// Gives a descriptor of its own for a socket of the host.
     static NTSTATUS (*open_host_descriptor)(uint64_t host_handle, int& fd);
+
+    // Under Wine, sockets that the host cannot make: it has a file for each, that nothing is asked
+    // of.
+
+    /// Makes that file a socket for the host, too.
+    static NTSTATUS (*make_stand_in)(uint64_t host_handle);
+    /// Opens such a file for an accepted socket, which it is attached to.
+    static NTSTATUS (*open_stand_in)(SocketFile& socket, HANDLE& handle);
+    void set_host_handle(uint64_t host_handle) { m_host_handle = host_handle; }
+    /// Its owner's number for it.
+    void set_serial(uint64_t serial) { m_serial = serial; }
+
     /// Has the host accept a connection, now. STATUS_DEVICE_NOT_READY: there is none after all.
     using AcceptByHost = NTSTATUS(uint64_t listener, uint64_t acceptor, HostedAccept& accepted);
     static AcceptByHost* accept_by_host;
@@ -139,6 +151,7 @@ private:
     static const ServedRow* find_served(ULONG code);
     bool serves_message(const io::Parameters& parameters);
     bool serves_data(const io::Parameters& parameters);
+    bool serves_create(const io::Parameters& parameters);
     bool serves_accept(const io::Parameters& parameters);
     bool serves_taken(const io::Parameters& parameters);
     bool serves_connect_time(const io::Parameters& parameters);
@@ -232,8 +245,9 @@ private:
     // Connecting.
 
     NTSTATUS connect_datagrams(const Address& address, bool is_dissolving) EXCLUDES(m_lock);
-    NTSTATUS connect_stream(io::Irp& irp, const Address& address, bool is_synchronous)
-        EXCLUDES(m_lock);
+    NTSTATUS connect_stream(io::Irp& irp, const Address& address, const char* path,
+        bool is_synchronous) EXCLUDES(m_lock);
+    NTSTATUS connect_now(const Address& address, const char* path) REQUIRES(m_lock);
     NTSTATUS check_connect(bool is_synchronous) const REQUIRES(m_lock);
 
     // Transfers.
@@ -314,6 +328,8 @@ private:
     void unlink_poll(PollLink& link) EXCLUDES(m_lock);
     void supersede_polls(Completions& done) REQUIRES(m_lock);
     void set_bound() REQUIRES(m_lock);
+    NTSTATUS bind_now(const Address& address, const char* path) REQUIRES(m_lock);
+    NTSTATUS own_name(Address& address) const REQUIRES(m_lock);
     void add_flags(uint32_t flags) { m_flags.fetch_or(flags, std::memory_order_relaxed); }
 
     std::atomic<bool> m_is_created { false };
@@ -346,6 +362,7 @@ private:
     io::Irp* m_accept_irp GUARDED_BY(m_lock) = nullptr;
     int64_t m_connect_time GUARDED_BY(m_lock) = 0; // ke::interrupt_time()
     Address m_peer GUARDED_BY(m_lock);
+    Address m_local GUARDED_BY(m_lock); // AF_UNIX, as the program calls it
 
     struct Options {
         uint32_t receive_buffer = 0x10000; // bytes; 0x10000 is what Windows starts with
@@ -406,6 +423,8 @@ template <typename T> T input_of(const io::Irp& irp)
 NTSTATUS capture_address(const void* bytes, size_t length, Address& address);
 /// Is this an IPv4 address in IPv6's form?
 bool is_mapped(const Address& address);
+/// The path of Linux behind an AF_UNIX address of the caller; null: there is none.
+const char* path_behind(const void* bytes, size_t length, const Address& address);
 /// Bytes of an address of this family; 0: unknown.
 uint32_t address_size(uint16_t family);
 

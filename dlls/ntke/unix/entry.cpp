@@ -20,6 +20,7 @@
 #include "unix/host_threads.h"
 #include "unix/message_targets.h"
 #include "unix/notifications.h"
+#include "unix/own_sockets.h"
 #include "unix/port.h"
 #include "unix/program_events.h"
 #include "unix/registered_io.h"
@@ -75,6 +76,8 @@ NTSTATUS open(void* block)
             return open_descriptor(reinterpret_cast<HANDLE>(handle), fd);
         };
         afd::SocketFile::accept_by_host = accept_by_host;
+        afd::SocketFile::make_stand_in = make_stand_in;
+        afd::SocketFile::open_stand_in = open_stand_in;
         why = services::take();
     }
     if (!why)
@@ -104,7 +107,10 @@ NTSTATUS attach(void* block)
     table.reference(handle, 0, known);
     ob::Ref<afd::SocketFile> endpoint
         = ob::Ref<afd::SocketFile>::share(known ? afd::SocketFile::from(*known) : nullptr);
-    if (!endpoint || endpoint->is_created()) {
+    const bool is_own = endpoint && endpoint->is_own() && args.family == afd::kFamilyUnix;
+    if (is_own) {
+        endpoint->set_serial(args.serial);
+    } else if (!endpoint || endpoint->is_created()) {
         endpoint = afd::SocketFile::make_hosted(args.handle,
             args.is_synchronous ? io::File::Mode::Synchronous : io::File::Mode::Asynchronous);
         if (!endpoint)
@@ -139,8 +145,11 @@ NTSTATUS set_state(void* block)
 {
     const auto& args = *static_cast<StateArgs*>(block);
     const Uninterrupted section;
-    endpoint_from(args.endpoint)
-        .set_state(static_cast<SocketState>(args.state), args.flags, args.status, args.accepted);
+    afd::SocketFile& endpoint = endpoint_from(args.endpoint);
+    if (endpoint.is_own())
+        return STATUS_SUCCESS; // it knows
+    endpoint.set_state(
+        static_cast<SocketState>(args.state), args.flags, args.status, args.accepted);
     return STATUS_SUCCESS;
 }
 

@@ -16,6 +16,7 @@
 #include "unix/port.h"
 #include "unix/program_events.h"
 #include "unix/services.h"
+#include "unix/socket_files.h"
 #include "unix/statistics.h"
 #include "unix/uninterrupted.h"
 
@@ -88,12 +89,24 @@ void note_opened(HANDLE handle, const OBJECT_ATTRIBUTES* attributes, ULONG optio
         table.detach(handle);
 }
 
+/// Is it a file to delete that the host opens now?
+bool has_become_deletable(const OBJECT_ATTRIBUTES* attributes, ULONG options)
+{
+    constexpr ULONG kDeleteOnClose = 0x1000;
+    return (options & kDeleteOnClose) && unix_side::replace_socket_file(attributes);
+}
+
 NTSTATUS create_file(HANDLE* handle, ACCESS_MASK access, const OBJECT_ATTRIBUTES* attributes,
     IO_STATUS_BLOCK* iosb, const LARGE_INTEGER* allocation_size, ULONG file_attributes,
     ULONG share_access, ULONG disposition, ULONG options, PVOID ea_buffer, ULONG ea_length)
 {
-    const NTSTATUS status = host::create_file(handle, access, attributes, iosb, allocation_size,
-        file_attributes, share_access, disposition, options, ea_buffer, ea_length);
+    const auto on_host = [&] {
+        return host::create_file(handle, access, attributes, iosb, allocation_size, file_attributes,
+            share_access, disposition, options, ea_buffer, ea_length);
+    };
+    NTSTATUS status = on_host();
+    if (!NT_SUCCESS(status) && has_become_deletable(attributes, options))
+        status = on_host();
     if (NT_SUCCESS(status))
         note_opened(*handle, attributes, options);
     return status;
@@ -102,8 +115,11 @@ NTSTATUS create_file(HANDLE* handle, ACCESS_MASK access, const OBJECT_ATTRIBUTES
 NTSTATUS open_file(HANDLE* handle, ACCESS_MASK access, const OBJECT_ATTRIBUTES* attributes,
     IO_STATUS_BLOCK* iosb, ULONG share_access, ULONG options)
 {
-    const NTSTATUS status
-        = host::open_file(handle, access, attributes, iosb, share_access, options);
+    const auto on_host
+        = [&] { return host::open_file(handle, access, attributes, iosb, share_access, options); };
+    NTSTATUS status = on_host();
+    if (!NT_SUCCESS(status) && has_become_deletable(attributes, options))
+        status = on_host();
     if (NT_SUCCESS(status))
         note_opened(*handle, attributes, options);
     return status;
@@ -231,7 +247,7 @@ NTSTATUS device_io_control(HANDLE handle, HANDLE event, PIO_APC_ROUTINE apc, PVO
 {
     const Target target { event, apc, apc_context, iosb };
     const ob::Ref<io::File> file = find_file(handle);
-    if (file && afd::SocketFile::may_serve(code)) {
+    if (file && afd::SocketFile::from(*file)->may_serve(code)) {
         Input copy;
         if (copy.read(input, input_length)) {
             const io::Parameters parameters { io::Operation::DeviceControl, code, copy.bytes(),

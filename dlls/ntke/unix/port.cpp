@@ -186,13 +186,25 @@ void Port::await_waiters_outside()
         backoff.pause();
 }
 
+/// Removing from an empty port waits, if for no time at all. Wine's server lets no thread that is
+/// being suspended wait, and such a thread cannot be suspended here, so neither would go on.
+bool Port::has_packets_on_host() const
+{
+    constexpr ULONG kBasicInformation = 0;
+    LONG depth = 0;
+    return NT_SUCCESS(host::query_io_completion(
+               m_host_port, kBasicInformation, &depth, sizeof(depth), nullptr))
+        && depth > 0;
+}
+
 /// What was posted before comes first.
 void Port::bring_in_what_is_there()
 {
     CompletionPacket packet;
     const LARGE_INTEGER no_wait {};
     ULONG given = 0;
-    while (host::remove_io_completion_ex(m_host_port, &packet, 1, &given, &no_wait, FALSE)
+    while (has_packets_on_host()
+        && host::remove_io_completion_ex(m_host_port, &packet, 1, &given, &no_wait, FALSE)
             == STATUS_SUCCESS
         && given) {
         if (!is_call_back(packet))

@@ -113,6 +113,7 @@ private:
     void take_off_list();
     void await_beginning() const;
     void await_waiters_outside();
+    bool has_packets_on_host() const;
     void bring_in_what_is_there();
     void call_back_waiters();
     void end_relay();

@@ -1,7 +1,7 @@
 """The programs, in the order they are run. Each module has CASES, the names of its cases, and
 prepare(wine), which gets the program and returns {name: function}."""
 
-from . import bun, curl, esbuild, node, plink, postgres
+from . import bun, curl, esbuild, go_unix, node, plink, postgres
 
 PROGRAMS = {
     "plink": plink,
@@ -10,4 +10,5 @@ PROGRAMS = {
     "node": node,
     "esbuild": esbuild,
     "bun": bun,
+    "go_unix": go_unix,
 }

@@ -1,0 +1,12 @@
+// The files that AF_UNIX sockets are bound to: the host opens none of them, not even to delete it.
+#pragma once
+
+#include "nt/api.h"
+
+namespace unix_side {
+
+/// Puts an empty file into the place of a socket's, so that the host can open it. For one that is
+/// to be deleted. False: it is no such file, and nothing has happened.
+bool replace_socket_file(const OBJECT_ATTRIBUTES* attributes);
+
+} // namespace unix_side
