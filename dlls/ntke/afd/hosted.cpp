@@ -3,7 +3,6 @@
 
 #include "afd/params.h"
 #include "afd/pump.h"
-#include "nt/caller.h"
 
 namespace afd {
 
@@ -150,8 +149,8 @@ bool SocketFile::serves(const io::Parameters& parameters)
 bool SocketFile::serves_create(const io::Parameters& parameters)
 {
     CreateParams params;
-    if (nt::is_wow64() || parameters.input_length != sizeof(params))
-        return false; // the host would write a status block of the program
+    if (parameters.input_length != sizeof(params))
+        return false;
     memcpy(&params, parameters.input, sizeof(params));
     return params.family == kFamilyUnix && !m_is_created.load(std::memory_order_acquire);
 }
