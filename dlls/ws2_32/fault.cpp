@@ -25,6 +25,7 @@ struct Fault {
     std::atomic<uint32_t> strikes;
 };
 
+constexpr const char* kVariable = "WS2_32_FAULT";
 constexpr uint32_t kMost = 16;
 Fault g_faults[kMost];
 uint32_t g_count = 0;
@@ -99,10 +100,15 @@ bool parse(const char* text, Fault& fault)
 
 } // namespace
 
+bool is_wanted()
+{
+    return GetEnvironmentVariableA(kVariable, nullptr, 0);
+}
+
 bool start()
 {
     char text[1024];
-    const DWORD length = GetEnvironmentVariableA("WS2_32_FAULT", text, sizeof(text));
+    const DWORD length = GetEnvironmentVariableA(kVariable, text, sizeof(text));
     if (!length || length >= sizeof(text))
         return false;
     std::sscanf(text, "%u", &g_seed);

@@ -9,7 +9,9 @@
 
 namespace ws2::fault {
 
-/// Reads the setting. False: there is none.
+/// Is there a setting?
+bool is_wanted();
+/// Reads it. False: there is none.
 bool start();
 
 /// Does to a call what is due. True: it has failed, and its result and the last error are set.

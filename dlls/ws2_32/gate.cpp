@@ -10,7 +10,7 @@
 #include "timeline_calls.h"
 #include "trace.h"
 
-uint32_t ws2_gate = ws2::kGateUndecided;
+uint32_t ws2_gate = 0;
 
 extern "C" {
 extern void* const ws2_gate_functions[];
@@ -27,24 +27,34 @@ constexpr uint8_t kArgumentCounts[] = {
 #undef CALL
 };
 
-/// Looks once what is to be done with calls.
-void decide()
+bool g_prints = false; // written once, by gate_attach_process
+
+/// Begins what is to be done with calls, once. Nothing here may ask the loader: another thread
+/// waits at the lock in a DllMain, perhaps.
+void begin()
 {
-    static SrwLock deciding;
-    const ExclusiveGuard guard(deciding);
-    if (!(ws2_gate & kGateUndecided))
+    static SrwLock beginning;
+    const ExclusiveGuard guard(beginning);
+    if (!(ws2_gate & kGateBegins))
         return;
     uint32_t work = 0;
+    if (g_prints)
+        work |= kGatePrints;
     if (timeline::start())
         work |= kGateRecords;
-    if (trace::is_on(trace::kWs2call))
-        work |= kGatePrints;
     if (fault::start())
         work |= kGateFails;
     __atomic_store_n(&ws2_gate, work, __ATOMIC_RELEASE);
 }
 
 } // namespace
+
+void gate_attach_process()
+{
+    g_prints = trace::is_on(trace::kWs2call);
+    if (g_prints || timeline::is_wanted() || fault::is_wanted())
+        ws2_gate = kGateBegins;
+}
 
 const void* caller_before_gate(const void* found)
 {
@@ -59,8 +69,8 @@ using namespace ws2;
 void* ws2_gate_enter(GateCall* call)
 {
     const DWORD last_error = GetLastError();
-    if (ws2_gate & kGateUndecided)
-        decide();
+    if (ws2_gate & kGateBegins)
+        begin();
     call->count = kArgumentCounts[call->index];
     if (Thread* const thread = Thread::current()) {
         call->outer = thread->gate_call;

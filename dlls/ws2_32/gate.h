@@ -30,11 +30,15 @@ struct GateCall {
 
 /// What is to happen at the gate. Bits of `ws2_gate`.
 enum GateWork : uint32_t {
-    kGateUndecided = 1, // nobody has looked yet
+    kGateBegins = 1, // with this call
     kGateRecords = 2,
     kGatePrints = 4,
     kGateFails = 8,
 };
+
+/// DllMain's share: looks whether something is to be done at all, and asks the loader what has to
+/// be asked of it.
+void gate_attach_process();
 
 /// Where the call whose body this is in returns to: `found` is what the compiler says.
 const void* caller_before_gate(const void* found);

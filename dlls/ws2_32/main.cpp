@@ -1,4 +1,5 @@
 // The DLL's entry point. It does almost nothing: no waiting, no loading of libraries.
+#include "gate.h"
 #include "last_thread.h"
 #include "poll_request.h"
 #include "sdk.h"
@@ -26,6 +27,7 @@ BOOL WINAPI DllMain(HINSTANCE, DWORD reason, void* process_is_ending)
 {
     switch (reason) {
     case DLL_PROCESS_ATTACH:
+        ws2::gate_attach_process();
         return ws2::thread_attach_process();
     case DLL_THREAD_ATTACH:
         ws2::last_thread::note_begin();

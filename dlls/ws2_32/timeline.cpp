@@ -11,10 +11,13 @@
 #include "lock.h"
 #include "thread.h"
 
+extern "C" PEB* NTAPI RtlGetCurrentPeb();
+
 namespace ws2::timeline {
 
 namespace {
 
+constexpr const wchar_t* kVariable = L"WS2_32_TRACE";
 Header* g_header = nullptr; // written once, before the gate lets anybody look
 
 Anchor anchor_now()
@@ -148,11 +151,16 @@ uint64_t size_of_image(const void* base)
 
 } // namespace
 
+bool is_wanted()
+{
+    return GetEnvironmentVariableW(kVariable, nullptr, 0);
+}
+
 bool start()
 {
     wchar_t name[MAX_PATH];
     constexpr DWORD kLimit = MAX_PATH - 32;
-    const DWORD length = GetEnvironmentVariableW(L"WS2_32_TRACE", name, kLimit);
+    const DWORD length = GetEnvironmentVariableW(kVariable, name, kLimit);
     if (!length || length >= kLimit)
         return false;
     // The number of a process that has ended is soon another's.
@@ -163,7 +171,10 @@ bool start()
     if (!header)
         return false;
     header->process = GetCurrentProcessId();
-    GetModuleFileNameA(nullptr, header->program, sizeof(header->program) - 1);
+    // Not by a function of the loader, which would wait for its lock.
+    const UNICODE_STRING& program = RtlGetCurrentPeb()->ProcessParameters->ImagePathName;
+    WideCharToMultiByte(CP_UTF8, 0, program.Buffer, program.Length / sizeof(wchar_t),
+        header->program, sizeof(header->program) - 1, nullptr, nullptr);
     for (uint32_t gate = 0; gate < kGateCount; ++gate)
         add_name(*header, kGateNames[gate]);
     header->anchors[0] = anchor_now();

@@ -11,6 +11,8 @@ namespace ws2::timeline {
 
 using namespace ntke::timeline;
 
+/// Is something to be recorded?
+bool is_wanted();
 /// Makes the file. False: nothing is to be recorded, or it cannot be made.
 bool start();
 

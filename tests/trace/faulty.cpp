@@ -1,10 +1,11 @@
 // faulty NAME [--good]: a small program with one fault that `ws2 trace` finds, or the same program
-// as it should be; faulty killed. The names are the kinds of findings
-// (tools/ws2lib/trace_findings_*.py).
+// as it should be; faulty killed; faulty first_call_beside_the_loader. The names are the kinds of
+// findings (tools/ws2lib/trace_findings_*.py).
 #include <cstdio>
 #include <cstring>
 
 #include "../bench/loopback.h"
+#include "../bench/thread.h"
 
 namespace {
 
@@ -315,8 +316,45 @@ constexpr struct {
 
 } // namespace
 
+/// The first call of the process, while another thread has the loader's lock, as in its DllMain,
+/// and makes a call itself.
+int first_call_beside_the_loader()
+{
+    using Lock = LONG(NTAPI*)(ULONG flags, ULONG * result, ULONG_PTR * cookie);
+    using Unlock = LONG(NTAPI*)(ULONG flags, ULONG_PTR cookie);
+    const HMODULE ntdll = GetModuleHandleA("ntdll.dll");
+    const auto lock = reinterpret_cast<Lock>(
+        reinterpret_cast<void*>(GetProcAddress(ntdll, "LdrLockLoaderLock")));
+    const auto unlock = reinterpret_cast<Unlock>(
+        reinterpret_cast<void*>(GetProcAddress(ntdll, "LdrUnlockLoaderLock")));
+    static HANDLE go = CreateEventA(nullptr, TRUE, FALSE, nullptr);
+    static HANDLE done = CreateEventA(nullptr, TRUE, FALSE, nullptr);
+    static HANDLE is_there = CreateEventA(nullptr, TRUE, FALSE, nullptr);
+    bench::Thread thread;
+    const bool is_started = thread.start([] {
+        char name[64];
+        SetEvent(is_there);
+        WaitForSingleObject(go, INFINITE);
+        gethostname(name, sizeof(name));
+        SetEvent(done);
+    });
+    ULONG_PTR cookie = 0;
+    if (!is_started || WaitForSingleObject(is_there, kLong) || !lock || !unlock
+        || lock(0, nullptr, &cookie))
+        return 2;
+    SetEvent(go);
+    Sleep(kShort); // most likely it is in its call by now
+    char name[64];
+    gethostname(name, sizeof(name));
+    const bool is_done = WaitForSingleObject(done, kLong) == WAIT_OBJECT_0;
+    unlock(0, cookie);
+    return is_done ? 0 : 1;
+}
+
 int main(int argc, char** argv)
 {
+    if (argc == 2 && !std::strcmp(argv[1], "first_call_beside_the_loader"))
+        return first_call_beside_the_loader();
     is_faulty = argc < 3 || std::strcmp(argv[2], "--good");
     WSADATA data;
     if (argc < 2 || WSAStartup(MAKEWORD(2, 2), &data))

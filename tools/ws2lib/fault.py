@@ -13,6 +13,7 @@ from . import paths, winsock_errors
 from .ui import Failure
 
 MOST = 16
+LONGEST_DELAY = 3_600_000  # ms
 
 # A word for what programs of both kinds do.
 GROUPS = {"recv": ("recv", "recvfrom", "WSARecv", "WSARecvFrom", "WSARecvMsg"),
@@ -20,6 +21,7 @@ GROUPS = {"recv": ("recv", "recvfrom", "WSARecv", "WSARecvFrom", "WSARecvMsg"),
           "connect": ("connect", "WSAConnect", "ConnectEx"),
           "accept": ("accept", "WSAAccept", "AcceptEx"),
           "getaddrinfo": ("getaddrinfo", "GetAddrInfoW", "GetAddrInfoExA", "GetAddrInfoExW")}
+_CAN_BE_SHORT = {"recv", "recvfrom", "WSARecv", "WSARecvFrom", "WSARecvMsg", "send", "sendto", "WSASend", "WSASendTo", "WSASendMsg"}
 _EXTENSIONS = ("AcceptEx", "ConnectEx", "DisconnectEx", "TransmitFile", "TransmitPackets", "WSARecvMsg")
 
 
@@ -47,9 +49,9 @@ def _rows(fault: str) -> list[str]:
             elif key == "delay":
                 delay = _milliseconds(value)
             elif key == "p":
+                if not 0 <= float(value) <= 1:
+                    _refuse(fault, f"{value} is no chance: say 0 to 1")
                 chance = round(float(value) * 1_000_000)
-                if not 0 <= chance <= 1_000_000:
-                    raise ValueError
             elif key == "after":
                 after = _number(value)
             elif key == "times":
@@ -60,6 +62,8 @@ def _rows(fault: str) -> list[str]:
             _refuse(fault, f"{value} is no value of {key}")
     if not (error or is_short or delay):
         _refuse(fault, "nothing is to happen: say an error, short or delay=")
+    if is_short and not set(calls) <= _CAN_BE_SHORT:
+        _refuse(fault, f"{call} cannot be short")
     return [f"{name},{error},{is_short},{delay},{chance},{after},{times}" for name in calls]
 
 
@@ -71,7 +75,10 @@ def _milliseconds(text: str) -> int:
     match = re.fullmatch(r"(\d+)(ms|s)?", text)
     if not match:
         raise ValueError
-    return int(match[1]) * (1000 if match[2] == "s" else 1)
+    milliseconds = int(match[1]) * (1000 if match[2] == "s" else 1)
+    if milliseconds > LONGEST_DELAY:
+        raise ValueError
+    return milliseconds
 
 
 def _number(text: str) -> int:

@@ -1,5 +1,6 @@
 """Makes a timeline of the entries that processes have recorded."""
 
+import itertools
 from .timeline_file import Entry, Recording
 from .timeline_model import (FD_ACCEPT, FD_CLOSE, FD_NAMES, FD_READ, FD_WRITE, RECEIVES, SENDS, WAITS, WOULDBLOCK, Event,
                              Instant, Process, Request, Slice, Socket, Timeline, fd_names)
@@ -26,13 +27,19 @@ def build(recordings: list[Recording]) -> Timeline:
     timeline = Timeline()
     first = min((recording.origin for recording in recordings), default=0)
     for recording in sorted(recordings, key=lambda each: each.origin):
-        _Reader(timeline, Process(recording, recording.origin - first)).read()
+        _Reader(timeline, Process(recording, recording.origin - first, _unused(timeline, recording.process))).read()
     # The end of one that is older may be lost.
     timeline.requests = [each for each in timeline.requests
                          if each.ended or each.began.time >= each.began.process.whole_from]
     timeline.slices.sort(key=lambda each: each.begin)
     timeline.instants.sort(key=lambda each: each.time)
     return timeline
+
+
+def _unused(timeline: Timeline, number: int) -> int:
+    """A process' number; where an earlier one had it, with another in front of it."""
+    used = {process.number for process in timeline.processes}
+    return next(each for each in itertools.count(number, 0x10000) if each not in used)
 
 
 class _Reader:

@@ -1,4 +1,5 @@
-"""What happened in one or more processes: calls with their ends, sockets with their lives, and arrows from causes to
+"""What happened in one or more processes: calls with their ends, sockets with their lives, and arrows import sys
+from causes to
 effects. timeline_build makes it of what they have recorded."""
 
 from dataclasses import dataclass, field
@@ -52,7 +53,8 @@ class Slice:
     @property
     def is_systems(self) -> bool:
         """Has a library of the system called, and not the program or a library of its own?"""
-        return "/windows/" in self.process.recording.module(self.caller).replace("\\", "/").lower()
+        path = self.process.recording.module(self.caller).replace("\\", "/").lower()
+        return "/windows/system32/" in path or "/windows/syswow64/" in path
 
     @property
     def place(self) -> str:
@@ -147,6 +149,7 @@ class Process:
     """One recording, and what was alive in it."""
     recording: Recording
     offset: int                     # ns by which its clock is behind the first one's
+    number: int                     # the system's, made different where a process has got that of an earlier one
     sockets: dict[int, Socket] = field(default_factory=dict)  # by handle, those alive
     events: dict[int, Event] = field(default_factory=dict)
     ended_events: list[Event] = field(default_factory=list)
@@ -154,12 +157,10 @@ class Process:
     last: int = 0
 
     @property
-    def number(self) -> int:
-        return self.recording.process
-
-    @property
     def whole_from(self) -> int:
-        """What was recorded before may lack its causes or its end."""
+        """What was recorded before may lack its causes or its end; without some of the threads all may."""
+        if self.recording.lost_threads:
+            return sys.maxsize
         return self.recording.whole_from + self.offset
 
     @property

@@ -1,6 +1,7 @@
 """`ws2 trace`: what a program does on the network, as a timeline."""
 
 import os
+import signal
 import tempfile
 from pathlib import Path
 
@@ -37,18 +38,42 @@ def add_arguments(parser) -> None:
 
 
 def main(args) -> int:
+    _check(args.out)
     if args.read:
         write(recordings(Path(args.read)), args.out)
         return 0
+    if args.entries < 1:
+        raise Failure("--entries: a thread keeps one record at least")
     if args.kernel == "builtin":
         raise Failure("Wine's own DLL records nothing: leave --kernel builtin out")
     with tempfile.TemporaryDirectory(prefix="ws2-trace-") as folder:
         name = Path(folder) / "recording"
         for variable, value in settings(name, args.fault, args.seed, args.entries).items():
             os.environ[variable] = value
-        code = run.main(args)
+        code = _run(args)
         write(recordings(name), args.out)
     return code
+
+
+def _check(out: Path) -> None:
+    """What the program does may not come again, so this is looked at before it runs."""
+    if not out.name or out.name == "..":
+        raise Failure(f"--out {out}: that is a folder, say a name in it")
+    if not os.access(out.parent, os.W_OK | os.X_OK):
+        raise Failure(f"--out {out}: {out.parent} is no folder that can be written to")
+
+
+def _run(args) -> int:
+    """Runs the program. Ctrl-C and SIGTERM end it, and no more: a server has no other end."""
+    def stop(*_):
+        raise KeyboardInterrupt
+    before = signal.signal(signal.SIGTERM, stop)
+    try:
+        return run.main(args)
+    except KeyboardInterrupt:
+        return 130
+    finally:
+        signal.signal(signal.SIGTERM, before)
 
 
 def settings(name: Path, faults: list[str], seed: int = 1, entries: int = 1 << 16) -> dict[str, str]:
@@ -62,12 +87,20 @@ def settings(name: Path, faults: list[str], seed: int = 1, entries: int = 1 << 1
 def recordings(name: Path) -> list[timeline_file.Recording]:
     """What processes have recorded under a name. Of Wine's own, which start with a prefix, only if there is
     nothing else."""
-    found = [timeline_file.read(path) for path in sorted(name.parent.glob(name.name + ".*-*"))]
+    found = []
+    for path in sorted(name.parent.glob(name.name + ".*-*")):
+        try:
+            found.append(timeline_file.read(path))
+        except Failure as failure:  # of a process that was killed as it began, perhaps
+            say(f"left out: {failure}")
     found = [recording for recording in found if recording.entries]
     if not found:
         raise Failure(f"nothing was recorded: the program has called nothing of ws2_32.dll, or {name}.* could not be made "
                       "(is there such a folder, and room on the disk?)")
-    return [each for each in found if "\\windows\\system32\\" not in each.program.lower()] or found
+    programs = [each for each in found if "\\windows\\system32\\" not in each.program.lower()]
+    if not programs:
+        say("only programs of Wine's own have called something of ws2_32.dll")
+    return programs or found
 
 
 def write(found: list[timeline_file.Recording], out: Path) -> list:

@@ -34,6 +34,7 @@ def run(report: Report, wine: Wine) -> None:
         check.faults()
         check.bounded_memory()
         check.killed_program()
+        check.loader_lock()
         check.readable_lines()
         # Their harness starts the machine's Wine.
         for client in [] if isinstance(wine, RootWine) else _CLIENTS:
@@ -162,6 +163,13 @@ class _Check:
         names = [each.name for each in found[0].entries if each.kind == "call"]
         self._expect(outcome.exit_code == 9 and "bind" in names and not found[0].ended, "a killed program",
                      f"exit code {outcome.exit_code}, recorded: {names}")
+
+    def loader_lock(self) -> None:
+        """The first call makes the recording, and asks the loader nothing: another thread may have its lock."""
+        outcome, found = self._faulty("first_call_beside_the_loader")
+        names = [each.name for each in found[0].entries if each.kind == "call"]
+        self._expect(outcome.exit_code == 0 and names == ["gethostname"] * 2, "a first call beside the loader",
+                     f"exit code {outcome.exit_code}, recorded: {names}", outcome.output.splitlines()[-12:])
 
     def readable_lines(self) -> None:
         """WINEDEBUG=+ws2call, without a recording."""

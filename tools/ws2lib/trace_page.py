@@ -16,8 +16,8 @@ _TEMPLATE = Path(__file__).with_name("trace_page.html")
 
 def write(timeline: Timeline, findings: list[Finding], path: Path) -> None:
     title = " + ".join(dict.fromkeys(process.program for process in timeline.processes))
-    # In a script element nothing may look like its end.
-    data = json.dumps(_data(timeline, findings), separators=(",", ":")).replace("</", "<\\/")
+    # In a script element nothing may look like its end, or like the begin of another one.
+    data = json.dumps(_data(timeline, findings), separators=(",", ":")).replace("<", "\\u003c")
     page = _TEMPLATE.read_text(encoding="utf-8").replace("$TITLE", html.escape(title))
     path.write_text(page.replace("/*DATA*/null", data), encoding="utf-8")
 
