@@ -1,6 +1,8 @@
 """`ws2 trace`, as far as it needs no Wine: the language of faults, files that are no recordings, the check of the
 Trace Event format, and how entries become calls and sockets."""
 
+import argparse
+import datetime
 import json
 import sys
 import tempfile
@@ -10,9 +12,12 @@ from pathlib import Path
 sys.path.insert(0, str(Path(__file__).resolve().parents[2] / "tools"))
 
 from ws2lib import (fault, timeline_build, timeline_file, timeline_model, trace, trace_findings,  # noqa: E402
-                    trace_schema, winsock_errors)
+                    trace_page, trace_schema, winsock_errors)
 from ws2lib.timeline_file import Entry, Recording  # noqa: E402
 from ws2lib.ui import Failure  # noqa: E402
+
+
+BEGAN = datetime.datetime(2026, 1, 1, tzinfo=datetime.timezone.utc)
 
 
 class Faults(unittest.TestCase):
@@ -30,7 +35,8 @@ class Faults(unittest.TestCase):
 
     def test_what_is_not_understood_is_refused(self):
         for wrong in ("recieve:ECONNRESET", "recv", "recv:EFUNNY", "recv:short:p=2", "recv:short:p=x", "recv:delay=soon",
-                      "recv:short:often", "send:short:after=-1", "recv:short:when=now"):
+                      "recv:short:often", "send:short:after=-1", "recv:short:when=now", "recv:short:p=inf",
+                      "recv:delay=99999999999s", "listen:short"):
             with self.subTest(wrong), self.assertRaises(Failure):
                 fault.setting([wrong], 1)
 
@@ -58,6 +64,13 @@ class Files(unittest.TestCase):
     def test_nothing_recorded_is_said(self):
         with self.assertRaisesRegex(Failure, "nothing was recorded"):
             trace.recordings(self.folder / "rec")
+
+    def test_a_name_that_cannot_be_written_is_refused_before_the_program_runs(self):
+        args = argparse.Namespace(read=str(self.folder / "rec"), out=self.folder / "none" / "trace")
+        for out in (self.folder / "none" / "trace", Path("."), Path("..")):
+            args.out = out
+            with self.subTest(out), self.assertRaisesRegex(Failure, "--out"):
+                trace.main(args)
 
     def problems(self, *events: dict) -> list[str]:
         path = self.folder / "events.json"
@@ -92,9 +105,13 @@ class Model(unittest.TestCase):
         self.entry("call", name, subject, *values)
         self.entry("return", name, subject, result, status=status)
 
-    def timeline(self, ended: bool = True, whole_from: int = 0) -> timeline_model.Timeline:
-        return timeline_build.build([Recording(Path("rec.32-1"), 32, "C:\\a.exe", "ntke", None, 0, self.entries, 0,
-                                               whole_from, 0, ended)])
+    def recording(self, ended: bool = True, whole_from: int = 0, kernel: str = "ntke", lost_threads: int = 0,
+                  origin: int = 0) -> Recording:
+        return Recording(Path("rec.32-1"), 32, "C:\\a.exe", kernel, BEGAN, origin, self.entries, 0, whole_from,
+                         lost_threads, ended)
+
+    def timeline(self, **known) -> timeline_model.Timeline:
+        return timeline_build.build([self.recording(**known)])
 
     def test_a_call_whose_begin_is_lost_is_none(self):
         self.entry("return", "recv", 4, 10)
@@ -141,6 +158,28 @@ class Model(unittest.TestCase):
         self.assertEqual([(finding.kind, finding.count) for finding in findings], [("socket_leaked", 3)])
         self.assertEqual(trace_findings.find(self.timeline(ended=False)), [], "who is killed can close nothing")
         self.assertEqual(trace_findings.find(self.timeline(whole_from=10_000)), [], "the end may be lost")
+        self.assertEqual(trace_findings.find(self.timeline(lost_threads=1)), [], "another may have closed it")
+
+    def test_an_event_left_open_is_known_of_ntke_alone(self):
+        self.call("WSACreateEvent", 0, 8)
+        self.assertEqual([each.kind for each in trace_findings.find(self.timeline())], ["event_leaked"])
+        self.assertEqual(trace_findings.find(self.timeline(kernel="host")), [])
+
+    def test_a_number_that_is_used_again_is_another_process(self):
+        self.call("socket", 2, 4)
+        timeline = timeline_build.build([self.recording(), self.recording(origin=1_000_000)])
+        self.assertEqual(len({process.number for process in timeline.processes}), 2)
+
+    def test_no_text_ends_the_data_of_the_page(self):
+        self.entry("call", "gethostbyname", 0)
+        self.entries.append(Entry(self.time, 1, "text", "gethostbyname", 0, (0, 0, 0, 0), 0, 0, b"</script><!--<script>"))
+        self.entry("return", "gethostbyname", 0, 0)
+        with tempfile.TemporaryDirectory() as folder:
+            page = Path(folder) / "page.html"
+            trace_page.write(self.timeline(), [], page)
+            text = page.read_text(encoding="utf-8")
+            self.assertIn("\\u003c!--\\u003cscript>", text)
+            self.assertEqual(text.lower().count("<script"), 1)
 
 
 if __name__ == "__main__":

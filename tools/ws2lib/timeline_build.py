@@ -1,6 +1,7 @@
 """Makes a timeline of the entries that processes have recorded."""
 
 import itertools
+
 from .timeline_file import Entry, Recording
 from .timeline_model import (FD_ACCEPT, FD_CLOSE, FD_NAMES, FD_READ, FD_WRITE, RECEIVES, SENDS, WAITS, WOULDBLOCK, Event,
                              Instant, Process, Request, Slice, Socket, Timeline, fd_names)

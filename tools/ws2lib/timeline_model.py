@@ -1,7 +1,7 @@
-"""What happened in one or more processes: calls with their ends, sockets with their lives, and arrows import sys
-from causes to
+"""What happened in one or more processes: calls with their ends, sockets with their lives, and arrows from causes to
 effects. timeline_build makes it of what they have recorded."""
 
+import sys
 from dataclasses import dataclass, field
 from functools import cached_property
 
