@@ -332,7 +332,7 @@ void a_blocking_accept_waits(void**) // [af_unix/12]
     let_it_settle();
     close_owned(socket);
     const Outcome outcome = join(accepting);
-    assert_int_equal(outcome.value, -1);
+    assert_int_equal(static_cast<SOCKET>(outcome.value), INVALID_SOCKET);
     assert_int_equal(outcome.error, WSAEINTR);
     assert_true(DeleteFileA(listener.name.sun_path));
 }

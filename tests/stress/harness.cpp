@@ -173,8 +173,8 @@ void die(const char* what)
     const DWORD error = GetLastError();
     if (is_dying.exchange(true))
         Sleep(INFINITE); // Another thread is writing the cause; this one's is most likely a result.
-    std::printf("# %s (last error %lu, thread %lu)\n", what, error, GetCurrentThreadId());
     dump_activities();
+    std::printf("# %s (last error %lu, thread %lu)\n", what, error, GetCurrentThreadId());
     std::printf("not ok %u - %s\n1..%u\n", g_cases + 1, what, g_cases + 1);
     std::fflush(stdout);
     TerminateProcess(GetCurrentProcess(), 1); // No cleanup: it might wait for the very hang.
