@@ -132,7 +132,9 @@ private:
         if (!to.receive() || !from.send(number))
             return fail("RIOReceive or RIOSend");
         RioResult result[2];
-        if (from.queue.take(result, 2) != 1 || result->status || result->transferred != 32)
+        ULONG sent;
+        while (!(sent = from.queue.take(result, 2))) { } // it may end a moment later
+        if (sent != 1 || result->status || result->transferred != 32)
             return fail("the completion of RIOSend");
         OVERLAPPED_ENTRY packet;
         if (m_port.remove(&packet, 1) != 1
