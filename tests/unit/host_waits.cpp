@@ -39,12 +39,7 @@ public:
         pthread_mutex_lock(&m_lock);
         int found = take(events, count);
         while (found < 0 && !due.has_passed()) {
-            timespec until;
-            clock_gettime(CLOCK_REALTIME, &until);
-            until.tv_nsec += 200'000; // a look at the time-out now and then is all it takes
-            until.tv_sec += until.tv_nsec / 1'000'000'000;
-            until.tv_nsec %= 1'000'000'000;
-            pthread_cond_timedwait(&m_changed, &m_lock, &until);
+            unit::wait_for_change(m_changed, m_lock);
             found = take(events, count);
         }
         pthread_mutex_unlock(&m_lock);

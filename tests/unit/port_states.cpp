@@ -123,12 +123,7 @@ private:
         while (!take()) {
             if (due.has_passed())
                 return STATUS_TIMEOUT;
-            timespec until;
-            clock_gettime(CLOCK_REALTIME, &until);
-            until.tv_nsec += 200'000; // a look at the time-out now and then is all it takes
-            until.tv_sec += until.tv_nsec / 1'000'000'000;
-            until.tv_nsec %= 1'000'000'000;
-            pthread_cond_timedwait(&m_changed, &m_lock, &until);
+            unit::wait_for_change(m_changed, m_lock);
         }
         return STATUS_SUCCESS;
     }

@@ -6,6 +6,9 @@
 #include <cstdint>
 #include <csetjmp>
 #include <cstdlib>
+#include <ctime>
+
+#include <pthread.h>
 
 extern "C" {
 #include <cmocka.h>
@@ -68,6 +71,17 @@ public:
 private:
     uint64_t m_state;
 };
+
+/// Waits for a change; comes back soon without one, too, for a look at the time-out.
+inline void wait_for_change(pthread_cond_t& changed, pthread_mutex_t& lock)
+{
+    timespec until;
+    clock_gettime(CLOCK_REALTIME, &until);
+    until.tv_nsec += 200'000;
+    until.tv_sec += until.tv_nsec / 1'000'000'000;
+    until.tv_nsec %= 1'000'000'000;
+    pthread_cond_timedwait(&changed, &lock, &until);
+}
 
 /// A number from the environment: longer runs (NTKE_ROUNDS) or a repeated one (NTKE_SEED).
 inline uint64_t setting(const char* name, uint64_t otherwise)

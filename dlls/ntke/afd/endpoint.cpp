@@ -1,11 +1,9 @@
 #include "afd/endpoint.h"
 
-#include <sched.h>
-
 #include "afd/pump.h"
+#include "ke/backoff.h"
 #include "ke/pool.h"
 #include "ke/timeline.h"
-#include "ke/time.h"
 
 namespace afd {
 
@@ -454,9 +452,7 @@ NTSTATUS Endpoint::select(
 void Endpoint::wait_for_raises() const
 {
     constexpr int64_t kPatience = 1'000'000; // a tenth of a second
-    const int64_t end = ke::interrupt_time() + kPatience;
-    while (m_raises.load(std::memory_order_acquire) && ke::interrupt_time() < end)
-        sched_yield();
+    ke::await([this] { return !m_raises.load(std::memory_order_acquire); }, kPatience);
 }
 
 NTSTATUS Endpoint::exchange_selection(

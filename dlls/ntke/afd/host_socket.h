@@ -24,9 +24,9 @@ struct Address {
 /// Linux' form of an address.
 Address to_linux(const Address& address);
 
-/// Windows' AF_INET6; Linux has another number.
 constexpr uint16_t kFamilyUnix = 1;
 constexpr uint16_t kFamilyInet = 2;
+/// Windows' AF_INET6; Linux has another number.
 constexpr uint16_t kFamilyInet6 = 23;
 
 /// Bytes of sockaddr_un: the family, and a path that ends with a zero.

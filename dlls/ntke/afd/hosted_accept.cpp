@@ -129,11 +129,8 @@ void SocketFile::note_accepted_into()
 void SocketFile::wait_for_host_accepts()
 {
     constexpr int64_t kPatience = 1'000'000; // a tenth of a second
-    const int64_t end = ke::interrupt_time() + kPatience;
-    ke::Backoff backoff;
-    while ((m_is_accepting.load(std::memory_order_seq_cst) || is_taken())
-        && ke::interrupt_time() < end)
-        backoff.pause();
+    ke::await([this] { return !m_is_accepting.load(std::memory_order_seq_cst) && !is_taken(); },
+        kPatience);
 }
 
 } // namespace afd

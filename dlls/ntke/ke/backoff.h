@@ -5,6 +5,8 @@
 
 #include <sched.h>
 
+#include "ke/time.h"
+
 namespace ke {
 
 /// The pauses between looks at something that takes a moment: the processor is given up, and after
@@ -27,5 +29,13 @@ public:
 private:
     unsigned m_turns = 0;
 };
+
+/// Waits until `condition` holds, for at most `patience`, in units of 100 ns.
+template <typename Condition> void await(Condition condition, int64_t patience)
+{
+    const int64_t end = interrupt_time() + patience;
+    for (Backoff backoff; !condition() && interrupt_time() < end;)
+        backoff.pause();
+}
 
 } // namespace ke

@@ -8,7 +8,6 @@
 #include "io/irp.h"
 #include "ke/backoff.h"
 #include "ke/pool.h"
-#include "ke/time.h"
 #include "ke/timeline.h"
 #include "nt/publish.h"
 #include "unix/host_services.h"
@@ -153,9 +152,7 @@ bool has_arrived(uint64_t id)
 void await_arrival(uint64_t id)
 {
     constexpr int64_t kPatience = 200'000; // 20 ms
-    const int64_t end = ke::interrupt_time() + kPatience;
-    for (ke::Backoff backoff; !has_arrived(id) && ke::interrupt_time() < end;)
-        backoff.pause();
+    ke::await([id] { return has_arrived(id); }, kPatience);
 }
 
 /// Starts the thread of a helper that is not in the list; on failure the helper is gone.

@@ -179,11 +179,8 @@ NTSTATUS Port::begin_serving(HANDLE handle)
 void Port::await_waiters_outside()
 {
     constexpr int64_t kPatience = 2'000'000; // 200 ms
-    const int64_t end = ke::interrupt_time() + kPatience;
     call_back_waiters();
-    ke::Backoff backoff;
-    while (m_waiters_outside.load(std::memory_order_seq_cst) && ke::interrupt_time() < end)
-        backoff.pause();
+    ke::await([this] { return !m_waiters_outside.load(std::memory_order_seq_cst); }, kPatience);
 }
 
 /// Removing from an empty port waits, if for no time at all. Wine's server lets no thread that is
