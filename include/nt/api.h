@@ -115,6 +115,7 @@ NTSTATUS NTAPI NtOpenFile(HANDLE* file, ACCESS_MASK access, const OBJECT_ATTRIBU
 NTSTATUS NTAPI NtCreateThreadEx(HANDLE* thread, ACCESS_MASK access,
     const OBJECT_ATTRIBUTES* attributes, HANDLE process, PVOID start, PVOID argument, ULONG flags,
     ULONG_PTR zero_bits, SIZE_T stack_commit, SIZE_T stack_reserve, PVOID attribute_list);
+NTSTATUS NTAPI NtSuspendThread(HANDLE thread, ULONG* previous_count);
 NTSTATUS NTAPI NtResumeThread(HANDLE thread, ULONG* previous_count);
 NTSTATUS NTAPI NtQueryInformationThread(
     HANDLE thread, ULONG info_class, PVOID info, ULONG info_length, ULONG* returned_length);

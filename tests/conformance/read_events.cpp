@@ -34,6 +34,39 @@ void arriving_data_is_recorded(void**) // [WSAEventSelect/40]
     assert_events(s.pair.server, s.event, FD_READ);
 }
 
+/// Whoever would have seen the data first, had it not been suspended meanwhile.
+void a_suspended_waiter_keeps_nobody_from_the_event(void**) // [WSAEventSelect/40]
+{
+    constexpr int kRounds = 6;
+    const SelectedPair s = new_selected_pair(FD_READ);
+    Background* echo = run_in_background([s]() -> long long {
+        for (int round = 0; round < kRounds;) {
+            char byte;
+            WSANETWORKEVENTS record;
+            if (WSAWaitForMultipleEvents(1, &s.event, FALSE, WSA_INFINITE, FALSE)
+                    != WSA_WAIT_EVENT_0
+                || WSAEnumNetworkEvents(s.pair.server, s.event, &record) != 0)
+                return round;
+            if (recv(s.pair.server, &byte, 1, 0) == 1)
+                round += send(s.pair.server, &byte, 1, 0);
+        }
+        return kRounds;
+    });
+    char byte;
+    for (int round = 1; round < kRounds; ++round) {
+        send_text(s.pair.client, "x");
+        assert_int_equal(recv(s.pair.client, &byte, 1, 0), 1);
+    }
+    let_it_settle(); // it waits
+
+    assert_int_equal(SuspendThread(background_thread(echo)), 0);
+    send_text(s.pair.client, "x");
+    const DWORD told = WSAWaitForMultipleEvents(1, &s.event, FALSE, kHangLimit, FALSE);
+    assert_int_equal(ResumeThread(background_thread(echo)), 1);
+    assert_int_equal(told, WSA_WAIT_EVENT_0);
+    assert_int_equal(join(echo).value, kRounds);
+}
+
 void more_data_is_recorded_although_the_first_is_unread(void**) // [WSAEventSelect/41]
 {
     const SelectedPair s = new_selected_pair();
@@ -302,6 +335,7 @@ void an_inline_urgent_byte_is_data(void**) // [WSAEventSelect/54]
 
 const CMUnitTest kCases[] = {
     cmocka_unit_test(arriving_data_is_recorded),
+    cmocka_unit_test(a_suspended_waiter_keeps_nobody_from_the_event),
     cmocka_unit_test(more_data_is_recorded_although_the_first_is_unread),
     cmocka_unit_test(a_receive_that_leaves_data_records_it_again),
     cmocka_unit_test(a_peek_records_the_data_it_leaves),

@@ -255,8 +255,9 @@ void no_event_and_no_byte_is_lost(void**)
     }
     print_message("# %llu waits, %llu selections\n", static_cast<unsigned long long>(waits),
         static_cast<unsigned long long>(g_selections.load()));
-    // The first descriptors of the pump stay.
-    assert_in_range(unit::descriptor_count(), descriptors, descriptors + 2);
+    // The first descriptors of the pump stay, and of each thread that waited.
+    constexpr int64_t kOfPumps = 2 * (1 + 2 * int64_t { kConnections });
+    assert_in_range(unit::descriptor_count(), descriptors, descriptors + kOfPumps);
 }
 
 // --- Datagrams and connections

@@ -5,6 +5,7 @@
 #include <poll.h>
 
 #include "afd/pump.h"
+#include "afd/thread_pump.h"
 
 namespace fake {
 
@@ -589,21 +590,25 @@ NTSTATUS Pump::watch_arrivals(Endpoint& endpoint)
     return watch(endpoint);
 }
 
-void Pump::mute(Endpoint& endpoint)
+void Watcher::mute(Endpoint& endpoint)
 {
     fake::Socket& socket = at(endpoint.socket().descriptor());
     socket.is_muted = true;
     socket.is_on_ready_list |= (socket.ready() & socket.wanted()) != 0;
 }
 
-void Pump::unmute(Endpoint& endpoint)
+void Watcher::unmute(Endpoint& endpoint)
 {
     fake::Socket& socket = at(endpoint.socket().descriptor());
     socket.is_muted = false;
     socket.is_on_ready_list |= (socket.ready() & socket.wanted()) != 0;
 }
 
-void Pump::watch_again(Endpoint&)
+void Watcher::watch_again(Endpoint&)
+{
+}
+
+void Watcher::unwatch_for_now(Endpoint&)
 {
 }
 
@@ -625,6 +630,22 @@ NTSTATUS Pump::run(int, const sigset_t*)
 }
 
 void Pump::wake()
+{
+}
+
+// Nobody waits.
+
+ke::EventSource* ThreadPump::own()
+{
+    return nullptr;
+}
+
+NTSTATUS ThreadPump::add(Endpoint&)
+{
+    return STATUS_INSUFFICIENT_RESOURCES;
+}
+
+void ThreadPump::remove(Endpoint&)
 {
 }
 

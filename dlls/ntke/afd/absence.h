@@ -4,6 +4,7 @@
 #include <atomic>
 #include <cstdint>
 
+#include "afd/watcher.h"
 #include "ke/lock.h"
 
 namespace afd {
@@ -24,15 +25,13 @@ class Pump;
 class Absence {
 public:
     /// A port, seen from here.
-    class Guest {
+    class Guest : public PumpGuest {
     public:
         explicit Guest(Pump& pump)
             : m_pump(pump)
         {
         }
         Guest(const Guest&) = delete;
-
-        virtual void on_guest_ready() = 0;
 
     protected:
         ~Guest() = default;

@@ -52,7 +52,7 @@ NTSTATUS SocketFile::become_connection(HostSocket& connection, Completions& done
         m_socket.replace_with(connection);
         if (m_is_watched) {
             m_is_muted = false;
-            Pump::instance().watch_again(*this);
+            watcher().watch_again(*this);
         }
     } else {
         m_socket.adopt(connection.descriptor());

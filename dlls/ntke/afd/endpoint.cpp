@@ -1,6 +1,7 @@
 #include "afd/endpoint.h"
 
 #include "afd/pump.h"
+#include "afd/thread_pump.h"
 #include "ke/backoff.h"
 #include "ke/pool.h"
 #include "ke/timeline.h"
@@ -58,8 +59,11 @@ ob::Ref<ke::Event> Endpoint::close_socket()
 
 ob::Ref<ke::Event> Endpoint::stop_recording()
 {
-    if (std::exchange(m_is_watched, false))
+    if (std::exchange(m_is_watched, false)) {
+        if (ThreadPump* pump = std::exchange(m_thread_pump, nullptr))
+            pump->remove(*this);
         Pump::instance().unwatch(*this);
+    }
     if (std::exchange(m_is_watched_by_port, false))
         m_port_pump.load(std::memory_order_relaxed)->unwatch(*this);
     m_is_recording = false;
@@ -275,8 +279,10 @@ void Endpoint::note(uint32_t condition, NTSTATUS status, Signal& signal)
     const bool is_told = m_record.record(condition, status);
     ke::timeline::note_status(
         ke::timeline::kRecorded, m_host_handle, status, condition, m_record.mask(), is_told);
-    if (is_told)
-        signal.raise(m_event, *this, m_raises);
+    if (!is_told)
+        return;
+    signal.raise(m_event, *this, m_raises);
+    follow(*m_event);
 }
 
 void Endpoint::re_enable(uint32_t conditions, bool look, Signal& signal)
@@ -409,8 +415,39 @@ NTSTATUS Endpoint::watch()
         return status;
     }
     if (std::exchange(m_is_muted, false))
-        Pump::instance().unmute(*this);
+        watcher().unmute(*this);
     return STATUS_SUCCESS;
+}
+
+Watcher& Endpoint::watcher()
+{
+    if (m_thread_pump)
+        return *m_thread_pump;
+    return Pump::instance();
+}
+
+void Endpoint::follow(ke::Event& event)
+{
+    ke::DispatcherObject& state = event.state();
+    state.note_set_by_files(ThreadPump::own);
+    auto* const pump = static_cast<ThreadPump*>(state.source());
+    if (!pump || pump == m_thread_pump || !m_is_watched || m_is_muted || !can_transfer())
+        return;
+    if (m_thread_pump)
+        m_thread_pump->remove(*this);
+    else
+        Pump::instance().unwatch_for_now(*this);
+    m_thread_pump = NT_SUCCESS(pump->add(*this)) ? pump : nullptr;
+    if (!m_thread_pump)
+        Pump::instance().watch_again(*this);
+}
+
+void Endpoint::leave_thread_pump()
+{
+    if (ThreadPump* pump = std::exchange(m_thread_pump, nullptr)) {
+        pump->remove(*this);
+        Pump::instance().watch_again(*this);
+    }
 }
 
 NTSTATUS Endpoint::watch_by_port(Pump& pump)
@@ -425,7 +462,7 @@ NTSTATUS Endpoint::watch_by_port(Pump& pump)
 void Endpoint::mute()
 {
     if (m_is_watched && !std::exchange(m_is_muted, true))
-        Pump::instance().mute(*this);
+        watcher().mute(*this);
 }
 
 /// Everything that is true is posted again, but a connection only if it is made from now on.
@@ -560,6 +597,7 @@ void Endpoint::enter_state(SocketState state, NTSTATUS status, uint32_t re_enabl
         m_record.re_enable(kPollConnect | kPollConnectFail | kPollSend); // [WSAEventSelect/34]
         // The outcome may have been there before the state was: have it told once more.
         m_is_muted = false;
+        leave_thread_pump();
         if (m_is_watched)
             Pump::instance().unmute(*this);
         return;

@@ -16,6 +16,8 @@
 namespace afd {
 
 class Pump;
+class ThreadPump;
+class Watcher;
 
 using ntke::SocketState;
 
@@ -176,6 +178,13 @@ protected:
         REQUIRES(m_lock);
     /// Has the pump tell what happens. Errors: STATUS_INSUFFICIENT_RESOURCES.
     NTSTATUS watch() REQUIRES(m_lock);
+    /// Where it is watched, if it is.
+    Watcher& watcher() REQUIRES(m_lock);
+    /// Its state is told to those who wait for this event: from here on it is watched where they
+    /// wait. Transfers only, for what becomes of a connect is known to the pump of the process.
+    void follow(ke::Event& event) REQUIRES(m_lock);
+    /// Is watched by the pump of the process again.
+    void leave_thread_pump() REQUIRES(m_lock);
     /// Has the port's pump tell what a receive waits for. Errors: the same.
     NTSTATUS watch_by_port(Pump& pump) REQUIRES(m_lock);
     /// Ends watch and record for good; the descriptor is still open. Returns the event.
@@ -207,6 +216,8 @@ protected:
     Signal::Raises m_raises { 0 }; // of m_event, and of those before
     SelectMode m_mode GUARDED_BY(m_lock) = SelectMode::Event;
     bool m_is_watched GUARDED_BY(m_lock) = false;
+    /// Watched there instead of by the pump of the process, which has the reference all the same.
+    ThreadPump* m_thread_pump GUARDED_BY(m_lock) = nullptr;
     bool m_is_muted GUARDED_BY(m_lock) = false; // watched, but only for errors
     bool m_is_closed GUARDED_BY(m_lock) = false;
     NTSTATUS m_connect_status GUARDED_BY(m_lock) = STATUS_SUCCESS; // why it failed

@@ -72,6 +72,8 @@ NTSTATUS SocketFile::pend(io::Irp& irp, RequestQueue& queue, Completions& done)
         return status;
     if (port)
         Absence::instance().expect(*m_port.load(std::memory_order_relaxed));
+    else if (ke::Event* event = irp.event(); event && !m_event)
+        follow(*event);
     Request& request = Request::of(irp);
     request.owner = this;
     request.queue = &queue;

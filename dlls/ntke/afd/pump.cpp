@@ -2,21 +2,16 @@
 
 #include <pthread.h>
 #include <sched.h>
-#include <sys/epoll.h>
 #include <sys/eventfd.h>
 #include <unistd.h>
 
+#include "afd/absence.h"
 #include "afd/endpoint.h"
 #include "afd/timer.h"
 
 namespace afd {
 
 namespace {
-
-// epoll's bits are poll's, with the edge bit above them.
-static_assert(EPOLLIN == 0x001 && EPOLLPRI == 0x002 && EPOLLOUT == 0x004 && EPOLLRDHUP == 0x2000);
-constexpr uint32_t kWatched = EPOLLIN | EPOLLPRI | EPOLLOUT | EPOLLRDHUP | EPOLLET;
-constexpr uint32_t kArrivals = EPOLLIN | EPOLLPRI | EPOLLRDHUP | EPOLLET;
 
 /// Tells guests from endpoints in what epoll keeps for us: a bit that no address has.
 constexpr uint64_t kGuest = 1;
@@ -102,48 +97,34 @@ NTSTATUS Pump::begin_watch(Endpoint& endpoint, uint32_t events)
     return STATUS_INSUFFICIENT_RESOURCES;
 }
 
-NTSTATUS Pump::add_guest(Pump& pump, Absence::Guest& guest)
+NTSTATUS Pump::add_guest(int epoll, PumpGuest& guest)
 {
-    for (const NTSTATUS status : { open(), pump.open(), start_thread() }) {
+    for (const NTSTATUS status : { open(), start_thread() }) {
         if (!NT_SUCCESS(status))
             return status;
     }
-    epoll_event event {};
-    event.events = EPOLLIN; // as long as there is something, and so also what was there before
-    event.data.u64 = reinterpret_cast<uintptr_t>(&guest) | kGuest;
-    const int added = epoll_ctl(m_epoll.load(std::memory_order_relaxed), EPOLL_CTL_ADD,
-        pump.m_epoll.load(std::memory_order_relaxed), &event);
-    return added == 0 ? STATUS_SUCCESS : STATUS_INSUFFICIENT_RESOURCES;
+    // As long as there is something, and so also what was there before.
+    return control_guest(EPOLL_CTL_ADD, epoll, EPOLLIN, guest) == 0 ? STATUS_SUCCESS
+                                                                    : STATUS_INSUFFICIENT_RESOURCES;
+}
+
+NTSTATUS Pump::add_guest(Pump& pump, PumpGuest& guest)
+{
+    const NTSTATUS status = pump.open();
+    return NT_SUCCESS(status) ? add_guest(pump.epoll(), guest) : status;
 }
 
 void Pump::remove_guest(Pump& pump)
 {
-    epoll_ctl(m_epoll.load(std::memory_order_relaxed), EPOLL_CTL_DEL,
-        pump.m_epoll.load(std::memory_order_relaxed), nullptr);
+    epoll_ctl(epoll(), EPOLL_CTL_DEL, pump.epoll(), nullptr);
 }
 
-int Pump::control(int operation, Endpoint& endpoint, uint32_t events)
+int Pump::control_guest(int operation, int epoll, uint32_t events, PumpGuest& guest)
 {
     epoll_event event {};
     event.events = events;
-    event.data.ptr = &endpoint;
-    return epoll_ctl(
-        m_epoll.load(std::memory_order_relaxed), operation, endpoint.socket().descriptor(), &event);
-}
-
-void Pump::mute(Endpoint& endpoint)
-{
-    control(EPOLL_CTL_MOD, endpoint, EPOLLET);
-}
-
-void Pump::unmute(Endpoint& endpoint)
-{
-    control(EPOLL_CTL_MOD, endpoint, kWatched);
-}
-
-void Pump::watch_again(Endpoint& endpoint)
-{
-    control(EPOLL_CTL_ADD, endpoint, kWatched); // closing the old socket has taken it out
+    event.data.u64 = reinterpret_cast<uintptr_t>(&guest) | kGuest;
+    return epoll_ctl(this->epoll(), operation, epoll, &event);
 }
 
 Endpoint*& Pump::next_unwatched(Endpoint& endpoint) const
@@ -153,7 +134,7 @@ Endpoint*& Pump::next_unwatched(Endpoint& endpoint) const
 
 void Pump::unwatch(Endpoint& endpoint)
 {
-    control(EPOLL_CTL_DEL, endpoint, 0);
+    unwatch_for_now(endpoint);
     bool is_full;
     {
         ke::LockGuard guard(m_lock);
@@ -249,8 +230,8 @@ NTSTATUS Pump::wait(Round& round, int milliseconds, const sigset_t* while_waitin
         Absence::instance().look();
         milliseconds = Absence::instance().limit_sleep(timers.limit_sleep(milliseconds));
     }
-    round.m_count = epoll_pwait(m_epoll.load(std::memory_order_relaxed), round.m_events,
-        Round::kMostEvents, milliseconds, while_waiting);
+    round.m_count
+        = epoll_pwait(epoll(), round.m_events, Round::kMostEvents, milliseconds, while_waiting);
     if (m_kind == Kind::OfProcess)
         timers.end_expired();
     if (round.m_count > 0)
@@ -272,10 +253,9 @@ void Pump::tell_each(const Round& round)
     for (int i = 0; i < round.m_count; ++i) {
         const epoll_event& event = round.m_events[i];
         if (event.data.u64 & kGuest)
-            reinterpret_cast<Absence::Guest*>(event.data.u64 & ~kGuest)->on_guest_ready();
+            reinterpret_cast<PumpGuest*>(event.data.u64 & ~kGuest)->on_guest_ready();
         else if (auto* endpoint = static_cast<Endpoint*>(event.data.ptr))
-            endpoint->on_ready(
-                HostSocket::ready_from_poll_events(static_cast<short>(event.events & 0xFFFF)));
+            endpoint->on_ready(ready_from(event));
     }
 }
 

@@ -5,15 +5,11 @@
 #include <csignal>
 #include <cstdint>
 
-#include <sys/epoll.h>
-
-#include "afd/absence.h"
+#include "afd/watcher.h"
 #include "ke/lock.h"
 #include "nt/status.h"
 
 namespace afd {
-
-class Endpoint;
 
 /// Waits, edge-triggered, for something to happen to watched endpoints, and tells them.
 /// Counterpart: the transport's indications to AFD.
@@ -27,7 +23,7 @@ class Endpoint;
 /// Under Wine the PE side lends one, which comes back from run() whenever it has something to do on
 /// the host. A completion port has a pump too, for the sockets whose requests only it tells of; the
 /// threads that wait for packets run it, one at a time.
-class Pump {
+class Pump final : public Watcher {
 public:
     static Pump& instance();
 
@@ -38,16 +34,18 @@ public:
     /// STATUS_INSUFFICIENT_RESOURCES (no descriptor, no thread).
     NTSTATUS watch(Endpoint& endpoint) EXCLUDES(m_lock);
     NTSTATUS watch_arrivals(Endpoint& endpoint) EXCLUDES(m_lock);
-    /// Tells a guest whenever the other pump has something to tell, as long as it lasts. Errors:
+    /// Tells a guest whenever its epoll has something to tell, as long as it has. Errors:
     /// STATUS_INSUFFICIENT_RESOURCES.
-    NTSTATUS add_guest(Pump& pump, Absence::Guest& guest) EXCLUDES(m_lock);
+    NTSTATUS add_guest(int epoll, PumpGuest& guest) EXCLUDES(m_lock);
+    /// The same, for the epoll of another pump.
+    NTSTATUS add_guest(Pump& pump, PumpGuest& guest) EXCLUDES(m_lock);
     void remove_guest(Pump& pump);
-    /// A watched endpoint is told nothing but errors any more / everything again. Its conditions
-    /// are told anew after that.
-    void mute(Endpoint& endpoint);
-    void unmute(Endpoint& endpoint);
-    /// The descriptor of a watched endpoint has become another socket.
-    void watch_again(Endpoint& endpoint);
+    /// Tells it nothing / tells it again.
+    void mute_guest(int epoll, PumpGuest& guest) { control_guest(EPOLL_CTL_MOD, epoll, 0, guest); }
+    void unmute_guest(int epoll, PumpGuest& guest)
+    {
+        control_guest(EPOLL_CTL_MOD, epoll, EPOLLIN, guest);
+    }
     /// Ends the watch for good; once for each endpoint, before its descriptor is closed.
     void unwatch(Endpoint& endpoint) EXCLUDES(m_lock);
 
@@ -94,7 +92,7 @@ private:
     }
 
     NTSTATUS open() EXCLUDES(m_lock);
-    int control(int operation, Endpoint& endpoint, uint32_t events);
+    int control_guest(int operation, int epoll, uint32_t events, PumpGuest& guest);
     NTSTATUS begin_watch(Endpoint& endpoint, uint32_t events) EXCLUDES(m_lock);
     NTSTATUS start_thread();
     Endpoint*& next_unwatched(Endpoint& endpoint) const;
@@ -104,7 +102,6 @@ private:
     void release_unwatched() EXCLUDES(m_lock);
 
     const Kind m_kind = Kind::OfPort;
-    std::atomic<int> m_epoll { -1 };
     std::atomic<int> m_wake_fd { -1 };
     std::atomic<bool> m_has_thread { false };
     std::atomic<uint32_t> m_watch_count { 0 };

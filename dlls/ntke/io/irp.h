@@ -109,6 +109,8 @@ public:
     bool ends_with_packet_only() const { return wants_packet() && !m_delivery.event; }
     /// Is it told in a way that needs nothing of the thread that has issued the request?
     bool outlives_thread() const { return m_delivery.registered || ends_with_packet_only(); }
+    /// The event that is set at its end, null: none.
+    ke::Event* event() const { return m_delivery.event.get(); }
     /// The port that threads wait at for the request's end, null: there is none.
     CompletionQueue* awaiting_port() const;
 

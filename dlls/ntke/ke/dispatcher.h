@@ -13,6 +13,7 @@
 #include <atomic>
 #include <cstdint>
 
+#include "ke/event_source.h"
 #include "ke/thread_safety.h"
 #include "nt/types.h"
 
@@ -160,6 +161,15 @@ public:
     /// Tells the analysis what it cannot see: the caller locked this object through a list.
     void assert_locked() const ASSERT_CAPABILITY(this) { }
 
+    /// Files set it: a thread that waits for it looks after them meanwhile, at a source that it
+    /// gets with `own`.
+    void note_set_by_files(OwnEventSource own) { m_own.store(own, std::memory_order_relaxed); }
+    /// Null: files do not set it.
+    OwnEventSource own_source() const { return m_own.load(std::memory_order_relaxed); }
+    /// That of the thread which waited for it last, null: none has.
+    EventSource* source() const { return m_source.load(std::memory_order_acquire); }
+    void set_source(EventSource& source) { m_source.store(&source, std::memory_order_release); }
+
     // The rest is for the wait engine (wait.cpp, signal.cpp).
 
     bool is_signaled() const REQUIRES(this)
@@ -203,6 +213,8 @@ private:
 
     std::atomic<uint32_t> m_word;
     const Kind m_kind;
+    std::atomic<OwnEventSource> m_own { nullptr };
+    std::atomic<EventSource*> m_source { nullptr };
     uint32_t m_wait_all_blocks GUARDED_BY(this) = 0;
     WaitBlock* m_first GUARDED_BY(this) = nullptr;
     WaitBlock* m_last GUARDED_BY(this) = nullptr;

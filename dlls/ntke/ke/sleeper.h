@@ -4,6 +4,7 @@
 #include <atomic>
 #include <cstdint>
 
+#include "ke/event_source.h"
 #include "ke/futex.h"
 #include "nt/types.h"
 
@@ -13,9 +14,10 @@ namespace ke {
 /// Called without a lock of ke; must not block. Null: no thread does. Set once, before the first.
 extern void (*g_wake_on_host)(HANDLE event);
 
-/// Where a thread sleeps: its wait word, or an event of the host. A value that outlives the thread;
-/// who wakes a thread that is gone wakes a stranger for nothing at worst, who looks and sleeps on:
-/// events of the host that threads sleep at are used again, not closed.
+/// Where a thread sleeps: its wait word, an event of the host, or an event source. A value that
+/// outlives the thread; who wakes a thread that is gone wakes a stranger for nothing at worst, who
+/// looks and sleeps on: sources, and events of the host that threads sleep at, are used again, not
+/// closed.
 class Sleeper {
 public:
     /// Nobody: the thread has not fallen asleep.
@@ -28,18 +30,26 @@ public:
     {
         return Sleeper(reinterpret_cast<uintptr_t>(event) | kOnHost);
     }
+    static Sleeper at_source(EventSource& source)
+    {
+        return Sleeper(reinterpret_cast<uintptr_t>(&source) | kAtSource);
+    }
 
     explicit operator bool() const { return m_place != 0; }
     void wake() const
     {
         if (m_place & kOnHost)
             g_wake_on_host(reinterpret_cast<HANDLE>(m_place & ~kOnHost));
+        else if (m_place & kAtSource)
+            reinterpret_cast<EventSource*>(m_place & ~kAtSource)->wake();
         else if (m_place)
             futex_wake(reinterpret_cast<const std::atomic<uint32_t>*>(m_place), 1);
     }
 
 private:
-    static constexpr uintptr_t kOnHost = 1; // means nothing in a handle or a word's address
+    // Bits that mean nothing in a handle or an address.
+    static constexpr uintptr_t kOnHost = 1;
+    static constexpr uintptr_t kAtSource = 2;
 
     explicit Sleeper(uintptr_t place)
         : m_place(place)

@@ -82,6 +82,8 @@ void Thread::run_down()
     io::CompletionQueue::abandon_wait(*this);
     io::cancel_all_of_exiting_thread(*this);
     io::CompletionQueue::leave(*this);
+    if (EventSource* source = m_event_source.exchange(nullptr, std::memory_order_relaxed))
+        source->disown();
     {
         LockGuard guard(m_apc_lock);
         m_has_exited = true; // from here on nothing is queued
@@ -156,6 +158,7 @@ bool Thread::test_alert()
 
 void Thread::begin_wait()
 {
+    m_sleeps_at_source = false;
     m_wait_word.store(kRunning, std::memory_order_relaxed);
 }
 
@@ -190,15 +193,19 @@ bool Thread::try_interrupt(NTSTATUS result, Sleeper& sleeper)
 
 bool Thread::end_wait_that_has(uint32_t bits, NTSTATUS result, Sleeper& sleeper)
 {
-    uint32_t word = m_wait_word.load(std::memory_order_relaxed);
+    uint32_t word = m_wait_word.load(std::memory_order_acquire);
     const HANDLE on_host = m_host_sleeper; // afterwards the thread may be running again, or gone
+    EventSource* source;
     do {
         if ((word & bits) != bits)
             return false;
+        source = m_event_source.load(std::memory_order_relaxed); // it has one where it sleeps there
     } while (!m_wait_word.compare_exchange_weak(word, kEnded | static_cast<uint32_t>(result),
-        std::memory_order_acq_rel, std::memory_order_relaxed));
+        std::memory_order_acq_rel, std::memory_order_acquire));
     if (word & kAsleepOnHost)
         sleeper = Sleeper::on_host(on_host);
+    else if (word & kAsleepAtSource)
+        sleeper = Sleeper::at_source(*source);
     else
         sleeper = word & kAsleep ? Sleeper::at_word(m_wait_word) : Sleeper();
     return true;
@@ -220,16 +227,77 @@ Thread::Asleep::~Asleep()
 NTSTATUS Thread::sleep(const DueTime& due)
 {
     const Asleep asleep(*this, due);
-    return sleep_until_ended(due);
+    return m_sleeps_at_source && !due.is_now() ? sleep_at_source(due, nullptr)
+                                               : sleep_until_ended(due);
+}
+
+void Thread::choose_source(DispatcherObject* const* objects, uint32_t count)
+{
+    EventSource* source = nullptr;
+    for (uint32_t i = 0; i < count; ++i) {
+        const OwnEventSource own = objects[i] ? objects[i]->own_source() : nullptr;
+        if (!own)
+            continue;
+        if (!source && !(source = event_source(own)))
+            return;
+        objects[i]->set_source(*source);
+    }
+    m_sleeps_at_source = source;
+}
+
+EventSource* Thread::event_source(OwnEventSource own)
+{
+    EventSource* source = m_event_source.load(std::memory_order_relaxed);
+    if (!source) {
+        source = own();
+        m_event_source.store(source, std::memory_order_relaxed);
+    }
+    return source;
+}
+
+/// Tells whoever ends the wait that a wake-up is needed, and where. False: it has ended.
+bool Thread::begin_sleep(uint32_t where)
+{
+    uint32_t word = m_wait_word.load(std::memory_order_acquire);
+    while (word & kRunning) {
+        if (m_wait_word.compare_exchange_weak(word, word | where))
+            return true;
+    }
+    return false;
+}
+
+/// From here on it is not. False: it has ended.
+bool Thread::end_sleep(uint32_t where)
+{
+    uint32_t word = m_wait_word.load(std::memory_order_acquire);
+    while (word & kRunning) {
+        if (m_wait_word.compare_exchange_weak(word, word & ~where))
+            return true;
+    }
+    return false;
+}
+
+NTSTATUS Thread::sleep_at_source(const DueTime& due, const sigset_t* while_asleep)
+{
+    EventSource& source = *m_event_source.load(std::memory_order_relaxed);
+    source.attend();
+    while (begin_sleep(kAsleepAtSource)) {
+        source.sleep(due, while_asleep);
+        if (!end_sleep(kAsleepAtSource))
+            break;
+        source.serve();
+        Sleeper nobody;
+        if (due.has_passed())
+            try_end_wait(STATUS_TIMEOUT, nobody);
+    }
+    source.leave();
+    return wait_result();
 }
 
 NTSTATUS Thread::sleep_on_host(HostSleep& host, const DueTime& due)
 {
     const Asleep asleep(*this, due);
-    uint32_t word = m_wait_word.load(std::memory_order_acquire);
-    while (word & kRunning) {
-        if (!m_wait_word.compare_exchange_weak(word, word | kAsleepOnHost))
-            continue;
+    if (begin_sleep(kAsleepOnHost)) {
         NTSTATUS result;
         do {
             result = host.wait(m_host_sleeper, due);
@@ -239,7 +307,6 @@ NTSTATUS Thread::sleep_on_host(HostSleep& host, const DueTime& due)
             try_end_wait(kEndedOnHost, nobody);
             return result;
         }
-        break;
     }
     return wait_result();
 }

@@ -6,6 +6,7 @@
 
 #include "ke/apc.h"
 #include "ke/dispatcher.h"
+#include "ke/event_source.h"
 #include "ke/lock.h"
 #include "ke/sleeper.h"
 #include "ke/time.h"
@@ -135,6 +136,12 @@ public:
     /// meanwhile. One has made it Asleep.
     NTSTATUS sleep_until_ended(const DueTime& due);
     class Asleep;
+    /// Where files set one of the wait's objects, it sleeps at the thread's event source, if it
+    /// gets one. Once they are linked.
+    void choose_source(DispatcherObject* const* objects, uint32_t count);
+    bool sleeps_at_source() const { return m_sleeps_at_source; }
+    /// sleep_until_ended there. `while_asleep` as for EventSource::sleep.
+    NTSTATUS sleep_at_source(const DueTime& due, const sigset_t* while_asleep);
     /// The same, asleep on a host, where more than the objects of the wait may end it. The thread
     /// has a host_sleeper.
     NTSTATUS sleep_on_host(HostSleep& host, const DueTime& due);
@@ -161,21 +168,25 @@ public:
     bool is_asleep() const
     {
         const uint32_t word = m_wait_word.load(std::memory_order_acquire);
-        return (word & kRunning) && (word & (kAsleep | kAsleepOnHost));
+        return (word & kRunning) && (word & (kAsleep | kAsleepOnHost | kAsleepAtSource));
     }
 
     Thread();
 
 private:
     static Thread* attach();
+    EventSource* event_source(OwnEventSource own);
+    bool begin_sleep(uint32_t where);
+    bool end_sleep(uint32_t where);
     void abandon_wait();
     Apc* take_apc() EXCLUDES(m_apc_lock);
     /// try_end_wait for alerts and APCs, which only end a wait that is alertable now.
     bool try_interrupt(NTSTATUS result, Sleeper& sleeper);
     bool end_wait_that_has(uint32_t bits, NTSTATUS result, Sleeper& sleeper);
 
-    // m_wait_word: 0 no wait; kRunning with kAlertable and kAsleep or kAsleepOnHost; or
+    // m_wait_word: 0 no wait; kRunning with kAlertable and one of the kAsleep...; or
     // kEnded | result.
+    static constexpr uint32_t kAsleepAtSource = 0x04000000;
     static constexpr uint32_t kAsleepOnHost = 0x08000000;
     static constexpr uint32_t kRunning = 0x10000000;
     static constexpr uint32_t kAlertable = 0x20000000;
@@ -186,6 +197,8 @@ private:
 
     std::atomic<HANDLE> m_host_handle { nullptr };
     HANDLE m_host_sleeper = nullptr;
+    std::atomic<EventSource*> m_event_source { nullptr }; // once it has one, to its end
+    bool m_sleeps_at_source = false; // in this wait
     Thread* m_next_stopped = nullptr;
     std::atomic<bool> m_is_stopped { false };
     uint64_t m_host_id = 0;

@@ -33,6 +33,7 @@ public:
             thread.arm_alerts();
         return thread.sleep(due);
     }
+    bool is_at_source() const override { return true; }
 
 private:
     const Alertable m_alertable;
@@ -118,6 +119,14 @@ bool link_to_any(WaitPlace& place, Thread& thread, DispatcherObject* const* obje
     return true;
 }
 
+NTSTATUS sleep(WaitPlace& place, Thread& thread, DispatcherObject* const* objects, uint32_t count,
+    const DueTime& due)
+{
+    if (place.is_at_source() && !due.is_now() && !thread.has_wait_ended())
+        thread.choose_source(objects, count);
+    return place.sleep(thread, due);
+}
+
 NTSTATUS wait_for_any(WaitPlace& place, Thread& thread, DispatcherObject* const* objects,
     uint32_t count, const DueTime& due)
 {
@@ -127,7 +136,7 @@ NTSTATUS wait_for_any(WaitPlace& place, Thread& thread, DispatcherObject* const*
             return status;
     } while (!link_to_any(place, thread, objects, count));
 
-    const NTSTATUS status = place.sleep(thread, due);
+    const NTSTATUS status = sleep(place, thread, objects, count, due);
     const NTSTATUS ended_by = thread.wait_result();
     unlink_blocks(thread);
     const bool took_one = static_cast<uint32_t>(ended_by) < count;
@@ -195,7 +204,7 @@ NTSTATUS wait_for_all(WaitPlace& place, Thread& thread, DispatcherObject* const*
     }
     unlock_all(sorted, count);
 
-    const NTSTATUS status = place.sleep(thread, due);
+    const NTSTATUS status = sleep(place, thread, objects, count, due);
     const NTSTATUS ended_by = thread.wait_result();
     // Whoever signals one of the objects locks them all. Passing through every lock makes sure
     // that it is done with the blocks and the objects before either is gone.

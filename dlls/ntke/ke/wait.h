@@ -19,6 +19,8 @@ public:
     /// Sleeps until the wait of `thread`, which is linked, has ended, and returns its result; or
     /// ends it with something that ke does not know (Thread::sleep_on_host), and returns that.
     virtual NTSTATUS sleep(Thread& thread, const DueTime& due) = 0;
+    /// May it be that of the thread's event source (Thread::sleep)?
+    virtual bool is_at_source() const { return false; }
     /// Objects that are not ke's take part in the wait. No lock is held.
     virtual bool has_others() const { return false; }
     /// An object of ke's is signaled, the one with this index. What is in the way of taking it: a

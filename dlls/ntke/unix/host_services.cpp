@@ -48,6 +48,7 @@ AnyService* const kServices[] = {
     &query_object,
     &queue_apc_thread,
     &create_thread_ex,
+    &suspend_thread,
     &resume_thread,
     &query_information_thread,
     &query_information_process,

@@ -136,6 +136,8 @@ inline constinit Service<decltype(NtQueueApcThread)> queue_apc_thread { { "NtQue
     nullptr } };
 inline constinit Service<decltype(NtCreateThreadEx)> create_thread_ex { { "NtCreateThreadEx",
     nullptr } };
+inline constinit Service<decltype(NtSuspendThread)> suspend_thread { { "NtSuspendThread",
+    nullptr } };
 inline constinit Service<decltype(NtResumeThread)> resume_thread { { "NtResumeThread", nullptr } };
 inline constinit Service<decltype(NtQueryInformationThread)> query_information_thread {
     { "NtQueryInformationThread", nullptr }

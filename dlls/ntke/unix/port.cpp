@@ -480,9 +480,7 @@ void Port::on_guest_ready()
 void Port::wait_and_serve(io::CompletionQueue& queue, const ke::DueTime& due)
 {
     const Uninterrupted section;
-    sigset_t while_waiting = section.before();
-    sigdelset(&while_waiting, SIGUSR1);
-    sigdelset(&while_waiting, SIGQUIT);
+    const sigset_t while_waiting = section.before_without_stops();
     afd::Absence& absence = afd::Absence::instance();
     const int milliseconds = milliseconds_until(due);
     afd::Pump::Round round;

@@ -3,6 +3,7 @@
 
 #include <atomic>
 
+#include "afd/absence.h"
 #include "afd/pump.h"
 #include "io/completion_queue.h"
 #include "ke/event.h"

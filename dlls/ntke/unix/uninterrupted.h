@@ -29,6 +29,14 @@ public:
     }
     /// The signals that are blocked outside, for calls that wait.
     const sigset_t& before() const { return m_before; }
+    /// The same without the stops, where the section may be inside another one.
+    sigset_t before_without_stops() const
+    {
+        sigset_t set = m_before;
+        sigdelset(&set, SIGUSR1);
+        sigdelset(&set, SIGQUIT);
+        return set;
+    }
 
 private:
     sigset_t m_before;

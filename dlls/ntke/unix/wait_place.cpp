@@ -96,17 +96,29 @@ NTSTATUS HostPlace::ask(
 
 namespace {
 
-/// A wait that is ke's alone.
+/// A wait that is ke's alone. Owner: the frame of the wait, in an uninterrupted section.
 class ThreadPlace final : public ke::WaitPlace {
 public:
+    explicit ThreadPlace(const unix_side::Uninterrupted& section)
+        : m_section(section)
+    {
+    }
+    bool is_at_source() const override { return true; }
     NTSTATUS sleep(ke::Thread& thread, const ke::DueTime& due) override
     {
         if (thread.has_wait_ended() || due.is_now())
             return thread.sleep(due);
         const ke::Thread::Asleep asleep(thread, due);
+        if (thread.sleeps_at_source()) {
+            const sigset_t while_asleep = m_section.before_without_stops();
+            return thread.sleep_at_source(due, &while_asleep);
+        }
         const unix_side::Interruptible section;
         return thread.sleep_until_ended(due);
     }
+
+private:
+    const unix_side::Uninterrupted& m_section;
 };
 
 } // namespace
@@ -192,7 +204,7 @@ NTSTATUS wait_for(
         return waited.move_to_host();
     host_threads::note_waits(*thread);
     if (!handles.of_host && !is_alertable) {
-        ThreadPlace alone;
+        ThreadPlace alone(section);
         return ke::wait_at(alone, *thread, handles.objects, handles.count, type, due);
     }
     if (const NTSTATUS status = sleepers::prepare(*thread); !NT_SUCCESS(status))

@@ -1,0 +1,158 @@
+#include "afd/thread_pump.h"
+
+#include <cerrno>
+#include <ctime>
+
+#include <poll.h>
+#include <sys/eventfd.h>
+#include <unistd.h>
+
+#include "afd/endpoint.h"
+#include "afd/pump.h"
+#include "afd/signal.h"
+#include "ke/time.h"
+
+namespace afd {
+
+namespace {
+
+constinit ThreadPump g_pumps[ThreadPump::kMost];
+/// share_all has been called. Written before the pumps are shared, read after one is taken away
+/// from the process' pump.
+std::atomic<bool> g_are_shared { false };
+
+/// The time left, in `room`; null: for ever.
+const timespec* time_left(const ke::DueTime& due, timespec& room)
+{
+    if (due.is_never())
+        return nullptr;
+    const int64_t left = due.interrupt_time() - ke::interrupt_time();
+    room = {};
+    if (left > 0) {
+        room.tv_sec = left / 10'000'000;
+        room.tv_nsec = left % 10'000'000 * 100;
+    }
+    return &room;
+}
+
+} // namespace
+
+ke::EventSource* ThreadPump::own()
+{
+    for (ThreadPump& pump : g_pumps) {
+        if (pump.m_is_owned.load(std::memory_order_relaxed)
+            || pump.m_is_owned.exchange(true, std::memory_order_acquire))
+            continue;
+        if (pump.epoll() >= 0 || pump.open())
+            return &pump;
+        pump.m_is_owned.store(false, std::memory_order_release);
+        return nullptr;
+    }
+    return nullptr;
+}
+
+bool ThreadPump::open()
+{
+    const int wake_fd = eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK);
+    const int epoll = epoll_create1(EPOLL_CLOEXEC);
+    if (wake_fd >= 0 && epoll >= 0 && NT_SUCCESS(Pump::instance().add_guest(epoll, *this))) {
+        m_wake_fd = wake_fd;
+        m_epoll.store(epoll, std::memory_order_release);
+        return true;
+    }
+    for (const int fd : { wake_fd, epoll }) {
+        if (fd >= 0)
+            ::close(fd);
+    }
+    return false;
+}
+
+NTSTATUS ThreadPump::add(Endpoint& endpoint)
+{
+    return control(EPOLL_CTL_ADD, endpoint, kWatched) == 0 ? STATUS_SUCCESS
+                                                           : STATUS_INSUFFICIENT_RESOURCES;
+}
+
+void ThreadPump::remove(Endpoint& endpoint)
+{
+    ke::LockGuard guard(m_lock);
+    unwatch_for_now(endpoint);
+}
+
+void ThreadPump::attend()
+{
+    if (g_are_shared.load(std::memory_order_relaxed))
+        return;
+    Pump::instance().mute_guest(epoll(), *this);
+    if (g_are_shared.load(std::memory_order_seq_cst))
+        Pump::instance().unmute_guest(epoll(), *this);
+}
+
+/// What has come since the last look is told to the pump now.
+void ThreadPump::leave()
+{
+    if (!g_are_shared.load(std::memory_order_relaxed))
+        Pump::instance().unmute_guest(epoll(), *this);
+}
+
+void ThreadPump::share_all()
+{
+    if (g_are_shared.exchange(true, std::memory_order_seq_cst))
+        return;
+    for (ThreadPump& pump : g_pumps) {
+        if (pump.m_epoll.load(std::memory_order_acquire) >= 0)
+            Pump::instance().unmute_guest(pump.epoll(), pump);
+    }
+}
+
+/// Only asks whether there is something: what epoll gives out is to be served, whatever becomes of
+/// this thread.
+void ThreadPump::sleep(const ke::DueTime& due, const sigset_t* while_asleep)
+{
+    pollfd fds[] = { { epoll(), POLLIN, 0 }, { m_wake_fd, POLLIN, 0 } };
+    timespec room;
+    if (ppoll(fds, 2, time_left(due, room), while_asleep) > 0 && fds[1].revents) {
+        uint64_t count;
+        const ssize_t taken = read(m_wake_fd, &count, sizeof(count));
+        static_cast<void>(taken); // nobody else reads it, and nothing is lost if there is nothing
+    }
+}
+
+void ThreadPump::serve()
+{
+    constexpr int kMostEvents = 16;
+    const Signal::Batch signals;
+    int count;
+    do {
+        epoll_event events[kMostEvents];
+        ob::Ref<Endpoint> told[kMostEvents];
+        {
+            ke::LockGuard guard(m_lock);
+            count = epoll_wait(epoll(), events, kMostEvents, 0);
+            for (int i = 0; i < count; ++i)
+                told[i] = ob::Ref<Endpoint>::share(static_cast<Endpoint*>(events[i].data.ptr));
+        }
+        for (int i = 0; i < count; ++i)
+            told[i]->on_ready(ready_from(events[i]));
+    } while (count == kMostEvents);
+}
+
+void ThreadPump::wake()
+{
+    const uint64_t one = 1;
+    const ssize_t written = write(m_wake_fd, &one, sizeof(one));
+    static_cast<void>(written); // a full counter wakes as well
+}
+
+void ThreadPump::disown()
+{
+    leave();
+    m_is_owned.store(false, std::memory_order_release);
+}
+
+void ThreadPump::on_guest_ready()
+{
+    serve();
+}
+
+} // namespace afd

@@ -1,0 +1,39 @@
+// Where threads look after what sets the events they wait for.
+#pragma once
+
+#include <csignal>
+
+namespace ke {
+
+class DueTime;
+
+/// Where files tell a thread that something has happened to them. A thread that waits for an event
+/// they set sleeps there itself, so that the one that will work is the one that is woken. The same
+/// for a completion port's threads is io::WaitSource. Owner: one thread at a time, or none; it is
+/// used again by another one, never destroyed, so it may be woken after its thread has gone.
+class EventSource {
+public:
+    // For the owner, with no lock held.
+
+    /// It begins to sleep here, again and again until it leaves: nobody else needs to be told.
+    virtual void attend() = 0;
+    virtual void leave() = 0;
+    /// Sleeps until something has happened, until wake() or `due`; may come back early.
+    /// `while_asleep` are the signals blocked meanwhile, null for those that are blocked now.
+    virtual void sleep(const DueTime& due, const sigset_t* while_asleep) = 0;
+    /// Serves what has happened: events are set.
+    virtual void serve() = 0;
+
+    /// Ends the sleep that is, or the next one. For anyone; must not block.
+    virtual void wake() = 0;
+    /// The owner has ended, asleep or not.
+    virtual void disown() = 0;
+
+protected:
+    ~EventSource() = default;
+};
+
+/// Makes the calling thread the owner of a source. Null: it gets none, now.
+using OwnEventSource = EventSource* (*)();
+
+} // namespace ke
