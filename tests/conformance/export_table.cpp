@@ -17,7 +17,7 @@ struct Export {
 constexpr Export kExports[] = {
 #define EXPORT(ordinal, name, arguments) { ordinal, #name, false },
 #define EXPORT64(ordinal, name, arguments) { ordinal, #name, true },
-#include "common/windows_exports.h"
+#include "common/windows_exports.def"
 #undef EXPORT
 #undef EXPORT64
 };

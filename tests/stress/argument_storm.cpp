@@ -39,7 +39,7 @@ constexpr Exported kExports[] = {
 #else
 #define EXPORT64(ordinal, name, arguments)
 #endif
-#include "common/windows_exports.h"
+#include "common/windows_exports.def"
 #undef EXPORT64
 #undef EXPORT
 };

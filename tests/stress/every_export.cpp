@@ -20,7 +20,7 @@
 
 extern "C" {
 #define EXPORT(ordinal, name, arguments) extern void (*IMPORT(name))();
-#include "common/windows_exports.h"
+#include "common/windows_exports.def"
 #undef EXPORT
 }
 
@@ -38,7 +38,7 @@ bool lead_to_exports()
 {
     const Import imports[] = {
 #define EXPORT(ordinal, name, arguments) { #name, IMPORT(name) },
-#include "common/windows_exports.h"
+#include "common/windows_exports.def"
 #undef EXPORT
     };
     const HMODULE module = GetModuleHandleW(L"ws2_32.dll");

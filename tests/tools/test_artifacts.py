@@ -15,7 +15,7 @@ ALLOWED_IMPORTS = {"ntdll.dll", "kernel32.dll", "msvcrt.dll"}
 
 def exports_of_windows(arch: str) -> dict[str, tuple[int, int]]:
     """Name, and ordinal and number of arguments, of every export there has to be."""
-    listing = (paths.ROOT / "tests" / "common" / "windows_exports.h").read_text()
+    listing = (paths.ROOT / "tests" / "common" / "windows_exports.def").read_text()
     return {name: (int(ordinal), int(arguments)) for only_64, ordinal, name, arguments in
             re.findall(r"^EXPORT(64)?\((\d+), (\w+), (\d+)\)$", listing, re.MULTILINE)
             if arch == "x86_64" or not only_64}

@@ -12,7 +12,12 @@ namespace {
 /// An event without a thread. Owner: the list.
 struct Free {
     HANDLE event;
-    Free* next;
+    Free* next = nullptr;
+
+    explicit Free(HANDLE event)
+        : event(event)
+    {
+    }
 };
 ke::Lock g_lock;
 Free* g_free GUARDED_BY(g_lock) = nullptr;
@@ -56,7 +61,7 @@ NTSTATUS prepare(ke::Thread& thread)
 void give_back(ke::Thread& thread)
 {
     const HANDLE event = std::exchange(thread.host_sleeper(), nullptr);
-    Free* entry = event ? ke::pool_new<Free>(event, nullptr) : nullptr;
+    Free* entry = event ? ke::pool_new<Free>(event) : nullptr;
     if (!entry)
         return; // without memory, a handle of the host is lost
     ke::LockGuard guard(g_lock);
