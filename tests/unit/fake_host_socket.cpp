@@ -624,7 +624,7 @@ void Pump::unwatch(Endpoint& endpoint)
     socket.leaving = &endpoint;
 }
 
-NTSTATUS Pump::run(int, const sigset_t*)
+NTSTATUS Pump::run(int)
 {
     return STATUS_SUCCESS;
 }

@@ -52,10 +52,6 @@ public:
         }
         m_waiting.fetch_sub(1);
     }
-    NTSTATUS sleep(ke::Thread& thread, const ke::DueTime& due) override
-    {
-        return thread.sleep(due);
-    }
     void interrupt() override
     {
         const uint64_t one = 1;

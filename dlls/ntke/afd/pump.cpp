@@ -1,5 +1,6 @@
 #include "afd/pump.h"
 
+#include <poll.h>
 #include <pthread.h>
 #include <sched.h>
 #include <sys/eventfd.h>
@@ -8,6 +9,7 @@
 #include "afd/absence.h"
 #include "afd/endpoint.h"
 #include "afd/timer.h"
+#include "ke/stoppable.h"
 
 namespace afd {
 
@@ -210,28 +212,34 @@ void Pump::drain()
     }
 }
 
-NTSTATUS Pump::run(int milliseconds, const sigset_t* while_waiting)
+NTSTATUS Pump::run(int milliseconds)
 {
     Round round;
-    const NTSTATUS status = wait(round, milliseconds, while_waiting);
+    const NTSTATUS status = wait(round, milliseconds);
     if (NT_SUCCESS(status))
         tell(round);
     return status;
 }
 
-NTSTATUS Pump::wait(Round& round, int milliseconds, const sigset_t* while_waiting)
+/// Only asks whether there is something, while it may be stopped: what epoll gives out is to be
+/// told, whatever becomes of this thread.
+NTSTATUS Pump::wait(Round& round, int milliseconds)
 {
     if (const NTSTATUS status = open(); !NT_SUCCESS(status))
         return status;
-    begin_round();
-    release_unwatched();
     TimerList& timers = TimerList::instance();
     if (m_kind == Kind::OfProcess) {
         Absence::instance().look();
         milliseconds = Absence::instance().limit_sleep(timers.limit_sleep(milliseconds));
     }
-    round.m_count
-        = epoll_pwait(epoll(), round.m_events, Round::kMostEvents, milliseconds, while_waiting);
+    if (milliseconds) {
+        pollfd fd { epoll(), POLLIN, 0 };
+        const ke::Stoppable section;
+        poll(&fd, 1, milliseconds);
+    }
+    begin_round();
+    release_unwatched();
+    round.m_count = epoll_wait(epoll(), round.m_events, Round::kMostEvents, 0);
     if (m_kind == Kind::OfProcess)
         timers.end_expired();
     if (round.m_count > 0)

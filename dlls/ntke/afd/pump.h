@@ -2,7 +2,6 @@
 #pragma once
 
 #include <atomic>
-#include <csignal>
 #include <cstdint>
 
 #include "afd/watcher.h"
@@ -51,17 +50,13 @@ public:
 
     /// One round: waits up to `milliseconds` (negative: for ever), then tells the endpoints. A
     /// wake() or a signal ends the wait.
-    /// `while_waiting` are the signals blocked meanwhile, null for those that are blocked now.
     /// Errors: STATUS_INSUFFICIENT_RESOURCES (no descriptor left); then there was no wait.
-    NTSTATUS run(int milliseconds, const sigset_t* while_waiting = nullptr) EXCLUDES(m_lock);
+    NTSTATUS run(int milliseconds) EXCLUDES(m_lock);
 
     /// The two halves of a round, for those who do something in between.
     class Round;
-    NTSTATUS wait(Round& round, int milliseconds, const sigset_t* while_waiting = nullptr)
-        EXCLUDES(m_lock);
+    NTSTATUS wait(Round& round, int milliseconds) EXCLUDES(m_lock);
     void tell(const Round& round) EXCLUDES(m_lock);
-    /// The thread of a round was stopped between the two.
-    void abandon_round() { m_is_in_round.store(false, std::memory_order_seq_cst); }
 
     /// Endpoints watched now.
     uint32_t watch_count() const { return m_watch_count.load(std::memory_order_acquire); }

@@ -10,6 +10,7 @@
 #include "afd/endpoint.h"
 #include "afd/pump.h"
 #include "afd/signal.h"
+#include "ke/stoppable.h"
 #include "ke/time.h"
 
 namespace afd {
@@ -105,13 +106,16 @@ void ThreadPump::share_all()
     }
 }
 
-/// Only asks whether there is something: what epoll gives out is to be served, whatever becomes of
-/// this thread.
-void ThreadPump::sleep(const ke::DueTime& due, const sigset_t* while_asleep)
+/// Only asks whether there is something, as Pump::wait does.
+void ThreadPump::sleep(const ke::DueTime& due)
 {
     pollfd fds[] = { { epoll(), POLLIN, 0 }, { m_wake_fd, POLLIN, 0 } };
     timespec room;
-    if (ppoll(fds, 2, time_left(due, room), while_asleep) > 0 && fds[1].revents) {
+    {
+        const ke::Stoppable section;
+        ppoll(fds, 2, time_left(due, room), nullptr);
+    }
+    if (fds[1].revents) {
         uint64_t count;
         const ssize_t taken = read(m_wake_fd, &count, sizeof(count));
         static_cast<void>(taken); // nobody else reads it, and nothing is lost if there is nothing

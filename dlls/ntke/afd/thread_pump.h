@@ -38,7 +38,7 @@ public:
 
     void attend() override;
     void leave() override;
-    void sleep(const ke::DueTime& due, const sigset_t* while_asleep) override;
+    void sleep(const ke::DueTime& due) override;
     void serve() override EXCLUDES(m_lock);
     void wake() override;
     void disown() override;

@@ -212,7 +212,7 @@ NTSTATUS CompletionQueue::sleep(Waiter& waiter, const ke::DueTime& due)
         if (become_poller(waiter))
             poll(waiter, due); // and then it has a result, which this tells
         CompletionQueue* self = std::exchange(thread.completion_queue(), nullptr);
-        const NTSTATUS status = source() ? source()->sleep(thread, due) : thread.sleep(due);
+        const NTSTATUS status = thread.sleep(due);
         thread.completion_queue() = self;
 
         ke::LockGuard guard(m_lock);
@@ -390,11 +390,11 @@ void CompletionQueue::abandon_wait(ke::Thread& thread)
     if (!queue)
         return;
     bool is_poller_activated;
+    bool was_poller;
     {
         ke::WakeList wakes;
         ke::LockGuard guard(queue->m_lock);
-        if (queue->m_poller == &waiter)
-            queue->source()->on_poller_stopped();
+        was_poller = queue->m_poller == &waiter;
         if (waiter.is_linked)
             queue->unlink_waiter(waiter);
         if (Packet* packet = std::exchange(waiter.packet, nullptr)) {
@@ -404,10 +404,12 @@ void CompletionQueue::abandon_wait(ke::Thread& thread)
                 queue->m_last = packet;
             ++queue->m_depth;
         }
-        if (queue->m_poller == &waiter)
+        if (was_poller)
             queue->give_up_polling(waiter, wakes);
         is_poller_activated = queue->activate_waiters(wakes);
     }
+    if (was_poller)
+        queue->source()->on_poller_stopped();
     if (is_poller_activated)
         queue->source()->interrupt();
     thread.completion_queue() = queue; // a sleep puts it aside

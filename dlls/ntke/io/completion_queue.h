@@ -35,13 +35,11 @@ public:
     /// Waits until `due` for something to happen, or for interrupt(), and serves what has happened:
     /// packets are posted meanwhile. One thread at a time, no lock held.
     virtual void wait_and_serve(CompletionQueue& queue, const ke::DueTime& due) = 0;
-    /// The sleep of a thread that waits for a packet while another one waits here. No lock held.
-    virtual NTSTATUS sleep(ke::Thread& thread, const ke::DueTime& due) = 0;
     /// Ends the wait that is, or the next one.
     virtual void interrupt() = 0;
     /// A packet has come that no waiting thread was given. No lock held.
     virtual void on_packet_left() = 0;
-    /// The thread that waited here was stopped meanwhile.
+    /// The thread that waited here was stopped meanwhile. No lock held.
     virtual void on_poller_stopped() = 0;
     /// A packet of a queue that gives its packets away, in its turn. No lock held.
     virtual void take_packet(const CompletionPacket& packet) = 0;

@@ -1,8 +1,6 @@
 // Where threads look after what sets the events they wait for.
 #pragma once
 
-#include <csignal>
-
 namespace ke {
 
 class DueTime;
@@ -19,8 +17,7 @@ public:
     virtual void attend() = 0;
     virtual void leave() = 0;
     /// Sleeps until something has happened, until wake() or `due`; may come back early.
-    /// `while_asleep` are the signals blocked meanwhile, null for those that are blocked now.
-    virtual void sleep(const DueTime& due, const sigset_t* while_asleep) = 0;
+    virtual void sleep(const DueTime& due) = 0;
     /// Serves what has happened: events are set.
     virtual void serve() = 0;
 

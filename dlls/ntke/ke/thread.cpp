@@ -6,6 +6,7 @@
 #include "io/irp.h"
 #include "ke/futex.h"
 #include "ke/pool.h"
+#include "ke/stoppable.h"
 #include "ke/wait.h"
 
 namespace ke {
@@ -13,11 +14,19 @@ namespace ke {
 constinit thread_local Thread* Thread::t_current = nullptr;
 void (*Thread::on_stopped)(Thread& thread) = nullptr;
 void (*g_wake_on_host)(HANDLE event) = nullptr;
+uint32_t (*g_let_stops_in)() = nullptr;
+void (*g_hold_stops_off)(uint32_t before) = nullptr;
 
 namespace {
 
 pthread_once_t g_exit_key_once = PTHREAD_ONCE_INIT;
 pthread_key_t g_exit_key;
+
+bool sleep_at_word(std::atomic<uint32_t>& word, uint32_t expected, const DueTime& due)
+{
+    const Stoppable section;
+    return futex_wait(word, expected, due);
+}
 
 void on_thread_exit(void*)
 {
@@ -227,8 +236,7 @@ Thread::Asleep::~Asleep()
 NTSTATUS Thread::sleep(const DueTime& due)
 {
     const Asleep asleep(*this, due);
-    return m_sleeps_at_source && !due.is_now() ? sleep_at_source(due, nullptr)
-                                               : sleep_until_ended(due);
+    return m_sleeps_at_source && !due.is_now() ? sleep_at_source(due) : sleep_until_ended(due);
 }
 
 void Thread::choose_source(DispatcherObject* const* objects, uint32_t count)
@@ -277,12 +285,12 @@ bool Thread::end_sleep(uint32_t where)
     return false;
 }
 
-NTSTATUS Thread::sleep_at_source(const DueTime& due, const sigset_t* while_asleep)
+NTSTATUS Thread::sleep_at_source(const DueTime& due)
 {
     EventSource& source = *m_event_source.load(std::memory_order_relaxed);
     source.attend();
     while (begin_sleep(kAsleepAtSource)) {
-        source.sleep(due, while_asleep);
+        source.sleep(due);
         if (!end_sleep(kAsleepAtSource))
             break;
         source.serve();
@@ -322,7 +330,7 @@ NTSTATUS Thread::sleep_until_ended(const DueTime& due)
             m_wait_word.compare_exchange_weak(word, word | kAsleep);
             continue;
         }
-        if (due.is_now() || !futex_wait(m_wait_word, word, due)) {
+        if (due.is_now() || !sleep_at_word(m_wait_word, word, due)) {
             Sleeper sleeper;
             try_end_wait(STATUS_TIMEOUT, sleeper); // the next round reads who won
         }

@@ -132,16 +132,10 @@ public:
     static constexpr NTSTATUS kEndedOnHost = 0x0FFF'FFFF;
     /// Sleeps until the wait has a result; at `due` that is `timeout_result`. Returns the result.
     NTSTATUS sleep(const DueTime& due);
-    /// The part of it that sleeps, which takes no lock: for callers that let a host stop the thread
-    /// meanwhile. One has made it Asleep.
-    NTSTATUS sleep_until_ended(const DueTime& due);
     class Asleep;
     /// Where files set one of the wait's objects, it sleeps at the thread's event source, if it
     /// gets one. Once they are linked.
     void choose_source(DispatcherObject* const* objects, uint32_t count);
-    bool sleeps_at_source() const { return m_sleeps_at_source; }
-    /// sleep_until_ended there. `while_asleep` as for EventSource::sleep.
-    NTSTATUS sleep_at_source(const DueTime& due, const sigset_t* while_asleep);
     /// The same, asleep on a host, where more than the objects of the wait may end it. The thread
     /// has a host_sleeper.
     NTSTATUS sleep_on_host(HostSleep& host, const DueTime& due);
@@ -175,6 +169,8 @@ public:
 
 private:
     static Thread* attach();
+    NTSTATUS sleep_until_ended(const DueTime& due);
+    NTSTATUS sleep_at_source(const DueTime& due);
     EventSource* event_source(OwnEventSource own);
     bool begin_sleep(uint32_t where);
     bool end_sleep(uint32_t where);

@@ -9,6 +9,7 @@
 #include "afd/pump.h"
 #include "afd/socket_file.h"
 #include "ke/pool.h"
+#include "ke/stoppable.h"
 #include "ke/thread.h"
 #include "ke/timeline.h"
 #include "ke/wait.h"
@@ -66,7 +67,11 @@ NTSTATUS open(void* block)
     if (service_table::is_taken())
         return STATUS_SUCCESS;
     const char* why = host::find_services();
+    if (!why)
+        why = take_stops();
     if (!why) {
+        ke::g_let_stops_in = let_stops_in;
+        ke::g_hold_stops_off = hold_stops_off;
         host_threads::set_starts(args.pump_start, args.relay_start);
         host_threads::connect();
         ke::timeline::g_thread_number = host_threads::number_of_current;
@@ -79,6 +84,8 @@ NTSTATUS open(void* block)
         afd::SocketFile::make_stand_in = make_stand_in;
         afd::SocketFile::open_stand_in = open_stand_in;
         why = services::take();
+        if (why)
+            give_stops_back();
     }
     if (!why)
         return STATUS_SUCCESS;
@@ -510,7 +517,7 @@ NTSTATUS pump(void* block)
     NTSTATUS status;
     {
         const Uninterrupted section;
-        status = afd::Pump::instance().run(args.patience, &section.before());
+        status = afd::Pump::instance().run(args.patience);
         host_threads::end_stopped();
         args.targets = afd::ptr64(message_targets::take());
         args.close_count = 0;

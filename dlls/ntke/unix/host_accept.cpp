@@ -8,6 +8,7 @@
 
 #include "afd/ioctl.h"
 #include "afd/params.h"
+#include "ke/stoppable.h"
 #include "unix/host_services.h"
 
 namespace unix_side {
@@ -26,14 +27,20 @@ bool is_pending(IO_STATUS_BLOCK& iosb)
 }
 
 /// The host tells the end of a request by a signal to the thread that has issued it: waits for
-/// that, in an uninterrupted section or not.
+/// that, unless it has come. In an uninterrupted section or not.
 void wait_for_signal()
 {
     constexpr timespec kPatience { 0, 10'000'000 };
-    sigset_t while_waiting;
-    pthread_sigmask(SIG_BLOCK, nullptr, &while_waiting);
-    sigdelset(&while_waiting, SIGUSR1);
-    ppoll(nullptr, 0, &kPatience, &while_waiting);
+    sigset_t signal;
+    sigset_t before;
+    sigemptyset(&signal);
+    sigaddset(&signal, SIGUSR1);
+    pthread_sigmask(SIG_BLOCK, &signal, &before);
+    {
+        const ke::Stoppable section; // what has come is sent again, and interrupts the wait
+        ppoll(nullptr, 0, &kPatience, &before);
+    }
+    pthread_sigmask(SIG_SETMASK, &before, nullptr);
 }
 
 void read_block(const Block& block, afd::Address& address)

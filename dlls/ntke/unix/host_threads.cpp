@@ -162,9 +162,6 @@ NTSTATUS run(Helper* helper)
     HANDLE thread = nullptr;
     NTSTATUS status;
     {
-        // A thread has the signals blocked that its maker has, and could not be stopped, or
-        // resumed.
-        const unix_side::Interruptible stops_of_new_thread;
         status = host::create_thread_ex(&thread, kAllAccess, nullptr, nt::current_process(),
             reinterpret_cast<PVOID>(helper->start), helper->argument, kSuspended, 0, 0, 0, nullptr);
     }

@@ -426,9 +426,10 @@ void Port::on_let_go()
         m_pump.retire();
 }
 
+/// It did not say that it left.
 void Port::on_poller_stopped()
 {
-    m_pump.abandon_round();
+    afd::Absence::instance().leave(*this);
 }
 
 /// Whoever changes the number of packets tells it afterwards, and looks again.
@@ -476,17 +477,14 @@ void Port::on_guest_ready()
     m_queue.serve_source();
 }
 
-/// In an uninterrupted section; the waits in it are not.
 void Port::wait_and_serve(io::CompletionQueue& queue, const ke::DueTime& due)
 {
-    const Uninterrupted section;
-    const sigset_t while_waiting = section.before_without_stops();
     afd::Absence& absence = afd::Absence::instance();
     const int milliseconds = milliseconds_until(due);
     afd::Pump::Round round;
     if (milliseconds)
         absence.attend(*this);
-    const NTSTATUS status = m_pump.wait(round, milliseconds, &while_waiting);
+    const NTSTATUS status = m_pump.wait(round, milliseconds);
     if (milliseconds)
         absence.leave(*this);
     if (!NT_SUCCESS(status)) {
@@ -495,14 +493,6 @@ void Port::wait_and_serve(io::CompletionQueue& queue, const ke::DueTime& due)
     }
     const io::CompletionQueue::Serving serving(queue);
     m_pump.tell(round);
-}
-
-NTSTATUS Port::sleep(ke::Thread& thread, const ke::DueTime& due)
-{
-    if (thread.has_wait_ended() || due.is_now())
-        return thread.sleep(due);
-    const Interruptible section;
-    return thread.sleep(due);
 }
 
 void Port::relay()

@@ -64,11 +64,10 @@ public:
     void relay();
 
     void wait_and_serve(io::CompletionQueue& queue, const ke::DueTime& due) override;
-    NTSTATUS sleep(ke::Thread& thread, const ke::DueTime& due) override;
     void interrupt() override { m_pump.wake(); }
     void on_packet_left() override;
-    void take_packet(const CompletionPacket& packet) override;
     void on_poller_stopped() override;
+    void take_packet(const CompletionPacket& packet) override;
     void on_closed() override;
     void on_dropped() override;
     void destroy() override;

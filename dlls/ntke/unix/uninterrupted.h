@@ -1,57 +1,70 @@
 // Sections in which the host stops no thread.
+//
+// The host suspends and terminates a thread by a signal to it, and a thread that holds a lock of
+// ours would hold it for long, or for ever. So we stand before the host's handlers: a signal that
+// comes in a section is noted, and sent again at its end.
+//
+//   signal ── on_stop ── in a section?  no: the host's handler
+//                             └ yes: noted ── end of the section ── signal
+//
+// Nothing of this asks Linux for anything, unless a signal did come: blocking the signals for each
+// section took half the time of a request that is served at once.
 #pragma once
 
-#include <csignal>
+#include <atomic>
+#include <cstdint>
 
 namespace unix_side {
 
-/// While it exists, the calling thread is neither suspended nor terminated: the host does both with
-/// a signal, and a thread that holds a lock of ours would hold it for long, or for ever. Costs two
-/// calls of Linux. Not for what waits.
+/// What there is of a thread's sections. Owner: its thread, which alone changes it, with what the
+/// signals to it do in between; found by the signal handler by the thread's number.
+struct alignas(64) StopState {
+    std::atomic<int32_t> thread { 0 }; // 0: never used, kFree: used again
+    std::atomic<uint32_t> depth { 0 }; // sections it is in
+    std::atomic<uint32_t> noted { 0 }; // a bit for each signal that came meanwhile
+
+    /// It is in no section any more: sends what was noted.
+    void deliver();
+};
+
+/// The calling thread's; null before its first section.
+extern constinit thread_local StopState* t_stop_state __attribute__((tls_model("initial-exec")));
+StopState& make_stop_state();
+
+/// Stands before the handlers that the host has by now. Returns null, or why it cannot. Once,
+/// before the first section.
+const char* take_stops();
+/// Undoes it, where nothing was taken besides.
+void give_stops_back();
+
+/// While it exists, the calling thread is neither suspended nor terminated. Not for what waits
+/// (ke::Stoppable).
 class Uninterrupted {
 public:
     Uninterrupted()
+        : m_state(t_stop_state ? *t_stop_state : make_stop_state())
     {
-        const sigset_t set = stops();
-        pthread_sigmask(SIG_BLOCK, &set, &m_before);
+        m_state.depth.store(
+            m_state.depth.load(std::memory_order_relaxed) + 1, std::memory_order_relaxed);
+        std::atomic_signal_fence(std::memory_order_seq_cst);
     }
-    ~Uninterrupted() { pthread_sigmask(SIG_SETMASK, &m_before, nullptr); }
+    ~Uninterrupted()
+    {
+        std::atomic_signal_fence(std::memory_order_seq_cst);
+        const uint32_t depth = m_state.depth.load(std::memory_order_relaxed) - 1;
+        m_state.depth.store(depth, std::memory_order_relaxed);
+        std::atomic_signal_fence(std::memory_order_seq_cst);
+        if (!depth && m_state.noted.load(std::memory_order_relaxed)) [[unlikely]]
+            m_state.deliver();
+    }
     Uninterrupted(const Uninterrupted&) = delete;
 
-    /// The host's signals that stop a thread.
-    static sigset_t stops()
-    {
-        sigset_t set;
-        sigemptyset(&set);
-        sigaddset(&set, SIGUSR1); // SuspendThread
-        sigaddset(&set, SIGQUIT); // TerminateThread
-        return set;
-    }
-    /// The signals that are blocked outside, for calls that wait.
-    const sigset_t& before() const { return m_before; }
-    /// The same without the stops, where the section may be inside another one.
-    sigset_t before_without_stops() const
-    {
-        sigset_t set = m_before;
-        sigdelset(&set, SIGUSR1);
-        sigdelset(&set, SIGQUIT);
-        return set;
-    }
-
 private:
-    sigset_t m_before;
+    StopState& m_state;
 };
 
-/// While it exists, the host can stop the calling thread again, which then holds nothing. For a
-/// wait inside an Uninterrupted section.
-class Interruptible {
-public:
-    Interruptible() { pthread_sigmask(SIG_UNBLOCK, &m_stops, nullptr); }
-    ~Interruptible() { pthread_sigmask(SIG_BLOCK, &m_stops, nullptr); }
-    Interruptible(const Interruptible&) = delete;
-
-private:
-    const sigset_t m_stops = Uninterrupted::stops();
-};
+/// The two halves of ke::Stoppable.
+uint32_t let_stops_in();
+void hold_stops_off(uint32_t before);
 
 } // namespace unix_side

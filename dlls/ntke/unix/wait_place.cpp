@@ -3,6 +3,7 @@
 #include <algorithm>
 
 #include "io/file.h"
+#include "ke/stoppable.h"
 #include "ob/handle_table.h"
 #include "unix/host_services.h"
 #include "unix/host_threads.h"
@@ -29,7 +30,7 @@ NTSTATUS HostPlace::sleep(ke::Thread& thread, const ke::DueTime& due)
 
 NTSTATUS HostPlace::wait(HANDLE sleeper, const ke::DueTime& due)
 {
-    const unix_side::Interruptible section;
+    const ke::Stoppable section;
     return ask_with(sleeper, 0, m_is_alertable, due);
 }
 
@@ -41,7 +42,7 @@ NTSTATUS HostPlace::check_others(uint32_t index)
     const HANDLE always_signaled = sleepers::always_signaled();
     if (!always_signaled)
         return STATUS_INSUFFICIENT_RESOURCES;
-    const unix_side::Interruptible section; // whatever the host does before it looks
+    const ke::Stoppable section; // whatever the host does before it looks
     const NTSTATUS status = ask_with(always_signaled, index, false, ke::DueTime::now());
     return status == kWoken ? STATUS_PENDING : status;
 }
@@ -92,36 +93,7 @@ NTSTATUS HostPlace::ask(
         count, handles, static_cast<WaitType>(kWaitAny), is_alertable, host_timeout(due, room));
 }
 
-// --- Ours
-
-namespace {
-
-/// A wait that is ke's alone. Owner: the frame of the wait, in an uninterrupted section.
-class ThreadPlace final : public ke::WaitPlace {
-public:
-    explicit ThreadPlace(const unix_side::Uninterrupted& section)
-        : m_section(section)
-    {
-    }
-    bool is_at_source() const override { return true; }
-    NTSTATUS sleep(ke::Thread& thread, const ke::DueTime& due) override
-    {
-        if (thread.has_wait_ended() || due.is_now())
-            return thread.sleep(due);
-        const ke::Thread::Asleep asleep(thread, due);
-        if (thread.sleeps_at_source()) {
-            const sigset_t while_asleep = m_section.before_without_stops();
-            return thread.sleep_at_source(due, &while_asleep);
-        }
-        const unix_side::Interruptible section;
-        return thread.sleep_until_ended(due);
-    }
-
-private:
-    const unix_side::Uninterrupted& m_section;
-};
-
-} // namespace
+// --- The handles
 
 Waited::Waited(const HANDLE* handles, ULONG count)
     : m_use(handles, count)
@@ -203,10 +175,9 @@ NTSTATUS wait_for(
     if (thread->linked_blocks())
         return waited.move_to_host();
     host_threads::note_waits(*thread);
-    if (!handles.of_host && !is_alertable) {
-        ThreadPlace alone(section);
-        return ke::wait_at(alone, *thread, handles.objects, handles.count, type, due);
-    }
+    if (!handles.of_host && !is_alertable)
+        return ke::wait_for_multiple(
+            *thread, handles.objects, handles.count, type, ke::Alertable::No, due);
     if (const NTSTATUS status = sleepers::prepare(*thread); !NT_SUCCESS(status))
         return status;
     return ke::wait_at(place, *thread, handles.objects, handles.count, type, due);

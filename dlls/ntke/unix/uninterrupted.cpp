@@ -1,0 +1,158 @@
+#include "unix/uninterrupted.h"
+
+#include <csignal>
+#include <iterator>
+
+#include <pthread.h>
+#include <sys/syscall.h>
+#include <unistd.h>
+
+namespace unix_side {
+
+constinit thread_local StopState* t_stop_state __attribute__((tls_model("initial-exec"))) = nullptr;
+
+namespace {
+
+/// What the host stops threads with: SuspendThread, TerminateThread.
+constexpr int kStops[] = { SIGUSR1, SIGQUIT };
+struct sigaction g_of_host[std::size(kStops)];
+
+// The states of all threads, by the thread's number: one lies at the first of kSteps places from
+// its own on that was free. A thread that finds none, which takes tens of thousands, is stopped in
+// its sections, too.
+constexpr uint32_t kPlaces = 1 << 16;
+constexpr uint32_t kSteps = 64;
+constexpr int32_t kFree = -1;
+constinit StopState g_states[kPlaces];
+constinit StopState g_of_nobody;
+
+pthread_once_t g_end_key_once = PTHREAD_ONCE_INIT;
+pthread_key_t g_end_key;
+
+StopState& place(int32_t thread, uint32_t step)
+{
+    return g_states[(static_cast<uint32_t>(thread) + step) % kPlaces];
+}
+
+/// Asks for nothing that a thread has of its own: a signal may come in Windows code, which has the
+/// segment registers otherwise.
+__attribute__((no_stack_protector)) int32_t number_of_current()
+{
+    long result;
+#ifdef __i386__
+    asm volatile("int $0x80" : "=a"(result) : "a"(SYS_gettid) : "memory");
+#else
+    asm volatile("syscall" : "=a"(result) : "a"(SYS_gettid) : "rcx", "r11", "memory");
+#endif
+    return static_cast<int32_t>(result);
+}
+
+__attribute__((no_stack_protector)) StopState* find(int32_t thread)
+{
+    for (uint32_t step = 0; step < kSteps; ++step) {
+        StopState& state = place(thread, step);
+        const int32_t owner = state.thread.load(std::memory_order_relaxed);
+        if (owner == thread)
+            return &state;
+        if (!owner)
+            return nullptr;
+    }
+    return nullptr;
+}
+
+__attribute__((no_stack_protector)) void on_stop(int signal, siginfo_t* info, void* context)
+{
+    const uint32_t index = signal == kStops[0] ? 0 : 1;
+    StopState* state = find(number_of_current());
+    if (state && state->depth.load(std::memory_order_relaxed)) {
+        state->noted.fetch_or(1u << index, std::memory_order_relaxed);
+        return;
+    }
+    g_of_host[index].sa_sigaction(signal, info, context);
+}
+
+/// The thread ends, by itself or stopped.
+void free_state(void* state)
+{
+    t_stop_state = nullptr;
+    static_cast<StopState*>(state)->thread.store(kFree, std::memory_order_release);
+}
+
+} // namespace
+
+StopState& make_stop_state()
+{
+    pthread_once(&g_end_key_once, [] { pthread_key_create(&g_end_key, free_state); });
+    const int32_t thread = number_of_current();
+    StopState* state = find(thread); // one with this number ended without a word
+    for (uint32_t step = 0; !state && step < kSteps; ++step) {
+        StopState& candidate = place(thread, step);
+        for (int32_t unused : { 0, kFree }) {
+            if (candidate.thread.compare_exchange_strong(
+                    unused, thread, std::memory_order_acquire)) {
+                state = &candidate;
+                break;
+            }
+        }
+    }
+    if (!state)
+        return g_of_nobody;
+    state->depth.store(0, std::memory_order_relaxed);
+    state->noted.store(0, std::memory_order_relaxed);
+    pthread_setspecific(g_end_key, state);
+    t_stop_state = state;
+    return *state;
+}
+
+const char* take_stops()
+{
+    for (uint32_t i = 0; i < std::size(kStops); ++i) {
+        struct sigaction& before = g_of_host[i];
+        if (sigaction(kStops[i], nullptr, &before) != 0 || !(before.sa_flags & SA_SIGINFO))
+            return "the host does not stop threads by signals";
+    }
+    for (uint32_t i = 0; i < std::size(kStops); ++i) {
+        struct sigaction ours = g_of_host[i]; // its flags, and the signals it wants blocked
+        ours.sa_sigaction = on_stop;
+        sigaction(kStops[i], &ours, nullptr);
+    }
+    return nullptr;
+}
+
+void give_stops_back()
+{
+    for (uint32_t i = 0; i < std::size(kStops); ++i)
+        sigaction(kStops[i], &g_of_host[i], nullptr);
+}
+
+void StopState::deliver()
+{
+    const uint32_t signals = noted.exchange(0, std::memory_order_relaxed);
+    for (uint32_t i = 0; i < std::size(kStops); ++i) {
+        if (signals & 1u << i)
+            tgkill(getpid(), number_of_current(), kStops[i]);
+    }
+}
+
+uint32_t let_stops_in()
+{
+    StopState* const state = t_stop_state;
+    if (!state)
+        return 0;
+    std::atomic_signal_fence(std::memory_order_seq_cst);
+    const uint32_t before = state->depth.exchange(0, std::memory_order_relaxed);
+    std::atomic_signal_fence(std::memory_order_seq_cst);
+    if (state->noted.load(std::memory_order_relaxed)) [[unlikely]]
+        state->deliver();
+    return before;
+}
+
+void hold_stops_off(uint32_t before)
+{
+    if (StopState* state = t_stop_state) {
+        state->depth.store(before, std::memory_order_relaxed);
+        std::atomic_signal_fence(std::memory_order_seq_cst);
+    }
+}
+
+} // namespace unix_side
