@@ -1,6 +1,5 @@
 // Sending.
 #include <algorithm>
-#include <iterator>
 
 #include "afd/ancillary.h"
 #include "afd/socket_file.h"
@@ -200,7 +199,7 @@ NTSTATUS SocketFile::transmit_around(
     transfer.is_forced = true;
     const WsaBuf parts[] = { { params.head_length, pointer_from<void>(params.head) }, middle,
         { params.tail_length, pointer_from<void>(params.tail) } };
-    NTSTATUS status = transfer.capture(parts, std::size(parts));
+    NTSTATUS status = transfer.capture_parts(parts);
     if (NT_SUCCESS(status))
         status = check_send(transfer);
     return NT_SUCCESS(status) ? pend_transfer(irp, transfer, m_sends) : status;
