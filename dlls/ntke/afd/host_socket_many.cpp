@@ -5,6 +5,7 @@
 #include <netinet/in.h>
 #include <sys/socket.h>
 
+#include "afd/direct_calls.h"
 #include "afd/host_socket.h"
 
 namespace afd {
@@ -47,7 +48,7 @@ ssize_t send_message(int fd, const msghdr& message)
 {
     ssize_t sent;
     do {
-        sent = ::sendmsg(fd, &message, MSG_DONTWAIT | MSG_NOSIGNAL);
+        sent = direct::sendmsg(fd, &message, MSG_DONTWAIT | MSG_NOSIGNAL);
     } while (sent < 0 && errno == EINTR);
     return sent;
 }
@@ -106,7 +107,7 @@ uint32_t send_each(int fd, const HostSocket::Datagram* datagrams, uint32_t count
     }
     int sent;
     do {
-        sent = ::sendmmsg(fd, messages, count, MSG_DONTWAIT | MSG_NOSIGNAL);
+        sent = direct::sendmmsg(fd, messages, count, MSG_DONTWAIT | MSG_NOSIGNAL);
     } while (sent < 0 && errno == EINTR);
     return sent < 0 ? 0 : static_cast<uint32_t>(sent);
 }

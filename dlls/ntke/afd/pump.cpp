@@ -6,6 +6,7 @@
 #include <sys/eventfd.h>
 #include <unistd.h>
 
+#include "afd/direct_calls.h"
 #include "afd/endpoint.h"
 #include "afd/timer.h"
 
@@ -249,7 +250,7 @@ NTSTATUS Pump::wait(Round& round, int milliseconds, const sigset_t* while_waitin
         Absence::instance().look();
         milliseconds = Absence::instance().limit_sleep(timers.limit_sleep(milliseconds));
     }
-    round.m_count = epoll_pwait(m_epoll.load(std::memory_order_relaxed), round.m_events,
+    round.m_count = direct::epoll_pwait(m_epoll.load(std::memory_order_relaxed), round.m_events,
         Round::kMostEvents, milliseconds, while_waiting);
     if (m_kind == Kind::OfProcess)
         timers.end_expired();
@@ -285,7 +286,8 @@ void Pump::wake()
     if (!NT_SUCCESS(open()))
         return;
     const uint64_t one = 1;
-    const ssize_t written = write(m_wake_fd.load(std::memory_order_relaxed), &one, sizeof(one));
+    const ssize_t written
+        = direct::write(m_wake_fd.load(std::memory_order_relaxed), &one, sizeof(one));
     static_cast<void>(written); // nobody writes so often that the counter is full
 }
 
