@@ -51,7 +51,8 @@ SAMPLES_PER_ROUND = 3  # Few: a process keeps its place on the machine, and only
 # These make the same requests on all configurations; their figures would tell of that chance only.
 ALWAYS_TOGETHER = ("acceptex_iocp", "process_start")
 # Wine's DLL does not have what these use.
-NOT_ON_BUILTIN = ("notification_echo_64", "rio_echo_64", "rio_udp_pingpong", "rio_udp_send_batch_32")
+NOT_ON_BUILTIN = ("notification_echo_64", "rio_echo_64", "rio_udp_pingpong", "rio_udp_receive_batch_32",
+                  "rio_udp_send_batch_32")
 PROCESS_TIMEOUT = 180  # seconds; a workload with 10,000 sockets on a busy machine needs many
 
 

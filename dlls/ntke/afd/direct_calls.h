@@ -42,6 +42,12 @@ inline int sendmmsg(int fd, mmsghdr* messages, unsigned count, int flags)
     return call(SYS_sendmmsg, ::sendmmsg, fd, messages, count, flags);
 }
 
+inline int recvmmsg(int fd, mmsghdr* messages, unsigned count, int flags)
+{
+    static_assert(sizeof(time_t) == 4, "SYS_recvmmsg takes a time in 32 bits, if any");
+    return static_cast<int>(syscall(SYS_recvmmsg, fd, messages, count, flags, nullptr));
+}
+
 inline int accept4(int fd, sockaddr* name, socklen_t* length, int flags)
 {
     return call(SYS_accept4, ::accept4, fd, name, length, flags);
@@ -82,6 +88,11 @@ using ::recvmsg;
 using ::sendmmsg;
 using ::sendmsg;
 using ::write;
+
+inline int recvmmsg(int fd, mmsghdr* messages, unsigned count, int flags)
+{
+    return ::recvmmsg(fd, messages, count, flags, nullptr);
+}
 
 inline int ppoll(pollfd* fds, nfds_t count, const timespec& time)
 {

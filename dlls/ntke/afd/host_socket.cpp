@@ -144,17 +144,6 @@ void name_from_linux(Address& address, uint32_t length)
     address.length = kUnixNameSize;
 }
 
-void from_linux(Address& address, socklen_t length)
-{
-    address.length = length;
-    if (length < sizeof(uint16_t))
-        return;
-    if (address.family() == AF_INET6)
-        set_family(address, kFamilyInet6);
-    else if (address.family() == AF_UNIX)
-        name_from_linux(address, length);
-}
-
 int message_flags(uint32_t flags)
 {
     return MSG_DONTWAIT | MSG_NOSIGNAL | (flags & kMsgOob ? MSG_OOB : 0)
@@ -184,6 +173,17 @@ Address to_linux(const Address& address)
     if (result.family() == kFamilyInet6)
         set_family(result, AF_INET6);
     return result;
+}
+
+void from_linux(Address& address, uint32_t length)
+{
+    address.length = length;
+    if (length < sizeof(uint16_t))
+        return;
+    if (address.family() == AF_INET6)
+        set_family(address, kFamilyInet6);
+    else if (address.family() == AF_UNIX)
+        name_from_linux(address, length);
 }
 
 NTSTATUS status_from_errno(int error)
@@ -435,7 +435,7 @@ uint32_t HostSocket::datagram_bytes()
     uint32_t bytes = 0;
     for (int found = kMost; found == kMost;) {
         mmsghdr messages[kMost] {};
-        found = ::recvmmsg(m_fd, messages, kMost, MSG_PEEK | MSG_TRUNC | MSG_DONTWAIT, nullptr);
+        found = direct::recvmmsg(m_fd, messages, kMost, MSG_PEEK | MSG_TRUNC | MSG_DONTWAIT);
         for (int i = 0; i < found; ++i)
             bytes += messages[i].msg_len;
     }

@@ -249,6 +249,14 @@ private:
 
     /// Complete what can be completed now.
     void serve_transfers(RequestQueue& queue, Completions& done) REQUIRES(m_lock);
+    // Datagrams, several in one call. receive_many.cpp
+
+    void serve_burst(Completions& done) REQUIRES(m_lock);
+    /// Serves up to `most` receives that want nothing special. True: all of them, so there may be
+    /// datagrams for more.
+    bool serve_plain_receives(uint32_t most, Completions& done) REQUIRES(m_lock);
+    uint32_t claim_plain_receives(io::Irp** claimed, HostSocket::Arrival* arrivals, uint32_t most)
+        REQUIRES(m_lock);
     void serve_accepts(Completions& done) REQUIRES(m_lock);
     void serve_connect(Completions& done) REQUIRES(m_lock);
     void serve_polls(Completions& done) REQUIRES(m_lock);

@@ -199,6 +199,7 @@ NTSTATUS SocketFile::pend_transfer(io::Irp& irp, Transfer& transfer, RequestQueu
 
 void SocketFile::serve_transfers(RequestQueue& queue, Completions& done)
 {
+    const bool is_of_datagrams = &queue == &m_receives && !is_stream();
     io::Irp* next;
     for (io::Irp* irp = queue.first(); irp; irp = next) {
         next = irp->driver.next;
@@ -215,6 +216,10 @@ void SocketFile::serve_transfers(RequestQueue& queue, Completions& done)
         irp->publish(status, information);
         queue.remove(*irp);
         done.add(*irp, status, information);
+        if (is_of_datagrams && next) {
+            serve_burst(done);
+            next = queue.first();
+        }
     }
 }
 
