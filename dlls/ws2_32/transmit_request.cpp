@@ -1,7 +1,10 @@
 #include "transmit_request.h"
 
+#include <utility>
+
 #include "afd_call.h"
 #include "gathered_file.h"
+#include "transmit.h"
 
 namespace ws2 {
 
@@ -20,7 +23,8 @@ public:
     }
 
     /// Maps the part that the request names, and moves the file's pointer behind it if it begins
-    /// there. Errors: STATUS_INVALID_PARAMETER (nothing that can be mapped), STATUS_NO_MEMORY.
+    /// there. Errors: STATUS_INVALID_PARAMETER (nothing that can be mapped, or too much),
+    /// STATUS_NO_MEMORY.
     NTSTATUS map(const afd::TransmitParams& params);
     const char* bytes() const { return m_bytes; }
     DWORD length() const { return m_length; }
@@ -44,8 +48,11 @@ NTSTATUS FileView::map(const afd::TransmitParams& params)
     if (!GetFileSizeEx(file, &size)
         || (is_here && !SetFilePointerEx(file, {}, &position, FILE_CURRENT)))
         return STATUS_INVALID_PARAMETER;
-    m_length = params.file_length ? params.file_length
-                                  : static_cast<DWORD>(size.QuadPart - position.QuadPart);
+    const int64_t wanted
+        = params.file_length ? params.file_length : size.QuadPart - position.QuadPart;
+    if (wanted < 0 || wanted > kMostTransmitted)
+        return STATUS_INVALID_PARAMETER; // [TransmitFile/11]
+    m_length = static_cast<DWORD>(wanted);
     if (!m_length)
         return STATUS_SUCCESS;
     const NTSTATUS status = map_at(file, static_cast<uint64_t>(position.QuadPart));
@@ -66,8 +73,10 @@ NTSTATUS FileView::map_at(HANDLE file, uint64_t position)
     m_base = MapViewOfFile(mapping, FILE_MAP_READ, static_cast<DWORD>(begin >> 32),
         static_cast<DWORD>(begin), static_cast<SIZE_T>(position - begin + m_length));
     CloseHandle(mapping);
+    if (!m_base)
+        return STATUS_NO_MEMORY;
     m_bytes = static_cast<const char*>(m_base) + (position - begin);
-    return m_base ? STATUS_SUCCESS : STATUS_NO_MEMORY;
+    return STATUS_SUCCESS;
 }
 
 bool reads_file_here(const Socket& socket, const afd::TransmitParams& params)
