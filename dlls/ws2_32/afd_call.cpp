@@ -13,17 +13,29 @@ static bool is_not_a_socket(NTSTATUS status)
     return status == STATUS_INVALID_HANDLE || status == STATUS_OBJECT_TYPE_MISMATCH;
 }
 
-NTSTATUS afd_open_socket(
-    const afd::CreateParams& params, ULONG attributes, ULONG options, HANDLE* handle)
+/// Opens the device and makes it a socket by a request.
+static NTSTATUS open_socket_by(ULONG code, const void* input, ULONG input_length, ULONG attributes,
+    ULONG options, HANDLE* handle)
 {
     SharedGuard guard(g_unmade_sockets);
     NTSTATUS status = kernel::open_afd(handle, attributes, options);
     if (!NT_SUCCESS(status))
         return status;
-    status = afd_call(*handle, afd::kIoctlCreate, &params, sizeof(params), nullptr, 0);
+    status = afd_call(*handle, code, input, input_length, nullptr, 0);
     if (!NT_SUCCESS(status))
         kernel::close(*handle);
     return status;
+}
+
+NTSTATUS afd_open_socket(
+    const afd::CreateParams& params, ULONG attributes, ULONG options, HANDLE* handle)
+{
+    return open_socket_by(afd::kIoctlCreate, &params, sizeof(params), attributes, options, handle);
+}
+
+NTSTATUS afd_open_shared(const afd::CreateSharedParams& params, HANDLE* handle)
+{
+    return open_socket_by(afd::kIoctlCreateShared, &params, sizeof(params), 0, 0, handle);
 }
 
 NTSTATUS afd_call(HANDLE handle, ULONG code, const void* input, ULONG input_length, void* output,
@@ -84,7 +96,7 @@ static NTSTATUS status_of_receive(
 static bool is_send(ULONG code)
 {
     return code == afd::kIoctlSendMsg || code == afd::kIoctlSendControl
-        || code == afd::kIoctlTransmit;
+        || code == afd::kIoctlTransmit || code == afd::kIoctlTransmitView;
 }
 
 /// Takes the turn of a request that needs one.

@@ -223,9 +223,10 @@ void note_accepted(Socket& listener, Socket& accepted)
     accepted.oob_inline = listener.oob_inline.load();
     if (state.posts_messages)
         note_re_enabled(listener, afd::kPollAccept);
-    if (state.is_host || listener.shared) {
+    const bool is_shared = listener.shared && !listener.is_of_process();
+    if (state.is_host || is_shared) {
         // Its selection is the host's, if there is one, and so is the accepted socket's.
-        accepted.filter.is_host = state.has_record || listener.shared;
+        accepted.filter.is_host = state.has_record || is_shared;
         if (!accepted.filter.is_host)
             usable_endpoint(accepted);
         return;

@@ -15,12 +15,20 @@ static HANDLE open_temporary_file()
         FILE_ATTRIBUTE_TEMPORARY | FILE_FLAG_DELETE_ON_CLOSE, nullptr);
 }
 
-GatheredFile* new_gathered_file()
+GatheredFile* new_gathered_view()
 {
     auto* const file = static_cast<GatheredFile*>(heap_allocate(sizeof(GatheredFile)));
+    if (file)
+        *file = { nullptr, INVALID_HANDLE_VALUE, nullptr, nullptr };
+    return file;
+}
+
+GatheredFile* new_gathered_file()
+{
+    GatheredFile* const file = new_gathered_view();
     if (!file)
         return nullptr;
-    *file = { nullptr, open_temporary_file(), nullptr };
+    file->handle = open_temporary_file();
     if (file->handle != INVALID_HANDLE_VALUE)
         return file;
     heap_free(file);
@@ -29,7 +37,10 @@ GatheredFile* new_gathered_file()
 
 void free_gathered_file(GatheredFile* file)
 {
-    CloseHandle(file->handle);
+    if (file->handle != INVALID_HANDLE_VALUE)
+        CloseHandle(file->handle);
+    if (file->view)
+        UnmapViewOfFile(file->view);
     heap_free(file);
 }
 

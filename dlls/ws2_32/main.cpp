@@ -21,6 +21,7 @@ static void let_go()
     ws2::free_system_files();
     ws2::free_service_lookups();
     ws2::thread_detach_process();
+    ws2::timeline::let_go();
 }
 
 BOOL WINAPI DllMain(HINSTANCE, DWORD reason, void* process_is_ending)

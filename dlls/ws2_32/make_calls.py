@@ -15,21 +15,26 @@ EXTENSIONS = [("accept_ex", "AcceptEx", 8), ("connect_ex", "ConnectEx", 7), ("di
               ("recv_msg", "WSARecvMsg", 5)]
 
 
-def main(source: str, spec_out: str, list_out: str) -> None:
+def made(lines) -> tuple[list[str], list[tuple[str, int, str]]]:
+    """The lines of the new list of exports, and the gates: function, number of arguments, name for programs."""
     spec, gates = [], []
+    for line in lines:
+        match = re.fullmatch(r"(\d+ stdcall )(\w+)\(([^)]*)\)", line.strip())
+        if match and not PLAIN.match(match[2]):
+            gates.append((match[2], len(match[3].split()), match[2]))
+            line = f"{match[1]}{match[2]}({match[3]}) gate_{match[2]}\n"
+        spec.append(line)
+    return spec, gates + [(function, count, name) for function, name, count in EXTENSIONS]
+
+
+def main(source: str, spec_out: str, list_out: str) -> None:
     with open(source, encoding="utf-8") as file:
-        for line in file:
-            match = re.fullmatch(r"(\d+ stdcall )(\w+)\(([^)]*)\)", line.strip())
-            if match and not PLAIN.match(match[2]):
-                count = len(match[3].split())
-                gates.append((match[2], count, match[2]))
-                line = f"{match[1]}{match[2]}({match[3]}) gate_{match[2]}\n"
-            spec.append(line)
-    gates += [(function, count, name) for function, name, count in EXTENSIONS]
+        spec, gates = made(file)
     with open(spec_out, "w", encoding="utf-8") as file:
         file.writelines(spec)
     with open(list_out, "w", encoding="utf-8") as file:
         file.writelines(f"CALL({function}, {count}, {4 * count}, {name})\n" for function, count, name in gates)
 
 
-main(*sys.argv[1:])
+if __name__ == "__main__":  # `ws2 trace` asks it which calls have a gate
+    main(*sys.argv[1:])

@@ -1,4 +1,5 @@
 // Request queues.
+#include <algorithm>
 #include <new>
 
 #include "catalog.h"
@@ -202,9 +203,10 @@ int RequestQueue::take_addresses(
         char* room;
         ULONG length;
         const int own_length = address_length(socket.family);
+        const auto least = static_cast<ULONG>(own_length);
         if (const int error = resolve(name.piece,
-                is_receive ? sizeof(SOCKADDR_INET) : static_cast<ULONG>(own_length), room, length))
-            return error;
+                is_receive ? std::max<ULONG>(sizeof(SOCKADDR_INET), least) : least, room, length))
+            return error; // [RIO/5]
         SOCKADDR_STORAGE known;
         int known_length;
         const bool is_known = is_receive

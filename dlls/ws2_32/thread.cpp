@@ -42,7 +42,7 @@ static Thread* make()
 /// Gives back what a thread has collected.
 static void clear(Thread& thread)
 {
-    for (Thread::WaitEvent& event : thread.wait_events) {
+    for (Thread::KeptEvent& event : thread.wait_events) {
         if (event.handle)
             kernel::close(event.handle);
         event = {};
@@ -109,7 +109,7 @@ static HANDLE create_wait_event()
 /// Both at once, so that a thread has what it needs from its first blocking call on.
 static void create_wait_events(Thread& thread)
 {
-    for (Thread::WaitEvent& event : thread.wait_events) {
+    for (Thread::KeptEvent& event : thread.wait_events) {
         if (!event.handle)
             event.handle = create_wait_event();
         if (!emulation::is_on())
@@ -120,7 +120,7 @@ static void create_wait_events(Thread& thread)
 WaitEvent::WaitEvent(WaitsFor whom)
 {
     Thread* const thread = Thread::current();
-    Thread::WaitEvent* kept = thread ? &thread->wait_events[static_cast<int>(whom)] : nullptr;
+    Thread::KeptEvent* kept = thread ? &thread->wait_events[static_cast<int>(whom)] : nullptr;
     if (!kept || kept->in_use) {
         m_event = create_wait_event();
         return;

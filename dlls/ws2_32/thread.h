@@ -26,11 +26,11 @@ enum class WaitsFor { kHost, kNtke };
 /// Per-thread state. Owner: the thread, from its first use to its end. Then it is empty and waits
 /// for another thread; the memory goes with the DLL.
 struct Thread {
-    struct WaitEvent {
+    struct KeptEvent {
         HANDLE handle = nullptr; // notification event
         bool in_use = false; // a blocking call below us on the stack waits for it
     };
-    WaitEvent wait_events[2]; // of the thread's blocking calls, by WaitsFor
+    KeptEvent wait_events[2]; // of the thread's blocking calls, by WaitsFor
     DWORD open_type = 0; // SO_OPENTYPE: 0 or SO_SYNCHRONOUS_(NON)ALERT for later sockets
     char inet_ntoa_text[16] = {};
     ThreadBlock host_entry; // gethostby*
@@ -67,7 +67,7 @@ public:
     HANDLE get() const { return m_event; }
 
 private:
-    Thread::WaitEvent* m_kept = nullptr; // where the event comes from, if it is the thread's
+    Thread::KeptEvent* m_kept = nullptr; // where the event comes from, if it is the thread's
     HANDLE m_event = nullptr;
 };
 

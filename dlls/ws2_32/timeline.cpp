@@ -4,6 +4,7 @@
 #include <cstring>
 #include <cwchar>
 #include <iterator>
+#include <utility>
 
 #include "call_shape.h"
 #include "emulation.h"
@@ -241,6 +242,13 @@ void end_process()
         return;
     g_header->has_ended = 1;
     g_header->anchors[1] = anchor_now();
+}
+
+void let_go()
+{
+    // Where ntke writes to it, too, nobody gets here: it keeps the DLL loaded.
+    if (Header* const header = std::exchange(g_header, nullptr))
+        UnmapViewOfFile(header);
 }
 
 } // namespace ws2::timeline

@@ -27,5 +27,7 @@ void note_module(const void* address);
 /// DllMain's share.
 void end_thread();
 void end_process();
+/// For a DLL that is freed, as the last of all. The file stays.
+void let_go();
 
 } // namespace ws2::timeline

@@ -5,6 +5,7 @@
 #include "guard.h"
 #include "transfer.h"
 #include "transmit.h"
+#include "transmit_request.h"
 
 namespace ws2 {
 
@@ -65,10 +66,9 @@ BOOL WSAAPI transmit_file(SOCKET s, HANDLE file, DWORD to_write, DWORD per_send,
         .file_length = to_write,
         .chunk = per_send,
         .flags = flags };
-    NTSTATUS status = overlapped ? afd_call_overlapped(*socket, completion, afd::kIoctlTransmit,
-                          &params, sizeof(params), nullptr, 0)
-                                 : afd_call_and_wait(socket, afd::kIoctlTransmit, &params,
-                                     sizeof(params), nullptr, 0, Alertable::kYes);
+    const NTSTATUS status = overlapped
+        ? transmit_overlapped(*socket, completion, params, overlapped)
+        : transmit_and_wait(socket, params);
     if (NT_SUCCESS(status) && (flags & (TF_DISCONNECT | TF_REUSE_SOCKET)))
         disconnect_behind(s); // a wait has let go of the handle
     if (overlapped)

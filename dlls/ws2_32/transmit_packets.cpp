@@ -11,6 +11,7 @@
 #include "heap.h"
 #include "transfer.h"
 #include "transmit.h"
+#include "transmit_request.h"
 
 namespace ws2 {
 
@@ -129,8 +130,7 @@ NTSTATUS send_steps(SOCKET s, const Socket& meant, const Steps& steps)
         SocketRef socket = find_known_socket(s);
         if (!socket || &*socket != &meant)
             return STATUS_REQUEST_ABORTED;
-        const NTSTATUS status = afd_call_and_wait(
-            socket, afd::kIoctlTransmit, &step, sizeof(step), nullptr, 0, Alertable::kYes);
+        const NTSTATUS status = transmit_and_wait(socket, step);
         if (!NT_SUCCESS(status))
             return status;
     }
@@ -177,13 +177,12 @@ int gather(const Elements& elements, HANDLE file)
 }
 
 /// One request for all of the list, which completes as such.
-int send_overlapped(Socket& socket, afd::TransmitParams step, OVERLAPPED* overlapped)
+int send_overlapped(Socket& socket, const afd::TransmitParams& step, OVERLAPPED* overlapped)
 {
     kernel::Completion completion;
     if (!completion_from_overlapped(overlapped, nullptr, completion))
         return fail(WSAEFAULT);
-    const NTSTATUS status = afd_call_overlapped(
-        socket, completion, afd::kIoctlTransmit, &step, sizeof(step), nullptr, 0);
+    const NTSTATUS status = transmit_overlapped(socket, completion, step, overlapped);
     return finish_overlapped(status, overlapped, nullptr);
 }
 

@@ -135,12 +135,15 @@ enum Ioctl : ULONG {
     kIoctlGetTcpInfo = 0x123C24,
     kIoctlRecvDatagram = 0x123C28,
     kIoctlAcceptHere = 0x123C2C,
+    kIoctlTransmitView = 0x123C30,
+    kIoctlShare = 0x123C34,
+    kIoctlCreateShared = 0x123C38,
 };
 
 /// Is a request one that only ntke knows?
 constexpr bool is_of_ntke(ULONG code)
 {
-    return code >= kIoctlSendControl && code <= kIoctlAcceptHere;
+    return code >= kIoctlSendControl && code <= kIoctlCreateShared;
 }
 
 /// Poll conditions; the same bits make up event-select masks and network event records.

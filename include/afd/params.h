@@ -30,6 +30,13 @@ struct CreateParams {
 };
 static_assert(sizeof(CreateParams) == 16);
 
+/// kIoctlCreateShared, input: a handle that another process made with kIoctlShare, and gave to this
+/// one. The socket does not keep it.
+struct CreateSharedParams {
+    uint32_t carrier;
+};
+static_assert(sizeof(CreateSharedParams) == 4);
+
 /// kIoctlBind, input: followed by the socket address, and that, of AF_UNIX, by the path of the file
 /// on Linux. Output: the bound address.
 struct BindParams {
@@ -112,6 +119,15 @@ struct TransmitParams {
     uint32_t flags; // TF_*, ignored by the device
 };
 static_assert(sizeof(TransmitParams) == 48);
+
+/// kIoctlTransmitView, input: the file is in memory, and what names it is not looked at.
+struct TransmitViewParams {
+    TransmitParams transmit;
+    Ptr64 view;
+    uint32_t view_length; // bytes
+    uint32_t padding;
+};
+static_assert(sizeof(TransmitViewParams) == 64);
 constexpr int64_t kCurrentPosition = -2;
 
 /// kIoctlGetTcpInfo, output: TCP_INFO_v1, which not every SDK has; TCP_INFO_v0 is its beginning.

@@ -187,6 +187,68 @@ private:
     RioRq m_requests = nullptr;
 };
 
+/// A batch of receives goes pending, then as many datagrams come in one burst; the completions are
+/// taken by polling.
+class ReceiveInBatches : public Sender {
+public:
+    bool set_up() override
+    {
+        return Sender::set_up()
+            && expect(m_queue.open(m_receiver.get(), nullptr, 2 * kBatch, m_room, sizeof(m_room))
+                    && m_sends.open(m_sender.get(), nullptr, 2 * kBatch, m_data, sizeof(m_data)),
+                "making the queues")
+            && expect((m_receives = m_queue.add(m_receiver.get(), kBatch, this))
+                    && (m_requests = m_sends.add(m_sender.get(), kBatch, this)),
+                "the request queues");
+    }
+    bool run(uint64_t iterations) override
+    {
+        for (uint64_t first = 0; first < iterations; first += kBatch) {
+            const auto count = static_cast<ULONG>(std::min<uint64_t>(kBatch, iterations - first));
+            if (!request(count) || !take(m_sends, count) || !take(m_queue, count))
+                return fail("a request or its completion");
+        }
+        return true;
+    }
+
+private:
+    bool request(ULONG count)
+    {
+        for (ULONG i = 0; i < count; ++i) {
+            RioBuf piece = m_queue.piece(i * kDatagram, kDatagram);
+            if (!m_queue->RIOReceive(
+                    m_receives, &piece, 1, i + 1 < count ? sdk::kRioDefer : 0, nullptr))
+                return false;
+        }
+        for (ULONG i = 0; i < count; ++i) {
+            RioBuf piece = m_sends.piece(i * kDatagram, kDatagram);
+            if (!m_sends->RIOSend(
+                    m_requests, &piece, 1, i + 1 < count ? sdk::kRioDefer : 0, nullptr))
+                return false;
+        }
+        return true;
+    }
+    static bool take(Queue& queue, ULONG count)
+    {
+        for (ULONG done = 0; done < count;) {
+            RioResult results[kBatch];
+            const ULONG number = queue.take(results, kBatch);
+            for (ULONG i = 0; i < number; ++i) {
+                if (results[i].status || results[i].transferred != kDatagram)
+                    return false;
+            }
+            done += number;
+        }
+        return true;
+    }
+
+    char m_room[kBatch * kDatagram] = {};
+    Queue m_queue;
+    Queue m_sends;
+    RioRq m_receives = nullptr;
+    RioRq m_requests = nullptr;
+};
+
 /// An echo server with one completion queue that notifies a port: each connection has a receive or
 /// a send under way.
 class Server {
@@ -279,6 +341,7 @@ std::vector<WorkloadRow> rio_workloads()
     return {
         { "rio_udp_pingpong", Unit::MicrosecondsPerOperation, create<PingPong> },
         { "rio_udp_send_batch_32", Unit::OperationsPerSecond, create<SendInBatches> },
+        { "rio_udp_receive_batch_32", Unit::OperationsPerSecond, create<ReceiveInBatches> },
         { "udp_send", Unit::OperationsPerSecond, create<SendOneByOne> },
         { "rio_echo_64", Unit::OperationsPerSecond, create_with<Echo<Server, BlockingClients>>,
             64 },

@@ -1,6 +1,6 @@
 #pragma once
 
-// Sending datagrams that nobody reads, so that only sending is measured; on Windows and on Linux.
+// Sending datagrams, which nobody reads where only sending is measured; on Windows and on Linux.
 
 #include "measure.h"
 #include "sockets.h"

@@ -4,101 +4,13 @@
 #include "network_events.h"
 #include "peers.h"
 #include "ports.h"
+#include "unix_sockets.h"
 
-#include <afunix.h>
-
-#include <cstdio>
 #include <cstring>
 
 using namespace conformance;
 
 namespace {
-
-const sockaddr* generic(const sockaddr_un& name)
-{
-    return reinterpret_cast<const sockaddr*>(&name);
-}
-
-sockaddr_un name_of(const char* path)
-{
-    sockaddr_un name {};
-    name.sun_family = AF_UNIX;
-    assert_true(strlen(path) < sizeof(name.sun_path));
-    strcpy(name.sun_path, path);
-    return name;
-}
-
-/// A name in the folder for temporary files that no file has.
-sockaddr_un new_name()
-{
-    static int count = 0;
-    char folder[MAX_PATH];
-    assert_true(GetTempPathA(sizeof(folder), folder));
-    char path[MAX_PATH + 32];
-    snprintf(path, sizeof(path), "%su%lx_%d", folder, GetCurrentProcessId(), count++);
-    return name_of(path);
-}
-
-SOCKET unix_socket(Where where = Where::current())
-{
-    const SOCKET made = socket(AF_UNIX, SOCK_STREAM, 0);
-    if (made == INVALID_SOCKET)
-        fail_at(where, "socket failed with %d", WSAGetLastError());
-    return owned(made);
-}
-
-int bind_to(SOCKET socket, const sockaddr_un& name)
-{
-    return bind(socket, generic(name), sizeof(name));
-}
-
-struct UnixListener {
-    SOCKET socket;
-    sockaddr_un name;
-};
-
-UnixListener new_unix_listener(Where where = Where::current())
-{
-    const UnixListener listener { unix_socket(where), new_name() };
-    if (bind_to(listener.socket, listener.name) || listen(listener.socket, 8))
-        fail_at(where, "bind or listen failed with %d", WSAGetLastError());
-    return listener;
-}
-
-SOCKET connect_to(const UnixListener& listener, Where where = Where::current())
-{
-    const SOCKET client = unix_socket(where);
-    if (connect(client, generic(listener.name), sizeof(listener.name)))
-        fail_at(where, "connect failed with %d", WSAGetLastError());
-    return client;
-}
-
-struct UnixPair {
-    SOCKET client;
-    SOCKET server;
-};
-
-UnixPair new_unix_pair(Where where = Where::current())
-{
-    const UnixListener listener = new_unix_listener(where);
-    const SOCKET client = connect_to(listener, where);
-    const SOCKET server = accept(listener.socket, nullptr, nullptr);
-    if (server == INVALID_SOCKET)
-        fail_at(where, "accept failed with %d", WSAGetLastError());
-    DeleteFileA(listener.name.sun_path);
-    return { client, owned(server) };
-}
-
-/// What getsockname or getpeername tells, checked.
-using GetName = int(WSAAPI*)(SOCKET, sockaddr*, int*);
-sockaddr_un ask_name(GetName get, SOCKET socket)
-{
-    sockaddr_un name {};
-    int length = sizeof(name);
-    assert_wsa_ok(get(socket, reinterpret_cast<sockaddr*>(&name), &length));
-    assert_int_equal(name.sun_family, AF_UNIX);
-    return name;
-}
 
 void assert_receives(SOCKET socket, const char* text)
 {

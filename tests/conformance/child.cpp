@@ -42,14 +42,42 @@ int greet(SOCKET socket)
     return closesocket(socket) == 0 ? 0 : WSAGetLastError();
 }
 
-int open_duplicate_w()
+/// Opens the socket whose info comes by the input. Returns 0, or what to end with.
+int open_given(SOCKET& socket)
 {
     WSAPROTOCOL_INFOW info;
     if (!read_input(&info, sizeof(info)))
         return kNoInput;
-    const SOCKET socket = WSASocketW(
+    socket = WSASocketW(
         FROM_PROTOCOL_INFO, FROM_PROTOCOL_INFO, FROM_PROTOCOL_INFO, &info, 0, WSA_FLAG_OVERLAPPED);
+    return socket == INVALID_SOCKET ? WSAGetLastError() : 0;
+}
+
+int open_duplicate_w()
+{
+    SOCKET socket;
+    const int problem = open_given(socket);
+    return problem ? problem : greet(socket);
+}
+
+/// Greets on the connection that comes next.
+int accept_on_duplicate()
+{
+    SOCKET listener;
+    if (const int problem = open_given(listener))
+        return problem;
+    const SOCKET socket = accept(listener, nullptr, nullptr);
     return socket == INVALID_SOCKET ? WSAGetLastError() : greet(socket);
+}
+
+/// Ends with the error of a receive, where nothing comes.
+int receive_on_duplicate()
+{
+    SOCKET socket;
+    char byte;
+    if (const int problem = open_given(socket))
+        return problem;
+    return recv(socket, &byte, 1, 0) < 0 ? WSAGetLastError() : 0;
 }
 
 int open_duplicate_a()
@@ -66,15 +94,11 @@ int open_duplicate_a()
 /// after the parent has closed its own handle.
 int echo_on_duplicate()
 {
-    WSAPROTOCOL_INFOW info;
+    SOCKET socket;
     char byte;
-    if (!read_input(&info, sizeof(info)))
-        return kNoInput;
-    const SOCKET socket = WSASocketW(
-        FROM_PROTOCOL_INFO, FROM_PROTOCOL_INFO, FROM_PROTOCOL_INFO, &info, 0, WSA_FLAG_OVERLAPPED);
+    if (const int problem = open_given(socket))
+        return problem;
     const WSAEVENT event = WSACreateEvent();
-    if (socket == INVALID_SOCKET)
-        return WSAGetLastError();
     for (;;) {
         if (WSAEventSelect(socket, event, FD_READ | FD_CLOSE) != 0)
             return WSAGetLastError();
@@ -289,6 +313,10 @@ int child_main(const char* role, const char* argument)
         return open_duplicate_w();
     if (!strcmp(role, "open-duplicate-a"))
         return open_duplicate_a();
+    if (!strcmp(role, "accept-on-duplicate"))
+        return accept_on_duplicate();
+    if (!strcmp(role, "receive-on-duplicate"))
+        return receive_on_duplicate();
     if (!strcmp(role, "echo-on-duplicate"))
         return echo_on_duplicate();
     if (!strcmp(role, "use-inherited"))

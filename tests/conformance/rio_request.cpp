@@ -3,6 +3,7 @@
 #include "peers.h"
 #include "rio.h"
 
+#include <algorithm>
 #include <cstring>
 
 using namespace conformance;
@@ -279,6 +280,55 @@ void a_datagram_that_does_not_fit_says_so(void**) // [RIO/22]
     assert_int_equal(pair.b.slab.data[4], 0);
 }
 
+/// What each receive of a burst has room for, and each datagram has in it.
+constexpr ULONG kBurst = 40;
+ULONG burst_room(ULONG number)
+{
+    return number % 5 == 3 ? 2 : 8;
+}
+const char* burst_text(ULONG number)
+{
+    static const char* const kTexts[] = { "first", "2nd", "", "longest!", "5", "last" };
+    return kTexts[number % 6];
+}
+
+void a_burst_finds_the_receives_in_their_order(void**) // [RIO/12] [RIO/22] [RIO/24]
+{
+    constexpr ULONG kNames = kBurst * 8;
+    const SOCKET from = udp_socket();
+    bind_to_loopback(from);
+    RioPeer to {};
+    to.socket = rio_socket(AF_INET, SOCK_DGRAM);
+    bind_to_loopback(to.socket);
+    to.queue = new_rio_queue(2 * kBurst);
+    to.requests = new_request_queue(to.socket, to.queue, to.queue, kBurst);
+    to.slab = new_slab();
+    for (ULONG i = 0; i < kBurst; ++i) {
+        RioBuf data = to.slab.piece(8 * i, burst_room(i));
+        RioBuf name = to.slab.piece(kNames + i * sizeof(SOCKADDR_INET), sizeof(SOCKADDR_INET));
+        assert_true(rio().RIOReceiveEx(to.requests, &data, 1, nullptr, i % 3 ? &name : nullptr,
+            nullptr, nullptr, 0, reinterpret_cast<void*>(ULONG_PTR { i })));
+    }
+    sockaddr_storage address;
+    const int length = loopback_address(AF_INET, local_port(to.socket), &address);
+    for (ULONG i = 0; i < kBurst; ++i) {
+        const char* const text = burst_text(i);
+        const auto size = static_cast<int>(std::strlen(text));
+        assert_int_equal(sendto(from, text, size, 0, as_name(address), length), size);
+    }
+    for (ULONG i = 0; i < kBurst; ++i) {
+        const RioResult result = next_result(to.queue);
+        const auto size = static_cast<ULONG>(std::strlen(burst_text(i)));
+        assert_int_equal(result.request_context, i);
+        assert_int_equal(result.status, size > burst_room(i) ? WSAEMSGSIZE : 0);
+        assert_int_equal(result.transferred, std::min(size, burst_room(i)));
+        assert_memory_equal(to.slab.data + 8 * i, burst_text(i), result.transferred);
+        const auto* name = reinterpret_cast<const SOCKADDR_INET*>(
+            to.slab.data + kNames + i * sizeof(SOCKADDR_INET));
+        assert_int_equal(name->Ipv4.sin_port, i % 3 ? htons(local_port(from)) : 0);
+    }
+}
+
 void closing_the_socket_ends_what_is_outstanding(void**) // [RIO/27]
 {
     for (const int type : kTypes) {
@@ -322,6 +372,7 @@ constexpr CMUnitTest kCases[] = {
     cmocka_unit_test(the_end_of_a_stream_is_nothing_received),
     cmocka_unit_test(a_reset_is_no_end),
     cmocka_unit_test(a_datagram_that_does_not_fit_says_so),
+    cmocka_unit_test(a_burst_finds_the_receives_in_their_order),
     cmocka_unit_test(closing_the_socket_ends_what_is_outstanding),
 };
 

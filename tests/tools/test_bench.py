@@ -4,6 +4,7 @@ configuration under whose name it is shown."""
 import argparse
 import contextlib
 import sys
+import tempfile
 import unittest
 import xml.etree.ElementTree as ElementTree
 from pathlib import Path
@@ -11,8 +12,8 @@ from unittest import mock
 
 sys.path.insert(0, str(Path(__file__).resolve().parents[2] / "tools"))
 
-from ws2lib import (bench, bench_plot, bench_postgres, bench_prefix, bench_programs, bench_report,  # noqa: E402
-                    bench_requests, bench_targets, paths)
+from ws2lib import (bench, bench_kinds, bench_plot, bench_postgres, bench_prefix, bench_programs,  # noqa: E402
+                    bench_publish, bench_report, bench_requests, bench_targets, go_build, matrix, paths, wine)
 from ws2lib.ui import Failure  # noqa: E402
 
 
@@ -100,6 +101,15 @@ class Figures(unittest.TestCase):
             "| `send_recv_1` | µs | 1,500 | 10 (150x) | 5.25 |", "",
             "CPU, 2 cores, Linux 6.1, Wine 8.0, 2026-01-02, program and server on different processors."])
 
+
+    def test_tell_what_they_are_of_where_that_is_not_the_usual(self):
+        with mock.patch.object(bench_report.os, "getloadavg", lambda: (0, 0, 0)):
+            described = bench_report.machine("10.0", "i386", bench_kinds.KINDS["i386"].remark)
+        figures = {"machine": described, "requests": [], "workloads": [workload(builtin=[2], native=[1])]}
+        self.assertTrue(bench_report.table(figures).startswith("32-bit programs (native: 64-bit)\n"))
+        self.assertIn("Wine 10.0, 32-bit programs (native: 64-bit), ", bench_report.about(described))
+        self.assertEqual(bench_report.arch(figures), "i386")
+        self.assertEqual(bench_report.arch({"machine": {}}), "x86_64")
 
     def test_of_programs_are_a_table_of_their_own(self):
         figures = {"machine": {}, "requests": [], "workloads": [
@@ -208,6 +218,7 @@ class Proof(unittest.TestCase):
         self.check_trace("builtin", ("kernel32.dll", "builtin"), ("ws2_32.dll", "builtin"))
         self.check_trace("host", ours)
         self.check_trace("ntke", ours, ("ntke_unix.dll", "builtin"))
+        self.check_trace("ntke", ours, ("ntke.dll", "builtin"))
 
     def test_refuses_other_modules(self):
         ours, theirs, ntke = ("ws2_32.dll", "native"), ("ws2_32.dll", "builtin"), ("ntke_unix.dll", "builtin")
@@ -215,6 +226,85 @@ class Proof(unittest.TestCase):
                               ("ntke", [ours]), ("ntke", [ours, theirs, ntke])):
             with self.assertRaises(Failure):
                 self.check_trace(name, *modules)
+
+
+class Kinds(unittest.TestCase):
+    def laid_out(self, arch: str, configuration: str) -> dict[str, str]:
+        """The files a prefix gets, with those of the build they are copies of; and its settings."""
+        with tempfile.TemporaryDirectory() as scratch:
+            prefix = wine.Prefix(mock.Mock(), Path(scratch) / "prefix")
+            for folder in ("system32", "syswow64"):
+                (prefix.folder / "drive_c/windows" / folder).mkdir(parents=True)
+            with mock.patch.object(paths, "DIST", Path(scratch) / "dist"):
+                for of in paths.ARCHES:
+                    for path in (paths.dll(of), *paths.ntke_halves(of)):
+                        path.parent.mkdir(parents=True, exist_ok=True)
+                        path.write_text(str(path.relative_to(paths.DIST)))
+                made = bench_prefix.BenchPrefix(bench_prefix.CONFIGURATIONS[configuration], prefix,
+                                                bench_kinds.KINDS[arch])
+            self.assertEqual("WINEDLLPATH" in made.environment, (prefix.folder / "lib").exists())
+            return {str(path.relative_to(prefix.folder)): path.read_text()
+                    for path in prefix.folder.rglob("*") if path.is_file()}
+
+    def test_get_our_dll_and_ntke_of_their_architecture(self):
+        for arch, folder in (("x86_64", "system32"), ("i386", "syswow64")):
+            ours = {f"drive_c/windows/{folder}/ws2_32.dll": f"{arch}/ws2_32.dll"}
+            ntke = {f"drive_c/windows/{folder}/ntke_unix.dll": f"{arch}/ntke/{arch}-unix/ntke.so"}
+            self.assertEqual(self.laid_out(arch, "builtin"), {})
+            self.assertEqual(self.laid_out(arch, "host"), ours)
+            self.assertEqual(self.laid_out(arch, "ntke"), ours | ntke)
+
+    def test_on_new_wow64_get_both_halves(self):
+        windows = "i386/ntke/i386-windows/ntke.dll"
+        self.assertEqual(self.laid_out("i386-new-wow64", "ntke"), {
+            "drive_c/windows/syswow64/ws2_32.dll": "i386/ws2_32.dll", "drive_c/windows/syswow64/ntke.dll": windows,
+            "lib/i386-windows/ntke.dll": windows, "lib/x86_64-unix/ntke.so": "x86_64/ntke/x86_64-unix/ntke.so"})
+
+    def test_of_32_bit_run_on_the_machines_wine_or_that_of_the_matrix(self):
+        with mock.patch.object(wine, "Wine", lambda: "own"), mock.patch.object(matrix, "get", lambda: "other"), \
+                mock.patch.object(matrix, "why_not", lambda: None), \
+                mock.patch.object(matrix, "runs_32bit", lambda: True):
+            for arches, expected in ((["x86_64", "i386"], "own"), (["x86_64"], "other")):
+                with mock.patch.object(wine, "arches_here", lambda found=arches: found):
+                    self.assertEqual(bench_kinds.KINDS["i386"].get_wine(), expected)
+
+    def test_of_32_bit_are_not_measured_emulated(self):
+        with mock.patch.object(wine, "arches_here", lambda: ["x86_64"]), \
+                mock.patch.object(matrix, "runs_32bit", lambda: False):
+            with self.assertRaisesRegex(Failure, "runs no 32-bit programs"):
+                bench_kinds.KINDS["i386"].get_wine()
+
+    def test_of_32_bit_need_root_where_the_matrix_has_to_run_them(self):
+        with mock.patch.object(wine, "arches_here", lambda: ["x86_64"]), \
+                mock.patch.object(matrix, "runs_32bit", lambda: True), \
+                mock.patch.object(matrix, "why_not", lambda: "only root can"):
+            for arch in ("i386", "i386-new-wow64"):
+                with self.assertRaisesRegex(Failure, "only root can"):
+                    bench_kinds.KINDS[arch].get_wine()
+
+    def test_of_32_bit_leave_out_programs_that_are_64_bit(self):
+        with mock.patch.object(bench.subprocess, "run", lambda *_, **__: mock.Mock(stdout="event_set\n")):
+            self.assertEqual(bench._workloads(None, "x86_64"), ["event_set", *bench_programs.NAMES])
+            names = bench._workloads(None, "i386")
+        self.assertIn("go_udp", names)
+        self.assertFalse([name for name in names if name.startswith(("node", "postgres"))])
+
+    def test_go_is_built_for_each(self):
+        for arch, windows in (("x86_64", "windows/amd64"), ("i386", "windows/386")):
+            with mock.patch.object(bench_programs, "built_with_go", return_value=Path("/go")) as built, \
+                    mock.patch.object(bench_programs.packages, "ensure"):
+                bench_programs.prepare(["go_udp"], arch, [])
+            self.assertEqual(built.call_args[0][2], {windows: "network.exe", "linux/amd64": "network"})
+
+    def test_go_is_told_system_and_architecture(self):
+        told = []
+        with tempfile.TemporaryDirectory() as scratch, mock.patch.object(
+                go_build, "run_quietly", lambda words, env=None: told.append(env) or "go1"), \
+                mock.patch.object(go_build, "step", lambda _: contextlib.nullcontext()):
+            (Path(scratch) / "p.go").write_text("package main")
+            with self.assertRaises(FileNotFoundError):  # Nothing was built.
+                go_build.built_with_go(Path(scratch) / "p.go", Path(scratch) / "go", {"windows/386": "p.exe"})
+        self.assertEqual([(env["GOOS"], env["GOARCH"]) for env in told if env], [("windows", "386")])
 
 
 class Turns(unittest.TestCase):
@@ -291,17 +381,24 @@ class Plot(unittest.TestCase):
         self.assertTrue(any("A & B" in text for text in texts))
 
 
-    def test_and_table_of_the_readme_are_those_of_the_figures_it_shows(self):
-        folder = paths.ROOT / "tests" / "bench"
-        figures = bench_report.read_json(folder / "figures.json")
-        self.assertEqual((folder / "figures.svg").read_text(encoding="utf-8"), bench_plot.svg(figures))
-        readme = (paths.ROOT / "README.md").read_text(encoding="utf-8")
-        self.assertEqual(bench.with_table(readme, figures), readme)
-        self.assertIn("(tests/bench/figures.svg)", readme)
+    def test_and_table_of_a_page_are_those_of_the_figures_it_shows(self):
+        for arch, place in bench_publish.PLACES.items():
+            figures = bench_report.read_json(place.json)
+            self.assertEqual(bench_report.arch(figures), arch)
+            self.assertEqual(place.plot.read_text(encoding="utf-8"), bench_plot.svg(figures))
+            page = place.page.read_text(encoding="utf-8")
+            self.assertEqual(bench_publish.with_table(page, figures), page)
+            self.assertIn(f"({place.plot.relative_to(place.page.parent)})", page)
 
-    def test_a_readme_without_a_place_for_the_table_is_left_alone(self):
+    def test_a_page_without_a_place_for_the_table_is_left_alone(self):
         with self.assertRaises(Failure):
-            bench.with_table("no marks", {"machine": {}, "workloads": []})
+            bench_publish.with_table("no marks", {"machine": {}, "workloads": []})
+
+    def test_what_has_no_place_is_refused_before_it_is_measured(self):
+        args = mock.Mock(publish=True, source=None, arch="i386-new-wow64")
+        with mock.patch.object(bench, "_measure_all") as measure, self.assertRaisesRegex(Failure, "i386-new-wow64"):
+            bench.main(args)
+        measure.assert_not_called()
 
 
 class Arguments(unittest.TestCase):
@@ -309,7 +406,9 @@ class Arguments(unittest.TestCase):
         parser = argparse.ArgumentParser()
         bench.add_arguments(parser)
         args = parser.parse_args(["--quick", "--only", "select_*", "--only", "poll_64"])
-        self.assertEqual((args.quick, args.only, args.rounds), (True, ["select_*", "poll_64"], None))
+        self.assertEqual((args.quick, args.only, args.rounds, args.arch),
+                         (True, ["select_*", "poll_64"], None, "x86_64"))
+        self.assertEqual(parser.parse_args(["--arch", "i386"]).arch, "i386")
 
 
 if __name__ == "__main__":

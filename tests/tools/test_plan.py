@@ -1,6 +1,7 @@
 """What `ws2 test` says before it begins."""
 
 import io
+import re
 import unittest
 from contextlib import redirect_stderr
 from unittest import mock
@@ -25,9 +26,20 @@ class Announcement(WorldCase):
             test_plan.announce(sides, ["x86_64", "native"])
         return output.getvalue()
 
+    def minutes(self, sides) -> int:
+        return int((re.search(r"sides, about (\d+) minutes", self.told(sides)) or ["", "0"])[1])
+
     def test_tells_how_long_it_takes(self):
-        self.assertRegex(self.told(PLAIN), r"sides, about \d+ minutes")
-        self.assertEqual(self.told(["demo"]).count("minutes"), 1)
+        minutes = self.minutes(PLAIN)
+        self.assertTrue(25 <= minutes <= 40, f"where it was never run, not {minutes}")
+        paths.dll("x86_64").unlink()
+        self.assertGreater(self.minutes(PLAIN), minutes)
+
+    def test_says_nothing_of_what_is_soon_done(self):
+        test_plan.remember("demo", 30)
+        self.assertEqual(self.told(["demo"]), "")
+        paths.dll("x86_64").unlink()
+        self.assertEqual(self.told(["demo"]).count("minutes"), 1, "of the build")
 
     def test_knows_how_long_it_took_before(self):
         for side in PLAIN:

@@ -2,7 +2,9 @@
 Trace Event format, and how entries become calls and sockets."""
 
 import argparse
+import contextlib
 import datetime
+import io
 import json
 import sys
 import tempfile
@@ -12,7 +14,7 @@ from pathlib import Path
 sys.path.insert(0, str(Path(__file__).resolve().parents[2] / "tools"))
 
 from ws2lib import (fault, timeline_build, timeline_file, timeline_model, trace, trace_findings,  # noqa: E402
-                    trace_page, trace_schema, winsock_errors)
+                    trace_page, trace_schema, trace_text, winsock_errors)
 from ws2lib.timeline_file import Entry, Recording  # noqa: E402
 from ws2lib.ui import Failure  # noqa: E402
 
@@ -36,7 +38,8 @@ class Faults(unittest.TestCase):
     def test_what_is_not_understood_is_refused(self):
         for wrong in ("recieve:ECONNRESET", "recv", "recv:EFUNNY", "recv:short:p=2", "recv:short:p=x", "recv:delay=soon",
                       "recv:short:often", "send:short:after=-1", "recv:short:when=now", "recv:short:p=inf",
-                      "recv:delay=99999999999s", "listen:short"):
+                      "recv:delay=99999999999s", "listen:short", "htons:delay=1s", "WSAGetLastError:EFAULT",
+                      "inet_addr:EFAULT", "accept_ex:EFAULT"):
             with self.subTest(wrong), self.assertRaises(Failure):
                 fault.setting([wrong], 1)
 
@@ -112,6 +115,14 @@ class Model(unittest.TestCase):
 
     def timeline(self, **known) -> timeline_model.Timeline:
         return timeline_build.build([self.recording(**known)])
+
+    def test_what_it_lacks_is_told(self):
+        self.assertEqual(trace_text.reservations(self.timeline()), [])
+        self.assertEqual(len(trace_text.reservations(self.timeline(lost_threads=2))), 1)
+        self.assertIn("crashed, or was killed", trace_text.reservations(self.timeline(ended=False))[0])
+        with tempfile.TemporaryDirectory() as folder, contextlib.redirect_stderr(io.StringIO()) as told:
+            trace.write([self.recording(ended=False)], Path(folder) / "out")
+        self.assertIn("crashed, or was killed", told.getvalue())
 
     def test_a_call_whose_begin_is_lost_is_none(self):
         self.entry("return", "recv", 4, 10)

@@ -8,7 +8,9 @@ import resource
 import subprocess
 from pathlib import Path
 
-from . import bench_plot, bench_programs, bench_report, bench_requests, bench_targets, build, paths, wine
+from . import (bench_plot, bench_programs, bench_publish, bench_report, bench_requests, bench_targets, build, paths,
+               wine)
+from .bench_kinds import KINDS
 from .bench_prefix import CONFIGURATIONS, BenchPrefix, available_configurations
 from .bench_report import APART, FREE, PLACES, TOGETHER
 from .ui import Failure, say
@@ -28,12 +30,17 @@ configurations:
   native      the Linux program
   recorded    as ntke, recorded as by `ws2 trace`; only when it is named
 
+With --arch i386 the Windows programs are 32-bit. Where the machine's Wine runs none, as Debian's without
+wine32, they run on that of `ws2 matrix`, which needs root. native stays 64-bit. i386-new-wow64 are 32-bit
+programs on a Wine without a 32-bit Linux half, always that of `ws2 matrix`.
+
 examples:
   ws2 bench                                       everything, as tables
   ws2 bench --json out.json --plot out.svg        and the figures and a plot of them
   ws2 bench --quick --only 'event_*'              some workloads, roughly
   ws2 bench --only send_recv_1 --rounds 20        one workload, more often
   ws2 bench --requests-only                       only the requests per call
+  ws2 bench --arch i386 --quick                   32-bit programs, roughly
   ws2 bench --from out.json --plot out.svg        a plot of an earlier run
   ws2 bench --publish                             also renew the figures this repository shows
 """
@@ -44,7 +51,8 @@ SAMPLES_PER_ROUND = 3  # Few: a process keeps its place on the machine, and only
 # These make the same requests on all configurations; their figures would tell of that chance only.
 ALWAYS_TOGETHER = ("acceptex_iocp", "process_start")
 # Wine's DLL does not have what these use.
-NOT_ON_BUILTIN = ("notification_echo_64", "rio_echo_64", "rio_udp_pingpong", "rio_udp_send_batch_32")
+NOT_ON_BUILTIN = ("notification_echo_64", "rio_echo_64", "rio_udp_pingpong", "rio_udp_receive_batch_32",
+                  "rio_udp_send_batch_32")
 PROCESS_TIMEOUT = 180  # seconds; a workload with 10,000 sockets on a busy machine needs many
 
 
@@ -53,6 +61,8 @@ def add_arguments(parser) -> None:
                         help="only this workload; may be repeated, patterns are allowed")
     parser.add_argument("--configuration", action="append", choices=list(CONFIGURATIONS) + ["native"],
                         metavar="NAME", help="only this one; may be repeated")
+    parser.add_argument("--arch", choices=list(KINDS), default="x86_64",
+                        help="the kind of Windows programs: %(choices)s (default %(default)s)")
     parser.add_argument("--rounds", type=int, metavar="N",
                         help=f"how often the configurations take turns (default {ROUNDS})")
     parser.add_argument("--quick", action="store_true",
@@ -68,7 +78,8 @@ def add_arguments(parser) -> None:
     parser.add_argument("--json", type=Path, metavar="FILE", help="write the figures there")
     parser.add_argument("--plot", type=Path, metavar="FILE", help="write an SVG of the figures there")
     parser.add_argument("--publish", action="store_true",
-                        help="write the figures and the plot of tests/bench and the README's table")
+                        help="write the figures and the plot of tests/bench, and the table of the README or, of "
+                             "32-bit programs, of tests/bench/README.md")
     parser.add_argument("--from", type=Path, metavar="FILE", dest="source",
                         help="take the figures from this JSON file and measure nothing")
     parser.add_argument("--check", action="store_true",
@@ -77,6 +88,8 @@ def add_arguments(parser) -> None:
 
 
 def main(args) -> int:
+    if args.publish and not args.source:
+        bench_publish.place_of(args.arch)  # Better refused before all is measured.
     if args.source:
         figures = bench_report.read_json(args.source)
     else:
@@ -90,29 +103,12 @@ def main(args) -> int:
     if args.plot:
         args.plot.write_text(bench_plot.svg(figures), encoding="utf-8")
     if args.publish:
-        _publish(figures)
+        bench_publish.publish(figures)
     problems = (bench_targets.too_many_requests(figures, figures.get("request_names", {}))
                 + bench_report.growth_problems(figures))
     for problem in problems:
         say(problem)
     return 1 if figures.get("failures") or (args.check and problems) else 0
-
-
-def _publish(figures: dict) -> None:
-    folder, readme = paths.ROOT / "tests" / "bench", paths.ROOT / "README.md"
-    text = with_table(readme.read_text(encoding="utf-8"), figures)
-    bench_report.write_json(figures, folder / "figures.json")
-    (folder / "figures.svg").write_text(bench_plot.svg(figures), encoding="utf-8")
-    readme.write_text(text, encoding="utf-8")
-
-
-def with_table(text: str, figures: dict) -> str:
-    """The README's text with the table of these figures between its marks."""
-    names = [target.workload for target in bench_targets.TARGETS]
-    parts = re.split(r"(<!-- figures -->\n|<!-- end of figures -->\n)", text)
-    if len(parts) != 5:
-        raise Failure("README.md has not one place between `<!-- figures -->` and `<!-- end of figures -->`")
-    return "".join([*parts[:2], bench_report.markdown(figures, names), *parts[3:]])
 
 
 def _measure_all(args) -> dict:
@@ -121,28 +117,29 @@ def _measure_all(args) -> dict:
     resource.setrlimit(resource.RLIMIT_NOFILE, (hard, hard))
     if args.place == APART and len(os.sched_getaffinity(0)) < 2:
         raise Failure(f"--place {APART} takes two processors, and there is one here")
-    installation = wine.Wine()
+    kind = KINDS[args.arch]
+    installation = kind.get_wine()
     if not args.no_build:
-        build.build("x86_64", "native")
-    program = paths.test_program("x86_64", "bench")
-    names = args.configuration or [*available_configurations(), "native"]
+        build.build(*kind.builds)
+    names = args.configuration or [*available_configurations(kind), "native"]
     rounds = args.rounds or (QUICK_ROUNDS if args.quick else ROUNDS)
+    figures = {"machine": bench_report.machine(installation.version, args.arch, kind.remark), "workloads": [],
+               "requests": [], "failures": []}
+    workloads = [] if args.requests_only else _workloads(args.only, kind.arch)
+    # Before the servers start: one in a root finds no files that come later.
+    programs = bench_programs.prepare(workloads, kind.arch, figures["failures"])
     prefixes = {}
     with contextlib.ExitStack() as cleanup:
         for name in names:
             if name == "native":
                 continue
             fresh = cleanup.enter_context(wine.fresh_prefix(installation, serve=False))
-            prefixes[name] = BenchPrefix(CONFIGURATIONS[name], fresh, program)
+            prefixes[name] = BenchPrefix(CONFIGURATIONS[name], fresh, kind)
             cleanup.callback(prefixes[name].stop)
             prefixes[name].start()
-        figures = {"machine": bench_report.machine(installation.version), "workloads": [],
-                   "requests": [], "failures": []}
         figures["machine"]["configurations"] = {
             name: prefix.module() for name, prefix in prefixes.items()}
-        if not args.requests_only:
-            workloads = _workloads(args.only)
-            programs = bench_programs.prepare(workloads, figures["failures"])
+        if workloads:
             runner = _Runner(prefixes, names, rounds, args.place, programs)
             figures["workloads"] = runner.run([name for name in workloads if name in programs
                                                or name not in bench_programs.NAMES])
@@ -154,9 +151,9 @@ def _measure_all(args) -> dict:
         return figures
 
 
-def _workloads(globs: list[str] | None) -> list[str]:
+def _workloads(globs: list[str] | None, arch: str) -> list[str]:
     names = subprocess.run([NATIVE_PROGRAM, "--list"], stdout=subprocess.PIPE, text=True,
-                           check=True).stdout.split() + list(bench_programs.NAMES)
+                           check=True).stdout.split() + list(bench_programs.NAMES_OF_ARCH[arch])
     chosen = [name for name in names
               if any(fnmatch.fnmatch(name, glob) for glob in globs or ["*"])]
     if not chosen:

@@ -10,7 +10,8 @@ import time
 from dataclasses import dataclass, field
 from pathlib import Path
 
-from . import paths, wine
+from . import matrix, paths, wine
+from .bench_kinds import Kind
 from .ui import Failure, run_quietly
 
 
@@ -22,52 +23,58 @@ class Configuration:
     product: str
     kernel: str
     overrides: str                                  # WINEDLLOVERRIDES
-    system32: dict[str, Path] = field(default_factory=dict)  # files of the build that the prefix gets
     environment: dict = field(default_factory=dict)
     on_demand: bool = False                         # only when it is named
+
+    def files(self, kind: Kind) -> dict[str, Path]:
+        """What of the build lies among the DLLs of the prefix."""
+        return {**(kind.dll() if self.product == paths.PRODUCT else {}),
+                **(kind.ntke() if self.kernel == "ntke" else {})}
 
 
 # A module of a program, as Wine's trace tells it.
 _LOADED = re.compile(r'trace:loaddll:\S+ Loaded (?:module )?L"(?:.*\\)?([^"\\]*)" at \S+: (native|builtin)')
 
-_OURS = paths.dll("x86_64")
-_WITHOUT_NTKE = {"ws2_32.dll": _OURS}
-_WITH_NTKE = {"ws2_32.dll": _OURS, paths.NTKE_UNIX: paths.ntke_so("x86_64")}
+_NTKE_MODULES = (paths.NTKE_UNIX, "ntke.dll")  # the one file, and the Windows half of a pair
 
 CONFIGURATIONS = {c.name: c for c in (
     Configuration("builtin", paths.BUILTIN_PRODUCT, "host", "ws2_32=b"),
-    Configuration("host", paths.PRODUCT, "host", "ws2_32=n,b", system32=_WITHOUT_NTKE,
-                  environment={"WS2_32_KERNEL": "host"}),
-    Configuration("ntke", paths.PRODUCT, "ntke", "ws2_32=n,b", system32=_WITH_NTKE),
-    Configuration("recorded", paths.PRODUCT, "ntke", "ws2_32=n,b", system32=_WITH_NTKE,
-                  environment={"WS2_32_TRACE": "C:\\recording"}, on_demand=True),
+    Configuration("host", paths.PRODUCT, "host", "ws2_32=n,b", {"WS2_32_KERNEL": "host"}),
+    Configuration("ntke", paths.PRODUCT, "ntke", "ws2_32=n,b"),
+    Configuration("recorded", paths.PRODUCT, "ntke", "ws2_32=n,b", {"WS2_32_TRACE": "C:\\recording"},
+                  on_demand=True),
 )}
 
 
-def available_configurations() -> list[str]:
+def available_configurations(kind: Kind) -> list[str]:
     return [c.name for c in CONFIGURATIONS.values()
-            if not c.on_demand and all(path.is_file() for path in c.system32.values())]
+            if not c.on_demand and all(path.is_file() for path in c.files(kind).values())]
 
 
 class BenchPrefix:
     """A fresh prefix with its own server. One idle Windows process keeps Wine's service processes
     from ending and starting again with every program that is measured."""
 
-    def __init__(self, configuration: Configuration, prefix: wine.Prefix, program: Path):
+    def __init__(self, configuration: Configuration, prefix: wine.Prefix, kind: Kind):
         self.configuration = configuration
         self._prefix = prefix
-        self._program = program
+        self._program = paths.test_program(kind.arch, "bench")
         self._idle = None
         self._server = None
+        self._lay_out(kind)
         self.environment = prefix.environment({
             **configuration.environment,
             "WINEDLLOVERRIDES": f"{wine.QUIET_OVERRIDES};{configuration.overrides}"})
-        for name, source in configuration.system32.items():
+
+    def _lay_out(self, kind: Kind) -> None:
+        for name, source in self.configuration.files(kind).items():
             if not source.is_file():
-                raise Failure(f"the build has no {source}, which {configuration.name} needs")
-            place = prefix.folder / "drive_c" / "windows" / "system32" / name
+                raise Failure(f"the build has no {source}, which {self.configuration.name} needs")
+            place = self._prefix.folder / "drive_c" / "windows" / kind.system / name
             place.unlink(missing_ok=True)  # It may be a hard link into the template.
             shutil.copy(source, place)
+        if kind.has_mixed_pair and self.configuration.kernel == "ntke":
+            matrix.lay_mixed_pair(self._prefix)
 
     def start(self, log=None) -> None:
         """Starts the server, with `log` in its debug mode, and the idle process."""
@@ -76,7 +83,7 @@ class BenchPrefix:
         # server and the question below, would note different ones.
         self._signal_server(0)
         self._server = subprocess.Popen(  # pylint: disable=consider-using-with
-            ["wineserver", *mode], env=self.environment, stdin=subprocess.DEVNULL,
+            self._server_command(*mode), env=self.environment, stdin=subprocess.DEVNULL,
             stdout=subprocess.DEVNULL, stderr=log or subprocess.DEVNULL)
         # A program started too early would start a server of its own.
         while self._server.poll() is None and self._signal_server(0):
@@ -111,8 +118,11 @@ class BenchPrefix:
     def _signal_server(self, number: int | None = None) -> int:
         """Sends the prefix's server a signal; none: asks it to end. 0 if there was a server."""
         option = "-k" if number is None else f"-k{number}"
-        return subprocess.run(["wineserver", option], env=self.environment, check=False,
+        return subprocess.run(self._server_command(option), env=self.environment, check=False,
                               stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL).returncode
+
+    def _server_command(self, *arguments: str) -> list[str]:
+        return self._prefix.wine.command(["wineserver", *arguments], self._prefix.folder)
 
     def command(self, arguments: list[str]) -> list[str]:
         return self._prefix.command(self._program, *arguments)
@@ -146,7 +156,7 @@ class BenchPrefix:
         if found != {expected}:
             raise Failure(f"a program measured as {self.configuration.name} loaded the ws2_32.dll "
                           f"{' and '.join(sorted(found)) or 'never'}, not {expected}")
-        has_ntke = any(name == paths.NTKE_UNIX for name, _ in modules)
+        has_ntke = any(name in _NTKE_MODULES for name, _ in modules)
         if has_ntke != (self.configuration.kernel == "ntke"):
             raise Failure(f"a program measured as {self.configuration.name} ran {'with' if has_ntke else 'without'} "
                           "ntke")

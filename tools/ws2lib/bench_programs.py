@@ -14,12 +14,15 @@ SOURCES = paths.ROOT / "tests" / "bench" / "programs"
 _GO = ("go_http_32", "go_echo_1", "go_echo_64", "go_udp")
 _NODE = ("node_http_32", "node_echo_64")
 NAMES = (*_GO, *_NODE, bench_postgres.NAME)
+NAMES_OF_ARCH = {"x86_64": NAMES, "i386": _GO}  # the others are there for 64-bit Windows only
+_GO_ARCHES = {"x86_64": "amd64", "i386": "386"}
 
 
-def prepare(names: list[str], failures: list) -> dict:
-    """The programs for these workloads, by name. What cannot be had is added to `failures`."""
+def prepare(names: list[str], arch: str, failures: list) -> dict:
+    """The programs for these workloads, by name, for Windows of this architecture. What cannot be had is added to
+    `failures`."""
     found = {}
-    for group, make in ((_GO, _go), (_NODE, _node), ((bench_postgres.NAME,), bench_postgres.Postgres)):
+    for group, make in ((_GO, lambda: _go(arch)), (_NODE, _node), ((bench_postgres.NAME,), bench_postgres.Postgres)):
         chosen = [name for name in group if name in names]
         try:
             if chosen:
@@ -53,10 +56,10 @@ class NetworkProgram:
         return done.stdout
 
 
-def _go() -> NetworkProgram:
+def _go(arch: str) -> NetworkProgram:
     packages.ensure("bench-go")
     folder = built_with_go(SOURCES / "network.go", paths.cache() / "bench" / "go",
-                           {"windows": "network.exe", "linux": "network"})
+                           {f"windows/{_GO_ARCHES[arch]}": "network.exe", "linux/amd64": "network"})
     return NetworkProgram([folder / "network.exe"], [folder / "network"], "-samples")
 
 

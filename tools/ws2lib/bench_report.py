@@ -113,7 +113,8 @@ def _workload_table(chosen: list[dict], section: str | None) -> str:
 
 
 def table(figures: dict) -> str:
-    parts = []
+    remark = figures["machine"].get("remark")
+    parts = [f"{remark}\n"] if remark else []
     for section in (None, PROGRAMS):
         if chosen := [row for row in figures["workloads"] if row.get("section") == section]:
             parts.append(_workload_table(chosen, section))
@@ -147,15 +148,20 @@ def markdown(figures: dict, workloads: list[str]) -> str:
 def about(described: dict) -> str:
     """The machine of a run, in a line."""
     words = [f"{described[key]} cores" if key == "cores" else str(described[key])
-             for key in ("cpu", "cores", "kernel", "wine") if described.get(key)]
+             for key in ("cpu", "cores", "kernel", "wine", "remark") if described.get(key)]
     words.append(described.get("date", "").partition(" ")[0])
     words.append({TOGETHER: "program and server on one processor",
                   APART: "program and server on different processors"}.get(described.get("place"), ""))
     return ", ".join(word for word in words if word)
 
 
-def machine(wine: str) -> dict:
-    """What a reader needs to judge the figures."""
+def arch(figures: dict) -> str:
+    """The kind of Windows programs these are of, as --arch names it."""
+    return figures["machine"].get("arch", "x86_64")  # Older files do not tell.
+
+
+def machine(wine: str, programs: str, remark: str) -> dict:
+    """What a reader needs to judge the figures of this kind of programs."""
     model = platform.processor()
     for line in Path("/proc/cpuinfo").read_text(encoding="utf-8").splitlines():
         if line.startswith("model name"):
@@ -164,6 +170,7 @@ def machine(wine: str) -> dict:
     memory = os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES")
     return {"cpu": model, "cores": os.cpu_count(), "memory_mib": memory // 2**20,
             "kernel": f"{platform.system()} {platform.release().partition('-')[0]}", "wine": f"Wine {wine}",
+            "arch": programs, "remark": remark,
             "date": datetime.datetime.now(datetime.timezone.utc).strftime("%Y-%m-%d %H:%M UTC"),
             "load_at_start": [round(load, 2) for load in os.getloadavg()]}
 

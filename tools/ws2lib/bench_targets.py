@@ -72,6 +72,7 @@ TARGETS = (
     Target("rio_echo_64", 0.5, base="native"),
     Target("rio_udp_pingpong", 0.5, base="native"),
     Target("rio_udp_send_batch_32", 0.7, base="native"),
+    Target("rio_udp_receive_batch_32", 0.5, base="native"),
     Target("port_post_get", 20),
     Target("connectex_acceptex_close", 1.5),
     Target("acceptex_iocp", 1.5),

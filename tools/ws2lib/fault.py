@@ -2,11 +2,12 @@
 
     CALL:WHAT[:WHAT...]     e.g. recv:ECONNRESET:p=0.01   send:short   connect:delay=500ms   accept:WSAEMFILE:after=100
 
-CALL is an export of ws2_32.dll or an extension function, or a group of them (GROUPS). WHAT is an error, by its name
+CALL is an export of ws2_32.dll or an extension function that has a gate, or a group of them (GROUPS). WHAT is an error, by its name
 with or without WSA or by its number; `short`, half of the bytes; `delay=TIME` (ms unless s); `p=CHANCE`, of each call;
 `after=N` calls that are spared; `times=N` it strikes. Which calls are struck follows from the seed alone.
 """
 
+import importlib.util
 import re
 
 from . import paths, winsock_errors
@@ -22,7 +23,6 @@ GROUPS = {"recv": ("recv", "recvfrom", "WSARecv", "WSARecvFrom", "WSARecvMsg"),
           "accept": ("accept", "WSAAccept", "AcceptEx"),
           "getaddrinfo": ("getaddrinfo", "GetAddrInfoW", "GetAddrInfoExA", "GetAddrInfoExW")}
 _CAN_BE_SHORT = {"recv", "recvfrom", "WSARecv", "WSARecvFrom", "WSARecvMsg", "send", "sendto", "WSASend", "WSASendTo", "WSASendMsg"}
-_EXTENSIONS = ("AcceptEx", "ConnectEx", "DisconnectEx", "TransmitFile", "TransmitPackets", "WSARecvMsg")
 
 
 def setting(faults: list[str], seed: int) -> str:
@@ -36,8 +36,8 @@ def setting(faults: list[str], seed: int) -> str:
 def _rows(fault: str) -> list[str]:
     call, *words = fault.split(":")
     calls = GROUPS.get(call) or (call,)
-    if not set(calls) <= set(_known()):
-        raise Failure(f"--fault {fault}: there is no call {call}")
+    if not set(calls) <= _gates():
+        _refuse(fault, f"there is no call {call}, or none that can be struck (htons, say, does nothing on a network)")
     error, is_short, delay, chance, after, times = 0, 0, 0, 1_000_000, 0, 0
     for word in words:
         key, equals, value = word.partition("=")
@@ -87,6 +87,10 @@ def _number(text: str) -> int:
     return int(text)
 
 
-def _known() -> list[str]:
-    spec = (paths.ROOT / "spec" / "ws2_32.spec").read_text(encoding="utf-8")
-    return [*re.findall(r"^\d+ stdcall (\w+)\(", spec, re.MULTILINE), *_EXTENSIONS]
+def _gates() -> set[str]:
+    """The calls that the DLL looks at before it does them, out of what gives them their gates."""
+    place = importlib.util.spec_from_file_location("make_calls", paths.ROOT / "dlls" / "ws2_32" / "make_calls.py")
+    make_calls = importlib.util.module_from_spec(place)
+    place.loader.exec_module(make_calls)
+    with open(paths.ROOT / "spec" / "ws2_32.spec", encoding="utf-8") as spec:
+        return {name for _, _, name in make_calls.made(spec)[1]}

@@ -11,7 +11,7 @@ from .ui import exclusive, run_quietly, step
 
 
 def built_with_go(source: Path, folder: Path, systems: dict[str, str]) -> Path:
-    """The folder beside `folder` with the program for each of `systems`: GOOS to file name."""
+    """The folder beside `folder` with the program for each of `systems`: GOOS/GOARCH to file name."""
     version = run_quietly(["go", "version"])
     recipe = hashlib.sha256(version.encode() + source.read_bytes() + repr(systems).encode()).hexdigest()[:12]
     folder = folder.with_name(f"{folder.name}-{recipe}")
@@ -21,7 +21,8 @@ def built_with_go(source: Path, folder: Path, systems: dict[str, str]) -> Path:
                 scratch = folder.with_suffix(".part")
                 shutil.rmtree(scratch, ignore_errors=True)
                 for system, name in systems.items():
-                    env = dict(os.environ, GOOS=system, GOARCH="amd64", CGO_ENABLED="0", GOFLAGS="-trimpath",
+                    os_name, _, arch = system.partition("/")
+                    env = dict(os.environ, GOOS=os_name, GOARCH=arch, CGO_ENABLED="0", GOFLAGS="-trimpath",
                                GOCACHE=str(paths.cache() / "go-build"))
                     run_quietly(["go", "build", "-o", scratch / name, source], env=env)
                 scratch.rename(folder)

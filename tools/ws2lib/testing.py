@@ -3,7 +3,6 @@
 import fnmatch
 import os
 import re
-import shutil
 import subprocess
 import sys
 import tempfile
@@ -303,19 +302,13 @@ def _lacks_matrix(report: Report, side: str) -> bool:
 
 
 def _new_wow64(report: Report, _long: bool) -> None:
-    """Conformance of 32-bit programs over 64-bit Linux code. There the pair leads to ntke, its Windows half a
-    32-bit module, which no install lays out."""
+    """Conformance of 32-bit programs over 64-bit Linux code."""
     if _lacks_matrix(report, "new-wow64"):
         return
     wine = matrix.get_new_wow64()
     with fresh_prefix(wine, serve=False) as prefix:
         installer.install(prefix.folder)
-        lib = prefix.folder / "lib"
-        for half in (paths.NTKE_FILES["i386"][0], paths.NTKE_FILES["x86_64"][1]):
-            (lib / half).parent.mkdir(parents=True)
-            shutil.copy(paths.ntke(half.partition("-")[0]) / half, lib / half)
-        shutil.copy(paths.ntke_halves("i386")[0], prefix.folder / "drive_c/windows/syswow64")
-        prefix.settings["WINEDLLPATH"] = str(lib)
+        matrix.lay_mixed_pair(prefix)
         prefix.serve()
         probe = prefix.run(paths.probe("i386"), timeout=600, ours=True)
         if proof_of_kernel(probe.output) != "ntke":

@@ -5,7 +5,7 @@ import signal
 import tempfile
 from pathlib import Path
 
-from . import fault, run, timeline_build, timeline_file, trace_event, trace_findings, trace_page
+from . import fault, run, timeline_build, timeline_file, trace_event, trace_findings, trace_page, trace_text
 from .ui import Failure, say
 
 HELP = """\
@@ -111,7 +111,7 @@ def write(found: list[timeline_file.Recording], out: Path) -> list:
     page, events = out.with_name(out.name + ".html"), out.with_name(out.name + ".json")
     trace_page.write(timeline, findings, page)
     trace_event.write(timeline, events)
-    for line in trace_findings.text(findings).splitlines():
+    for line in [*trace_findings.text(findings).splitlines(), *trace_text.reservations(timeline)]:
         say(line)
     say(f"{len(timeline.slices):,} calls, {len(findings)} findings: {page}, and {events} for Perfetto")
     return findings

@@ -4,6 +4,7 @@ import html
 import json
 from pathlib import Path
 
+from . import trace_text
 from .timeline_model import IO_PENDING, WOULDBLOCK, Instant, Slice, Timeline
 from .trace_findings import Finding
 from .trace_text import arguments, outcome
@@ -97,14 +98,6 @@ def _about(timeline: Timeline, shown: int) -> str:
     first = timeline.processes[0].recording
     words = [f"{len(timeline.processes)} processes" if len(timeline.processes) > 1 else f"process {first.process:x}",
              f"kernel {first.kernel}", f"{first.began:%Y-%m-%d %H:%M:%S} UTC"]
-    lost = sum(process.recording.lost_entries for process in timeline.processes)
-    if lost:
-        words.append(f"the oldest {lost:,} records are lost: --entries keeps more")
     if shown < len(timeline.slices):
         words.append(f"the newest {shown:,} of {len(timeline.slices):,} calls")
-    no_room = sum(process.recording.lost_threads for process in timeline.processes)
-    if no_room:
-        words.append(f"{no_room} threads found no room")
-    if not all(process.recording.ended for process in timeline.processes):
-        words.append("not all processes came to their own end")
-    return " · ".join(words)
+    return " · ".join(words + trace_text.reservations(timeline))

@@ -1,7 +1,7 @@
-"""How calls are told to readers."""
+"""How calls, and what a timeline lacks, are told to readers."""
 
 from . import winsock_errors
-from .timeline_model import FD_NAMES, IO_PENDING, RECEIVES, SENDS, WAITS, Slice, fd_names
+from .timeline_model import FD_NAMES, IO_PENDING, RECEIVES, SENDS, WAITS, Slice, Timeline, fd_names
 
 _SELECTIONS = ("WSAEventSelect",)
 
@@ -46,3 +46,18 @@ def outcome(each: Slice) -> str:
     if each.name in ("socket", "WSASocketA", "WSASocketW", "accept", "WSAAccept", "WSACreateEvent"):
         return f"{each.result:x}"
     return "0" if not each.result else f"{each.result:#x}"
+
+
+def reservations(timeline: Timeline) -> list[str]:
+    """What is not in it, and may be looked for in vain."""
+    recordings = [process.recording for process in timeline.processes]
+    words = []
+    if lost := sum(recording.lost_entries for recording in recordings):
+        words.append(f"the oldest {lost:,} records are lost: --entries keeps more")
+    if no_room := sum(recording.lost_threads for recording in recordings):
+        words.append(f"{no_room} threads found no room")
+    if len(recordings) == 1 and not recordings[0].ended:
+        words.append("the process did not come to its own end: it crashed, or was killed")
+    elif not all(recording.ended for recording in recordings):
+        words.append("not all processes came to their own end")
+    return words

@@ -120,7 +120,7 @@ exec chroot "$root" env -C "$cwd" "$@"
             words = ["/usr/lib/wine/wine64", *words]
         shown = [str(paths.ROOT), str(prefixes_folder())]
         # What real programs consist of lies beside them.
-        shown += [str(folder) for folder in (paths.cache() / "clients", paths.cache() / "downloads")
+        shown += [str(folder) for folder in (paths.cache() / name for name in ("bench", "clients", "downloads"))
                   if folder.is_dir()]
         shown += [str(folder) for folder in _folders_of(words, cwd)
                   if not any(_is_below(folder, Path(known)) for known in [*shown, "/tmp"])]

@@ -58,6 +58,11 @@ constexpr SocketFile::IoctlRow SocketFile::kIoctls[] = {
     { kIoctlKeepaliveVals, sizeof(KeepaliveParams), 0, STATUS_BUFFER_TOO_SMALL,
         &SocketFile::keepalive_values },
     { kIoctlTransmit, sizeof(TransmitParams), 0, STATUS_BUFFER_TOO_SMALL, &SocketFile::transmit },
+    { kIoctlShare, 0, sizeof(ULONG), STATUS_BUFFER_TOO_SMALL, &SocketFile::share },
+    { kIoctlCreateShared, sizeof(CreateSharedParams), 0, STATUS_INVALID_PARAMETER,
+        &SocketFile::create_shared },
+    { kIoctlTransmitView, sizeof(TransmitViewParams), 0, STATUS_BUFFER_TOO_SMALL,
+        &SocketFile::transmit_view },
     // They need a host with windows or network adapters.
     { kIoctlMessageSelect, 0, 0, STATUS_SUCCESS, &SocketFile::not_supported },
     { kIoctlGetInterfaceList, 0, 0, STATUS_SUCCESS, &SocketFile::not_supported },
@@ -127,7 +132,7 @@ NTSTATUS SocketFile::control(io::Irp& irp, ULONG_PTR& information)
                                                          : STATUS_INVALID_DEVICE_REQUEST;
     }
     const bool is_for_any_handle = row
-        && (row->code == kIoctlCreate || row->code == kIoctlPoll
+        && (row->code == kIoctlCreate || row->code == kIoctlCreateShared || row->code == kIoctlPoll
             || (is_of_host() && (row->code == kIoctlCompleteAsync || row->code == kIoctlConnect)));
     if (!is_for_any_handle && !m_is_created.load(std::memory_order_acquire)
         && !m_is_accepted_into.load(std::memory_order_acquire))
@@ -153,33 +158,43 @@ NTSTATUS SocketFile::create(io::Irp& irp, ULONG_PTR&)
     if (irp.parameters().input_length != sizeof(params))
         return STATUS_INVALID_PARAMETER;
     HostSocket created;
-    NTSTATUS status = created.create(params.family, params.type, params.protocol);
-    if (!NT_SUCCESS(status))
+    if (const NTSTATUS status = created.create(params.family, params.type, params.protocol);
+        !NT_SUCCESS(status))
         return status;
-    if (m_host_handle)
-        status = make_stand_in(m_host_handle);
+    constexpr int kTypeRaw = 3;
+    const uint32_t flags
+        = params.type == kTypeRaw ? ntke::kSocketBound : 0u; // needs no address to receive
+    const SocketState state
+        = params.type == kTypeStream ? SocketState::Unconnected : SocketState::Datagram;
+    return become_socket(created, params, state, flags);
+}
+
+NTSTATUS SocketFile::become_socket(
+    HostSocket& created, const CreateParams& params, SocketState state, uint32_t flags)
+{
+    const NTSTATUS status = m_host_handle ? make_stand_in(m_host_handle) : STATUS_SUCCESS;
     if (!NT_SUCCESS(status)) {
         created.close();
         return status;
     }
-    constexpr int kTypeRaw = 3;
-    {
-        ke::LockGuard guard(m_lock);
-        if (m_is_created.load(std::memory_order_relaxed)) {
-            created.close();
-            return STATUS_INVALID_PARAMETER; // others may be using the first one
-        }
-        m_socket.adopt(created.descriptor());
-        m_family = params.family;
-        m_type = params.type;
-        m_protocol = params.protocol;
-        m_state.store(is_stream() ? SocketState::Unconnected : SocketState::Datagram);
-        if (m_type == kTypeRaw)
-            add_flags(ntke::kSocketBound); // needs no address to receive
-        m_is_own = m_host_handle != 0;
-        m_has_descriptor = true;
-        m_is_created.store(true, std::memory_order_release);
+    ke::LockGuard guard(m_lock);
+    if (m_is_created.load(std::memory_order_relaxed)) {
+        created.close();
+        return STATUS_INVALID_PARAMETER; // others may be using the first one
     }
+    m_socket.adopt(created.descriptor());
+    m_family = params.family;
+    m_type = params.type;
+    m_protocol = params.protocol;
+    m_state.store(state);
+    if (state == SocketState::Connected) {
+        m_socket.peer_name(m_peer);
+        m_connect_time = ke::interrupt_time();
+    }
+    add_flags(flags);
+    m_is_own = m_host_handle != 0;
+    m_has_descriptor = true;
+    m_is_created.store(true, std::memory_order_release);
     return STATUS_SUCCESS;
 }
 

@@ -17,6 +17,8 @@
 #include <sys/uio.h>
 #include <unistd.h>
 
+#include "afd/direct_calls.h"
+
 namespace afd {
 
 namespace {
@@ -142,17 +144,6 @@ void name_from_linux(Address& address, uint32_t length)
     address.length = kUnixNameSize;
 }
 
-void from_linux(Address& address, socklen_t length)
-{
-    address.length = length;
-    if (length < sizeof(uint16_t))
-        return;
-    if (address.family() == AF_INET6)
-        set_family(address, kFamilyInet6);
-    else if (address.family() == AF_UNIX)
-        name_from_linux(address, length);
-}
-
 int message_flags(uint32_t flags)
 {
     return MSG_DONTWAIT | MSG_NOSIGNAL | (flags & kMsgOob ? MSG_OOB : 0)
@@ -182,6 +173,17 @@ Address to_linux(const Address& address)
     if (result.family() == kFamilyInet6)
         set_family(result, AF_INET6);
     return result;
+}
+
+void from_linux(Address& address, uint32_t length)
+{
+    address.length = length;
+    if (length < sizeof(uint16_t))
+        return;
+    if (address.family() == AF_INET6)
+        set_family(address, kFamilyInet6);
+    else if (address.family() == AF_UNIX)
+        name_from_linux(address, length);
 }
 
 NTSTATUS status_from_errno(int error)
@@ -305,7 +307,7 @@ NTSTATUS HostSocket::receive(const Buffer* buffers, uint32_t count, uint32_t fla
             return -1;
         if (is_short)
             shorten(message, one_byte);
-        return ::recvmsg(m_fd, &message, message_flags(flags));
+        return direct::recvmsg(m_fd, &message, message_flags(flags));
     };
     const ssize_t result = flags & kMsgPeek ? peeked(m_peek_lock, attempt) : restarted(attempt);
     if (result < 0)
@@ -360,7 +362,7 @@ NTSTATUS HostSocket::send(const Buffer* buffers, uint32_t count, uint32_t flags,
             return -1;
         if (is_short)
             shorten(message, one_byte);
-        return ::sendmsg(m_fd, &message, message_flags(flags & kMsgOob));
+        return direct::sendmsg(m_fd, &message, message_flags(flags & kMsgOob));
     });
     if (result < 0)
         return status_from_errno(errno);
@@ -393,12 +395,12 @@ int HostSocket::poll_many(pollfd* fds, uint32_t count, uint32_t microseconds)
     if (is_to_fail(FaultyCall::Poll))
         return 0;
     if (!microseconds) { // the cheaper call
-        const int ready = ::poll(fds, count, 0);
+        const int ready = direct::poll(fds, count, 0);
         return ready < 0 ? 0 : ready;
     }
     const timespec time { static_cast<time_t>(microseconds / 1000000),
         static_cast<long>(microseconds % 1000000) * 1000 };
-    const int ready = ::ppoll(fds, count, &time, nullptr);
+    const int ready = direct::ppoll(fds, count, &time);
     return ready < 0 ? 0 : ready;
 }
 
@@ -433,7 +435,7 @@ uint32_t HostSocket::datagram_bytes()
     uint32_t bytes = 0;
     for (int found = kMost; found == kMost;) {
         mmsghdr messages[kMost] {};
-        found = ::recvmmsg(m_fd, messages, kMost, MSG_PEEK | MSG_TRUNC | MSG_DONTWAIT, nullptr);
+        found = direct::recvmmsg(m_fd, messages, kMost, MSG_PEEK | MSG_TRUNC | MSG_DONTWAIT);
         for (int i = 0; i < found; ++i)
             bytes += messages[i].msg_len;
     }
@@ -520,7 +522,7 @@ bool HostSocket::has_peer_ended() const
     message.msg_controllen = sizeof(control);
     int left = 0;
     ::setsockopt(m_fd, IPPROTO_TCP, TCP_INQ, &on, sizeof(on));
-    if (::recvmsg(m_fd, &message, MSG_PEEK | MSG_DONTWAIT) == 0) {
+    if (direct::recvmsg(m_fd, &message, MSG_PEEK | MSG_DONTWAIT) == 0) {
         const cmsghdr* told = CMSG_FIRSTHDR(&message);
         if (told && told->cmsg_level == IPPROTO_TCP && told->cmsg_type == TCP_CM_INQ)
             memcpy(&left, CMSG_DATA(told), sizeof(left));
@@ -561,7 +563,7 @@ NTSTATUS HostSocket::accept(HostSocket& accepted, Address* peer)
     const int fd = restarted([&] {
         if (is_to_fail(FaultyCall::Accept))
             return -1;
-        return ::accept4(
+        return direct::accept4(
             m_fd, reinterpret_cast<sockaddr*>(name.bytes), &length, SOCK_CLOEXEC | SOCK_NONBLOCK);
     });
     if (fd < 0)

@@ -23,6 +23,8 @@ struct Address {
 
 /// Linux' form of an address.
 Address to_linux(const Address& address);
+/// The same the other way, of a name that Linux has written; `length` is what it told.
+void from_linux(Address& address, uint32_t length);
 
 constexpr uint16_t kFamilyUnix = 1;
 constexpr uint16_t kFamilyInet = 2;
@@ -123,6 +125,19 @@ public:
     /// Sends up to kMostDatagrams in one call. Returns how many have gone; what keeps the next one
     /// is told when that is sent by itself.
     uint32_t send_many(const Datagram* datagrams, uint32_t count);
+
+    /// A datagram of receive_many: where it goes, and what came.
+    struct Arrival {
+        Buffer buffer;
+        bool wants_from;
+        bool is_truncated;
+        uint32_t length;
+        Address from;
+    };
+    static constexpr uint32_t kMostArrivals = 16; // more save little, and take memory of the stack
+    /// Receives up to kMostArrivals in one call. Returns how many have come; why there are not
+    /// more, a receive by itself tells.
+    uint32_t receive_many(Arrival* arrivals, uint32_t count) const;
 
     // Readiness.
 

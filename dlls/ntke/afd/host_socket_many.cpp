@@ -5,6 +5,7 @@
 #include <netinet/in.h>
 #include <sys/socket.h>
 
+#include "afd/direct_calls.h"
 #include "afd/host_socket.h"
 
 namespace afd {
@@ -47,7 +48,7 @@ ssize_t send_message(int fd, const msghdr& message)
 {
     ssize_t sent;
     do {
-        sent = ::sendmsg(fd, &message, MSG_DONTWAIT | MSG_NOSIGNAL);
+        sent = direct::sendmsg(fd, &message, MSG_DONTWAIT | MSG_NOSIGNAL);
     } while (sent < 0 && errno == EINTR);
     return sent;
 }
@@ -106,7 +107,7 @@ uint32_t send_each(int fd, const HostSocket::Datagram* datagrams, uint32_t count
     }
     int sent;
     do {
-        sent = ::sendmmsg(fd, messages, count, MSG_DONTWAIT | MSG_NOSIGNAL);
+        sent = direct::sendmmsg(fd, messages, count, MSG_DONTWAIT | MSG_NOSIGNAL);
     } while (sent < 0 && errno == EINTR);
     return sent < 0 ? 0 : static_cast<uint32_t>(sent);
 }
@@ -121,6 +122,33 @@ uint32_t HostSocket::send_many(const Datagram* datagrams, uint32_t count)
     if (alike >= kWorthIt && send_in_one(m_fd, datagrams, alike))
         return alike;
     return send_each(m_fd, datagrams, count);
+}
+
+uint32_t HostSocket::receive_many(Arrival* arrivals, uint32_t count) const
+{
+    mmsghdr messages[kMostArrivals];
+    iovec parts[kMostArrivals];
+    for (uint32_t i = 0; i < count; ++i) {
+        Arrival& arrival = arrivals[i];
+        msghdr& message = messages[i].msg_hdr;
+        message = {};
+        parts[i] = { reinterpret_cast<void*>(arrival.buffer.data), arrival.buffer.length };
+        message.msg_iov = &parts[i];
+        message.msg_iovlen = 1;
+        if (arrival.wants_from) {
+            message.msg_name = arrival.from.bytes;
+            message.msg_namelen = sizeof(arrival.from.bytes);
+        }
+    }
+    const int received = direct::recvmmsg(m_fd, messages, count, MSG_DONTWAIT);
+    for (int i = 0; i < received; ++i) {
+        Arrival& arrival = arrivals[i];
+        arrival.length = messages[i].msg_len;
+        arrival.is_truncated = messages[i].msg_hdr.msg_flags & MSG_TRUNC;
+        if (arrival.wants_from)
+            from_linux(arrival.from, messages[i].msg_hdr.msg_namelen);
+    }
+    return received < 0 ? 0 : static_cast<uint32_t>(received);
 }
 
 } // namespace afd

@@ -124,6 +124,7 @@ constexpr SocketFile::ServedRow SocketFile::kServed[] = {
     { kIoctlGetIpv6MulticastLoop, &SocketFile::serves_option },
     { kIoctlSetIpv6MulticastLoop, &SocketFile::serves_option },
     { kIoctlCreate, &SocketFile::serves_create },
+    { kIoctlCreateShared, &SocketFile::serves_create_shared },
 };
 
 const SocketFile::ServedRow* SocketFile::find_served(ULONG code)
@@ -153,6 +154,11 @@ bool SocketFile::serves_create(const io::Parameters& parameters)
         return false;
     memcpy(&params, parameters.input, sizeof(params));
     return params.family == kFamilyUnix && !m_is_created.load(std::memory_order_acquire);
+}
+
+bool SocketFile::serves_create_shared(const io::Parameters&)
+{
+    return !m_is_created.load(std::memory_order_acquire);
 }
 
 /// The host gives control data in its way: WSARecvMsg asks for kIoctlRecvMessage.

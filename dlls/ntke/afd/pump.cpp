@@ -7,6 +7,7 @@
 #include <unistd.h>
 
 #include "afd/absence.h"
+#include "afd/direct_calls.h"
 #include "afd/endpoint.h"
 #include "afd/timer.h"
 #include "ke/stoppable.h"
@@ -235,11 +236,11 @@ NTSTATUS Pump::wait(Round& round, int milliseconds)
     if (milliseconds) {
         pollfd fd { epoll(), POLLIN, 0 };
         const ke::Stoppable section;
-        poll(&fd, 1, milliseconds);
+        direct::poll(&fd, 1, milliseconds);
     }
     begin_round();
     release_unwatched();
-    round.m_count = epoll_wait(epoll(), round.m_events, Round::kMostEvents, 0);
+    round.m_count = direct::epoll_wait(epoll(), round.m_events, Round::kMostEvents);
     if (m_kind == Kind::OfProcess)
         timers.end_expired();
     if (round.m_count > 0)
@@ -273,7 +274,8 @@ void Pump::wake()
     if (!NT_SUCCESS(open()))
         return;
     const uint64_t one = 1;
-    const ssize_t written = write(m_wake_fd.load(std::memory_order_relaxed), &one, sizeof(one));
+    const ssize_t written
+        = direct::write(m_wake_fd.load(std::memory_order_relaxed), &one, sizeof(one));
     static_cast<void>(written); // nobody writes so often that the counter is full
 }
 

@@ -1,6 +1,5 @@
 // Sending.
 #include <algorithm>
-#include <iterator>
 
 #include "afd/ancillary.h"
 #include "afd/socket_file.h"
@@ -181,13 +180,26 @@ NTSTATUS SocketFile::transmit(io::Irp& irp, ULONG_PTR&)
     const auto params = input_of<TransmitParams>(irp);
     if (params.file)
         return STATUS_NOT_IMPLEMENTED; // there are no files here
+    return transmit_around(irp, params, {});
+}
+
+NTSTATUS SocketFile::transmit_view(io::Irp& irp, ULONG_PTR&)
+{
+    const auto params = input_of<TransmitViewParams>(irp);
+    return transmit_around(
+        irp, params.transmit, { params.view_length, pointer_from<void>(params.view) });
+}
+
+NTSTATUS SocketFile::transmit_around(
+    io::Irp& irp, const TransmitParams& params, const WsaBuf& middle)
+{
     if (!is_stream())
         return STATUS_INVALID_CONNECTION;
     Transfer transfer(Transfer::Direction::Send);
     transfer.is_forced = true;
-    const WsaBuf parts[] = { { params.head_length, pointer_from<void>(params.head) },
+    const WsaBuf parts[] = { { params.head_length, pointer_from<void>(params.head) }, middle,
         { params.tail_length, pointer_from<void>(params.tail) } };
-    NTSTATUS status = transfer.capture(parts, std::size(parts));
+    NTSTATUS status = transfer.capture_parts(parts);
     if (NT_SUCCESS(status))
         status = check_send(transfer);
     return NT_SUCCESS(status) ? pend_transfer(irp, transfer, m_sends) : status;

@@ -12,12 +12,15 @@
 namespace afd {
 
 struct Accept;
+struct CreateParams;
 struct HostedAccept;
 struct SendControlParams;
 struct SendMsgParams;
 struct Poll;
 struct PollLink;
 struct Transfer;
+struct TransmitParams;
+struct WsaBuf;
 
 /// What Linux has said about a socket in this state, with no lock held.
 struct EarlierLook {
@@ -123,6 +126,9 @@ public:
     static NTSTATUS (*make_stand_in)(uint64_t host_handle);
     /// Opens such a file for an accepted socket, which it is attached to.
     static NTSTATUS (*open_stand_in)(SocketFile& socket, HANDLE& handle);
+    /// Makes a handle of the host's that carries a descriptor to another process.
+    /// open_host_descriptor opens it there. Errors: the host's, STATUS_NOT_SUPPORTED.
+    static NTSTATUS (*make_carrier)(uint64_t stand_in, int fd, HANDLE& carrier);
     void set_host_handle(uint64_t host_handle) { m_host_handle = host_handle; }
     /// Its owner's number for it.
     void set_serial(uint64_t serial) { m_serial = serial; }
@@ -152,6 +158,7 @@ private:
     bool serves_message(const io::Parameters& parameters);
     bool serves_data(const io::Parameters& parameters);
     bool serves_create(const io::Parameters& parameters);
+    bool serves_create_shared(const io::Parameters& parameters);
     bool serves_accept(const io::Parameters& parameters);
     bool serves_taken(const io::Parameters& parameters);
     bool serves_connect_time(const io::Parameters& parameters);
@@ -176,6 +183,11 @@ private:
     // The handlers. Buffers are there and have the sizes the table names.
 
     NTSTATUS create(io::Irp& irp, ULONG_PTR& information);
+    /// Becomes a socket with that descriptor, which is closed on failure.
+    NTSTATUS become_socket(HostSocket& created, const CreateParams& params, SocketState state,
+        uint32_t flags) EXCLUDES(m_lock);
+    NTSTATUS share(io::Irp& irp, ULONG_PTR& information);
+    NTSTATUS create_shared(io::Irp& irp, ULONG_PTR& information);
     NTSTATUS bind(io::Irp& irp, ULONG_PTR& information);
     NTSTATUS listen(io::Irp& irp, ULONG_PTR& information);
     NTSTATUS local_name(io::Irp& irp, ULONG_PTR& information);
@@ -191,6 +203,9 @@ private:
     NTSTATUS read(io::Irp& irp, ULONG_PTR& information);
     NTSTATUS write(io::Irp& irp, ULONG_PTR& information);
     NTSTATUS transmit(io::Irp& irp, ULONG_PTR& information);
+    NTSTATUS transmit_view(io::Irp& irp, ULONG_PTR& information);
+    /// Sends `middle` between head and tail.
+    NTSTATUS transmit_around(io::Irp& irp, const TransmitParams& params, const WsaBuf& middle);
     NTSTATUS registered(io::Irp& irp, ULONG_PTR& information);
     NTSTATUS poll(io::Irp& irp, ULONG_PTR& information);
     NTSTATUS event_select(io::Irp& irp, ULONG_PTR& information);
@@ -234,6 +249,14 @@ private:
 
     /// Complete what can be completed now.
     void serve_transfers(RequestQueue& queue, Completions& done) REQUIRES(m_lock);
+    // Datagrams, several in one call. receive_many.cpp
+
+    void serve_burst(Completions& done) REQUIRES(m_lock);
+    /// Serves up to `most` receives that want nothing special. True: all of them, so there may be
+    /// datagrams for more.
+    bool serve_plain_receives(uint32_t most, Completions& done) REQUIRES(m_lock);
+    uint32_t claim_plain_receives(io::Irp** claimed, HostSocket::Arrival* arrivals, uint32_t most)
+        REQUIRES(m_lock);
     void serve_accepts(Completions& done) REQUIRES(m_lock);
     void serve_connect(Completions& done) REQUIRES(m_lock);
     void serve_polls(Completions& done) REQUIRES(m_lock);

@@ -1,12 +1,12 @@
 #include "afd/thread_pump.h"
 
-#include <cerrno>
 #include <ctime>
 
 #include <poll.h>
 #include <sys/eventfd.h>
 #include <unistd.h>
 
+#include "afd/direct_calls.h"
 #include "afd/endpoint.h"
 #include "afd/pump.h"
 #include "afd/signal.h"
@@ -113,7 +113,7 @@ void ThreadPump::sleep(const ke::DueTime& due)
     timespec room;
     {
         const ke::Stoppable section;
-        ppoll(fds, 2, time_left(due, room), nullptr);
+        direct::ppoll(fds, 2, time_left(due, room));
     }
     if (fds[1].revents) {
         uint64_t count;
@@ -132,7 +132,7 @@ void ThreadPump::serve()
         ob::Ref<Endpoint> told[kMostEvents];
         {
             ke::LockGuard guard(m_lock);
-            count = epoll_wait(epoll(), events, kMostEvents, 0);
+            count = direct::epoll_wait(epoll(), events, kMostEvents);
             for (int i = 0; i < count; ++i)
                 told[i] = ob::Ref<Endpoint>::share(static_cast<Endpoint*>(events[i].data.ptr));
         }
@@ -144,7 +144,7 @@ void ThreadPump::serve()
 void ThreadPump::wake()
 {
     const uint64_t one = 1;
-    const ssize_t written = write(m_wake_fd, &one, sizeof(one));
+    const ssize_t written = direct::write(m_wake_fd, &one, sizeof(one));
     static_cast<void>(written); // a full counter wakes as well
 }
 

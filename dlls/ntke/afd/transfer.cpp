@@ -54,12 +54,19 @@ NTSTATUS Transfer::capture(const WsaBuf* array, uint32_t array_count)
         WsaBuf buffer;
         if (!read_buffer(buffer, array, i))
             return STATUS_ACCESS_VIOLATION;
-        if (const NTSTATUS status = nt::probe(buffer.data, buffer.length, 1); !NT_SUCCESS(status))
+        if (const NTSTATUS status = capture_at(i, buffer); !NT_SUCCESS(status))
             return status;
-        buffers[i] = { reinterpret_cast<uintptr_t>(buffer.data), buffer.length };
-        total += buffer.length;
     }
     skip_empty();
+    return STATUS_SUCCESS;
+}
+
+NTSTATUS Transfer::capture_at(uint32_t index, const WsaBuf& buffer)
+{
+    if (const NTSTATUS status = nt::probe(buffer.data, buffer.length, 1); !NT_SUCCESS(status))
+        return status;
+    buffers[index] = { reinterpret_cast<uintptr_t>(buffer.data), buffer.length };
+    total += buffer.length;
     return STATUS_SUCCESS;
 }
 
@@ -192,6 +199,7 @@ NTSTATUS SocketFile::pend_transfer(io::Irp& irp, Transfer& transfer, RequestQueu
 
 void SocketFile::serve_transfers(RequestQueue& queue, Completions& done)
 {
+    const bool is_of_datagrams = &queue == &m_receives && !is_stream();
     io::Irp* next;
     for (io::Irp* irp = queue.first(); irp; irp = next) {
         next = irp->driver.next;
@@ -208,6 +216,10 @@ void SocketFile::serve_transfers(RequestQueue& queue, Completions& done)
         irp->publish(status, information);
         queue.remove(*irp);
         done.add(*irp, status, information);
+        if (is_of_datagrams && next) {
+            serve_burst(done);
+            next = queue.first();
+        }
     }
 }
 

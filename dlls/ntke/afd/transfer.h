@@ -53,6 +53,18 @@ struct Transfer : Request {
 
     /// Copies the array of buffers. Errors: STATUS_ACCESS_VIOLATION, STATUS_NO_MEMORY.
     NTSTATUS capture(const WsaBuf* array, uint32_t array_count);
+    /// Takes buffers of the program that are told in an array of ours, whatever pointers it has.
+    template <uint32_t kCount> NTSTATUS capture_parts(const WsaBuf (&parts)[kCount])
+    {
+        static_assert(kCount <= kOwnBuffers);
+        count = kCount;
+        for (uint32_t i = 0; i < kCount; ++i) {
+            if (const NTSTATUS status = capture_at(i, parts[i]); !NT_SUCCESS(status))
+                return status;
+        }
+        skip_empty();
+        return STATUS_SUCCESS;
+    }
     /// One buffer.
     void set_buffer(void* data, size_t length);
     /// A send, in the pool, of a copy of what is left of another; null: no memory.
@@ -87,7 +99,11 @@ struct Transfer : Request {
     bool tells_message = false; // flags_result is told what WSARecvMsg tells
     Address to;
     HostSocket::Control* control_to_send = nullptr; // pool, may be null
-    Buffer own_buffers[4];
+    static constexpr uint32_t kOwnBuffers = 4;
+    Buffer own_buffers[kOwnBuffers];
+
+private:
+    NTSTATUS capture_at(uint32_t index, const WsaBuf& buffer);
 };
 
 } // namespace afd

@@ -81,6 +81,9 @@ NTSTATUS open(void* block)
             return open_descriptor(reinterpret_cast<HANDLE>(handle), fd);
         };
         afd::SocketFile::accept_by_host = accept_by_host;
+        afd::SocketFile::make_carrier = [](uint64_t stand_in, int fd, HANDLE& carrier) {
+            return make_handle(reinterpret_cast<HANDLE>(stand_in), fd, carrier);
+        };
         afd::SocketFile::make_stand_in = make_stand_in;
         afd::SocketFile::open_stand_in = open_stand_in;
         why = services::take();

@@ -15,18 +15,16 @@ namespace unix_side {
 
 namespace {
 
-// The service is exported by the Linux half of Wine's ntdll, for its other Linux halves. The
-// descriptor it gives is the caller's and survives exec. Wine 8 compiles it for Windows' calling
-// convention, Wine 10 for Linux'.
-using OfWindows
-    = WINDOWS_CONVENTION NTSTATUS (*)(HANDLE, unsigned access, int* fd, unsigned* options);
-using OfLinux = NTSTATUS (*)(HANDLE, unsigned access, int* fd, unsigned* options);
+// The services are exported by the Linux half of Wine's ntdll, for its other Linux halves. The
+// descriptor that the first one gives is the caller's and survives exec. Wine 8 compiles both for
+// Windows' calling convention, Wine 10 for Linux'.
 
 using host::Convention;
 
 /// Held while there is a descriptor that a child would get, and while one is made.
 ke::Lock g_lock;
 void* g_service GUARDED_BY(g_lock) = nullptr;
+void* g_make_service GUARDED_BY(g_lock) = nullptr;
 Convention g_convention GUARDED_BY(g_lock) = Convention::Unknown;
 /// Linux gives the lowest descriptor that is free. From this one on they are left to the host,
 /// which needs some for each thread, and does not survive without; written once, before its use.
@@ -36,8 +34,10 @@ pthread_once_t g_once = PTHREAD_ONCE_INIT;
 void find_service() NO_THREAD_SAFETY_ANALYSIS
 {
     // The host has loaded it long ago.
-    if (void* ntdll = dlopen("ntdll.so", RTLD_NOW | RTLD_NOLOAD))
+    if (void* ntdll = dlopen("ntdll.so", RTLD_NOW | RTLD_NOLOAD)) {
         g_service = dlsym(ntdll, "wine_server_handle_to_fd");
+        g_make_service = dlsym(ntdll, "wine_server_fd_to_handle");
+    }
     rlimit limit {};
     getrlimit(RLIMIT_NOFILE, &limit);
     g_first_of_host = static_cast<int>(std::min<rlim_t>(limit.rlim_cur, INT32_MAX) / 4);
@@ -45,6 +45,13 @@ void find_service() NO_THREAD_SAFETY_ANALYSIS
     const auto unlock = []() NO_THREAD_SAFETY_ANALYSIS { g_lock.unlock(); };
     if (pthread_atfork(lock, unlock, unlock) != 0)
         g_service = nullptr;
+}
+
+NTSTATUS ask_in(Convention convention, HANDLE socket, int& fd) REQUIRES(g_lock)
+{
+    constexpr unsigned kAnyAccess = 0;
+    return host::call_in<NTSTATUS, HANDLE, unsigned, int*, unsigned*>(
+        convention, g_service, socket, kAnyAccess, &fd, nullptr);
 }
 
 #ifdef __i386__
@@ -77,7 +84,7 @@ NTSTATUS ask_first(HANDLE socket, int& fd) REQUIRES(g_lock)
     if (NT_SUCCESS(status) && nowhere < 0) {
         g_convention = Convention::Linux;
     } else if (status == STATUS_INVALID_HANDLE) {
-        status = reinterpret_cast<OfWindows>(g_service)(socket, 0, &fd, nullptr);
+        status = ask_in(Convention::Windows, socket, fd);
         if (NT_SUCCESS(status))
             g_convention = Convention::Windows;
     }
@@ -88,11 +95,17 @@ NTSTATUS ask_first(HANDLE socket, int& fd) REQUIRES(g_lock)
 
 NTSTATUS ask_host(HANDLE socket, int& fd) REQUIRES(g_lock)
 {
-    if (g_convention == Convention::Windows)
-        return reinterpret_cast<OfWindows>(g_service)(socket, 0, &fd, nullptr);
-    if (g_convention == Convention::Linux)
-        return reinterpret_cast<OfLinux>(g_service)(socket, 0, &fd, nullptr);
-    return ask_first(socket, fd);
+    return g_convention == Convention::Unknown ? ask_first(socket, fd)
+                                               : ask_in(g_convention, socket, fd);
+}
+
+/// Makes sure that the convention is known.
+bool is_convention_known(HANDLE socket) REQUIRES(g_lock)
+{
+    int fd;
+    if (g_convention == Convention::Unknown && NT_SUCCESS(ask_host(socket, fd)))
+        close(fd);
+    return g_convention != Convention::Unknown;
 }
 
 } // namespace
@@ -121,6 +134,18 @@ NTSTATUS open_descriptor(HANDLE socket, int& fd)
     }
     fcntl(fd, F_SETFD, FD_CLOEXEC);
     return STATUS_SUCCESS;
+}
+
+NTSTATUS make_handle(HANDLE socket, int fd, HANDLE& handle)
+{
+    constexpr unsigned kAccess = GENERIC_READ | GENERIC_WRITE | SYNCHRONIZE;
+    pthread_once(&g_once, find_service);
+    ke::LockGuard guard(g_lock);
+    if (!g_service || !g_make_service || !is_convention_known(socket))
+        return STATUS_NOT_SUPPORTED;
+    constexpr unsigned kAttributes = 0;
+    return host::call_in<NTSTATUS, int, unsigned, unsigned, HANDLE*>(
+        g_convention, g_make_service, fd, kAccess, kAttributes, &handle);
 }
 
 } // namespace unix_side

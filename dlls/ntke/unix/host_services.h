@@ -38,15 +38,7 @@ struct Service<Result(Arguments...)> : AnyService {
 private:
     Result call(Arguments... arguments) const
     {
-        using OfWindows = Result(WINDOWS_CONVENTION*)(Arguments...);
-        using OfLinux = Result (*)(Arguments...);
-        void* function = entry;
-        if (g_convention == Convention::Windows) {
-            // GCC takes the two calls for one: to it they differ in nothing but the convention.
-            asm volatile("" : "+r"(function));
-            return reinterpret_cast<OfWindows>(function)(arguments...);
-        }
-        return reinterpret_cast<OfLinux>(function)(arguments...);
+        return call_in<Result, Arguments...>(g_convention, entry, arguments...);
     }
 };
 

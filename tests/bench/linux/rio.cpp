@@ -11,26 +11,62 @@ namespace bench {
 
 namespace {
 
+/// A batch of datagrams in memory.
+struct Messages {
+    explicit Messages(char* data)
+    {
+        for (unsigned i = 0; i < kBatch; ++i) {
+            parts[i] = { data + i * kDatagram, kDatagram };
+            each[i].msg_hdr.msg_iov = &parts[i];
+            each[i].msg_hdr.msg_iovlen = 1;
+        }
+    }
+
+    mmsghdr each[kBatch] = {};
+    iovec parts[kBatch];
+};
+
 /// As SendOneByOne by sendmmsg.
 class SendInBatches : public Sender {
 public:
     bool run(uint64_t iterations) override
     {
-        mmsghdr messages[kBatch] = {};
-        iovec parts[kBatch];
-        for (unsigned i = 0; i < kBatch; ++i) {
-            parts[i] = { m_data + i * kDatagram, kDatagram };
-            messages[i].msg_hdr.msg_iov = &parts[i];
-            messages[i].msg_hdr.msg_iovlen = 1;
-        }
+        Messages messages(m_data);
         for (uint64_t first = 0; first < iterations; first += kBatch) {
             const auto count
                 = static_cast<unsigned>(std::min<uint64_t>(kBatch, iterations - first));
-            if (sendmmsg(m_sender.get(), messages, count, 0) != static_cast<int>(count))
+            if (sendmmsg(m_sender.get(), messages.each, count, 0) != static_cast<int>(count))
                 return fail("sendmmsg");
         }
         return true;
     }
+};
+
+/// A burst by sendmmsg, and recvmmsg until all of it has come.
+class ReceiveInBatches : public Sender {
+public:
+    bool run(uint64_t iterations) override
+    {
+        Messages sent(m_data);
+        Messages received(m_room);
+        for (uint64_t first = 0; first < iterations; first += kBatch) {
+            const auto count
+                = static_cast<unsigned>(std::min<uint64_t>(kBatch, iterations - first));
+            if (sendmmsg(m_sender.get(), sent.each, count, 0) != static_cast<int>(count))
+                return fail("sendmmsg");
+            for (unsigned done = 0; done < count;) {
+                const int number = recvmmsg(
+                    m_receiver.get(), received.each, count - done, MSG_WAITFORONE, nullptr);
+                if (number <= 0 || received.each[number - 1].msg_len != kDatagram)
+                    return fail("recvmmsg");
+                done += static_cast<unsigned>(number);
+            }
+        }
+        return true;
+    }
+
+private:
+    char m_room[kBatch * kDatagram] = {};
 };
 
 /// A datagram there and back between two connected sockets: each receive finds nothing, the send
@@ -92,6 +128,7 @@ std::vector<WorkloadRow> rio_workloads()
     return {
         { "rio_udp_pingpong", Unit::MicrosecondsPerOperation, create<PingPong> },
         { "rio_udp_send_batch_32", Unit::OperationsPerSecond, create<SendInBatches> },
+        { "rio_udp_receive_batch_32", Unit::OperationsPerSecond, create<ReceiveInBatches> },
         { "udp_send", Unit::OperationsPerSecond, create<SendOneByOne> },
         { "rio_echo_64", Unit::OperationsPerSecond,
             create_with<Echo<ReadinessServer<EpollPoller>, BlockingClients>>, 64 },

@@ -41,7 +41,8 @@ class _Native:
 def prepare(wine: Wine) -> dict:
     if not shutil.which("go"):
         raise Unavailable("go is needed to build it")
-    folder = built_with_go(_SOURCE, paths.cache() / "clients" / "unix", {"windows": "unix.exe", "linux": "unix"})
+    folder = built_with_go(_SOURCE, paths.cache() / "clients" / "unix",
+                           {"windows/amd64": "unix.exe", "linux/amd64": "unix"})
     exe, native = folder / "unix.exe", folder / "unix"
     path = wine.scratch / "socket"
     numbers = [str(_COUNT), str(_BYTES)]
