@@ -26,11 +26,12 @@ struct SendCall {
     WSABUF control = {}; // length 0: none
 };
 
-/// Refuses flags the protocols do not have. [send/5]
+/// Refuses flags that no send has, and those the protocols do not have. [send/5]
 int check_flags(const Socket& socket, DWORD flags)
 {
-    const DWORD unsupported = MSG_PARTIAL | MSG_PEEK | (socket.has_urgent_data() ? 0 : MSG_OOB);
-    return flags & unsupported ? WSAEOPNOTSUPP : 0;
+    const DWORD supported
+        = MSG_DONTROUTE | MSG_INTERRUPT | (socket.has_urgent_data() ? MSG_OOB : 0);
+    return flags & ~supported ? WSAEOPNOTSUPP : 0;
 }
 
 /// Reads the destination of a datagram. Windows takes port 0 and loses the datagram; so does the
@@ -39,6 +40,8 @@ int read_destination(const Socket& socket, const SendCall& call, SOCKADDR_STORAG
 {
     if (const int error = read_name(socket, call.to, call.to_length, address))
         return error;
+    if (is_any_address(address))
+        return WSAEADDRNOTAVAIL; // [sendto/8]
     constexpr u_short kDiscardPort = 9 << 8; // in network byte order
     if (socket.type == SOCK_DGRAM && !port_of(address))
         port_of(address) = kDiscardPort;

@@ -3,6 +3,7 @@
 #include "afd_call.h"
 #include "error.h"
 #include "extension.h"
+#include "guard.h"
 #include "name.h"
 #include "transfer.h"
 
@@ -60,10 +61,14 @@ int WSAAPI shutdown(SOCKET s, int how)
     return shutdown_socket(s, how);
 }
 
-// No protocol of the catalog carries disconnect data; the buffers are not looked at.
+// No protocol of the catalog carries disconnect data.
 
-int WSAAPI WSASendDisconnect(SOCKET s, WSABUF* /*data*/)
+int WSAAPI WSASendDisconnect(SOCKET s, WSABUF* data)
 {
+    if (data && find_socket(s)) { // [shutdown/13]
+        WSABUF given;
+        return fail(guard::read(data, given) ? WSAENOPROTOOPT : WSAEFAULT);
+    }
     return shutdown_socket(s, SD_SEND);
 }
 

@@ -52,6 +52,15 @@ static SOCKET create_socket(int family, int type, int protocol, DWORD flags)
     return socket_from_handle(handle);
 }
 
+/// Can the socket be what the flags say in a multipoint session? IP multicast has no roots, and
+/// streams no sessions. [WSASocket/12]
+static bool has_multipoint_roles(int type, DWORD flags)
+{
+    constexpr DWORD kRoots = WSA_FLAG_MULTIPOINT_C_ROOT | WSA_FLAG_MULTIPOINT_D_ROOT;
+    constexpr DWORD kLeaves = WSA_FLAG_MULTIPOINT_C_LEAF | WSA_FLAG_MULTIPOINT_D_LEAF;
+    return !(flags & (type == SOCK_STREAM ? kRoots | kLeaves : kRoots));
+}
+
 // A protocol info made by WSADuplicateSocket carries the duplicated handle in two reserved members,
 // in the form Wine's own DLL uses, so that a process with either DLL can open it. Each opens once.
 constexpr DWORD kDuplicateMark = 0xFF00FF00;
@@ -107,7 +116,10 @@ SOCKET WSAAPI WSASocketW(
             return INVALID_SOCKET;
         }
     }
-    if (const int error = resolve_protocol(family, type, protocol)) {
+    int error = resolve_protocol(family, type, protocol);
+    if (!error && !has_multipoint_roles(type, flags))
+        error = WSAEINVAL;
+    if (error) {
         fail(error);
         return INVALID_SOCKET;
     }

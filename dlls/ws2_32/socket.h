@@ -43,7 +43,7 @@ public:
     const int family;
     const int type;
     const int protocol;
-    const DWORD flags; // WSA_FLAG_* of its creation; only OVERLAPPED and NO_HANDLE_INHERIT matter
+    const DWORD flags; // WSA_FLAG_* of its creation
 
     // What the process has done to the socket, as far as it must be known here. Another process
     // that shares the socket may have done more: the kernel has the last word.
