@@ -85,6 +85,24 @@ void the_mtu_needs_a_peer(void**) // [getsockopt/17]
         SOCKET_ERROR, WSAENOTCONN);
 }
 
+void the_interface_of_sends_is_an_index(void**) // [setsockopt/26]
+{
+    constexpr DWORD kLoopback = 1; // the index it has everywhere
+    const SOCKET socket = udp_socket();
+    assert_option(socket, IPPROTO_IP, IP_UNICAST_IF, 0);
+    set_option(socket, IPPROTO_IP, IP_UNICAST_IF, htonl(kLoopback));
+    assert_option(socket, IPPROTO_IP, IP_UNICAST_IF, kLoopback);
+    set_option(socket, IPPROTO_IP, IP_UNICAST_IF, 0);
+    assert_option(socket, IPPROTO_IP, IP_UNICAST_IF, 0);
+    if (!has_ipv6())
+        return;
+    const SOCKET ipv6 = udp_socket(AF_INET6);
+    set_option(ipv6, IPPROTO_IPV6, IPV6_UNICAST_IF, kLoopback);
+    assert_option(ipv6, IPPROTO_IPV6, IPV6_UNICAST_IF, kLoopback);
+    set_option(ipv6, IPPROTO_IPV6, IPV6_MULTICAST_IF, kLoopback);
+    assert_option(ipv6, IPPROTO_IPV6, IPV6_MULTICAST_IF, kLoopback);
+}
+
 void a_membership_cannot_be_read(void**) // [getsockopt/18]
 {
     for (const SOCKET socket : { tcp_socket(), udp_socket() }) {
@@ -404,6 +422,7 @@ const CMUnitTest kCases[] = {
     cmocka_unit_test(datagram_sockets_have_most_ip_options),
     cmocka_unit_test(datagram_sockets_have_newer_ip_options),
     cmocka_unit_test(the_mtu_needs_a_peer),
+    cmocka_unit_test(the_interface_of_sends_is_an_index),
     cmocka_unit_test(a_membership_cannot_be_read),
     cmocka_unit_test(a_time_to_live_takes_any_length),
     cmocka_unit_test(fragments_are_refused_on_streams_only),

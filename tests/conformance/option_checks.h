@@ -12,6 +12,7 @@ constexpr int kSoRandomizePort = 0x3005;
 constexpr int kTcpKeepIdle = 3;
 constexpr int kTcpKeepCnt = 16;
 constexpr int kTcpKeepIntvl = 17;
+constexpr int kTcpBsdUrgent = 0x7000;
 
 /// Fails the case unless the DWORD option reads back as `expected`, with its size.
 void assert_option(
