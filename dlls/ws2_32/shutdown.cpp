@@ -83,7 +83,9 @@ BOOL WSAAPI ws2::disconnect_ex(SOCKET s, OVERLAPPED* overlapped, DWORD flags, DW
     if (!socket)
         return FALSE;
     if (reserved || (flags & ~DWORD { TF_REUSE_SOCKET }))
-        return fail(WSAEINVAL), FALSE;
+        return fail(WSAEINVAL), FALSE; // [DisconnectEx/7]
+    if (!socket->is_stream())
+        return fail(WSAENOTCONN), FALSE;
     kernel::Completion completion;
     if (overlapped && !completion_from_overlapped(overlapped, nullptr, completion))
         return fail(WSAEFAULT), FALSE;
