@@ -64,8 +64,17 @@ static bool has_multipoint_roles(int type, DWORD flags)
 // A protocol info made by WSADuplicateSocket carries the duplicated handle in two reserved members,
 // in the form Wine's own DLL uses, so that a process with either DLL can open it. Each opens once.
 constexpr DWORD kDuplicateMark = 0xFF00FF00;
-// Ours also carries the flags the socket was created with, in dwProviderReserved, under this bit.
+// Ours also carries the flags the socket was created with, in dwProviderReserved, under this bit,
+// and a number of its own in dwServiceFlags2.
 constexpr DWORD kFlagsGiven = 0x80000000;
+
+/// Tells the infos apart that name the same value one after the other, also those of other
+/// processes.
+static DWORD new_info_number()
+{
+    static constinit std::atomic<DWORD> infos { 0 };
+    return (GetCurrentProcessId() << 16) + ++infos;
+}
 
 static bool is_duplicate(const WSAPROTOCOL_INFOW& info)
 {
@@ -75,12 +84,19 @@ static bool is_duplicate(const WSAPROTOCOL_INFOW& info)
 static SOCKET open_duplicate(const WSAPROTOCOL_INFOW& info)
 {
     const SOCKET s = info.dwServiceFlags3;
+    const DWORD number = info.dwServiceFlags2;
+    const SocketRef known = find_known_socket(s);
+    const bool is_used = known && number && known->opened_by == number;
     const DWORD flags = info.dwProviderReserved & ~kFlagsGiven;
+    SocketRef opened;
     // The kernel must agree that this is a socket; the answer also tells what kind.
-    if (!adopt_socket(s, info.dwProviderReserved & kFlagsGiven ? &flags : nullptr)) {
-        fail(WSAENOTSOCK);
+    if (!is_used)
+        opened = adopt_socket(s, info.dwProviderReserved & kFlagsGiven ? &flags : nullptr);
+    if (!opened) {
+        fail(WSAEINVAL); // [WSADuplicateSocket/6]
         return INVALID_SOCKET;
     }
+    opened->opened_by = number;
     succeed();
     return s;
 }
@@ -186,6 +202,7 @@ int WSAAPI WSADuplicateSocketW(SOCKET s, DWORD process_id, WSAPROTOCOL_INFOW* in
                    DUPLICATE_SAME_ACCESS)) {
         result = fail(WSAEMFILE);
     } else {
+        filled.dwServiceFlags2 = new_info_number();
         filled.dwServiceFlags3 = HandleToULong(duplicate);
         filled.dwServiceFlags4 = kDuplicateMark;
         filled.dwProviderReserved = kFlagsGiven | socket->flags;

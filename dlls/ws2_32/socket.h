@@ -44,6 +44,8 @@ public:
     const int type;
     const int protocol;
     const DWORD flags; // WSA_FLAG_* of its creation
+    /// The number of the info of WSADuplicateSocket that the handle came from, or 0.
+    std::atomic<DWORD> opened_by { 0 };
 
     // What the process has done to the socket, as far as it must be known here. Another process
     // that shares the socket may have done more: the kernel has the last word.
