@@ -1,5 +1,6 @@
 // ProcessSocketNotifications.
 
+#include "open_handles.h"
 #include "peers.h"
 #include "ports.h"
 
@@ -255,6 +256,20 @@ void arguments_belong_together(
     assert_int_equal(function()(nullptr, 1, &registration, 0, 0, nullptr, nullptr), WSAEINVAL);
 }
 
+void a_closed_port_leaves_nothing_open(void**) // [ProcessSocketNotifications/13]
+{
+    assert_rounds_leave_nothing_open([] {
+        const TcpPair pair = new_tcp_pair();
+        const HANDLE port = new_port();
+        enable(port, pair.server, sdk::kNotifyIn, kLevel);
+        send_text(pair.client, "x");
+        assert_int_equal(next_events(port), sdk::kNotifyIn);
+        close_owned(port);
+        close_owned(pair.client);
+        close_owned(pair.server);
+    });
+}
+
 constexpr CMUnitTest kCases[] = {
     cmocka_unit_test(data_is_told_once_or_as_long_as_it_is_there),
     cmocka_unit_test(a_level_needs_no_persistence_to_persist),
@@ -269,6 +284,7 @@ constexpr CMUnitTest kCases[] = {
     cmocka_unit_test(the_filter_can_be_changed),
     cmocka_unit_test(one_call_registers_and_takes),
     cmocka_unit_test(arguments_belong_together),
+    cmocka_unit_test(a_closed_port_leaves_nothing_open),
 };
 
 } // namespace
