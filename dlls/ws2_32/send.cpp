@@ -34,20 +34,6 @@ int check_flags(const Socket& socket, DWORD flags)
     return flags & ~supported ? WSAEOPNOTSUPP : 0;
 }
 
-/// Reads the destination of a datagram. Windows takes port 0 and loses the datagram; so does the
-/// discard port, which every version of the host accepts. [sendto/4]
-int read_destination(const Socket& socket, const SendCall& call, SOCKADDR_STORAGE& address)
-{
-    if (const int error = read_name(socket, call.to, call.to_length, address))
-        return error;
-    if (is_any_address(address))
-        return WSAEADDRNOTAVAIL; // [sendto/8]
-    constexpr u_short kDiscardPort = 9 << 8; // in network byte order
-    if (socket.type == SOCK_DGRAM && !port_of(address))
-        port_of(address) = kDiscardPort;
-    return 0;
-}
-
 /// The device does not tell a send that came too early from one that came too late.
 NTSTATUS refine_status(Socket& socket, const SendCall& call, NTSTATUS status)
 {
@@ -85,7 +71,7 @@ int send_on_socket(SOCKET s, const SendCall& call)
     SOCKADDR_STORAGE address;
     const bool to_address = call.to && !socket->is_stream(); // streams ignore it [sendto/1]
     if (to_address) {
-        if (const int error = read_destination(*socket, call, address))
+        if (const int error = read_destination(*socket, call.to, call.to_length, address))
             return fail(error);
     }
     TransferBuffers buffers;

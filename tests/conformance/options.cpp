@@ -314,6 +314,18 @@ void conditional_accept_is_settled_by_listen(void**) // [setsockopt/27]
     assert_option(socket, SOL_SOCKET, SO_CONDITIONAL_ACCEPT, 1);
 }
 
+void a_reused_port_is_random_already(void**) // [setsockopt/29]
+{
+    const SOCKET socket = tcp_socket();
+    set_option(socket, SOL_SOCKET, kSoReuseUnicastPort, 1);
+    const DWORD on = 1;
+    assert_wsa_fails(setsockopt(socket, SOL_SOCKET, kSoRandomizePort,
+                         reinterpret_cast<const char*>(&on), sizeof(on)),
+        SOCKET_ERROR, WSAEINVAL);
+    set_option(socket, SOL_SOCKET, kSoReuseUnicastPort, 0);
+    set_option(socket, SOL_SOCKET, kSoRandomizePort, 1);
+}
+
 void urgent_data_has_one_of_two_styles(void**) // [setsockopt/28]
 {
     const SOCKET socket = tcp_socket();
@@ -553,6 +565,7 @@ const CMUnitTest kCases[] = {
     cmocka_unit_test(small_buffers_keep_no_stream_waiting),
     cmocka_unit_test(timeouts_read_back_exactly),
     cmocka_unit_test(conditional_accept_is_settled_by_listen),
+    cmocka_unit_test(a_reused_port_is_random_already),
     cmocka_unit_test(urgent_data_has_one_of_two_styles),
     cmocka_unit_test(low_water_marks_are_invalid),
     cmocka_unit_test(linger_and_dont_linger_are_one_setting),
