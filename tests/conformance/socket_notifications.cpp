@@ -180,6 +180,7 @@ void a_removal_is_told(void**) // [ProcessSocketNotifications/10]
     const TcpPair pair = new_tcp_pair();
     enable(port, pair.server, sdk::kNotifyIn, kLevel);
     assert_int_equal(change(port, pair.server, sdk::kNotifyRemove), 0);
+    assert_int_equal(change(port, pair.server, sdk::kNotifyRemove), 0); // it is on its way
     assert_true(next_events(port) & sdk::kNotifyRemoved);
     send_text(pair.client, "data");
     assert_no_packet(port);
@@ -240,6 +241,18 @@ void one_call_registers_and_takes(
     assert_int_equal(received, 0);
 }
 
+void an_entry_without_an_operation_does_nothing(void**) // [ProcessSocketNotifications/4]
+{
+    constexpr UINT8 kNone = 0;
+    const HANDLE port = new_port();
+    const TcpPair pair = new_tcp_pair();
+    enable(port, pair.server, sdk::kNotifyIn, kLevel);
+    assert_int_equal(change(port, pair.server, kNone), 0);
+    assert_int_equal(change(port, INVALID_SOCKET, kNone), 0);
+    send_text(pair.client, "data");
+    assert_int_equal(next_events(port), sdk::kNotifyIn);
+}
+
 void arguments_belong_together(
     void**) // [ProcessSocketNotifications/1] [ProcessSocketNotifications/2]
 {
@@ -283,6 +296,7 @@ constexpr CMUnitTest kCases[] = {
     cmocka_unit_test(closing_the_socket_tells_nothing),
     cmocka_unit_test(the_filter_can_be_changed),
     cmocka_unit_test(one_call_registers_and_takes),
+    cmocka_unit_test(an_entry_without_an_operation_does_nothing),
     cmocka_unit_test(arguments_belong_together),
     cmocka_unit_test(a_closed_port_leaves_nothing_open),
 };
