@@ -209,6 +209,10 @@ static constexpr OptionRow kIpv6Options[] = {
         IPV6_RECVTCLASS, kMessageSockets, kDword, kIoctlGetIpv6RecvTClass, kIoctlSetIpv6RecvTClass),
     own(kMcastJoinGroup, kMessageSockets, nullptr, o::join_group),
     own(kMcastLeaveGroup, kMessageSockets, nullptr, o::leave_group),
+    own(kMcastBlockSource, kMessageSockets, nullptr, o::block_group_source),
+    own(kMcastUnblockSource, kMessageSockets, nullptr, o::unblock_group_source),
+    own(kMcastJoinSourceGroup, kMessageSockets, nullptr, o::join_source_group),
+    own(kMcastLeaveSourceGroup, kMessageSockets, nullptr, o::leave_source_group),
     stored(IP_ORIGINAL_ARRIVAL_IF, kMessageSockets, kBoolean, S::kOriginalArrivalInterface),
     device_or_stored(
         IPV6_ECN, kMessageSockets, kBoolean, kIoctlGetRecvEcn, kIoctlSetRecvEcn, S::kEcn),

@@ -135,12 +135,16 @@ enum Ioctl : ULONG {
     kIoctlGetTcpInfo = 0x123C24,
     kIoctlRecvDatagram = 0x123C28,
     kIoctlAcceptHere = 0x123C2C,
+    kIoctlSetIpv6AddSourceMembership = 0x123C30,
+    kIoctlSetIpv6DropSourceMembership = 0x123C34,
+    kIoctlSetIpv6BlockSource = 0x123C38,
+    kIoctlSetIpv6UnblockSource = 0x123C3C,
 };
 
 /// Is a request one that only ntke knows?
 constexpr bool is_of_ntke(ULONG code)
 {
-    return code >= kIoctlSendControl && code <= kIoctlAcceptHere;
+    return code >= kIoctlSendControl && code <= kIoctlSetIpv6UnblockSource;
 }
 
 /// Poll conditions; the same bits make up event-select masks and network event records.
