@@ -77,6 +77,7 @@ public:
     std::atomic<rio::RequestQueue*> request_queue { nullptr };
     /// Of socket state notifications.
     std::atomic<ntke::Registration*> notification { nullptr };
+    std::atomic<bool> notification_removed { false };
 
     bool is_overlapped() const { return flags & WSA_FLAG_OVERLAPPED; }
     bool is_stream() const { return type == SOCK_STREAM; }
