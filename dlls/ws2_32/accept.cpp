@@ -162,6 +162,11 @@ SOCKET WSAAPI WSAAccept(
     SocketRef listener = find_listener(s, name, name_length);
     if (!listener)
         return INVALID_SOCKET;
+    char code;
+    if (!guard::read(reinterpret_cast<const char*>(condition), code)) {
+        fail(WSAEFAULT); // [accept/14]
+        return INVALID_SOCKET;
+    }
     SocketRef socket = accept_connection(listener);
     if (!socket)
         return INVALID_SOCKET;

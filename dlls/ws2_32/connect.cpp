@@ -24,7 +24,7 @@ static bool is_out_of_reach(Socket& socket, const SOCKADDR_STORAGE& address)
 }
 
 /// Reads the address to connect to. A datagram socket loses its peer by AF_UNSPEC or by an address
-/// of zeros; a stream cannot connect to nowhere. [connect/5]
+/// of zeros; nothing connects to the any address, and a stream not to port 0. [connect/5]
 static int read_peer_name(
     Socket& socket, const sockaddr* name, int name_length, SOCKADDR_STORAGE& address)
 {
@@ -38,11 +38,14 @@ static int read_peer_name(
         return error;
     if (socket.family == AF_UNIX)
         return 0;
-    const bool any = is_any_address(address);
-    if ((socket.is_stream() && (any || !port_of(address))) || is_out_of_reach(socket, address))
-        return WSAEADDRNOTAVAIL;
-    if (any && !port_of(address))
+    const bool has_address = !is_any_address(address);
+    const bool has_port = port_of(address) != 0;
+    if (!socket.is_stream() && !has_address && !has_port) {
         address.ss_family = AF_UNSPEC;
+        return 0;
+    }
+    if (!has_address || (socket.is_stream() && !has_port) || is_out_of_reach(socket, address))
+        return WSAEADDRNOTAVAIL;
     return 0;
 }
 
@@ -137,6 +140,16 @@ static int connect_socket(SOCKET s, const sockaddr* name, int name_length)
     return result_from_status(status);
 }
 
+/// TCP carries no connect data: a program has none to give. [connect/9]
+static int check_connect_data(const WSABUF* caller_data, WSABUF* callee_data)
+{
+    WSABUF given {};
+    if ((caller_data && !guard::read(caller_data, given))
+        || (callee_data && !guard::is_writable(&callee_data->len, sizeof(callee_data->len))))
+        return WSAEFAULT;
+    return given.len ? WSAEPROTONOSUPPORT : 0;
+}
+
 } // namespace ws2
 
 using namespace ws2;
@@ -146,13 +159,22 @@ int WSAAPI connect(SOCKET s, const sockaddr* name, int name_length)
     return connect_socket(s, name, name_length);
 }
 
-int WSAAPI WSAConnect(SOCKET s, const sockaddr* name, int name_length, WSABUF* /*caller_data*/,
+int WSAAPI WSAConnect(SOCKET s, const sockaddr* name, int name_length, WSABUF* caller_data,
     WSABUF* callee_data, QOS* /*sqos*/, QOS* /*gqos*/)
 {
+    {
+        SocketRef socket = find_socket(s);
+        if (!socket)
+            return SOCKET_ERROR;
+        if (!socket->is_stream())
+            caller_data = callee_data = nullptr; // [connect/9]
+    }
+    if (const int error = check_connect_data(caller_data, callee_data))
+        return fail(error);
     const int result = connect_socket(s, name, name_length);
-    // TCP carries no connect data; what came back is nothing. [connect/9]
-    if (!result && callee_data && !guard::write(&callee_data->len, ULONG { 0 }))
-        return fail(WSAEFAULT);
+    // What comes back is nothing, now or when the connection is there.
+    if (callee_data && (!result || GetLastError() == WSAEWOULDBLOCK))
+        guard::write(&callee_data->len, ULONG { 0 });
     return result;
 }
 

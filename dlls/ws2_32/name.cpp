@@ -30,6 +30,20 @@ int read_name(const Socket& socket, const sockaddr* name, int length, SOCKADDR_S
     return 0;
 }
 
+int read_destination(const Socket& socket, const sockaddr* name, int length, SOCKADDR_STORAGE& copy)
+{
+    if (const int error = read_name(socket, name, length, copy))
+        return error;
+    if (is_any_address(copy))
+        return WSAEADDRNOTAVAIL; // [sendto/8]
+    // Windows takes port 0 and loses the datagram; so does the discard port, which every version of
+    // the host accepts. [sendto/4]
+    constexpr u_short kDiscardPort = 9 << 8; // in network byte order
+    if (socket.type == SOCK_DGRAM && !port_of(copy))
+        port_of(copy) = kDiscardPort;
+    return 0;
+}
+
 int write_name(const SOCKADDR_STORAGE& address, int length, sockaddr* name, int* name_length)
 {
     int room;

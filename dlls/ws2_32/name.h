@@ -10,6 +10,10 @@ namespace ws2 {
 /// or too short for the socket's family) or WSAEAFNOSUPPORT (another family).
 int read_name(const Socket& socket, const sockaddr* name, int length, SOCKADDR_STORAGE& copy);
 
+/// Reads where a datagram is to go, as read_name does. Also WSAEADDRNOTAVAIL: that is nowhere.
+int read_destination(
+    const Socket& socket, const sockaddr* name, int length, SOCKADDR_STORAGE& copy);
+
 /// Gives an address of `length` bytes to the application. Returns 0, or WSAEFAULT with nothing
 /// but perhaps the buffer touched.
 int write_name(const SOCKADDR_STORAGE& address, int length, sockaddr* name, int* name_length);

@@ -16,7 +16,10 @@ namespace {
 
 SrwLock lock; // guards what follows
 NotificationPort* first = nullptr;
-HANDLE host_port = nullptr; // where the polls end on the host; the thread takes them from there
+// On the host the polls of all ports are made on one device and end at one port; the thread takes
+// them from there.
+HANDLE host_port = nullptr;
+HANDLE host_device = nullptr;
 
 constexpr FILE_INFORMATION_CLASS kCompletionInformation
     = static_cast<FILE_INFORMATION_CLASS>(kFileCompletionInformation);
@@ -94,6 +97,8 @@ int NotificationPort::find(HANDLE port, NotificationPort*& found)
     }
     {
         const ExclusiveGuard guard(lock);
+        for (NotificationPort* known = first; known; known = known->m_next)
+            known->abandon();
         created->m_next = std::exchange(first, created);
     }
     found = find_known(port); // another thread may have been first
@@ -102,22 +107,54 @@ int NotificationPort::find(HANDLE port, NotificationPort*& found)
 
 int NotificationPort::open(HANDLE port)
 {
+    m_port = port;
+    if (emulation::is_on() && open_here(port))
+        return 0;
+    return open_on_host(port) ? 0 : WSAENOBUFS;
+}
+
+bool NotificationPort::open_here(HANDLE port)
+{
     HANDLE opened;
     if (!NT_SUCCESS(kernel::open_afd(&opened, 0, 0)))
-        return WSAENOBUFS;
-    m_port = port;
+        return false;
     device = afd::ptr64(opened);
-    if (emulation::is_on()) {
-        ntke::OpenNotificationsArgs args { .port = afd::ptr64(port),
-            .notifications = afd::ptr64(static_cast<ntke::NotificationPort*>(this)) };
-        if (NT_SUCCESS(emulation::call(ntke::kCallOpenNotifications, &args))
-            && associate(opened, port))
-            return 0;
-    }
-    if (open_on_host(port) && associate(opened, host_port))
-        return 0;
+    auto* const given = static_cast<ntke::NotificationPort*>(this);
+    ntke::OpenNotificationsArgs args { .port = afd::ptr64(port),
+        .notifications = afd::ptr64(given) };
+    const bool is_served = NT_SUCCESS(emulation::call(ntke::kCallOpenNotifications, &args));
+    const bool is_first = args.notifications == afd::ptr64(given);
+    if (is_served && is_first && associate(opened, port))
+        return true;
+    device = 0;
     kernel::close(opened);
-    return WSAENOBUFS;
+    return is_served && !is_first;
+}
+
+/// The host's thread, with the device and the port that it works with. The lock must be held.
+static bool start_host(LPTHREAD_START_ROUTINE run)
+{
+    if (host_port)
+        return true;
+    HANDLE port;
+    HANDLE device;
+    if (!NT_SUCCESS(NtCreateIoCompletion(&port, GENERIC_ALL, nullptr, 0)))
+        return false;
+    if (NT_SUCCESS(kernel::open_afd(&device, 0, 0))) {
+        host_port = port;
+        host_device = device;
+        const HANDLE thread = associate(device, port)
+            ? CreateThread(nullptr, 0, run, nullptr, 0, nullptr)
+            : nullptr;
+        if (thread) {
+            kernel::close(thread);
+            return true;
+        }
+        host_port = host_device = nullptr;
+        kernel::close(device);
+    }
+    kernel::close(port);
+    return false;
 }
 
 bool NotificationPort::open_on_host(HANDLE port)
@@ -129,24 +166,25 @@ bool NotificationPort::open_on_host(HANDLE port)
             DUPLICATE_SAME_ACCESS))
         return false;
     const ExclusiveGuard guard(lock);
-    if (host_port)
-        return true;
-    HANDLE created;
-    if (!NT_SUCCESS(NtCreateIoCompletion(&created, GENERIC_ALL, nullptr, 0)))
-        return false;
-    host_port = created;
-    const HANDLE thread = CreateThread(nullptr, 0, run_host, nullptr, 0, nullptr);
-    if (!thread) {
-        kernel::close(std::exchange(host_port, nullptr));
-        return false;
-    }
-    kernel::close(thread);
-    return true;
+    m_is_on_host = start_host(run_host);
+    if (m_is_on_host)
+        device = afd::ptr64(host_device);
+    else
+        kernel::close(std::exchange(m_own_port, nullptr));
+    return m_is_on_host;
+}
+
+/// On the host: gives up the handle of a port of which the program has none any more. The lock must
+/// be held.
+void NotificationPort::abandon()
+{
+    if (m_own_port && kernel::is_only_handle(m_own_port))
+        kernel::close(std::exchange(m_own_port, nullptr));
 }
 
 HANDLE NotificationPort::poll_port() const
 {
-    return m_own_port ? host_port : m_port;
+    return m_is_on_host ? host_port : m_port;
 }
 
 int NotificationPort::ask(ntke::Registration& registration)
@@ -176,7 +214,7 @@ void NotificationPort::post(ntke::Registration& registration)
 
 void NotificationPort::wake()
 {
-    if (m_own_port)
+    if (m_is_on_host)
         ntke::wake_resting(*this, ask);
 }
 
@@ -187,7 +225,7 @@ void NotificationPort::send_on(const CompletionPacket& packet)
     ULONG_PTR key;
     const uint32_t events
         = ntke::take_packet<afd::PollEntry>(registration, packet.iosb.Status, key, ask);
-    if (events)
+    if (events && m_own_port)
         NtSetIoCompletion(m_own_port, key, packet.context, STATUS_SUCCESS, events);
 }
 
@@ -201,8 +239,8 @@ DWORD WINAPI NotificationPort::run_host(void*)
         {
             const SharedGuard guard(lock);
             for (NotificationPort* port = first; port; port = port->m_next)
-                has_resting |= port->m_own_port && !port->m_is_abandoned
-                    && __atomic_load_n(&port->resting, __ATOMIC_RELAXED);
+                has_resting
+                    |= port->m_own_port && __atomic_load_n(&port->resting, __ATOMIC_RELAXED);
         }
         LARGE_INTEGER pause;
         pause.QuadPart = kPause;
@@ -210,15 +248,15 @@ DWORD WINAPI NotificationPort::run_host(void*)
         ULONG number = 0;
         const NTSTATUS status = NtRemoveIoCompletionEx(
             host_port, &packet, 1, &number, has_resting ? &pause : nullptr, FALSE);
+        const ExclusiveGuard guard(lock);
         if (status == STATUS_SUCCESS && number) {
             auto& port = static_cast<NotificationPort&>(
                 ntke::port_of(*ntke::registration_from(packet.context)));
             port.send_on(packet);
             continue;
         }
-        const SharedGuard guard(lock);
         for (NotificationPort* port = first; port; port = port->m_next) {
-            if (port->m_own_port && !port->m_is_abandoned)
+            if (port->m_own_port)
                 port->look();
         }
     }
@@ -232,7 +270,7 @@ void NotificationPort::look()
     if (!depth)
         wake();
     else
-        m_is_abandoned = kernel::is_only_handle(m_own_port);
+        abandon();
 }
 
 } // namespace ws2

@@ -11,8 +11,9 @@ namespace ws2 {
 /// program's port and are translated in the removal services. Else they go to a port of ours, and a
 /// thread sends the program what it is to see.
 ///
-/// Owner: the process, to its end, and so is the handle of the device: who takes a
-/// packet may look at it although the port is closed.
+/// Owner: the process, to its end: who takes a packet may look at it although the port is closed.
+/// The handles end with the program's port, or, on the host, with the next port that sockets are
+/// registered with.
 class NotificationPort : public ntke::NotificationPort {
 public:
     /// That of the program's port. Returns 0, WSAEINVAL (it is no port) or WSAENOBUFS.
@@ -37,7 +38,9 @@ private:
     {
     }
     int open(HANDLE port);
+    bool open_here(HANDLE port);
     bool open_on_host(HANDLE port);
+    void abandon();
     static DWORD WINAPI run_host(void*);
     void send_on(const CompletionPacket& packet);
     void look();
@@ -45,8 +48,8 @@ private:
 
     NotificationPort* m_next = nullptr;
     HANDLE m_port = nullptr; // the program's, as it was given
-    HANDLE m_own_port = nullptr; // on the host: a duplicate
-    bool m_is_abandoned = false; // the program has no handle of it any more; the thread's
+    bool m_is_on_host = false;
+    HANDLE m_own_port = nullptr; // on the host: a duplicate; null once the program's is closed
 };
 
 } // namespace ws2

@@ -6,6 +6,7 @@
 #include "guard.h"
 #include "socket.h"
 #include "startup.h"
+#include "transfer.h"
 
 #include <ws2spi.h>
 
@@ -45,6 +46,8 @@ static int join(Socket& socket, const SOCKADDR_STORAGE& group)
         status = afd_call(
             socket, afd::kIoctlSetIpv6AddMembership, &request, sizeof(request), nullptr, 0);
     }
+    if (status == STATUS_ADDRESS_ALREADY_EXISTS || status == STATUS_SHARING_VIOLATION)
+        return WSAEISCONN; // a member already
     return NT_SUCCESS(status) ? 0 : error_from_status(status);
 }
 
@@ -70,10 +73,13 @@ SOCKET WSAAPI WSAJoinLeaf(SOCKET s, const sockaddr* name, int name_length, WSABU
         return refuse(WSAEFAULT);
     if (group.ss_family != socket->family)
         return refuse(WSAEAFNOSUPPORT);
+    if (!(socket->flags & (WSA_FLAG_MULTIPOINT_C_LEAF | WSA_FLAG_MULTIPOINT_D_LEAF)))
+        return refuse(WSAEINVAL);
     if (flags != JL_SENDER_ONLY && flags != JL_RECEIVER_ONLY && flags != JL_BOTH)
         return refuse(WSAEINVAL);
     if (!is_multicast(group))
         return refuse(WSAEADDRNOTAVAIL);
+    bind_implicitly(*socket);
     // Sending to a group takes no membership. [service-providers/11]
     if (flags != JL_SENDER_ONLY) {
         if (const int error = join(*socket, group))

@@ -65,6 +65,9 @@ static int get_value(Socket& socket, const OptionRow& row, DWORD& value)
 
 static int set_value(Socket& socket, const OptionRow& row, DWORD value)
 {
+    if (row.stored == StoredOption::kRandomizePort
+        && stored_option(socket, StoredOption::kReuseUnicastPort, 0))
+        return WSAEINVAL; // such a port is random already [setsockopt/29]
     const NTSTATUS status = row.set_code
         ? afd_call(socket, row.set_code, &value, sizeof(value), nullptr, 0)
         : STATUS_NOT_SUPPORTED;

@@ -32,6 +32,7 @@ constexpr int kTcpFastOpen = 15;
 constexpr int kTcpKeepCnt = 16;
 constexpr int kTcpKeepIntvl = 17;
 constexpr int kTcpFailConnectOnIcmpError = 18;
+constexpr int kTcpBsdUrgent = 0x7000;
 
 // IPPROTO_UDP
 constexpr int kUdpSendMsgSize = 2;

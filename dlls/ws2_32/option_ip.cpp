@@ -65,6 +65,38 @@ int set_mtu_discover(Socket& socket, OptionValue& value)
     return 0;
 }
 
+// The index of an interface: Linux has it in network order. Windows tells it in host order, and
+// takes it so for IPv6. [setsockopt/26]
+
+static int give_index(Socket& socket, OptionValue& value, ULONG code)
+{
+    DWORD index = 0;
+    const NTSTATUS status = afd_call(socket, code, nullptr, 0, &index, sizeof(index));
+    index = __builtin_bswap32(index);
+    return NT_SUCCESS(status) ? give_option(value, &index, sizeof(index)) : option_error(status);
+}
+
+int get_unicast_interface(Socket& socket, OptionValue& value)
+{
+    return give_index(socket, value, afd::kIoctlGetIpUnicastIf);
+}
+
+int get_ipv6_unicast_interface(Socket& socket, OptionValue& value)
+{
+    return give_index(socket, value, afd::kIoctlGetIpv6UnicastIf);
+}
+
+int set_ipv6_unicast_interface(Socket& socket, OptionValue& value)
+{
+    DWORD index;
+    if (const int error = take_option(value, &index, sizeof(index)))
+        return error;
+    index = __builtin_bswap32(index);
+    const NTSTATUS status
+        = afd_call(socket, afd::kIoctlSetIpv6UnicastIf, &index, sizeof(index), nullptr, 0);
+    return NT_SUCCESS(status) ? 0 : option_error(status);
+}
+
 int get_interface_list(Socket&, OptionValue&)
 {
     return WSAEINVAL; // A list is there only once IP_ADD_IFLIST has made one. [getsockopt/21]

@@ -1,11 +1,13 @@
 // The multicast groups of IPPROTO_IP and IPPROTO_IPV6.
 #include "option_special.h"
 
+#include "afd/params.h"
 #include "afd_call.h"
 #include "error.h"
 #include "guard.h"
 #include "interface.h"
 
+#include <cstring>
 #include <utility>
 
 namespace ws2::option {
@@ -162,40 +164,59 @@ int leave_group(Socket& socket, OptionValue& value)
         socket, value, afd::kIoctlSetIpDropMembership, afd::kIoctlSetIpv6DropMembership);
 }
 
-/// The device knows sources of IPv4 groups only.
-static int change_group_source(Socket& socket, OptionValue& value, ULONG code)
+/// What a request about a source of a group comes to; sources of IPv6 groups are left to ntke.
+struct SourceCodes {
+    ULONG ipv4;
+    ULONG ipv6;
+};
+
+static int change_group_source(Socket& socket, OptionValue& value, SourceCodes codes)
 {
     GROUP_SOURCE_REQ request;
     if (const int error = take_option(value, &request, sizeof(request)))
         return error;
-    if (request.gsr_group.ss_family != AF_INET || request.gsr_source.ss_family != AF_INET)
+    const ADDRESS_FAMILY family = request.gsr_group.ss_family;
+    if (family != request.gsr_source.ss_family || (family != AF_INET && family != AF_INET6))
         return WSAEAFNOSUPPORT;
-    IP_MREQ_SOURCE ipv4;
-    ipv4.imr_multiaddr = reinterpret_cast<SOCKADDR_IN&>(request.gsr_group).sin_addr;
-    ipv4.imr_sourceaddr = reinterpret_cast<SOCKADDR_IN&>(request.gsr_source).sin_addr;
-    ipv4.imr_interface = interface_from_index(request.gsr_interface);
-    return change_source(socket, code, ipv4);
+    if (family == AF_INET) {
+        IP_MREQ_SOURCE ipv4;
+        ipv4.imr_multiaddr = reinterpret_cast<SOCKADDR_IN&>(request.gsr_group).sin_addr;
+        ipv4.imr_sourceaddr = reinterpret_cast<SOCKADDR_IN&>(request.gsr_source).sin_addr;
+        ipv4.imr_interface = interface_from_index(request.gsr_interface);
+        return change_source(socket, codes.ipv4, ipv4);
+    }
+    afd::Ipv6SourceParams params {};
+    params.interface_index = request.gsr_interface;
+    std::memcpy(params.group, &reinterpret_cast<SOCKADDR_IN6&>(request.gsr_group).sin6_addr,
+        sizeof(params.group));
+    std::memcpy(params.source, &reinterpret_cast<SOCKADDR_IN6&>(request.gsr_source).sin6_addr,
+        sizeof(params.source));
+    return group_error(afd_call(socket, codes.ipv6, &params, sizeof(params), nullptr, 0));
 }
 
 int join_source_group(Socket& socket, OptionValue& value)
 {
-    return end_join(
-        socket, change_group_source(socket, value, afd::kIoctlSetIpAddSourceMembership));
+    constexpr SourceCodes kJoin
+        = { afd::kIoctlSetIpAddSourceMembership, afd::kIoctlSetIpv6AddSourceMembership };
+    return end_join(socket, change_group_source(socket, value, kJoin));
 }
 
 int leave_source_group(Socket& socket, OptionValue& value)
 {
-    return change_group_source(socket, value, afd::kIoctlSetIpDropSourceMembership);
+    return change_group_source(socket, value,
+        { afd::kIoctlSetIpDropSourceMembership, afd::kIoctlSetIpv6DropSourceMembership });
 }
 
 int block_group_source(Socket& socket, OptionValue& value)
 {
-    return change_group_source(socket, value, afd::kIoctlSetIpBlockSource);
+    return change_group_source(
+        socket, value, { afd::kIoctlSetIpBlockSource, afd::kIoctlSetIpv6BlockSource });
 }
 
 int unblock_group_source(Socket& socket, OptionValue& value)
 {
-    return change_group_source(socket, value, afd::kIoctlSetIpUnblockSource);
+    return change_group_source(
+        socket, value, { afd::kIoctlSetIpUnblockSource, afd::kIoctlSetIpv6UnblockSource });
 }
 
 int set_multicast_interface(Socket& socket, OptionValue& value)

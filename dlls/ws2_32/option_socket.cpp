@@ -102,6 +102,17 @@ int set_error(Socket& socket, OptionValue& value)
     return 0;
 }
 
+int set_conditional_accept(Socket& socket, OptionValue& value)
+{
+    DWORD on;
+    if (const int error = take_option(value, &on, sizeof(on)))
+        return error;
+    if (socket.listening)
+        return WSAEINVAL; // [setsockopt/27]
+    store_option(socket, StoredOption::kConditionalAccept, 0, on != 0);
+    return 0;
+}
+
 static int ask_linger(Socket& socket, LINGER& linger)
 {
     linger = {};

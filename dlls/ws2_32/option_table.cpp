@@ -21,6 +21,13 @@ static constexpr OptionRow device(int name, SocketKinds kinds, OptionLength leng
     return { name, kinds, length, get_code, set_code, nullptr, set, S::kCount, 0 };
 }
 
+/// An option the device keeps in another form than Windows tells.
+static constexpr OptionRow converted(
+    int name, SocketKinds kinds, OptionFunction* get, ULONG set_code, OptionFunction* set = nullptr)
+{
+    return { name, kinds, kDword, 0, set_code, get, set, S::kCount, 0 };
+}
+
 /// An option the DLL keeps.
 static constexpr OptionRow stored(int name, SocketKinds kinds, OptionLength length,
     StoredOption option, DWORD initial = 0, OptionFunction* set = nullptr)
@@ -69,7 +76,8 @@ static constexpr OptionRow kSocketOptions[] = {
     own(SO_PROTOCOL_INFOA, kAllSockets, o::get_protocol_info_a),
     own(SO_PROTOCOL_INFOW, kAllSockets, o::get_protocol_info_w),
     // Linux shakes hands before accept is called whatever this says.
-    stored(SO_CONDITIONAL_ACCEPT, kStreamSockets, kBoolean, S::kConditionalAccept),
+    stored(SO_CONDITIONAL_ACCEPT, kStreamSockets, kDword, S::kConditionalAccept, 0,
+        o::set_conditional_accept),
     stored(kSoPauseAccept, kStreamSockets, kBoolean, S::kPauseAccept),
     stored(kSoCompartmentId, kAllSockets, kDword, S::kCompartmentId),
     // The ports Linux gives are random, and shared by unicast sockets, without being asked.
@@ -102,6 +110,7 @@ static constexpr OptionRow kTcpOptions[] = {
     own(kTcpKeepCnt, kStreamSockets, o::get_keep_count, o::set_keep_count, kDword),
     own(kTcpKeepIntvl, kStreamSockets, o::get_keep_interval, o::set_keep_interval, kDword),
     stored(kTcpFailConnectOnIcmpError, kStreamSockets, kBoolean, S::kTcpFailConnectOnIcmpError),
+    own(kTcpBsdUrgent, kStreamSockets, o::get_bsd_urgent, o::set_bsd_urgent, kDword),
 };
 
 static constexpr OptionRow kUdpOptions[] = {
@@ -141,7 +150,7 @@ static constexpr OptionRow kIpOptions[] = {
     stored(IP_RECVIF, kMessageSockets, kBoolean, S::kReceiveInterface),
     stored(IP_RECVDSTADDR, kMessageSockets, kBoolean, S::kReceiveDestination),
     stored(IP_IFLIST, kAllSockets, kBoolean, S::kInterfaceList),
-    device(IP_UNICAST_IF, kAllSockets, kDword, kIoctlGetIpUnicastIf, kIoctlSetIpUnicastIf),
+    converted(IP_UNICAST_IF, kAllSockets, o::get_unicast_interface, kIoctlSetIpUnicastIf),
     stored(IP_RTHDR, kAllSockets, kDword, S::kRoutingHeader),
     own(IP_GET_IFLIST, kAllSockets, o::get_interface_list),
     stored(IP_RECVRTHDR, kMessageSockets, kBoolean, S::kReceiveRoutingHeader),
@@ -191,7 +200,8 @@ static constexpr OptionRow kIpv6Options[] = {
     stored(IPV6_CHECKSUM, kRawSockets, kDword, S::kChecksum, 0xFFFFFFFF),
     own(IPV6_V6ONLY, kAllSockets, o::get_ipv6_only, o::set_ipv6_only, kOneByte),
     stored(IPV6_IFLIST, kAllSockets, kBoolean, S::kInterfaceList),
-    device(IPV6_UNICAST_IF, kAllSockets, kDword, kIoctlGetIpv6UnicastIf, kIoctlSetIpv6UnicastIf),
+    converted(IPV6_UNICAST_IF, kAllSockets, o::get_ipv6_unicast_interface, 0,
+        o::set_ipv6_unicast_interface),
     stored(IPV6_RTHDR, kAllSockets, kDword, S::kRoutingHeader),
     own(IPV6_GET_IFLIST, kAllSockets, o::get_interface_list),
     stored(IPV6_RECVRTHDR, kMessageSockets, kBoolean, S::kReceiveRoutingHeader),
@@ -199,6 +209,10 @@ static constexpr OptionRow kIpv6Options[] = {
         IPV6_RECVTCLASS, kMessageSockets, kDword, kIoctlGetIpv6RecvTClass, kIoctlSetIpv6RecvTClass),
     own(kMcastJoinGroup, kMessageSockets, nullptr, o::join_group),
     own(kMcastLeaveGroup, kMessageSockets, nullptr, o::leave_group),
+    own(kMcastBlockSource, kMessageSockets, nullptr, o::block_group_source),
+    own(kMcastUnblockSource, kMessageSockets, nullptr, o::unblock_group_source),
+    own(kMcastJoinSourceGroup, kMessageSockets, nullptr, o::join_source_group),
+    own(kMcastLeaveSourceGroup, kMessageSockets, nullptr, o::leave_source_group),
     stored(IP_ORIGINAL_ARRIVAL_IF, kMessageSockets, kBoolean, S::kOriginalArrivalInterface),
     device_or_stored(
         IPV6_ECN, kMessageSockets, kBoolean, kIoctlGetRecvEcn, kIoctlSetRecvEcn, S::kEcn),

@@ -128,6 +128,22 @@ int set_keep_count(Socket& socket, OptionValue& value)
     return 0;
 }
 
+/// TCP_BSDURGENT is the opposite of TCP_EXPEDITED_1122. [setsockopt/28]
+int get_bsd_urgent(Socket& socket, OptionValue& value)
+{
+    const DWORD is_bsd = !stored_option(socket, StoredOption::kTcpExpedited, 0);
+    return give_option(value, &is_bsd, sizeof(is_bsd));
+}
+
+int set_bsd_urgent(Socket& socket, OptionValue& value)
+{
+    DWORD is_bsd;
+    if (const int error = take_option(value, &is_bsd, sizeof(is_bsd)))
+        return error;
+    store_option(socket, StoredOption::kTcpExpedited, 0, !is_bsd);
+    return 0;
+}
+
 int get_max_segment(Socket& socket, OptionValue& value)
 {
     constexpr DWORD kUnconnected = 536; // what every host takes

@@ -28,11 +28,14 @@ struct ReceiveCall {
     LPWSAOVERLAPPED_COMPLETION_ROUTINE routine = nullptr;
 };
 
-/// MSG_WAITALL needs a stream that may block until it is satisfied. [recv/7]
+/// Refuses flags that no receive has, and those that this one has not. [recv/22]
 int check_flags(const Socket& socket, const ReceiveCall& call, DWORD flags)
 {
-    if ((flags & MSG_OOB) && socket.family == AF_UNIX)
-        return WSAEOPNOTSUPP; // [af_unix/11]
+    constexpr DWORD kKnown = MSG_OOB | MSG_PEEK | MSG_DONTROUTE | MSG_WAITALL | MSG_INTERRUPT
+        | MSG_PUSH_IMMEDIATE | MSG_PARTIAL;
+    if ((flags & ~kKnown) || ((flags & MSG_OOB) && !socket.has_urgent_data()))
+        return WSAEOPNOTSUPP;
+    // It needs a stream that may block until it is satisfied. [recv/7]
     if (!(flags & MSG_WAITALL))
         return 0;
     const bool allowed = socket.is_stream() && !socket.nonblocking && !call.overlapped

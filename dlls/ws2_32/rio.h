@@ -41,6 +41,7 @@ struct Request : ntke::RegisteredRequest {
     sdk::RioControl* told_control;
     DWORD* told_flags;
     WSABUF control_room; // `control` is its address
+    SOCKADDR_INET receiver; // `address` is its address
     bool drops_data; // a datagram is wanted for its addresses only
     char dropped; // the byte that is received then
 };
@@ -222,6 +223,8 @@ private:
     bool reserve(Side& side, DWORD most);
     int check(Socket& socket, Direction direction, const Call& call) const;
     int prepare(Socket& socket, Direction direction, const Call& call, Request& request);
+    int take_receiver(const Socket& socket, const sdk::RioBuf& piece, Request& request);
+    int take_rooms(Socket& socket, const Call& call, Request& request);
     int take_addresses(Socket& socket, Direction direction, const Call& call, Request& request);
     int take_control(Direction direction, const Call& call, Request& request);
     Request* allocate();

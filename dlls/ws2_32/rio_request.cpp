@@ -1,5 +1,6 @@
 // Request queues.
 #include <algorithm>
+#include <cstring>
 #include <new>
 
 #include "catalog.h"
@@ -182,13 +183,30 @@ int RequestQueue::check(Socket& socket, Direction direction, const Call& call) c
     return is_bound(socket) ? 0 : WSAEINVAL;
 }
 
+/// A datagram's receiver is read at once; a stream's is known. [RIO/32]
+int RequestQueue::take_receiver(const Socket& socket, const sdk::RioBuf& piece, Request& request)
+{
+    const int own_length = address_length(socket.family);
+    char* name;
+    ULONG length;
+    if (const int error = resolve(&piece, static_cast<ULONG>(own_length), name, length))
+        return error;
+    if (socket.is_stream())
+        return 0;
+    SOCKADDR_STORAGE receiver;
+    if (const int error
+        = read_destination(socket, reinterpret_cast<const sockaddr*>(name), own_length, receiver))
+        return error;
+    std::memcpy(&request.receiver, &receiver, static_cast<size_t>(own_length));
+    request.address = afd::ptr64(&request.receiver);
+    request.address_length = own_length;
+    return 0;
+}
+
 /// Of a stream both names are known by now; where a datagram comes from is told with it, and where
 /// it was sent to by ntke alone.
-int RequestQueue::take_addresses(
-    Socket& socket, Direction direction, const Call& call, Request& request)
+int RequestQueue::take_rooms(Socket& socket, const Call& call, Request& request)
 {
-    request.address = request.local = 0;
-    request.address_length = request.local_length = 0;
     const struct {
         const sdk::RioBuf* piece;
         ULONG code; // how a name is asked for
@@ -199,27 +217,34 @@ int RequestQueue::take_addresses(
     for (const auto& name : names) {
         if (!name.piece)
             continue;
-        const bool is_receive = direction == Direction::kReceive;
         char* room;
         ULONG length;
-        const int own_length = address_length(socket.family);
-        const auto least = static_cast<ULONG>(own_length);
-        if (const int error = resolve(name.piece,
-                is_receive ? std::max<ULONG>(sizeof(SOCKADDR_INET), least) : least, room, length))
+        const auto least = static_cast<ULONG>(address_length(socket.family));
+        if (const int error
+            = resolve(name.piece, std::max<ULONG>(sizeof(SOCKADDR_INET), least), room, length))
             return error; // [RIO/5]
         SOCKADDR_STORAGE known;
         int known_length;
-        const bool is_known = is_receive
-            && (socket.is_stream() || name.code == afd::kIoctlGetSockName)
+        const bool is_known = (socket.is_stream() || name.code == afd::kIoctlGetSockName)
             && NT_SUCCESS(query_name(socket, name.code, known, known_length));
         if (is_known && !guard::copy(room, &known, static_cast<size_t>(known_length)))
             return WSAEFAULT;
         if (socket.is_stream())
             continue;
         name.room = afd::ptr64(room);
-        name.length = is_receive ? static_cast<int32_t>(sizeof(SOCKADDR_INET)) : own_length;
+        name.length = sizeof(SOCKADDR_INET);
     }
     return 0;
+}
+
+int RequestQueue::take_addresses(
+    Socket& socket, Direction direction, const Call& call, Request& request)
+{
+    request.address = request.local = 0;
+    request.address_length = request.local_length = 0;
+    if (direction == Direction::kReceive)
+        return take_rooms(socket, call, request);
+    return call.remote ? take_receiver(socket, *call.remote, request) : 0;
 }
 
 int RequestQueue::take_control(Direction direction, const Call& call, Request& request)

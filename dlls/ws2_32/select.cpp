@@ -111,6 +111,8 @@ int WSAAPI select(
     timeval time {};
     if (timeout && !guard::read(const_cast<const timeval*>(timeout), time))
         return fail(WSAEFAULT);
+    if (time.tv_sec < 0 || time.tv_usec < 0)
+        return fail(WSAEINVAL); // [select/19]
 
     PollRequest request(total);
     if (!request.is_valid())

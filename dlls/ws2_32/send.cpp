@@ -26,23 +26,12 @@ struct SendCall {
     WSABUF control = {}; // length 0: none
 };
 
-/// Refuses flags the protocols do not have. [send/5]
+/// Refuses flags that no send has, and those the protocols do not have. [send/5]
 int check_flags(const Socket& socket, DWORD flags)
 {
-    const DWORD unsupported = MSG_PARTIAL | MSG_PEEK | (socket.has_urgent_data() ? 0 : MSG_OOB);
-    return flags & unsupported ? WSAEOPNOTSUPP : 0;
-}
-
-/// Reads the destination of a datagram. Windows takes port 0 and loses the datagram; so does the
-/// discard port, which every version of the host accepts. [sendto/4]
-int read_destination(const Socket& socket, const SendCall& call, SOCKADDR_STORAGE& address)
-{
-    if (const int error = read_name(socket, call.to, call.to_length, address))
-        return error;
-    constexpr u_short kDiscardPort = 9 << 8; // in network byte order
-    if (socket.type == SOCK_DGRAM && !port_of(address))
-        port_of(address) = kDiscardPort;
-    return 0;
+    const DWORD supported
+        = MSG_DONTROUTE | MSG_INTERRUPT | (socket.has_urgent_data() ? MSG_OOB : 0);
+    return flags & ~supported ? WSAEOPNOTSUPP : 0;
 }
 
 /// The device does not tell a send that came too early from one that came too late.
@@ -82,7 +71,7 @@ int send_on_socket(SOCKET s, const SendCall& call)
     SOCKADDR_STORAGE address;
     const bool to_address = call.to && !socket->is_stream(); // streams ignore it [sendto/1]
     if (to_address) {
-        if (const int error = read_destination(*socket, call, address))
+        if (const int error = read_destination(*socket, call.to, call.to_length, address))
             return fail(error);
     }
     TransferBuffers buffers;

@@ -3,6 +3,7 @@
 #include "afd_call.h"
 #include "error.h"
 #include "extension.h"
+#include "guard.h"
 #include "name.h"
 #include "transfer.h"
 
@@ -60,10 +61,14 @@ int WSAAPI shutdown(SOCKET s, int how)
     return shutdown_socket(s, how);
 }
 
-// No protocol of the catalog carries disconnect data; the buffers are not looked at.
+// No protocol of the catalog carries disconnect data.
 
-int WSAAPI WSASendDisconnect(SOCKET s, WSABUF* /*data*/)
+int WSAAPI WSASendDisconnect(SOCKET s, WSABUF* data)
 {
+    if (data && find_socket(s)) { // [shutdown/13]
+        WSABUF given;
+        return fail(guard::read(data, given) ? WSAENOPROTOOPT : WSAEFAULT);
+    }
     return shutdown_socket(s, SD_SEND);
 }
 
@@ -78,7 +83,9 @@ BOOL WSAAPI ws2::disconnect_ex(SOCKET s, OVERLAPPED* overlapped, DWORD flags, DW
     if (!socket)
         return FALSE;
     if (reserved || (flags & ~DWORD { TF_REUSE_SOCKET }))
-        return fail(WSAEINVAL), FALSE;
+        return fail(WSAEINVAL), FALSE; // [DisconnectEx/7]
+    if (!socket->is_stream())
+        return fail(WSAENOTCONN), FALSE;
     kernel::Completion completion;
     if (overlapped && !completion_from_overlapped(overlapped, nullptr, completion))
         return fail(WSAEFAULT), FALSE;

@@ -52,16 +52,34 @@ static SOCKET create_socket(int family, int type, int protocol, DWORD flags)
     return socket_from_handle(handle);
 }
 
+/// Can the socket be what the flags say in a multipoint session? IP multicast has no roots, and
+/// streams no sessions. [WSASocket/12]
+static bool has_multipoint_roles(int type, DWORD flags)
+{
+    constexpr DWORD kRoots = WSA_FLAG_MULTIPOINT_C_ROOT | WSA_FLAG_MULTIPOINT_D_ROOT;
+    constexpr DWORD kLeaves = WSA_FLAG_MULTIPOINT_C_LEAF | WSA_FLAG_MULTIPOINT_D_LEAF;
+    return !(flags & (type == SOCK_STREAM ? kRoots | kLeaves : kRoots));
+}
+
 // A protocol info made by WSADuplicateSocket carries the duplicated handle in two reserved members,
 // in the form Wine's own DLL uses, so that a process with either DLL can open it. Each opens once.
 constexpr DWORD kDuplicateMark = 0xFF00FF00;
-// Ours also carries the flags the socket was created with, in dwProviderReserved, under this bit.
+// Ours also carries the flags the socket was created with, in dwProviderReserved, under this bit,
+// and a number of its own in dwServiceFlags2.
 constexpr DWORD kFlagsGiven = 0x80000000;
 // And by these: the handle is no socket's, but carries one of ntke's to the other process; it does
 // not block.
 constexpr DWORD kIsCarrier = 0x40000000;
 constexpr DWORD kIsNonblocking = 0x20000000;
 constexpr DWORD kMarks = kFlagsGiven | kIsCarrier | kIsNonblocking;
+
+/// Tells the infos apart that name the same value one after the other, also those of other
+/// processes.
+static DWORD new_info_number()
+{
+    static constinit std::atomic<DWORD> infos { 0 };
+    return (GetCurrentProcessId() << 16) + ++infos;
+}
 
 static bool is_duplicate(const WSAPROTOCOL_INFOW& info)
 {
@@ -101,12 +119,19 @@ static SOCKET open_duplicate(const WSAPROTOCOL_INFOW& info)
     if (info.dwProviderReserved & kIsCarrier)
         return open_carried(info);
     const SOCKET s = info.dwServiceFlags3;
+    const DWORD number = info.dwServiceFlags2;
+    const SocketRef known = find_known_socket(s);
+    const bool is_used = known && number && known->opened_by == number;
     const DWORD flags = info.dwProviderReserved & ~kMarks;
+    SocketRef opened;
     // The kernel must agree that this is a socket; the answer also tells what kind.
-    if (!adopt_socket(s, info.dwProviderReserved & kFlagsGiven ? &flags : nullptr)) {
-        fail(WSAENOTSOCK);
+    if (!is_used)
+        opened = adopt_socket(s, info.dwProviderReserved & kFlagsGiven ? &flags : nullptr);
+    if (!opened) {
+        fail(WSAEINVAL); // [WSADuplicateSocket/6]
         return INVALID_SOCKET;
     }
+    opened->opened_by = number;
     succeed();
     return s;
 }
@@ -170,7 +195,10 @@ SOCKET WSAAPI WSASocketW(
             return INVALID_SOCKET;
         }
     }
-    if (const int error = resolve_protocol(family, type, protocol)) {
+    int error = resolve_protocol(family, type, protocol);
+    if (!error && !has_multipoint_roles(type, flags))
+        error = WSAEINVAL;
+    if (error) {
         fail(error);
         return INVALID_SOCKET;
     }
@@ -235,6 +263,7 @@ int WSAAPI WSADuplicateSocketW(SOCKET s, DWORD process_id, WSAPROTOCOL_INFOW* in
     } else if (const int error = give_to(*socket, process, is_another, given)) {
         result = fail(error);
     } else {
+        filled.dwServiceFlags2 = new_info_number();
         filled.dwServiceFlags3 = HandleToULong(given.handle);
         filled.dwServiceFlags4 = kDuplicateMark;
         filled.dwProviderReserved = given.marks | socket->flags;

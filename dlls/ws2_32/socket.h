@@ -43,7 +43,9 @@ public:
     const int family;
     const int type;
     const int protocol;
-    const DWORD flags; // WSA_FLAG_* of its creation; only OVERLAPPED and NO_HANDLE_INHERIT matter
+    const DWORD flags; // WSA_FLAG_* of its creation
+    /// The number of the info of WSADuplicateSocket that the handle came from, or 0.
+    std::atomic<DWORD> opened_by { 0 };
 
     // What the process has done to the socket, as far as it must be known here. Another process
     // that shares the socket may have done more: the kernel has the last word.
@@ -75,6 +77,7 @@ public:
     std::atomic<rio::RequestQueue*> request_queue { nullptr };
     /// Of socket state notifications.
     std::atomic<ntke::Registration*> notification { nullptr };
+    std::atomic<bool> notification_removed { false };
 
     bool is_overlapped() const { return flags & WSA_FLAG_OVERLAPPED; }
     bool is_stream() const { return type == SOCK_STREAM; }

@@ -91,6 +91,7 @@ int enable(NotificationPort& port, Socket& socket, const NotifyRegistration& giv
         made->key = afd::ptr64(given.key);
         made->next_of_all = std::exchange(first, made);
         socket.notification = registration = made;
+        socket.notification_removed = false;
     }
     if (&ntke::port_of(*registration) != &port)
         return WSAEINVAL;
@@ -148,10 +149,15 @@ int apply(NotificationPort& port, const NotifyRegistration& given)
     if (given.operation == sdk::kNotifyEnable)
         return enable(port, *socket, given);
     Registration* const registration = socket->notification;
+    const bool removes = given.operation == sdk::kNotifyRemove;
+    if (!registration && removes && socket->notification_removed)
+        return 0; // [ProcessSocketNotifications/10]
     if (!registration || &ntke::port_of(*registration) != &port)
         return ERROR_NOT_FOUND;
-    if (given.operation == sdk::kNotifyRemove)
+    if (removes) {
+        socket->notification_removed = true;
         return remove(*registration);
+    }
     ntke::change_state(*registration,
         [](uint32_t state) { return state & ~uint32_t { ntke::kRegistrationEnabled }; });
     return 0;

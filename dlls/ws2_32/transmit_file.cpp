@@ -53,8 +53,11 @@ BOOL WSAAPI transmit_file(SOCKET s, HANDLE file, DWORD to_write, DWORD per_send,
     const auto offset = overlapped
         ? static_cast<int64_t>(uint64_t { overlapped->OffsetHigh } << 32 | overlapped->Offset)
         : afd::kCurrentPosition;
-    if (to_write > kMostTransmitted)
-        return fail(WSAEINVAL), FALSE;
+    DWORD from_there_on = 0;
+    const bool is_in_file = !overlapped || has_range(file, offset, from_there_on);
+    const bool reuses = (flags & TF_REUSE_SOCKET) && !(flags & TF_DISCONNECT);
+    if (to_write > kMostTransmitted || !is_in_file || reuses)
+        return fail(WSAEINVAL), FALSE; // [TransmitFile/10] [TransmitFile/11] [TransmitFile/12]
     if (DWORD there = to_write; !has_range(file, offset, there))
         return fail(ERROR_HANDLE_EOF), FALSE;
     const afd::TransmitParams params { .offset = offset,
@@ -69,7 +72,7 @@ BOOL WSAAPI transmit_file(SOCKET s, HANDLE file, DWORD to_write, DWORD per_send,
     const NTSTATUS status = overlapped
         ? transmit_overlapped(*socket, completion, params, overlapped)
         : transmit_and_wait(socket, params);
-    if (NT_SUCCESS(status) && (flags & (TF_DISCONNECT | TF_REUSE_SOCKET)))
+    if (NT_SUCCESS(status) && (flags & TF_DISCONNECT))
         disconnect_behind(s); // a wait has let go of the handle
     if (overlapped)
         return finish_overlapped(status, overlapped, nullptr) == 0;

@@ -138,12 +138,16 @@ enum Ioctl : ULONG {
     kIoctlTransmitView = 0x123C30,
     kIoctlShare = 0x123C34,
     kIoctlCreateShared = 0x123C38,
+    kIoctlSetIpv6AddSourceMembership = 0x123C3C,
+    kIoctlSetIpv6DropSourceMembership = 0x123C40,
+    kIoctlSetIpv6BlockSource = 0x123C44,
+    kIoctlSetIpv6UnblockSource = 0x123C48,
 };
 
 /// Is a request one that only ntke knows?
 constexpr bool is_of_ntke(ULONG code)
 {
-    return code >= kIoctlSendControl && code <= kIoctlCreateShared;
+    return code >= kIoctlSendControl && code <= kIoctlSetIpv6UnblockSource;
 }
 
 /// Poll conditions; the same bits make up event-select masks and network event records.

@@ -106,6 +106,14 @@ struct SendControlParams {
 };
 static_assert(sizeof(SendControlParams) == 48);
 
+/// kIoctlSetIpv6AddSourceMembership and the three after it, input.
+struct Ipv6SourceParams {
+    uint8_t group[16];
+    uint8_t source[16];
+    uint32_t interface_index; // 0: any
+};
+static_assert(sizeof(Ipv6SourceParams) == 36);
+
 /// kIoctlTransmit, input.
 struct TransmitParams {
     int64_t offset; // bytes, or kCurrentPosition

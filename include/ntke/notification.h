@@ -53,7 +53,7 @@ static_assert(sizeof(Registration) == 88);
 /// What belongs to a port that sockets are registered with. Owner: ws2_32; it stays for ever.
 struct NotificationPort {
     alignas(8) uint64_t resting; // Registration*, a stack
-    uint64_t device; // handle the polls are made on, associated with the port
+    uint64_t device; // handle the polls are made on, associated with the port; 0: it is closed
 };
 
 /// The completion key of polls: no program's, which is a pointer or a small number.

@@ -234,6 +234,16 @@ void a_deferred_connection_stays_for_a_later_accept(void**) // [accept/11]
     wait_until_readable(server);
 }
 
+void a_condition_that_is_no_function_takes_no_connection(void**) // [accept/14]
+{
+    const Listener listener = new_listener();
+    connect_to(listener);
+    assert_wsa_fails(WSAAccept(listener.socket, nullptr, nullptr,
+                         reinterpret_cast<LPCONDITIONPROC>(INT_PTR { 8 }), 0),
+        INVALID_SOCKET, WSAEFAULT);
+    accept_from(listener);
+}
+
 void a_condition_is_not_asked_without_a_connection(void**) // [accept/9]
 {
     const Listener listener = new_listener();
@@ -346,6 +356,7 @@ const CMUnitTest kCases[] = {
     cmocka_unit_test(a_connection_outlives_its_listener),
     cmocka_unit_test(a_condition_that_accepts_gives_the_connection),
     cmocka_unit_test(a_condition_is_shown_both_addresses_and_its_context),
+    cmocka_unit_test(a_condition_that_is_no_function_takes_no_connection),
     cmocka_unit_test(a_condition_that_rejects_refuses_the_connection),
     cmocka_unit_test(a_rejected_client_sees_its_connection_end),
     cmocka_unit_test(a_deferred_connection_stays_for_a_later_accept),

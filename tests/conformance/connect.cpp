@@ -281,6 +281,64 @@ void the_any_address_dissolves_the_peer(void**) // [connect/5]
     assert_int_equal(peer_error(pair.a), WSAENOTCONN);
 }
 
+void the_any_address_is_no_peer(void**) // [connect/5]
+{
+    const UdpPair pair = new_udp_pair();
+    sockaddr_storage address = {};
+    address.ss_family = AF_INET;
+    reinterpret_cast<sockaddr_in*>(&address)->sin_port = htons(9);
+    assert_wsa_fails(connect_name(udp_socket(), address), SOCKET_ERROR, WSAEADDRNOTAVAIL);
+    assert_wsa_fails(connect_name(pair.a, address), SOCKET_ERROR, WSAEADDRNOTAVAIL);
+    assert_int_equal(peer_error(pair.a), 0);
+    if (!has_ipv6())
+        return;
+    address.ss_family = AF_INET6; // the port is in the same place
+    assert_wsa_fails(connect(udp_socket(AF_INET6), as_name(address), sizeof(sockaddr_in6)),
+        SOCKET_ERROR, WSAEADDRNOTAVAIL);
+}
+
+void a_stream_carries_no_connect_data(void**) // [connect/9]
+{
+    const Listener listener = new_listener();
+    char text[] = "abc";
+    WSABUF data = { sizeof(text), text };
+    WSABUF room = { sizeof(text), text };
+    const SOCKET client = tcp_socket();
+    assert_wsa_fails(WSAConnect(client, as_name(listener.address), listener.address_length, &data,
+                         nullptr, nullptr, nullptr),
+        SOCKET_ERROR, WSAEPROTONOSUPPORT);
+    data.len = 0;
+    assert_wsa_ok(WSAConnect(client, as_name(listener.address), listener.address_length, &data,
+        &room, nullptr, nullptr));
+    assert_int_equal(room.len, 0);
+    assert_ptr_equal(room.buf, text);
+}
+
+void connect_data_of_datagrams_are_not_looked_at(void**) // [connect/9]
+{
+    const SOCKET receiver = udp_socket();
+    bind_to_loopback(receiver);
+    sockaddr_storage address;
+    const int length = loopback_address(AF_INET, local_port(receiver), &address);
+    char text[] = "abc";
+    WSABUF data = { sizeof(text), text };
+    assert_wsa_ok(
+        WSAConnect(udp_socket(), as_name(address), length, &data, &data, nullptr, nullptr));
+    assert_int_equal(data.len, sizeof(text));
+}
+
+void connect_data_that_cannot_be_told_are_a_fault(void**) // [connect/9]
+{
+    const Listener listener = new_listener();
+    const SOCKET client = tcp_socket();
+    auto* nowhere = reinterpret_cast<WSABUF*>(8);
+    assert_wsa_fails(WSAConnect(client, as_name(listener.address), listener.address_length, nullptr,
+                         nowhere, nullptr, nullptr),
+        SOCKET_ERROR, WSAEFAULT);
+    // It is refused before it is connected.
+    assert_wsa_ok(connect_name(client, listener.address));
+}
+
 void a_connected_datagram_socket_hears_its_peer_only(void**) // [connect/16]
 {
     const UdpPair pair = new_udp_pair();
@@ -380,6 +438,10 @@ const CMUnitTest kCases[] = {
     cmocka_unit_test(a_datagram_socket_may_change_its_peer),
     cmocka_unit_test(a_null_address_dissolves_the_peer),
     cmocka_unit_test(the_any_address_dissolves_the_peer),
+    cmocka_unit_test(the_any_address_is_no_peer),
+    cmocka_unit_test(a_stream_carries_no_connect_data),
+    cmocka_unit_test(connect_data_of_datagrams_are_not_looked_at),
+    cmocka_unit_test(connect_data_that_cannot_be_told_are_a_fault),
     cmocka_unit_test(a_connected_datagram_socket_hears_its_peer_only),
     cmocka_unit_test(connecting_to_broadcast_needs_no_option),
     cmocka_unit_test(a_blocked_connect_runs_user_apcs),

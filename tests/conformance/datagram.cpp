@@ -248,6 +248,35 @@ void port_zero_takes_datagrams(void**) // [sendto/4]
     assert_int_equal(sendto(udp_socket(), "x", 1, 0, as_name(address), length), 1);
 }
 
+void the_any_address_takes_no_datagrams(void**) // [sendto/8]
+{
+    const SOCKET socket = udp_socket();
+    sockaddr_storage address = {};
+    address.ss_family = AF_INET;
+    reinterpret_cast<sockaddr_in*>(&address)->sin_port = htons(9);
+    char byte = 'x';
+    WSABUF buffer = { 1, &byte };
+    DWORD sent;
+    assert_wsa_fails(sendto(socket, &byte, 1, 0, as_name(address), sizeof(sockaddr_in)),
+        SOCKET_ERROR, WSAEADDRNOTAVAIL);
+    assert_wsa_fails(WSASendTo(socket, &buffer, 1, &sent, 0, as_name(address), sizeof(sockaddr_in),
+                         nullptr, nullptr),
+        SOCKET_ERROR, WSAEADDRNOTAVAIL);
+    WSAMSG message = {};
+    message.name = as_name(address);
+    message.namelen = sizeof(sockaddr_in);
+    message.lpBuffers = &buffer;
+    message.dwBufferCount = 1;
+    assert_wsa_fails(
+        WSASendMsg(socket, &message, 0, &sent, nullptr, nullptr), SOCKET_ERROR, WSAEADDRNOTAVAIL);
+    if (!has_ipv6())
+        return;
+    address.ss_family = AF_INET6; // the port is in the same place
+    assert_wsa_fails(
+        sendto(udp_socket(AF_INET6), &byte, 1, 0, as_name(address), sizeof(sockaddr_in6)),
+        SOCKET_ERROR, WSAEADDRNOTAVAIL);
+}
+
 void a_datagram_that_is_too_long_is_refused(void**) // [sendto/3]
 {
     const Datagrams d = new_datagrams();
@@ -335,6 +364,7 @@ const CMUnitTest kCases[] = {
     cmocka_unit_test(a_short_destination_is_refused),
     cmocka_unit_test(a_stream_ignores_the_destination),
     cmocka_unit_test(port_zero_takes_datagrams),
+    cmocka_unit_test(the_any_address_takes_no_datagrams),
     cmocka_unit_test(a_datagram_that_is_too_long_is_refused),
     cmocka_unit_test(broadcasting_needs_the_option),
     cmocka_unit_test(an_unreachable_port_shows_at_the_next_receive),

@@ -41,6 +41,18 @@ void what_is_no_socket_cannot_disconnect(void**) // [shutdown/9] [shutdown/10]
     assert_wsa_fails(WSARecvDisconnect(INVALID_SOCKET, nullptr), SOCKET_ERROR, WSAENOTSOCK);
 }
 
+void there_is_no_disconnect_data(void**) // [shutdown/13]
+{
+    const TcpPair pair = new_tcp_pair();
+    char text[] = "bye";
+    WSABUF data = { sizeof(text), text };
+    assert_wsa_fails(WSASendDisconnect(pair.client, &data), SOCKET_ERROR, WSAENOPROTOOPT);
+    assert_wsa_fails(
+        WSASendDisconnect(pair.client, reinterpret_cast<WSABUF*>(8)), SOCKET_ERROR, WSAEFAULT);
+    assert_wsa_fails(WSASendDisconnect(INVALID_SOCKET, &data), SOCKET_ERROR, WSAENOTSOCK);
+    send_text(pair.client, "x"); // nothing was shut down
+}
+
 void disconnecting_queues_no_packet(void**) // [shutdown/11]
 {
     const TcpPair pair = new_tcp_pair();
@@ -63,6 +75,7 @@ const CMUnitTest kCases[] = {
     cmocka_unit_test(receive_disconnect_is_a_shutdown_of_receive),
     cmocka_unit_test(an_unconnected_stream_cannot_disconnect),
     cmocka_unit_test(what_is_no_socket_cannot_disconnect),
+    cmocka_unit_test(there_is_no_disconnect_data),
     cmocka_unit_test(disconnecting_queues_no_packet),
 };
 

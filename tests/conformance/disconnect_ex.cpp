@@ -24,6 +24,19 @@ void disconnect_ex_refuses_an_unconnected_socket(void**) // [DisconnectEx/2]
 
     assert_wsa_fails(disconnect_ex(client, &operation->overlapped, 0, 0), FALSE, WSAENOTCONN);
     assert_wsa_fails(disconnect_ex(client, nullptr, 0, 0), FALSE, WSAENOTCONN);
+    const UdpPair datagrams = new_udp_pair();
+    assert_wsa_fails(disconnect_ex(udp_socket(), nullptr, 0, 0), FALSE, WSAENOTCONN);
+    assert_wsa_fails(disconnect_ex(datagrams.a, nullptr, 0, 0), FALSE, WSAENOTCONN);
+}
+
+void disconnect_ex_refuses_unknown_flags(void**) // [DisconnectEx/7]
+{
+    const TcpPair pair = new_tcp_pair();
+    const auto disconnect_ex = disconnect_ex_of(pair.client);
+
+    assert_wsa_fails(disconnect_ex(pair.client, nullptr, TF_DISCONNECT, 0), FALSE, WSAEINVAL);
+    assert_wsa_fails(disconnect_ex(pair.client, nullptr, 0, 1), FALSE, WSAEINVAL);
+    send_text(pair.client, "x"); // nothing was disconnected
 }
 
 void disconnect_ex_pends_and_completes(void**) // [DisconnectEx/3]
@@ -97,6 +110,7 @@ void a_reusable_socket_is_reusable(void**) // [DisconnectEx/6]
 const CMUnitTest kCases[] = {
     cmocka_unit_test(disconnect_ex_refuses_what_is_no_socket),
     cmocka_unit_test(disconnect_ex_refuses_an_unconnected_socket),
+    cmocka_unit_test(disconnect_ex_refuses_unknown_flags),
     cmocka_unit_test(disconnect_ex_pends_and_completes),
     cmocka_unit_test(disconnect_ex_without_overlapped_returns_when_done),
     cmocka_unit_test(disconnect_ex_ends_sending_only),

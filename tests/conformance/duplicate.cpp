@@ -114,10 +114,10 @@ void an_info_opens_once(void**) // [WSADuplicateSocket/6]
     assert_wsa_ok(WSADuplicateSocketW(pair.client, GetCurrentProcessId(), &info));
     const SOCKET first = owned(open_duplicate(info));
     assert_true(first != INVALID_SOCKET);
+    assert_wsa_fails(open_duplicate(info), INVALID_SOCKET, WSAEINVAL);
+    assert_joined(first, pair.server);
     close_owned(first);
-    WSASetLastError(kPoison);
-    const SOCKET second = open_duplicate(info);
-    assert_true(second == INVALID_SOCKET);
+    assert_wsa_fails(open_duplicate(info), INVALID_SOCKET, WSAEINVAL);
     assert_joined(pair.client, pair.server);
 }
 

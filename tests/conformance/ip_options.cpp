@@ -85,6 +85,24 @@ void the_mtu_needs_a_peer(void**) // [getsockopt/17]
         SOCKET_ERROR, WSAENOTCONN);
 }
 
+void the_interface_of_sends_is_an_index(void**) // [setsockopt/26]
+{
+    constexpr DWORD kLoopback = 1; // the index it has everywhere
+    const SOCKET socket = udp_socket();
+    assert_option(socket, IPPROTO_IP, IP_UNICAST_IF, 0);
+    set_option(socket, IPPROTO_IP, IP_UNICAST_IF, htonl(kLoopback));
+    assert_option(socket, IPPROTO_IP, IP_UNICAST_IF, kLoopback);
+    set_option(socket, IPPROTO_IP, IP_UNICAST_IF, 0);
+    assert_option(socket, IPPROTO_IP, IP_UNICAST_IF, 0);
+    if (!has_ipv6())
+        return;
+    const SOCKET ipv6 = udp_socket(AF_INET6);
+    set_option(ipv6, IPPROTO_IPV6, IPV6_UNICAST_IF, kLoopback);
+    assert_option(ipv6, IPPROTO_IPV6, IPV6_UNICAST_IF, kLoopback);
+    set_option(ipv6, IPPROTO_IPV6, IPV6_MULTICAST_IF, kLoopback);
+    assert_option(ipv6, IPPROTO_IPV6, IPV6_MULTICAST_IF, kLoopback);
+}
+
 void a_membership_cannot_be_read(void**) // [getsockopt/18]
 {
     for (const SOCKET socket : { tcp_socket(), udp_socket() }) {
@@ -332,6 +350,22 @@ SOCKET member_of_ipv6_group()
     return socket;
 }
 
+/// A request about a source of the group.
+GROUP_SOURCE_REQ source_of_ipv6_group(const sockaddr_in6& source)
+{
+    GROUP_SOURCE_REQ request = {};
+    const sockaddr_in6 group = name_of_ipv6_group(0);
+    memcpy(&request.gsr_group, &group, sizeof(group));
+    memcpy(&request.gsr_source, &source, sizeof(source));
+    return request;
+}
+
+int set_source(SOCKET socket, int option, const GROUP_SOURCE_REQ& request)
+{
+    return setsockopt(
+        socket, IPPROTO_IPV6, option, reinterpret_cast<const char*>(&request), sizeof(request));
+}
+
 void send_to_ipv6_group(unsigned short port, const char* text)
 {
     const sockaddr_in6 name = name_of_ipv6_group(port);
@@ -384,6 +418,65 @@ void the_loop_of_ipv6_is_switched_off_by_the_receiver(void**) // [setsockopt/25]
     assert_receives(member, "own");
 }
 
+/// The address that what is sent to the group comes from.
+sockaddr_in6 ipv6_sender()
+{
+    const SOCKET member = member_of_ipv6_group();
+    send_to_ipv6_group(local_port(member), "group");
+    wait_until_readable(member);
+    char data[16];
+    sockaddr_in6 name = {};
+    int length = sizeof(name);
+    assert_int_equal(
+        recvfrom(member, data, sizeof(data), 0, reinterpret_cast<sockaddr*>(&name), &length), 5);
+    return name;
+}
+
+/// Asserts that a datagram to the group passes the socket by: another one, to itself, is the next.
+void assert_is_passed_by_ipv6(SOCKET socket, Where where = Where::current())
+{
+    send_to_ipv6_group(local_port(socket, where), "group");
+    sockaddr_storage name;
+    const int length = loopback_address(AF_INET6, local_port(socket, where), &name);
+    assert_int_equal(sendto(udp_socket(AF_INET6), "own", 3, 0, as_name(name), length), 3);
+    assert_receives(socket, "own", where);
+}
+
+void a_source_of_an_ipv6_group_can_be_blocked(void**) // [setsockopt/30]
+{
+    if (!has_ipv6())
+        skip();
+    const GROUP_SOURCE_REQ source = source_of_ipv6_group(ipv6_sender());
+    const SOCKET member = member_of_ipv6_group();
+    assert_wsa_ok(set_source(member, MCAST_BLOCK_SOURCE, source));
+    assert_is_passed_by_ipv6(member);
+    assert_wsa_ok(set_source(member, MCAST_UNBLOCK_SOURCE, source));
+    send_to_ipv6_group(local_port(member), "group");
+    assert_receives(member, "group");
+}
+
+void an_ipv6_group_can_be_joined_for_one_source(void**) // [setsockopt/30]
+{
+    if (!has_ipv6())
+        skip();
+    const GROUP_SOURCE_REQ source = source_of_ipv6_group(ipv6_sender());
+    const SOCKET member = udp_socket(AF_INET6);
+    sockaddr_in6 any = {};
+    any.sin6_family = AF_INET6;
+    assert_wsa_ok(bind(member, reinterpret_cast<sockaddr*>(&any), sizeof(any)));
+    sockaddr_in6 other = any;
+    inet_pton(AF_INET6, "2001:db8::1", &other.sin6_addr);
+    assert_wsa_ok(set_source(member, MCAST_JOIN_SOURCE_GROUP, source_of_ipv6_group(other)));
+    assert_is_passed_by_ipv6(member);
+    assert_wsa_ok(set_source(member, MCAST_JOIN_SOURCE_GROUP, source));
+    send_to_ipv6_group(local_port(member), "group");
+    assert_receives(member, "group");
+    assert_wsa_ok(set_source(member, MCAST_LEAVE_SOURCE_GROUP, source));
+    assert_is_passed_by_ipv6(member);
+    assert_wsa_fails(
+        set_source(member, MCAST_LEAVE_SOURCE_GROUP, source), SOCKET_ERROR, WSAEADDRNOTAVAIL);
+}
+
 void leaving_twice_fails(void**) // [setsockopt/18]
 {
     const SOCKET member = member_of("239.255.77.2");
@@ -404,6 +497,7 @@ const CMUnitTest kCases[] = {
     cmocka_unit_test(datagram_sockets_have_most_ip_options),
     cmocka_unit_test(datagram_sockets_have_newer_ip_options),
     cmocka_unit_test(the_mtu_needs_a_peer),
+    cmocka_unit_test(the_interface_of_sends_is_an_index),
     cmocka_unit_test(a_membership_cannot_be_read),
     cmocka_unit_test(a_time_to_live_takes_any_length),
     cmocka_unit_test(fragments_are_refused_on_streams_only),
@@ -420,6 +514,8 @@ const CMUnitTest kCases[] = {
     cmocka_unit_test(the_loop_is_switched_off_by_the_receiver),
     cmocka_unit_test(the_loop_is_no_business_of_the_sender),
     cmocka_unit_test(the_loop_of_ipv6_is_switched_off_by_the_receiver),
+    cmocka_unit_test(a_source_of_an_ipv6_group_can_be_blocked),
+    cmocka_unit_test(an_ipv6_group_can_be_joined_for_one_source),
     cmocka_unit_test(leaving_twice_fails),
 };
 

@@ -9,9 +9,11 @@ namespace conformance {
 // Options the SDK's headers do not name for every version.
 constexpr int kSoBspState = 0x1009;
 constexpr int kSoRandomizePort = 0x3005;
+constexpr int kSoReuseUnicastPort = 0x3007;
 constexpr int kTcpKeepIdle = 3;
 constexpr int kTcpKeepCnt = 16;
 constexpr int kTcpKeepIntvl = 17;
+constexpr int kTcpBsdUrgent = 0x7000;
 
 /// Fails the case unless the DWORD option reads back as `expected`, with its size.
 void assert_option(

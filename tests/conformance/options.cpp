@@ -299,6 +299,42 @@ void timeouts_read_back_exactly(void**) // [setsockopt/10]
     }
 }
 
+void conditional_accept_is_settled_by_listen(void**) // [setsockopt/27]
+{
+    const SOCKET socket = tcp_socket();
+    assert_option(socket, SOL_SOCKET, SO_CONDITIONAL_ACCEPT, 0);
+    set_option(socket, SOL_SOCKET, SO_CONDITIONAL_ACCEPT, 2);
+    assert_option(socket, SOL_SOCKET, SO_CONDITIONAL_ACCEPT, 1);
+    bind_to_loopback(socket);
+    assert_wsa_ok(listen(socket, 1));
+    const DWORD off = 0;
+    assert_wsa_fails(setsockopt(socket, SOL_SOCKET, SO_CONDITIONAL_ACCEPT,
+                         reinterpret_cast<const char*>(&off), sizeof(off)),
+        SOCKET_ERROR, WSAEINVAL);
+    assert_option(socket, SOL_SOCKET, SO_CONDITIONAL_ACCEPT, 1);
+}
+
+void a_reused_port_is_random_already(void**) // [setsockopt/29]
+{
+    const SOCKET socket = tcp_socket();
+    set_option(socket, SOL_SOCKET, kSoReuseUnicastPort, 1);
+    const DWORD on = 1;
+    assert_wsa_fails(setsockopt(socket, SOL_SOCKET, kSoRandomizePort,
+                         reinterpret_cast<const char*>(&on), sizeof(on)),
+        SOCKET_ERROR, WSAEINVAL);
+    set_option(socket, SOL_SOCKET, kSoReuseUnicastPort, 0);
+    set_option(socket, SOL_SOCKET, kSoRandomizePort, 1);
+}
+
+void urgent_data_has_one_of_two_styles(void**) // [setsockopt/28]
+{
+    const SOCKET socket = tcp_socket();
+    assert_option(socket, IPPROTO_TCP, kTcpBsdUrgent, 1);
+    assert_option(socket, IPPROTO_TCP, TCP_EXPEDITED_1122, 0);
+    set_option(socket, IPPROTO_TCP, TCP_EXPEDITED_1122, 1);
+    assert_option(socket, IPPROTO_TCP, kTcpBsdUrgent, 0);
+}
+
 void low_water_marks_are_invalid(void**) // [getsockopt/10]
 {
     const SOCKET socket = tcp_socket();
@@ -528,6 +564,9 @@ const CMUnitTest kCases[] = {
     cmocka_unit_test(buffer_sizes_read_back_exactly),
     cmocka_unit_test(small_buffers_keep_no_stream_waiting),
     cmocka_unit_test(timeouts_read_back_exactly),
+    cmocka_unit_test(conditional_accept_is_settled_by_listen),
+    cmocka_unit_test(a_reused_port_is_random_already),
+    cmocka_unit_test(urgent_data_has_one_of_two_styles),
     cmocka_unit_test(low_water_marks_are_invalid),
     cmocka_unit_test(linger_and_dont_linger_are_one_setting),
     cmocka_unit_test(the_switch_of_linger_reads_back_as_set),

@@ -323,32 +323,58 @@ void an_unknown_service_class_is_not_found(void**) // [service-providers/9]
     assert_wsa_fails(WSARemoveServiceClass(&id), SOCKET_ERROR, WSATYPE_NOT_FOUND);
 }
 
-void a_leaf_joins_a_multicast_group(void**) // [service-providers/11]
+/// A socket that may join a group.
+SOCKET new_leaf(Where where = Where::current())
 {
-    const SOCKET member = owned(WSASocketW(AF_INET, SOCK_DGRAM, IPPROTO_UDP, nullptr, 0,
+    const SOCKET leaf = owned(WSASocketW(AF_INET, SOCK_DGRAM, IPPROTO_UDP, nullptr, 0,
         WSA_FLAG_OVERLAPPED | WSA_FLAG_MULTIPOINT_C_LEAF | WSA_FLAG_MULTIPOINT_D_LEAF));
+    if (leaf == INVALID_SOCKET)
+        fail_at(where, "there is no socket: error %d", WSAGetLastError());
+    return leaf;
+}
+
+SOCKET join_group(SOCKET socket, const char* group, unsigned short port)
+{
     sockaddr_in name = {};
     name.sin_family = AF_INET;
-    assert_wsa_ok(bind(member, reinterpret_cast<sockaddr*>(&name), sizeof(name)));
-    name.sin_addr.s_addr = inet_addr("239.255.77.9");
-    name.sin_port = htons(local_port(member));
+    name.sin_addr.s_addr = inet_addr(group);
+    name.sin_port = htons(port);
+    return WSAJoinLeaf(socket, reinterpret_cast<sockaddr*>(&name), sizeof(name), nullptr, nullptr,
+        nullptr, nullptr, JL_BOTH);
+}
 
-    assert_int_equal(WSAJoinLeaf(member, reinterpret_cast<sockaddr*>(&name), sizeof(name), nullptr,
-                         nullptr, nullptr, nullptr, JL_BOTH),
-        member);
+void a_leaf_joins_a_multicast_group(void**) // [service-providers/11]
+{
+    const SOCKET member = new_leaf();
+    sockaddr_in any = {};
+    any.sin_family = AF_INET;
+    assert_wsa_ok(bind(member, reinterpret_cast<sockaddr*>(&any), sizeof(any)));
+    assert_int_equal(join_group(member, "239.255.77.9", local_port(member)), member);
+}
+
+void a_leaf_joins_once(void**) // [service-providers/11]
+{
+    const SOCKET member = new_leaf();
+    assert_int_equal(join_group(member, "239.255.77.9", 9), member);
+    assert_wsa_fails(join_group(member, "239.255.77.9", 9), INVALID_SOCKET, WSAEISCONN);
+}
+
+void a_leaf_that_joins_is_bound(void**) // [service-providers/11]
+{
+    const SOCKET member = new_leaf();
+    assert_int_equal(join_group(member, "239.255.77.9", 9), member);
+    assert_true(local_port(member) != 0);
+    set_nonblocking(member);
+    char byte;
+    assert_wsa_fails(recv(member, &byte, 1, 0), SOCKET_ERROR, WSAEWOULDBLOCK);
 }
 
 void a_leaf_join_checks_its_arguments(void**) // [service-providers/11]
 {
-    sockaddr_in name = {};
-    name.sin_family = AF_INET;
-    name.sin_addr.s_addr = inet_addr("239.255.77.9");
-
-    assert_wsa_fails(WSAJoinLeaf(INVALID_SOCKET, reinterpret_cast<sockaddr*>(&name), sizeof(name),
-                         nullptr, nullptr, nullptr, nullptr, JL_BOTH),
-        INVALID_SOCKET, WSAENOTSOCK);
-    assert_wsa_fails(WSAJoinLeaf(udp_socket(), nullptr, sizeof(name), nullptr, nullptr, nullptr,
-                         nullptr, JL_BOTH),
+    assert_wsa_fails(join_group(INVALID_SOCKET, "239.255.77.9", 9), INVALID_SOCKET, WSAENOTSOCK);
+    assert_wsa_fails(join_group(udp_socket(), "239.255.77.9", 9), INVALID_SOCKET, WSAEINVAL);
+    assert_wsa_fails(WSAJoinLeaf(new_leaf(), nullptr, sizeof(sockaddr_in), nullptr, nullptr,
+                         nullptr, nullptr, JL_BOTH),
         INVALID_SOCKET, WSAEFAULT);
 }
 
@@ -408,6 +434,8 @@ const CMUnitTest kCases[] = {
     cmocka_unit_test(what_is_no_lookup_is_refused),
     cmocka_unit_test(an_unknown_service_class_is_not_found),
     cmocka_unit_test(a_leaf_joins_a_multicast_group),
+    cmocka_unit_test(a_leaf_joins_once),
+    cmocka_unit_test(a_leaf_that_joins_is_bound),
     cmocka_unit_test(a_leaf_join_checks_its_arguments),
     cmocka_unit_test(blocking_hooks_are_gone),
     cmocka_unit_test(no_quality_of_service_has_a_name),

@@ -79,6 +79,40 @@ void addresses_go_with_datagrams(void**) // [RIO/24]
     }
 }
 
+void an_address_that_is_no_destination_is_refused(void**) // [RIO/32]
+{
+    const RioPeer peer = new_rio_peer(AF_INET);
+    RioBuf data = peer.slab.piece(0, 5);
+    RioBuf name = peer.slab.piece(100, kNameSize);
+    auto* address = reinterpret_cast<sockaddr_in*>(peer.slab.data + 100);
+    const auto send = [&] {
+        return rio().RIOSendEx(
+            peer.requests, &data, 1, nullptr, &name, nullptr, nullptr, 0, nullptr);
+    };
+    address->sin_port = htons(9);
+    assert_wsa_fails(send(), FALSE, WSAEAFNOSUPPORT);
+    address->sin_family = AF_INET6;
+    assert_wsa_fails(send(), FALSE, WSAEAFNOSUPPORT);
+    address->sin_family = AF_INET;
+    assert_wsa_fails(send(), FALSE, WSAEADDRNOTAVAIL);
+    // None of them counts.
+    address->sin_addr.s_addr = htonl(INADDR_LOOPBACK);
+    assert_true(send());
+    expect_result(peer.queue, 0, 5);
+    assert_no_result(peer.queue);
+}
+
+void port_zero_loses_datagrams(void**) // [RIO/32]
+{
+    const RioPeer peer = new_rio_peer(AF_INET);
+    RioBuf data = peer.slab.piece(0, 5);
+    RioBuf name = peer.slab.piece(100, kNameSize);
+    loopback_address(AF_INET, 0, reinterpret_cast<sockaddr_storage*>(peer.slab.data + 100));
+    assert_true(
+        rio().RIOSendEx(peer.requests, &data, 1, nullptr, &name, nullptr, nullptr, 0, nullptr));
+    expect_result(peer.queue, 0, 5);
+}
+
 void a_socket_of_all_addresses_tells_the_one_it_was(void**) // [RIO/24]
 {
     const RioPeer from = new_rio_peer(AF_INET);
@@ -206,6 +240,8 @@ void a_batch_keeps_each_datagram(void**) // [RIO/13]
 
 constexpr CMUnitTest kCases[] = {
     cmocka_unit_test(addresses_go_with_datagrams),
+    cmocka_unit_test(an_address_that_is_no_destination_is_refused),
+    cmocka_unit_test(port_zero_loses_datagrams),
     cmocka_unit_test(a_socket_of_all_addresses_tells_the_one_it_was),
     cmocka_unit_test(the_addresses_of_a_stream_are_its_names),
     cmocka_unit_test(room_for_an_address_is_room_for_any),

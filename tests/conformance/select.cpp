@@ -37,6 +37,16 @@ void no_sets_are_refused(void**) // [select/1]
     assert_wsa_fails(select(0, &empty, &empty, &empty, &kLimit), SOCKET_ERROR, WSAEINVAL);
 }
 
+void a_time_below_zero_is_refused(void**) // [select/19]
+{
+    const UdpPair pair = new_udp_pair();
+    for (timeval limit : { timeval { -1, 0 }, timeval { 0, -1 }, timeval { 1, -1 } }) {
+        fd_set readable = set_of({ pair.a });
+        assert_wsa_fails(select(0, &readable, nullptr, nullptr, &limit), SOCKET_ERROR, WSAEINVAL);
+        assert_int_equal(readable.fd_count, 1);
+    }
+}
+
 void a_value_that_is_no_socket_refuses_the_call(void**) // [select/2]
 {
     const UdpPair pair = new_udp_pair();
@@ -291,6 +301,7 @@ void a_set_that_cannot_be_written_is_a_fault(void**) // [select/18]
 
 const CMUnitTest kCases[] = {
     cmocka_unit_test(no_sets_are_refused),
+    cmocka_unit_test(a_time_below_zero_is_refused),
     cmocka_unit_test(a_value_that_is_no_socket_refuses_the_call),
     cmocka_unit_test(the_first_argument_is_ignored),
     cmocka_unit_test(more_sockets_than_the_set_declares_work),

@@ -315,6 +315,21 @@ void the_group_argument_is_ignored(void**) // [WSASocket/11]
         SOCK_STREAM, IPPROTO_TCP);
 }
 
+void multipoint_sockets_are_leaves_of_datagrams(void**) // [WSASocket/12]
+{
+    const auto make = [](int type, DWORD flags) {
+        return WSASocketW(AF_INET, type, 0, nullptr, 0, WSA_FLAG_OVERLAPPED | flags);
+    };
+    constexpr DWORD kLeaf = WSA_FLAG_MULTIPOINT_C_LEAF | WSA_FLAG_MULTIPOINT_D_LEAF;
+    assert_is(make(SOCK_DGRAM, kLeaf), AF_INET, SOCK_DGRAM, IPPROTO_UDP);
+    for (const DWORD root : { WSA_FLAG_MULTIPOINT_C_ROOT, WSA_FLAG_MULTIPOINT_D_ROOT }) {
+        assert_wsa_fails(make(SOCK_DGRAM, root), INVALID_SOCKET, WSAEINVAL);
+        assert_wsa_fails(make(SOCK_DGRAM, root | kLeaf), INVALID_SOCKET, WSAEINVAL);
+        assert_wsa_fails(make(SOCK_STREAM, root), INVALID_SOCKET, WSAEINVAL);
+    }
+    assert_wsa_fails(make(SOCK_STREAM, kLeaf), INVALID_SOCKET, WSAEINVAL);
+}
+
 const CMUnitTest kCases[] = {
     cmocka_unit_test(an_unknown_family_is_refused),
     cmocka_unit_test(an_unknown_family_with_an_unknown_protocol_is_refused),
@@ -347,6 +362,7 @@ const CMUnitTest kCases[] = {
     cmocka_unit_test(a_new_socket_clears_the_last_error),
     cmocka_unit_test(a_new_socket_blocks),
     cmocka_unit_test(the_group_argument_is_ignored),
+    cmocka_unit_test(multipoint_sockets_are_leaves_of_datagrams),
 };
 
 } // namespace

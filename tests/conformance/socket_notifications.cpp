@@ -1,5 +1,6 @@
 // ProcessSocketNotifications.
 
+#include "open_handles.h"
 #include "peers.h"
 #include "ports.h"
 
@@ -179,7 +180,10 @@ void a_removal_is_told(void**) // [ProcessSocketNotifications/10]
     const TcpPair pair = new_tcp_pair();
     enable(port, pair.server, sdk::kNotifyIn, kLevel);
     assert_int_equal(change(port, pair.server, sdk::kNotifyRemove), 0);
+    assert_int_equal(change(port, pair.server, sdk::kNotifyRemove), 0);
+    assert_int_equal(change(port, pair.server, sdk::kNotifyRemove), 0);
     assert_true(next_events(port) & sdk::kNotifyRemoved);
+    assert_int_equal(change(port, pair.server, sdk::kNotifyRemove), 0);
     send_text(pair.client, "data");
     assert_no_packet(port);
     enable(port, pair.server, sdk::kNotifyIn, kOnceLevel);
@@ -239,6 +243,18 @@ void one_call_registers_and_takes(
     assert_int_equal(received, 0);
 }
 
+void an_entry_without_an_operation_does_nothing(void**) // [ProcessSocketNotifications/4]
+{
+    constexpr UINT8 kNone = 0;
+    const HANDLE port = new_port();
+    const TcpPair pair = new_tcp_pair();
+    enable(port, pair.server, sdk::kNotifyIn, kLevel);
+    assert_int_equal(change(port, pair.server, kNone), 0);
+    assert_int_equal(change(port, INVALID_SOCKET, kNone), 0);
+    send_text(pair.client, "data");
+    assert_int_equal(next_events(port), sdk::kNotifyIn);
+}
+
 void arguments_belong_together(
     void**) // [ProcessSocketNotifications/1] [ProcessSocketNotifications/2]
 {
@@ -255,6 +271,20 @@ void arguments_belong_together(
     assert_int_equal(function()(nullptr, 1, &registration, 0, 0, nullptr, nullptr), WSAEINVAL);
 }
 
+void a_closed_port_leaves_nothing_open(void**) // [ProcessSocketNotifications/13]
+{
+    assert_rounds_leave_nothing_open([] {
+        const TcpPair pair = new_tcp_pair();
+        const HANDLE port = new_port();
+        enable(port, pair.server, sdk::kNotifyIn, kLevel);
+        send_text(pair.client, "x");
+        assert_int_equal(next_events(port), sdk::kNotifyIn);
+        close_owned(port);
+        close_owned(pair.client);
+        close_owned(pair.server);
+    });
+}
+
 constexpr CMUnitTest kCases[] = {
     cmocka_unit_test(data_is_told_once_or_as_long_as_it_is_there),
     cmocka_unit_test(a_level_needs_no_persistence_to_persist),
@@ -268,7 +298,9 @@ constexpr CMUnitTest kCases[] = {
     cmocka_unit_test(closing_the_socket_tells_nothing),
     cmocka_unit_test(the_filter_can_be_changed),
     cmocka_unit_test(one_call_registers_and_takes),
+    cmocka_unit_test(an_entry_without_an_operation_does_nothing),
     cmocka_unit_test(arguments_belong_together),
+    cmocka_unit_test(a_closed_port_leaves_nothing_open),
 };
 
 } // namespace

@@ -212,7 +212,18 @@ void an_overlapped_start_behind_the_end_is_an_error(void**) // [TransmitFile/10]
         assert_false(is_done);
         if (WSAGetLastError() == WSA_IO_PENDING)
             assert_true(await_status(operation) < 0);
+        else if (bad.offset > 10)
+            assert_int_equal(WSAGetLastError(), WSAEINVAL);
     }
+}
+
+void reuse_needs_a_disconnect(void**) // [TransmitFile/12]
+{
+    const TcpPair pair = new_tcp_pair();
+    assert_wsa_fails(transmit_file_of(pair.client)(
+                         pair.client, nullptr, 0, 0, nullptr, nullptr, TF_REUSE_SOCKET),
+        FALSE, WSAEINVAL);
+    send_text(pair.client, "x"); // nothing was disconnected
 }
 
 void too_many_bytes_are_refused(void**) // [TransmitFile/11]
@@ -240,6 +251,7 @@ const CMUnitTest kCases[] = {
     cmocka_unit_test(closing_the_socket_ends_a_transmission),
     cmocka_unit_test(a_file_that_ends_too_early_is_an_error),
     cmocka_unit_test(an_overlapped_start_behind_the_end_is_an_error),
+    cmocka_unit_test(reuse_needs_a_disconnect),
     cmocka_unit_test(too_many_bytes_are_refused),
 };
 

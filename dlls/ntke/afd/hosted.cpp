@@ -123,6 +123,10 @@ constexpr SocketFile::ServedRow SocketFile::kServed[] = {
     { kIoctlSetIpMulticastLoop, &SocketFile::serves_option },
     { kIoctlGetIpv6MulticastLoop, &SocketFile::serves_option },
     { kIoctlSetIpv6MulticastLoop, &SocketFile::serves_option },
+    { kIoctlSetIpv6AddSourceMembership, &SocketFile::serves_option },
+    { kIoctlSetIpv6DropSourceMembership, &SocketFile::serves_option },
+    { kIoctlSetIpv6BlockSource, &SocketFile::serves_option },
+    { kIoctlSetIpv6UnblockSource, &SocketFile::serves_option },
     { kIoctlCreate, &SocketFile::serves_create },
     { kIoctlCreateShared, &SocketFile::serves_create_shared },
 };

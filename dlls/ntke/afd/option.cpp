@@ -22,6 +22,7 @@ enum class OptionKind : uint8_t {
     DontFragment, // Linux: a way to discover the path's MTU
     OobInline, // the endpoint must know
     TcpInfo, // of streams; made of what Linux tells
+    Ipv6Source, // Ipv6SourceParams
     ClassOfService, // a Datagram option that Linux gives together with the mark of congestion
 };
 
@@ -75,6 +76,14 @@ constexpr SocketFile::OptionRow SocketFile::kOptions[] = {
 
     { 0, kIoctlSetIpv6AddMembership, IPPROTO_IPV6, IPV6_ADD_MEMBERSHIP, 20 },
     { 0, kIoctlSetIpv6DropMembership, IPPROTO_IPV6, IPV6_DROP_MEMBERSHIP, 20 },
+    { 0, kIoctlSetIpv6AddSourceMembership, IPPROTO_IPV6, MCAST_JOIN_SOURCE_GROUP,
+        sizeof(Ipv6SourceParams), OptionKind::Ipv6Source },
+    { 0, kIoctlSetIpv6DropSourceMembership, IPPROTO_IPV6, MCAST_LEAVE_SOURCE_GROUP,
+        sizeof(Ipv6SourceParams), OptionKind::Ipv6Source },
+    { 0, kIoctlSetIpv6BlockSource, IPPROTO_IPV6, MCAST_BLOCK_SOURCE, sizeof(Ipv6SourceParams),
+        OptionKind::Ipv6Source },
+    { 0, kIoctlSetIpv6UnblockSource, IPPROTO_IPV6, MCAST_UNBLOCK_SOURCE, sizeof(Ipv6SourceParams),
+        OptionKind::Ipv6Source },
     { kIoctlGetIpv6DontFrag, kIoctlSetIpv6DontFrag, IPPROTO_IPV6, IPV6_MTU_DISCOVER, 4,
         OptionKind::DontFragment },
     { kIoctlGetIpv6MulticastHops, kIoctlSetIpv6MulticastHops, IPPROTO_IPV6, IPV6_MULTICAST_HOPS, 4,
@@ -147,6 +156,15 @@ struct Linger {
     uint16_t is_on;
     uint16_t seconds;
 };
+
+/// Copies an IPv6 address into the socket address of one of Linux' requests.
+void fill_address(sockaddr_storage& address, const uint8_t (&bytes)[16])
+{
+    sockaddr_in6 wanted {};
+    wanted.sin6_family = AF_INET6;
+    memcpy(&wanted.sin6_addr, bytes, sizeof(wanted.sin6_addr));
+    memcpy(&address, &wanted, sizeof(wanted));
+}
 
 } // namespace
 
@@ -260,6 +278,15 @@ NTSTATUS SocketFile::set_option(const OptionRow& row, const io::Parameters& para
     case OptionKind::DontFragment: {
         const int discovery = number ? IP_PMTUDISC_DO : IP_PMTUDISC_DONT;
         return m_socket.set_option(row.level, row.name, &discovery, sizeof(discovery));
+    }
+    case OptionKind::Ipv6Source: {
+        Ipv6SourceParams asked;
+        memcpy(&asked, parameters.input, sizeof(asked));
+        group_source_req wanted {};
+        wanted.gsr_interface = asked.interface_index;
+        fill_address(wanted.gsr_group, asked.group);
+        fill_address(wanted.gsr_source, asked.source);
+        return m_socket.set_option(row.level, row.name, &wanted, sizeof(wanted));
     }
     case OptionKind::OobInline: {
         Signal signal;

@@ -64,12 +64,16 @@ void let_go(HANDLE handle)
     object.reset();
 }
 
+} // namespace
+
 NTSTATUS close(HANDLE handle)
 {
     take_message_waits();
     let_go(handle);
     return host::close(handle);
 }
+
+namespace {
 
 NTSTATUS set_information_object(HANDLE handle, ULONG info_class, PVOID info, ULONG length)
 {

@@ -50,6 +50,13 @@ NTSTATUS open_port(void* block)
     return STATUS_SUCCESS;
 }
 
+void end(ntke::NotificationPort& port)
+{
+    const uint64_t device = __atomic_exchange_n(&port.device, 0, __ATOMIC_ACQ_REL);
+    if (device)
+        services::close(reinterpret_cast<HANDLE>(static_cast<uintptr_t>(device)));
+}
+
 void wake(ntke::NotificationPort& port)
 {
     ntke::wake_resting(port, ask);

@@ -520,6 +520,9 @@ void Port::relay()
 void Port::on_closed()
 {
     m_is_closed = true;
+    // The device is associated with the port, and would keep it.
+    if (ntke::NotificationPort* port = m_notifications.load(std::memory_order_acquire))
+        notifications::end(*port);
     const State state = m_state;
     if (state == State::Host || is_beginning())
         return;

@@ -22,6 +22,9 @@ ke::DispatcherObject::Before set_event_of_process(HANDLE handle);
 /// seen.
 void forget_stale(HANDLE handle);
 
+/// NtClose, as programs call it.
+NTSTATUS close(HANDLE handle);
+
 /// NtDeviceIoControlFile, as programs call it.
 NTSTATUS device_io_control(HANDLE handle, HANDLE event, PIO_APC_ROUTINE apc, PVOID apc_context,
     IO_STATUS_BLOCK* iosb, ULONG code, PVOID input, ULONG input_length, PVOID output,
