@@ -30,7 +30,7 @@ struct FilterState {
     // Counts the attachments of the process. It tells the socket from a later one that has got both
     // the same handle and the same endpoint's memory. Set before `endpoint`.
     uint64_t serial = 0;
-    std::atomic<uint32_t> told_state { 0 }; // what the endpoint was last told
+    bool has_been_elsewhere = false; // it was taken back; guarded by lock
 
     // The host has the socket alone, for good (but see take_back).
     std::atomic<bool> is_host { false };
@@ -40,8 +40,6 @@ struct FilterState {
     SendTurn send_turn;
     // WSAAsyncSelect on the host: its record must see every request.
     std::atomic<bool> message_selected { false };
-    // The host knows of the non-blocking mode.
-    std::atomic<bool> host_nonblocking { false };
 
     // The selection of events. `mask` are its conditions, on either side since has_record.
     std::atomic<ULONG> mask { 0 };
@@ -60,9 +58,8 @@ struct FilterState {
 
 namespace filter {
 
-/// Tells the endpoint what has become of the socket, if it does not know yet. After every request
-/// that changes a socket's state.
-void tell_state(Socket& socket);
+/// A connect that the host had left pending has ended.
+void note_connect_ended(Socket& socket, NTSTATUS status);
 
 // Transfers.
 

@@ -27,7 +27,6 @@ void end_message_select(Socket& socket)
 {
     select_on_host(socket.handle, nullptr, 0);
     socket.filter.message_selected = false;
-    socket.filter.host_nonblocking = true;
 }
 
 void select_messages_on_host(Socket& socket, HWND window, UINT message, ULONG mask)
@@ -38,7 +37,6 @@ void select_messages_on_host(Socket& socket, HWND window, UINT message, ULONG ma
         .mask = static_cast<int32_t>(mask) };
     afd_call(socket.handle, afd::kIoctlMessageSelect, &params, sizeof(params), nullptr, 0);
     socket.filter.message_selected = true;
-    socket.filter.host_nonblocking = true;
 }
 
 /// Which of the conditions, all of them selected on the host, it has told of: those that hold. It
@@ -192,7 +190,6 @@ void note_selected_on_host(Socket& socket, HANDLE event, ULONG mask)
 {
     FilterState& state = socket.filter;
     socket.nonblocking = true;
-    state.host_nonblocking = true;
     state.mask = mask;
     if (!state.is_host || !state.has_record)
         return;
@@ -240,7 +237,6 @@ void before_message_select(Socket& socket, bool cancels)
     if (!emulation::is_on())
         return;
     state.message_selected = !cancels;
-    state.host_nonblocking = true;
     const ntke::EndpointId endpoint = state.endpoint;
     if (!endpoint || !state.has_record)
         return;
@@ -277,7 +273,6 @@ void hand_over(Socket& socket, const char* why)
     // [WSAAsyncSelect/14]
     if (state.posts_messages)
         select_messages_on_host(socket, state.window, state.message, args.mask & ~args.withheld);
-    state.host_nonblocking = true;
 }
 
 void inherit_on_host(Socket& listener, Socket& accepted)
@@ -288,11 +283,9 @@ void inherit_on_host(Socket& listener, Socket& accepted)
     if (from.posts_messages) {
         select_messages_on_host(accepted, from.window, from.message, mask);
     } else {
-        ntke::SelectOnHostArgs args {
-            .listener = from.endpoint, .handle = afd::ptr64(accepted.handle), .room = 0
-        };
-        if (NT_SUCCESS(emulation::call(ntke::kCallSelectOnHost, &args)))
-            accepted.filter.host_nonblocking = true;
+        ntke::SelectOnHostArgs args { .listener = from.endpoint,
+            .handle = afd::ptr64(accepted.handle) };
+        emulation::call(ntke::kCallSelectOnHost, &args);
     }
     accepted.filter.is_host = true;
     accepted.filter.mask = mask;
@@ -314,19 +307,10 @@ void settle_connect(const ntke::Settle& settle)
         request.add(static_cast<SOCKET>(settle.handle), afd::kPollConnect | afd::kPollConnectFail);
         socket.release_handle(); // closesocket does not wait for this
         const NTSTATUS status = request.issue_on_host(kOneSecond);
-        FilterState& state = socket->filter;
         if (NT_SUCCESS(status) && !request.is_empty()
             && (request.begin()->flags & afd::kPollConnectFail)) {
             socket->connect_failed = true;
-            ntke::StateArgs args {};
-            ExclusiveGuard guard(state.lock);
-            args.endpoint = state.endpoint;
-            args.state = static_cast<uint32_t>(ntke::SocketState::ConnectFailed);
-            args.flags = state.told_state & 0xFFFF;
-            args.status = request.begin()->status;
-            emulation::call(ntke::kCallSetState, &args);
-        } else if (socket->connected) {
-            tell_state(*socket); // note_polled has made it so
+            note_connect_ended(*socket, request.begin()->status);
         }
     }
     ntke::EndpointArgs args { settle.endpoint };

@@ -40,13 +40,10 @@ static bool make_writable(const WSABUF* buffers, DWORD count)
     });
 }
 
-/// Can this socket's data be moved here? A stream must be known to be connected, a datagram socket
-/// to be bound, for the host binds it with its first datagram.
+/// Can this socket's data be moved here, if its state is a fast one?
 static ntke::EndpointId transfer_endpoint(Socket& socket)
 {
     look_again(socket);
-    if (socket.is_stream() ? !socket.connected : !socket.bound)
-        return 0;
     if (socket.filter.message_selected)
         return 0;
     return usable_endpoint(socket);
@@ -219,6 +216,7 @@ bool before_request(Socket& socket, ULONG code)
     case afd::kIoctlRecvMessage:
     case afd::kIoctlSendControl:
         return transfer_endpoint(socket);
+    case afd::kIoctlConnect:
     case afd::kIoctlAcceptInto:
     case afd::kIoctlGetIpMulticastLoop:
     case afd::kIoctlSetIpMulticastLoop:

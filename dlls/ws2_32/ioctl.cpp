@@ -44,7 +44,6 @@ static int set_nonblocking(IoctlCall& call)
     if (!NT_SUCCESS(status))
         return call.tell(0, error_from_status(status)); // [WSAIoctl/6]
     call.socket->nonblocking = flag;
-    call.socket->filter.host_nonblocking = flag;
     return 0;
 }
 

@@ -17,7 +17,7 @@
 namespace ntke {
 
 /// Changes with every change of this file; open refuses another one.
-constexpr uint32_t kInterfaceVersion = 10;
+constexpr uint32_t kInterfaceVersion = 11;
 
 /// STATUS_MORE_PROCESSING_REQUIRED: the request is the host's.
 constexpr int32_t kPassDown = static_cast<int32_t>(0xC0000016);
@@ -27,7 +27,7 @@ enum Call : uint32_t {
     kCallAttach, // AttachArgs
     kCallClose, // EndpointArgs
     kCallRelease, // EndpointArgs
-    kCallSetState, // StateArgs
+    kCallConnectEnded, // ConnectEndedArgs
     kCallReceive, // TransferArgs
     kCallSend, // TransferArgs
     kCallPoll, // PollArgs
@@ -80,11 +80,11 @@ struct OpenArgs {
 };
 static_assert(sizeof(OpenArgs) == 128);
 
-/// What the PE side knows of a socket's state. Counterpart: the endpoint's type and state in AFD.
+/// The state of a socket. Counterpart: the endpoint's type and state in AFD.
 enum class SocketState : uint32_t {
     Unconnected, // a stream fresh from socket() or bind()
-    Connecting, // its non-blocking connect runs on the host
-    ConnectFailed, // StateArgs::status says why
+    Connecting,
+    ConnectFailed,
     Connected,
     Listening,
     Datagram, // or raw: connectionless for life
@@ -100,6 +100,10 @@ enum SocketFlags : uint32_t {
     kSocketSendShutDown = 0x20,
 };
 
+/// A handle that is a socket. What has been done to it since it was opened, the Linux side has seen
+/// in the requests that pass. A handle of an accept that the host had left pending it has not seen
+/// come, nor one that is inherited: what is said of the state counts for those, and for a socket
+/// that has been another process', too.
 struct AttachArgs {
     uint64_t handle; // of the socket on the host; also told back, by the pump
     int32_t family; // Windows' constants
@@ -107,14 +111,16 @@ struct AttachArgs {
     int32_t protocol;
     uint32_t state; // SocketState
     uint32_t flags; // SocketFlags
-    uint32_t has_inherited; // out: 1 if the selection of `listener` is this one's now
+    uint32_t has_been_elsewhere; // 1: another process has had it
     uint32_t is_synchronous; // 1: requests on the handle wait inside the host
     uint32_t is_nonblocking; // 1: the program has made it so
     uint64_t serial; // tells this socket from others that had the same handle
-    EndpointId listener; // the accepted socket's, for the selection it takes over; 0 = none
+    EndpointId listener; // an accepted socket's, which it inherits from; 0 = none is known
     EndpointId endpoint; // out: one reference of the caller's
+    uint32_t has_inherited; // out: 1 if the selection of `listener` is this one's now
+    uint32_t padding;
 };
-static_assert(sizeof(AttachArgs) == 64);
+static_assert(sizeof(AttachArgs) == 72);
 
 /// kCallClose says that the caller closes the handle next; kCallRelease gives up the caller's
 /// reference.
@@ -123,14 +129,14 @@ struct EndpointArgs {
 };
 static_assert(sizeof(EndpointArgs) == 8);
 
-struct StateArgs {
+/// A connect that the host had left pending has ended: whoever has waited for it, or for a poll
+/// that tells, sees that, and no request passes.
+struct ConnectEndedArgs {
     EndpointId endpoint;
-    uint32_t state; // SocketState
-    uint32_t flags; // SocketFlags
-    int32_t status; // ConnectFailed: NTSTATUS
-    uint32_t accepted; // connections the host has taken off a listener's queue since the last call
+    int32_t status; // NTSTATUS
+    uint32_t padding;
 };
-static_assert(sizeof(StateArgs) == 24);
+static_assert(sizeof(ConnectEndedArgs) == 16);
 
 /// A buffer of the caller. Counterpart: WSABUF, with fixed sizes.
 struct Buffer {
@@ -200,17 +206,15 @@ struct HandOverArgs {
     uint32_t mask; // out: afd::PollFlags
     uint32_t withheld; // out: what the host tells of these was told before
     afd::GetEventsResult carried; // out: what was pending and the host does not know of
-    uint64_t room; // for the Linux side
 };
-static_assert(sizeof(HandOverArgs) == 80);
+static_assert(sizeof(HandOverArgs) == 72);
 
 /// Gives a socket that is the host's the event and the mask of its listener.
 struct SelectOnHostArgs {
     EndpointId listener;
     uint64_t handle; // of the accepted socket on the host
-    uint64_t room; // for the Linux side
 };
-static_assert(sizeof(SelectOnHostArgs) == 24);
+static_assert(sizeof(SelectOnHostArgs) == 16);
 
 /// Helpers keep no process alive.
 struct IsHelperArgs {

@@ -514,8 +514,8 @@ Endpoint::Selection Endpoint::hand_over()
 ob::Ref<ke::Event> Endpoint::selection(uint32_t& mask)
 {
     ke::LockGuard guard(m_lock);
-    mask = m_record.mask();
-    return m_event;
+    mask = posts_messages() ? 0 : m_record.mask();
+    return posts_messages() ? ob::Ref<ke::Event>() : m_event;
 }
 
 bool Endpoint::inherit_selection(Endpoint& listener)
@@ -532,6 +532,12 @@ void Endpoint::set_state(SocketState state, uint32_t flags, NTSTATUS status, uin
 {
     Signal signal;
     ke::LockGuard guard(m_lock);
+    apply_state(state, flags, status, accepted, signal);
+}
+
+void Endpoint::apply_state(
+    SocketState state, uint32_t flags, NTSTATUS status, uint32_t accepted, Signal& signal)
+{
     constexpr uint32_t kShutDown = ntke::kSocketReceiveShutDown | ntke::kSocketSendShutDown;
     // What came before a shutdown is recorded, although it could not be after it.
     if ((flags & kShutDown) && m_is_recording.load(std::memory_order_relaxed))

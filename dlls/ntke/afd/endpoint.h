@@ -22,7 +22,8 @@ using ntke::SocketState;
 /// A socket: its state, its data, its record of network events. Counterpart: AFD_ENDPOINT.
 ///
 /// The base of SocketFile, whose requests come through dispatch (device.cpp). Under Wine what
-/// changes the socket's state happens on the host and is told with set_state.
+/// changes the socket's state happens on the host (hosted_state.cpp); the suites tell it with
+/// set_state.
 ///
 /// Owner: references; handles, the pump and pending requests hold them. Lock: m_lock guards state,
 /// record and event. It may be held while the kernel is asked about the socket, never while an
@@ -45,8 +46,14 @@ public:
         const SocketState now = state();
         return now == SocketState::Connected || now == SocketState::Datagram;
     }
-    bool can_receive() const { return can_transfer() && !has(ntke::kSocketReceiveShutDown); }
-    bool can_send() const { return can_transfer() && !has(ntke::kSocketSendShutDown); }
+    /// Is the connection made or the socket bound, as far as is known here? A host binds a socket
+    /// with its first datagram, and keeps what is sent while it connects.
+    bool is_established() const
+    {
+        return can_transfer() && (is_stream() || has(ntke::kSocketBound));
+    }
+    bool can_receive() const { return is_established() && !has(ntke::kSocketReceiveShutDown); }
+    bool can_send() const { return is_established() && !has(ntke::kSocketSendShutDown); }
     /// Must transfers look at the record?
     bool is_recording() const { return m_is_recording.load(std::memory_order_acquire); }
     /// The socket's handle on the host, 0 natively.
@@ -97,7 +104,7 @@ public:
         GetEventsResult pending {};
     };
     Selection hand_over() EXCLUDES(m_lock);
-    /// The event and the mask selected; null: none.
+    /// The event and the mask selected; null: none, or messages.
     ob::Ref<ke::Event> selection(uint32_t& mask) EXCLUDES(m_lock);
     /// Gives a new endpoint the event and the mask of its listener. False: there are none (any
     /// more), or it cannot be watched. [WSAEventSelect/69]
@@ -174,6 +181,9 @@ protected:
     void settle_connect(uint32_t ready, Signal& signal) REQUIRES(m_lock);
     void enter_state(SocketState state, NTSTATUS status, uint32_t re_enabled, Signal& signal)
         REQUIRES(m_lock);
+    /// set_state, for who has the lock.
+    void apply_state(SocketState state, uint32_t flags, NTSTATUS status, uint32_t accepted,
+        Signal& signal) REQUIRES(m_lock);
     /// Has the pump tell what happens. Errors: STATUS_INSUFFICIENT_RESOURCES.
     NTSTATUS watch() REQUIRES(m_lock);
     /// Has the port's pump tell what a receive waits for. Errors: the same.

@@ -26,6 +26,15 @@ struct EarlierLook {
     bool is_valid;
 };
 
+/// A request that the host does, as far as its effect on the socket depends on it.
+struct PassedRequest {
+    ULONG code;
+    uint32_t input[4]; // what it begins with; zeros where it is shorter
+    // What note_passed_down leaves for note_answered.
+    uint32_t added_flags;
+    uint32_t connects_made;
+};
+
 /// An endpoint whose requests come through the file services: what NtCreateFile opens on
 /// \Device\Afd. Natively only; under Wine the host has these files and an Endpoint is enough.
 ///
@@ -57,13 +66,39 @@ public:
     bool begin_use();
     void end_use();
 
-    // Under Wine: the file is the host's, and this is attached to its handle. What the host does to
-    // the socket is told with set_state and note_done_by_host. hosted.cpp
+    // Under Wine: the file is the host's, and this is attached to its handle. hosted.cpp
 
     /// A file of the host's, no socket yet; null: no memory.
     static ob::Ref<SocketFile> make_hosted(uint64_t host_handle, Mode mode);
-    /// It has become a socket; later calls change nothing.
-    void tell_created(const ntke::AttachArgs& args) EXCLUDES(m_lock);
+    /// It is a socket of Winsock's; later calls change nothing. `is_seen`: all that has been done
+    /// to it since it was opened. `listener` (may be null) is what it was accepted from.
+    void tell_created(const ntke::AttachArgs& args, bool is_seen, const SocketFile* listener)
+        EXCLUDES(m_lock);
+    /// The host has taken a connection off the queue of a listener.
+    static void note_accepted_from(SocketFile& listener) EXCLUDES(listener.m_lock);
+
+    // What the host does to the socket is noted as its requests pass and come back.
+    // hosted_state.cpp
+
+    /// Is there something to note of requests of this code?
+    bool is_noted(ULONG code) const;
+    /// Before the host does it.
+    void note_passed_down(PassedRequest& request) EXCLUDES(m_lock);
+    /// The host has answered; `output` is what its output begins with.
+    void note_answered(const PassedRequest& request, NTSTATUS status, uint32_t output)
+        EXCLUDES(m_lock);
+    /// A connect that the host had left pending has ended.
+    void note_connect_ended(NTSTATUS status) EXCLUDES(m_lock);
+    /// A poll of the host has found these conditions.
+    void note_polled(uint32_t found) EXCLUDES(m_lock);
+    /// Must the host be told of the non-blocking mode, which a selection of events has set here?
+    bool must_tell_mode() const
+    {
+        return m_is_nonblocking.load(std::memory_order_relaxed)
+            && !m_is_nonblocking_on_host.load(std::memory_order_relaxed);
+    }
+    /// The host has this mode by now.
+    void note_mode(bool is_nonblocking);
     bool serves(const io::Parameters& parameters) override;
     /// Are there sockets of this kind that serve requests of this code?
     bool may_serve(ULONG code) const { return is_own() || find_served(code); }
@@ -96,8 +131,6 @@ public:
     }
     /// May sends be among them, which do not end with the last handle?
     bool may_have_sends_on_host() const { return m_sends_on_host.load(std::memory_order_relaxed); }
-    /// The host has done a request; `value` is what its input begins with.
-    void note_done_by_host(ULONG code, uint32_t value) EXCLUDES(m_lock);
     bool is_nonblocking() const { return m_is_nonblocking.load(std::memory_order_relaxed); }
     bool is_created() const { return m_is_created.load(std::memory_order_acquire); }
     /// Endpoint's select; like the request, it makes the socket non-blocking.
@@ -160,6 +193,11 @@ private:
     bool serves_option(const io::Parameters& parameters);
     bool serves_poll(const io::Parameters& parameters);
     bool can_be_polled();
+    void change(SocketState state, uint32_t flags, Signal& signal, NTSTATUS status = STATUS_SUCCESS)
+        REQUIRES(m_lock);
+    void note_connect(const PassedRequest& request, NTSTATUS status, Signal& signal)
+        REQUIRES(m_lock);
+    void note_connected(uint32_t flag, Signal& signal) REQUIRES(m_lock);
     void tell_closed();
 
     using Handler = NTSTATUS (SocketFile::*)(io::Irp& irp, ULONG_PTR& information);
@@ -342,6 +380,8 @@ private:
     std::atomic<bool> m_owner_closes { false };
     uint64_t m_serial = 0; // its owner's; written before m_is_created
     std::atomic<bool> m_is_nonblocking { false };
+    std::atomic<bool> m_is_nonblocking_on_host { false };
+    uint32_t m_connects_made GUARDED_BY(m_lock) = 0; // by the host, as far as noted
     std::atomic<uint32_t> m_uses { 1 }; // 1 while there are handles
 
     // Their heads are read without the lock.

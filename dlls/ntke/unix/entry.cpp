@@ -15,6 +15,7 @@
 #include "nt/caller.h"
 #include "ob/handle_table.h"
 #include "unix/host_accept.h"
+#include "unix/host_control.h"
 #include "unix/host_descriptor.h"
 #include "unix/host_services.h"
 #include "unix/host_threads.h"
@@ -108,6 +109,10 @@ NTSTATUS attach(void* block)
     ob::Ref<afd::SocketFile> endpoint
         = ob::Ref<afd::SocketFile>::share(known ? afd::SocketFile::from(*known) : nullptr);
     const bool is_own = endpoint && endpoint->is_own() && args.family == afd::kFamilyUnix;
+    const bool is_seen = endpoint && !endpoint->is_created() && !args.has_been_elsewhere;
+    afd::SocketFile* const listener = args.listener ? &endpoint_from(args.listener) : nullptr;
+    if (listener && !is_own)
+        afd::SocketFile::note_accepted_from(*listener);
     if (is_own) {
         endpoint->set_serial(args.serial);
     } else if (!endpoint || endpoint->is_created()) {
@@ -119,10 +124,9 @@ NTSTATUS attach(void* block)
         if (!NT_SUCCESS(status))
             return status;
     }
-    endpoint->tell_created(args);
-    if (args.listener)
-        args.has_inherited = NT_SUCCESS(endpoint->open_descriptor())
-            && endpoint->inherit_selection(endpoint_from(args.listener));
+    endpoint->tell_created(args, is_seen, listener);
+    args.has_inherited = listener && listener->is_recording()
+        && NT_SUCCESS(endpoint->open_descriptor()) && endpoint->inherit_selection(*listener);
     g_endpoints.fetch_add(1, std::memory_order_relaxed);
     args.endpoint = afd::ptr64(endpoint.release());
     return STATUS_SUCCESS;
@@ -141,15 +145,11 @@ NTSTATUS release(void* block)
     return STATUS_SUCCESS;
 }
 
-NTSTATUS set_state(void* block)
+NTSTATUS connect_ended(void* block)
 {
-    const auto& args = *static_cast<StateArgs*>(block);
+    const auto& args = *static_cast<ConnectEndedArgs*>(block);
     const Uninterrupted section;
-    afd::SocketFile& endpoint = endpoint_from(args.endpoint);
-    if (endpoint.is_own())
-        return STATUS_SUCCESS; // it knows
-    endpoint.set_state(
-        static_cast<SocketState>(args.state), args.flags, args.status, args.accepted);
+    endpoint_from(args.endpoint).note_connect_ended(args.status);
     return STATUS_SUCCESS;
 }
 
@@ -163,6 +163,13 @@ bool can_be_used(afd::SocketFile& endpoint)
         return true;
     const Uninterrupted section;
     return NT_SUCCESS(endpoint.open_descriptor());
+}
+
+/// The same for polls of one call. What is being connected changes its state in a request.
+bool can_be_polled(afd::SocketFile& endpoint)
+{
+    return (endpoint.can_transfer() || endpoint.state() == SocketState::Listening)
+        && can_be_used(endpoint);
 }
 
 // --- Transfers
@@ -281,7 +288,7 @@ public:
             afd::SocketFile& socket = endpoint_from(m_items[m_used].endpoint);
             if (!socket.begin_use())
                 return false;
-            if (!can_be_used(socket)) {
+            if (!can_be_polled(socket)) {
                 socket.end_use();
                 return false;
             }
@@ -338,7 +345,7 @@ NTSTATUS readable(void* block)
     auto& args = *static_cast<ReadableArgs*>(block);
     afd::SocketFile& endpoint = endpoint_from(args.endpoint);
     const afd::SocketUse use(endpoint);
-    if (!use.is_valid() || !endpoint.can_transfer() || !can_be_used(endpoint))
+    if (!use.is_valid() || !endpoint.is_established() || !can_be_used(endpoint))
         return kPassDown;
     const Uninterrupted section; // the descriptor's peeks have a lock
     args.bytes = endpoint.bytes_to_read();
@@ -394,29 +401,18 @@ NTSTATUS get_events(void* block)
 
 // --- What the host goes on with
 
-/// A request of ours, to end at once. `room` is memory of the program.
-NTSTATUS control_on_host(HANDLE socket, ULONG code, void* input, ULONG input_length, void* output,
-    ULONG output_length, uint64_t& room)
-{
-    IO_STATUS_BLOCK iosb {};
-    if (nt::is_wow64())
-        iosb.Pointer = &room; // the host takes it for the program's request
-    return host::device_io_control(
-        socket, nullptr, nullptr, nullptr, &iosb, code, input, input_length, output, output_length);
-}
-
-void select_events_on_host(HANDLE socket, HANDLE event, uint32_t mask, uint64_t& room)
+void select_events_on_host(HANDLE socket, HANDLE event, uint32_t mask)
 {
     if (nt::is_wow64()) {
         afd::EventSelectParams32 params { static_cast<uint32_t>(afd::ptr64(event)),
             static_cast<int32_t>(mask) };
-        control_on_host(socket, afd::kIoctlEventSelect, &params, sizeof(params), nullptr, 0, room);
+        control_on_host(socket, afd::kIoctlEventSelect, &params, sizeof(params), nullptr, 0);
         return;
     }
     afd::EventSelectParams params {};
     params.event = reinterpret_cast<uintptr_t>(event);
     params.mask = static_cast<int32_t>(mask);
-    control_on_host(socket, afd::kIoctlEventSelect, &params, sizeof(params), nullptr, 0, room);
+    control_on_host(socket, afd::kIoctlEventSelect, &params, sizeof(params), nullptr, 0);
 }
 
 /// The handle by which the host knows the event of a selection, which goes to the host.
@@ -439,17 +435,16 @@ void continue_on_host(
     // one.
     ob::Ref<ke::Event> scratch;
     if (NT_SUCCESS(program_events::make(false, scratch))) {
-        select_events_on_host(socket, scratch->host_event(), selection.mask, args.room);
+        select_events_on_host(socket, scratch->host_event(), selection.mask);
         // The host looks at the socket between two requests; two rounds see what it records at
         // once.
         for (int round = 0; round < 2; ++round) {
             afd::GetEventsResult found {};
-            control_on_host(
-                socket, afd::kIoctlGetEvents, nullptr, 0, &found, sizeof(found), args.room);
+            control_on_host(socket, afd::kIoctlGetEvents, nullptr, 0, &found, sizeof(found));
             afd::carry_events(args.carried, found, ~selection.reported);
         }
     }
-    select_events_on_host(socket, event, selection.mask, args.room);
+    select_events_on_host(socket, event, selection.mask);
     if (args.carried.flags & selection.mask)
         host::set_event(event, nullptr);
 }
@@ -472,6 +467,7 @@ NTSTATUS hand_over(void* block)
         args.withheld = selection.reported;
     if (!selection.mask || selection.mode == afd::SelectMode::Message)
         return STATUS_SUCCESS;
+    endpoint.note_mode(true); // a selection on the host sets it
     if (const HANDLE event = event_on_host(*selection.event))
         continue_on_host(reinterpret_cast<HANDLE>(endpoint.host_handle()), selection, event, args);
     return STATUS_SUCCESS;
@@ -486,7 +482,7 @@ NTSTATUS select_on_host(void* block)
     const HANDLE event = selected ? event_on_host(*selected) : nullptr;
     if (!event)
         return STATUS_INSUFFICIENT_RESOURCES;
-    select_events_on_host(reinterpret_cast<HANDLE>(args.handle), event, mask, args.room);
+    select_events_on_host(reinterpret_cast<HANDLE>(args.handle), event, mask);
     return STATUS_SUCCESS;
 }
 
@@ -609,7 +605,7 @@ constexpr Calls calls(EntryFunction open)
         unix_side::attach,
         unix_side::close,
         unix_side::release,
-        unix_side::set_state,
+        unix_side::connect_ended,
         unix_side::receive,
         unix_side::send,
         unix_side::poll,

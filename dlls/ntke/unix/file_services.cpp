@@ -11,6 +11,7 @@
 #include "ke/user_memory.h"
 #include "nt/caller.h"
 #include "ob/handle_table.h"
+#include "unix/host_control.h"
 #include "unix/host_services.h"
 #include "unix/host_threads.h"
 #include "unix/port.h"
@@ -211,6 +212,73 @@ HANDLE event_named_by(ULONG code, PVOID input, ULONG input_length)
         : nullptr;
 }
 
+/// Does the host's answer depend on whether the socket is a non-blocking one?
+bool depends_on_mode(ULONG code)
+{
+    switch (code) {
+    case afd::kIoctlAccept:
+    case afd::kIoctlConnect:
+    case afd::kIoctlRecv:
+    case afd::kIoctlRecvMsg:
+    case afd::kIoctlSendMsg:
+    case afd::kIoctlTransmit:
+        return true;
+    default:
+        return false;
+    }
+}
+
+/// What a socket notes of a request that the host does. Owner: the service's frame.
+class Noted {
+public:
+    Noted(afd::SocketFile* socket, ULONG code, const void* input, ULONG input_length)
+        : m_socket(socket && socket->is_noted(code) ? socket : nullptr)
+        , m_request { code, {}, 0, 0 }
+    {
+        if (!m_socket)
+            return;
+        ke::read_user(m_request.input, input,
+            input_length < sizeof(m_request.input) ? input_length : sizeof(m_request.input));
+        const Uninterrupted section;
+        m_socket->note_passed_down(m_request);
+    }
+    /// Passes on what the host has answered.
+    NTSTATUS answered(NTSTATUS status, const void* output, ULONG output_length)
+    {
+        uint32_t word = afd::kNotConnected;
+        if (m_socket) {
+            if (NT_SUCCESS(status) && output_length >= sizeof(word))
+                ke::read_user(&word, output, sizeof(word));
+            const Uninterrupted section;
+            m_socket->note_answered(m_request, status, word);
+        }
+        return status;
+    }
+
+private:
+    afd::SocketFile* m_socket;
+    afd::PassedRequest m_request;
+};
+
+/// The host has done a poll at once.
+void note_polled(const void* output, ULONG output_length)
+{
+    afd::PollHeader header;
+    if (output_length < sizeof(header) || !ke::read_user(&header, output, sizeof(header)))
+        return;
+    const auto* entries = static_cast<const uint8_t*>(output) + sizeof(header);
+    for (uint32_t i = 0; i < header.count; ++i) {
+        afd::PollEntry entry;
+        if (!afd::read_entry(entry, entries + i * afd::entry_size()))
+            return;
+        const ob::Ref<io::File> file = find_file(reinterpret_cast<HANDLE>(entry.socket));
+        if (!file)
+            continue;
+        const Uninterrupted section;
+        afd::SocketFile::from(*file)->note_polled(static_cast<uint32_t>(entry.flags));
+    }
+}
+
 /// A request goes to the host, which tells its end. What comes of it is noted.
 NTSTATUS control_by_host(io::File* file, HANDLE handle, const Target& target, ULONG code,
     PVOID input, ULONG input_length, PVOID output, ULONG output_length)
@@ -224,19 +292,16 @@ NTSTATUS control_by_host(io::File* file, HANDLE handle, const Target& target, UL
         const Uninterrupted section;
         socket->accept_older_on_host();
     }
+    if (socket && socket->must_tell_mode() && depends_on_mode(code))
+        unix_side::tell_mode(handle, *socket);
+    Noted noted(socket, code, input, input_length);
     OnHost on_host(file, may_pend(code), code == afd::kIoctlSendMsg || code == afd::kIoctlTransmit);
     const NTSTATUS status
         = on_host.answered(host::device_io_control(handle, target.event, target.apc,
             target.apc_context, target.iosb, code, input, input_length, output, output_length));
-    if (socket) {
-        uint32_t value = 0;
-        if (NT_SUCCESS(status) && status != STATUS_PENDING && input_length >= sizeof(value)
-            && ke::read_user(&value, input, sizeof(value))) {
-            const Uninterrupted section;
-            socket->note_done_by_host(code, value);
-        }
-    }
-    return status;
+    if (code == afd::kIoctlPoll && status == STATUS_SUCCESS)
+        note_polled(output, output_length);
+    return noted.answered(status, output, output_length);
 }
 
 } // namespace
