@@ -68,7 +68,7 @@ static ntke::EndpointId attach(Socket& socket, ntke::EndpointId listener)
         .serial = ++attachments,
         .listener = listener,
         .endpoint = 0,
-        .has_inherited = 0,
+        .inherited = 0,
         .padding = 0 };
     const NTSTATUS status = emulation::call(ntke::kCallAttach, &args);
     if (!NT_SUCCESS(status)) {
@@ -78,7 +78,7 @@ static ntke::EndpointId attach(Socket& socket, ntke::EndpointId listener)
         return 0;
     }
     state.serial = args.serial;
-    state.has_record = args.has_inherited;
+    state.is_host = args.inherited == ntke::kInheritsOnHost;
     state.endpoint = args.endpoint;
     return args.endpoint;
 }
@@ -185,28 +185,19 @@ void note_accepted(Socket& listener, Socket& accepted)
     accepted.filter.message_selected = state.message_selected.load();
     if (state.posts_messages)
         note_re_enabled(listener, afd::kPollAccept);
-    if (state.is_host || listener.shared) {
+    if (listener.shared) {
         // Its selection is the host's, if there is one, and so is the accepted socket's.
-        accepted.filter.is_host = state.has_record || listener.shared;
-        if (!accepted.filter.is_host)
-            usable_endpoint(accepted);
+        accepted.filter.is_host = true;
         return;
     }
     // ntke has not seen the handle come: it must know it before anything is done with it.
-    if (is_eligible(accepted))
-        attach(accepted, state.endpoint);
-    if (!keeps_record(listener) || !state.mask)
+    if (!is_eligible(accepted))
         return;
-    bool is_inherited = accepted.filter.has_record;
-    if (state.posts_messages) {
-        SharedGuard guard(state.lock);
-        is_inherited = select_messages(
-            accepted, state.window, state.message, state.mask); // [WSAAsyncSelect/8]
-    } else if (is_inherited) {
+    attach(accepted, state.endpoint);
+    if (state.posts_messages && !accepted.filter.is_host)
+        inherit_messages(listener, accepted);
+    else
         accepted.filter.mask = state.mask.load();
-    }
-    if (!is_inherited)
-        inherit_on_host(listener, accepted);
 }
 
 } // namespace ws2::filter

@@ -17,7 +17,7 @@
 namespace ntke {
 
 /// Changes with every change of this file; open refuses another one.
-constexpr uint32_t kInterfaceVersion = 11;
+constexpr uint32_t kInterfaceVersion = 12;
 
 /// STATUS_MORE_PROCESSING_REQUIRED: the request is the host's.
 constexpr int32_t kPassDown = static_cast<int32_t>(0xC0000016);
@@ -31,11 +31,10 @@ enum Call : uint32_t {
     kCallReceive, // TransferArgs
     kCallSend, // TransferArgs
     kCallPoll, // PollArgs
-    kCallSelect, // SelectArgs
-    kCallGetEvents, // GetEventsArgs
+    kCallSelectMessages, // SelectMessagesArgs
+    kCallTakeMessages, // TakeMessagesArgs
     kCallReadable, // ReadableArgs
     kCallHandOver, // HandOverArgs
-    kCallSelectOnHost, // SelectOnHostArgs
     kCallStartPump, // no block; with the first socket that is attached
     kCallPump, // PumpArgs; on the thread that kCallStartPump has started
     kCallRelay, // what the thread was started with
@@ -117,10 +116,15 @@ struct AttachArgs {
     uint64_t serial; // tells this socket from others that had the same handle
     EndpointId listener; // an accepted socket's, which it inherits from; 0 = none is known
     EndpointId endpoint; // out: one reference of the caller's
-    uint32_t has_inherited; // out: 1 if the selection of `listener` is this one's now
+    uint32_t inherited; // out: Inheritance, of the selection of `listener`
     uint32_t padding;
 };
 static_assert(sizeof(AttachArgs) == 72);
+enum Inheritance : uint32_t {
+    kInheritsNothing,
+    kInheritsHere,
+    kInheritsOnHost, // and the socket is the host's
+};
 
 /// kCallClose says that the caller closes the handle next; kCallRelease gives up the caller's
 /// reference.
@@ -174,22 +178,23 @@ struct PollArgs {
 };
 static_assert(sizeof(PollArgs) == 24);
 
-/// kCallSelect. Where the event is no event, the selection stays as it was, and `is_event_bad`
-/// is 1.
-struct SelectArgs {
+/// The record follows the rules of WSAAsyncSelect, and is told to a window. WSAEventSelect is a
+/// request.
+struct SelectMessagesArgs {
     EndpointId endpoint;
-    uint64_t event; // the program's handle; 0 with a target or with mask 0
-    uint64_t target; // MessageTarget*: the record follows the rules of WSAAsyncSelect; 0 = none
+    uint64_t target; // MessageTarget*; 0 with mask 0
     uint32_t mask; // afd::PollFlags
-    uint32_t is_event_bad; // out
+    uint32_t padding;
 };
-static_assert(sizeof(SelectArgs) == 32);
+static_assert(sizeof(SelectMessagesArgs) == 24);
 
-struct GetEventsArgs {
+/// What is pending for a window; nothing where another one, or none, is selected by now.
+struct TakeMessagesArgs {
     EndpointId endpoint;
+    uint64_t target; // MessageTarget*
     afd::GetEventsResult result; // out
 };
-static_assert(sizeof(GetEventsArgs) == 64);
+static_assert(sizeof(TakeMessagesArgs) == 72);
 
 /// FIONREAD.
 struct ReadableArgs {
@@ -199,22 +204,15 @@ struct ReadableArgs {
 };
 static_assert(sizeof(ReadableArgs) == 16);
 
-/// Gives the selection of an endpoint to the host: the record here stops. A window is selected
-/// there by the caller.
+/// Gives a socket to the host, with its selection of events. A window is selected there by the
+/// caller.
 struct HandOverArgs {
     EndpointId endpoint;
+    // Of messages:
     uint32_t mask; // out: afd::PollFlags
-    uint32_t withheld; // out: what the host tells of these was told before
-    afd::GetEventsResult carried; // out: what was pending and the host does not know of
+    uint32_t reported; // out: those of them that the window was told of
 };
-static_assert(sizeof(HandOverArgs) == 72);
-
-/// Gives a socket that is the host's the event and the mask of its listener.
-struct SelectOnHostArgs {
-    EndpointId listener;
-    uint64_t handle; // of the accepted socket on the host
-};
-static_assert(sizeof(SelectOnHostArgs) == 16);
+static_assert(sizeof(HandOverArgs) == 16);
 
 /// Helpers keep no process alive.
 struct IsHelperArgs {
@@ -266,8 +264,10 @@ struct StatisticsArgs {
     RequestCounts receives; // out
     RequestCounts sends; // out
     RequestCounts polls; // out
+    RequestCounts selections; // out
+    RequestCounts enumerations; // out
 };
-static_assert(sizeof(StatisticsArgs) == 72);
+static_assert(sizeof(StatisticsArgs) == 104);
 
 /// Gives a completion queue of registered I/O (ntke/registered.h) its notifier.
 struct OpenQueueArgs {

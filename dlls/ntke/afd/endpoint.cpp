@@ -462,6 +462,8 @@ NTSTATUS Endpoint::exchange_selection(
     ke::LockGuard guard(m_lock);
     if (m_is_closed)
         return STATUS_INVALID_HANDLE;
+    if (records_on_host())
+        return ntke::kPassDown;
     if (mask) {
         if (const NTSTATUS status = watch(); !NT_SUCCESS(status))
             return status;
@@ -483,16 +485,34 @@ NTSTATUS Endpoint::exchange_selection(
     return STATUS_SUCCESS;
 }
 
-void Endpoint::take_events(GetEventsResult& result, ke::Event* to_reset)
+NTSTATUS Endpoint::take_events(GetEventsResult& result, ke::Event* to_reset)
 {
     Signal signal;
     signal.mute(); // what is found just now is told just now
     ke::LockGuard guard(m_lock);
+    return take(result, to_reset, signal);
+}
+
+NTSTATUS Endpoint::take_messages(HANDLE target, GetEventsResult& result)
+{
+    result = {};
+    Signal signal;
+    signal.mute();
+    ke::LockGuard guard(m_lock);
+    const bool is_target = posts_messages() && m_event && m_event->host_event() == target;
+    return is_target ? take(result, nullptr, signal) : STATUS_SUCCESS;
+}
+
+NTSTATUS Endpoint::take(GetEventsResult& result, ke::Event* to_reset, Signal& signal)
+{
+    if (records_on_host())
+        return ntke::kPassDown;
     if (to_reset)
         to_reset->reset();
     if (m_record.mask() && !is_up_to_date())
         refresh(signal);
     m_record.take(result);
+    return STATUS_SUCCESS;
 }
 
 Endpoint::Selection Endpoint::hand_over()

@@ -88,12 +88,16 @@ public:
 
     /// Selects events. `event` is null together with mask 0. Returns through `replaced` the event
     /// of before, which is not set any more. Errors: STATUS_INSUFFICIENT_RESOURCES (cannot be
-    /// watched); the selection is then as it was.
+    /// watched), kPassDown (the host goes on with the record); the selection is then as it was.
     NTSTATUS select(ob::Ref<ke::Event> event, uint32_t mask, ob::Ref<ke::Event>& replaced,
         SelectMode mode = SelectMode::Event) EXCLUDES(m_lock);
     /// Tells and reports what is pending and selected. `to_reset` (may be null) is an event of ours
     /// that is nonsignaled afterwards: a step with the taking. [WSAEnumNetworkEvents/6]
-    void take_events(GetEventsResult& result, ke::Event* to_reset = nullptr) EXCLUDES(m_lock);
+    /// Errors: kPassDown, as of select.
+    NTSTATUS take_events(GetEventsResult& result, ke::Event* to_reset = nullptr) EXCLUDES(m_lock);
+    /// The same for messages, if they go to this target: the host's event of the selection. Else
+    /// nothing is taken.
+    NTSTATUS take_messages(HANDLE target, GetEventsResult& result) EXCLUDES(m_lock);
     /// Stops recording, for the host goes on with it. The caller sets the event if something is
     /// pending and selected.
     struct Selection {
@@ -138,6 +142,8 @@ protected:
 
     /// Conditions that pending requests use up before anybody is told of them.
     virtual uint32_t claimed_conditions() const { return 0; }
+    /// Does the host go on with the record, or is about to?
+    virtual bool records_on_host() const { return false; }
     /// Must the pump go on telling, whether or not events are selected?
     virtual bool is_busy() const REQUIRES(m_lock) { return false; }
 
@@ -177,6 +183,7 @@ protected:
     /// How much has arrived since the last look: bytes, or memory of datagrams.
     uint64_t take_arrivals(uint32_t conditions) REQUIRES(m_lock);
     void refresh_data(uint32_t conditions, uint32_t ready, Signal& signal) REQUIRES(m_lock);
+    NTSTATUS take(GetEventsResult& result, ke::Event* to_reset, Signal& signal) REQUIRES(m_lock);
     void re_enable(uint32_t conditions, bool look, Signal& signal) REQUIRES(m_lock);
     void settle_connect(uint32_t ready, Signal& signal) REQUIRES(m_lock);
     void enter_state(SocketState state, NTSTATUS status, uint32_t re_enabled, Signal& signal)

@@ -110,11 +110,13 @@ constexpr SocketFile::ServedRow SocketFile::kServed[] = {
     // The frequent ones first.
     { kIoctlRecvMsg, &SocketFile::serves_message },
     { kIoctlSendMsg, &SocketFile::serves_data },
+    { kIoctlGetEvents, &SocketFile::serves_get_events },
     { kIoctlPoll, &SocketFile::serves_poll },
     { kIoctlRecvDatagram, &SocketFile::serves_data },
     { kIoctlRecvMessage, &SocketFile::serves_data },
     { kIoctlSendControl, &SocketFile::serves_data },
     { kIoctlRecv, &SocketFile::serves_data },
+    { kIoctlEventSelect, &SocketFile::serves_event_select },
     { kIoctlAcceptInto, &SocketFile::serves_accept },
     { kIoctlAcceptHere, &SocketFile::serves_accept },
     { kIoctlConnect, &SocketFile::serves_taken },

@@ -28,6 +28,13 @@ uint16_t family_of_connect(const PassedRequest& request)
     return static_cast<uint16_t>(request.input[kWord]);
 }
 
+uint32_t mask_of_event_select(const PassedRequest& request)
+{
+    EventSelectParams params {};
+    read_event_select(request.input, sizeof(request.input), params);
+    return static_cast<uint32_t>(params.mask);
+}
+
 } // namespace
 
 bool SocketFile::is_noted(ULONG code) const
@@ -50,7 +57,7 @@ bool SocketFile::is_noted(ULONG code) const
     case kIoctlRecv:
     case kIoctlRecvMsg:
     case kIoctlSendMsg:
-        return !is_established();
+        return !is_established() || m_hosted_record.is_kept();
     case kIoctlGetSoConnectTime:
         return !can_transfer();
     default:
@@ -60,10 +67,18 @@ bool SocketFile::is_noted(ULONG code) const
 
 void SocketFile::note_passed_down(PassedRequest& request)
 {
+    ke::LockGuard selection_guard(m_selection_lock);
     Signal signal;
     ke::LockGuard guard(m_lock);
     request.connects_made = m_connects_made;
     const uint32_t flags = m_flags.load(std::memory_order_relaxed);
+    if (request.code == kIoctlConnect && !is_connecting() && state() != SocketState::Connected) {
+        // Its outcome is a new event, whatever was told of the last. [WSAEventSelect/34]
+        const uint32_t room = is_stream() ? kPollSend : 0u;
+        re_enable_on_host(kPollConnect | kPollConnectFail | room);
+    }
+    if (request.code == kIoctlRecv || request.code == kIoctlRecvMsg)
+        re_enable_on_host(kPollReceive);
     if (request.code == kIoctlShutdown) {
         // Known before the host does it: the peer may answer with its own end before the request
         // returns, and without our end that would look like a reset.
@@ -76,12 +91,15 @@ void SocketFile::note_passed_down(PassedRequest& request)
 
 void SocketFile::note_answered(const PassedRequest& request, NTSTATUS status, uint32_t output)
 {
+    ke::LockGuard selection_guard(m_selection_lock);
     Signal signal;
     ke::LockGuard guard(m_lock);
     if (request.code == kIoctlConnect)
         return note_connect(request, status, signal);
     const uint32_t flags = m_flags.load(std::memory_order_relaxed);
     if (!is_done(status)) {
+        if (request.code == kIoctlSendMsg && status == STATUS_DEVICE_NOT_READY)
+            re_enable_on_host(kPollSend);
         if (request.added_flags)
             change(state(), flags & ~request.added_flags, signal);
         return;
@@ -119,8 +137,12 @@ void SocketFile::note_answered(const PassedRequest& request, NTSTATUS status, ui
         note_mode(request.input[0] != 0);
         break;
     case kIoctlEventSelect:
+        note_mode(true);
+        note_selected_on_host(mask_of_event_select(request));
+        break;
     case kIoctlMessageSelect:
         note_mode(true);
+        note_selected_on_host(request.input[3]); // MessageSelectParams::mask
         break;
     case kIoctlSetSoOobInline:
         // An urgent byte that waits is data now. [WSAEventSelect/54]

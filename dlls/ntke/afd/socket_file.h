@@ -6,12 +6,14 @@
 #include <cstring>
 
 #include "afd/endpoint.h"
+#include "afd/hosted_record.h"
 #include "afd/request_queue.h"
 #include "io/device.h"
 
 namespace afd {
 
 struct Accept;
+struct EventSelectParams;
 struct HostedAccept;
 struct SendControlParams;
 struct SendMsgParams;
@@ -131,6 +133,24 @@ public:
     }
     /// May sends be among them, which do not end with the last handle?
     bool may_have_sends_on_host() const { return m_sends_on_host.load(std::memory_order_relaxed); }
+    // A record that the host goes on with. unix/hand_over.cpp
+
+    /// Serialises what brings the selection to the host. Held over requests to the host, which do
+    /// not wait, by a thread that is not stopped meanwhile; comes before m_lock.
+    ke::Lock& selection_lock() RETURN_CAPABILITY(m_selection_lock) { return m_selection_lock; }
+    HostedRecord& hosted_record() REQUIRES(m_selection_lock) { return m_hosted_record; }
+    bool hosted_record_is_kept() const { return m_hosted_record.is_kept(); }
+    /// The conditions that are selected on the host.
+    uint32_t mask_on_host() const { return m_mask_on_host.load(std::memory_order_relaxed); }
+    void note_selected_on_host(uint32_t mask)
+    {
+        m_mask_on_host.store(mask, std::memory_order_relaxed);
+    }
+    /// Gives the socket to the host, with its selection.
+    static void (*give_to_host)(SocketFile& socket);
+    /// The event of a program, to be set.
+    static NTSTATUS (*find_event)(HANDLE handle, ob::Ref<ke::Event>& event);
+
     bool is_nonblocking() const { return m_is_nonblocking.load(std::memory_order_relaxed); }
     bool is_created() const { return m_is_created.load(std::memory_order_acquire); }
     /// Endpoint's select; like the request, it makes the socket non-blocking.
@@ -193,6 +213,13 @@ private:
     bool serves_option(const io::Parameters& parameters);
     bool serves_poll(const io::Parameters& parameters);
     bool can_be_polled();
+    bool serves_event_select(const io::Parameters& parameters);
+    bool serves_get_events(const io::Parameters& parameters);
+    bool records_on_host() const override { return is_left_to_host(); }
+    void re_enable_on_host(uint32_t conditions) REQUIRES(m_selection_lock)
+    {
+        m_hosted_record.re_enable(conditions);
+    }
     void change(SocketState state, uint32_t flags, Signal& signal, NTSTATUS status = STATUS_SUCCESS)
         REQUIRES(m_lock);
     void note_connect(const PassedRequest& request, NTSTATUS status, Signal& signal)
@@ -382,6 +409,9 @@ private:
     std::atomic<bool> m_is_nonblocking { false };
     std::atomic<bool> m_is_nonblocking_on_host { false };
     uint32_t m_connects_made GUARDED_BY(m_lock) = 0; // by the host, as far as noted
+    ke::Lock m_selection_lock;
+    HostedRecord m_hosted_record; // is_kept is read without the lock
+    std::atomic<uint32_t> m_mask_on_host { 0 };
     std::atomic<uint32_t> m_uses { 1 }; // 1 while there are handles
 
     // Their heads are read without the lock.
@@ -458,6 +488,8 @@ template <typename T> T input_of(const io::Irp& irp)
     return params;
 }
 
+/// The parameters of an event selection, whatever the caller's pointers are. False: too short.
+bool read_event_select(const void* input, size_t length, EventSelectParams& params);
 /// Reads an address of the caller. Errors: STATUS_INVALID_ADDRESS (unknown family, or shorter than
 /// its family wants).
 NTSTATUS capture_address(const void* bytes, size_t length, Address& address);

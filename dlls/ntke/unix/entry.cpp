@@ -14,6 +14,7 @@
 #include "ke/wait.h"
 #include "nt/caller.h"
 #include "ob/handle_table.h"
+#include "unix/hand_over.h"
 #include "unix/host_accept.h"
 #include "unix/host_control.h"
 #include "unix/host_descriptor.h"
@@ -77,6 +78,8 @@ NTSTATUS open(void* block)
             return open_descriptor(reinterpret_cast<HANDLE>(handle), fd);
         };
         afd::SocketFile::accept_by_host = accept_by_host;
+        afd::SocketFile::find_event = program_events::reference;
+        afd::SocketFile::give_to_host = [](afd::SocketFile& socket) { hand_over(socket); };
         afd::SocketFile::make_stand_in = make_stand_in;
         afd::SocketFile::open_stand_in = open_stand_in;
         why = services::take();
@@ -95,6 +98,25 @@ NTSTATUS open_for_wow64(void* block)
 }
 
 // --- Endpoints
+
+/// Gives an accepted socket the selection of its listener.
+uint32_t inherit(afd::SocketFile& listener, afd::SocketFile& accepted)
+{
+    uint32_t mask;
+    if (listener.is_left_to_host()) {
+        if (!listener.mask_on_host())
+            return kInheritsNothing;
+        accepted.leave_to_host(); // there it has the selection
+        accepted.note_selected_on_host(listener.mask_on_host());
+        return kInheritsOnHost;
+    }
+    if (!listener.is_recording() || !listener.selection(mask))
+        return kInheritsNothing;
+    if (NT_SUCCESS(accepted.open_descriptor()) && accepted.inherit_selection(listener))
+        return kInheritsHere;
+    inherit_on_host(listener, accepted);
+    return kInheritsOnHost;
+}
 
 /// A socket fresh from the host, so whatever is attached to its handle and has been a socket before
 /// is one whose close was not seen.
@@ -125,8 +147,7 @@ NTSTATUS attach(void* block)
             return status;
     }
     endpoint->tell_created(args, is_seen, listener);
-    args.has_inherited = listener && listener->is_recording()
-        && NT_SUCCESS(endpoint->open_descriptor()) && endpoint->inherit_selection(*listener);
+    args.inherited = listener ? inherit(*listener, *endpoint) : kInheritsNothing;
     g_endpoints.fetch_add(1, std::memory_order_relaxed);
     args.endpoint = afd::ptr64(endpoint.release());
     return STATUS_SUCCESS;
@@ -354,135 +375,47 @@ NTSTATUS readable(void* block)
 
 // --- The record
 
-/// The event of a selection, null with mask 0.
-NTSTATUS event_of(SelectArgs& args, ob::Ref<ke::Event>& event)
+/// Selects messages to a window, or with mask 0 nothing.
+NTSTATUS select_messages(void* block)
 {
-    if (args.target)
-        return message_targets::make_event(*reinterpret_cast<MessageTarget*>(args.target), event);
-    if (!args.mask)
-        return STATUS_SUCCESS;
-    const HANDLE handle = reinterpret_cast<HANDLE>(args.event);
-    const NTSTATUS status = program_events::reference(handle, event);
-    args.is_event_bad = !NT_SUCCESS(status);
-    return status;
-}
-
-NTSTATUS select(void* block)
-{
-    auto& args = *static_cast<SelectArgs*>(block);
-    args.is_event_bad = 0;
+    auto& args = *static_cast<SelectMessagesArgs*>(block);
     const Uninterrupted section;
     ob::Ref<ke::Event> event;
-    if (const NTSTATUS status = event_of(args, event); !NT_SUCCESS(status))
-        return status;
+    if (args.target) {
+        const NTSTATUS status
+            = message_targets::make_event(*reinterpret_cast<MessageTarget*>(args.target), event);
+        if (!NT_SUCCESS(status))
+            return status;
+    }
     ob::Ref<ke::Event> replaced;
     afd::SocketFile& endpoint = endpoint_from(args.endpoint);
     const afd::SocketUse use(endpoint);
     NTSTATUS status = use.is_valid() ? endpoint.open_descriptor() : STATUS_INVALID_HANDLE;
-    if (NT_SUCCESS(status) && endpoint.is_left_to_host())
-        status = STATUS_NOT_SUPPORTED; // the host sees the transfers
     if (NT_SUCCESS(status))
         status = endpoint.select_events(std::move(event), args.mask, replaced,
             args.target ? afd::SelectMode::Message : afd::SelectMode::Event);
     return status;
 }
 
-NTSTATUS get_events(void* block)
+/// The record, for the messages to a window.
+NTSTATUS take_messages(void* block)
 {
-    auto& args = *static_cast<GetEventsArgs*>(block);
+    auto& args = *static_cast<TakeMessagesArgs*>(block);
     const Uninterrupted section;
     afd::SocketFile& endpoint = endpoint_from(args.endpoint);
     const afd::SocketUse use(endpoint);
-    if (!use.is_valid())
-        return STATUS_INVALID_HANDLE;
-    endpoint.take_events(args.result);
-    return STATUS_SUCCESS;
+    return use.is_valid()
+        ? endpoint.take_messages(reinterpret_cast<HANDLE>(args.target), args.result)
+        : STATUS_INVALID_HANDLE;
 }
 
-// --- What the host goes on with
-
-void select_events_on_host(HANDLE socket, HANDLE event, uint32_t mask)
-{
-    if (nt::is_wow64()) {
-        afd::EventSelectParams32 params { static_cast<uint32_t>(afd::ptr64(event)),
-            static_cast<int32_t>(mask) };
-        control_on_host(socket, afd::kIoctlEventSelect, &params, sizeof(params), nullptr, 0);
-        return;
-    }
-    afd::EventSelectParams params {};
-    params.event = reinterpret_cast<uintptr_t>(event);
-    params.mask = static_cast<int32_t>(mask);
-    control_on_host(socket, afd::kIoctlEventSelect, &params, sizeof(params), nullptr, 0);
-}
-
-/// The handle by which the host knows the event of a selection, which goes to the host.
-HANDLE event_on_host(ke::Event& event)
-{
-    return NT_SUCCESS(program_events::move_to_host(event)) ? event.host_event() : nullptr;
-}
-
-/// Makes the host go on with a selection. What it records anew although it was told already is to
-/// be withheld, what was pending is carried.
-void continue_on_host(
-    HANDLE socket, const afd::Endpoint::Selection& selection, HANDLE event, HandOverArgs& args)
-{
-    args.withheld = selection.reported
-        & (afd::kPollSend | afd::kPollConnect | afd::kPollConnectFail | afd::kPollDisconnect
-            | afd::kPollAbort);
-    args.carried = selection.pending;
-    // The host sets the event for what it records anew, too, and the program's may be of those that
-    // a wait resets, or shared with other sockets: until that is over the selection has another
-    // one.
-    ob::Ref<ke::Event> scratch;
-    if (NT_SUCCESS(program_events::make(false, scratch))) {
-        select_events_on_host(socket, scratch->host_event(), selection.mask);
-        // The host looks at the socket between two requests; two rounds see what it records at
-        // once.
-        for (int round = 0; round < 2; ++round) {
-            afd::GetEventsResult found {};
-            control_on_host(socket, afd::kIoctlGetEvents, nullptr, 0, &found, sizeof(found));
-            afd::carry_events(args.carried, found, ~selection.reported);
-        }
-    }
-    select_events_on_host(socket, event, selection.mask);
-    if (args.carried.flags & selection.mask)
-        host::set_event(event, nullptr);
-}
-
-NTSTATUS hand_over(void* block)
+NTSTATUS give_to_host(void* block)
 {
     auto& args = *static_cast<HandOverArgs*>(block);
     const Uninterrupted section;
-    afd::SocketFile& endpoint = endpoint_from(args.endpoint);
-    const afd::SocketUse use(endpoint);
-    endpoint.leave_to_host();
-    args.mask = 0;
-    args.withheld = 0;
-    args.carried = {};
-    if (!use.is_valid())
-        return STATUS_INVALID_HANDLE;
-    const afd::Endpoint::Selection selection = endpoint.hand_over();
+    const MessageSelection selection = hand_over(endpoint_from(args.endpoint));
     args.mask = selection.mask;
-    if (selection.mode == afd::SelectMode::Message)
-        args.withheld = selection.reported;
-    if (!selection.mask || selection.mode == afd::SelectMode::Message)
-        return STATUS_SUCCESS;
-    endpoint.note_mode(true); // a selection on the host sets it
-    if (const HANDLE event = event_on_host(*selection.event))
-        continue_on_host(reinterpret_cast<HANDLE>(endpoint.host_handle()), selection, event, args);
-    return STATUS_SUCCESS;
-}
-
-NTSTATUS select_on_host(void* block)
-{
-    auto& args = *static_cast<SelectOnHostArgs*>(block);
-    const Uninterrupted section;
-    uint32_t mask;
-    const ob::Ref<ke::Event> selected = endpoint_from(args.listener).selection(mask);
-    const HANDLE event = selected ? event_on_host(*selected) : nullptr;
-    if (!event)
-        return STATUS_INSUFFICIENT_RESOURCES;
-    select_events_on_host(reinterpret_cast<HANDLE>(args.handle), event, mask);
+    args.reported = selection.reported;
     return STATUS_SUCCESS;
 }
 
@@ -609,11 +542,10 @@ constexpr Calls calls(EntryFunction open)
         unix_side::receive,
         unix_side::send,
         unix_side::poll,
-        unix_side::select,
-        unix_side::get_events,
+        unix_side::select_messages,
+        unix_side::take_messages,
         unix_side::readable,
-        unix_side::hand_over,
-        unix_side::select_on_host,
+        unix_side::give_to_host,
         unix_side::start_pump,
         unix_side::pump,
         unix_side::relay,

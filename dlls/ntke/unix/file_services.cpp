@@ -142,7 +142,7 @@ public:
     {
         if (length > sizeof(m_own))
             m_bytes = length <= kMost ? static_cast<char*>(ke::pool_allocate(length)) : nullptr;
-        return m_bytes && ke::read_user(m_bytes, input, length);
+        return m_bytes && (!length || ke::read_user(m_bytes, input, length));
     }
     const void* bytes() const { return m_bytes; }
 
@@ -198,18 +198,51 @@ HANDLE event_named_by(ULONG code, PVOID input, ULONG input_length)
 {
     if (code == afd::kIoctlGetEvents)
         return input;
-    if (code != afd::kIoctlEventSelect)
-        return nullptr;
-    if (nt::is_wow64()) {
-        afd::EventSelectParams32 params {};
-        return input_length >= sizeof(params) && ke::read_user(&params, input, sizeof(params))
-            ? nt::pointer_from_32(params.event)
-            : nullptr;
-    }
     afd::EventSelectParams params {};
-    return input_length >= sizeof(params) && ke::read_user(&params, input, sizeof(params))
+    const ULONG length = input_length < sizeof(params) ? input_length : sizeof(params);
+    char bytes[sizeof(params)];
+    return code == afd::kIoctlEventSelect && ke::read_user(bytes, input, length)
+            && afd::read_event_select(bytes, length, params)
         ? reinterpret_cast<HANDLE>(params.event)
         : nullptr;
+}
+
+/// What was pending when the record went to the host is told with what the host tells.
+void complete_record(afd::SocketFile& socket, PVOID output)
+{
+    if (!socket.hosted_record_is_kept())
+        return;
+    afd::GetEventsResult result {};
+    if (!ke::read_user(&result, output, sizeof(result)))
+        return;
+    {
+        const Uninterrupted section;
+        ke::LockGuard guard(socket.selection_lock());
+        socket.hosted_record().complete(result, socket.mask_on_host());
+    }
+    ke::write_user(output, &result, sizeof(result));
+}
+
+/// A selection of the host has been replaced there: the event is set for what was pending.
+void set_for_pending(afd::SocketFile& socket, HANDLE event)
+{
+    if (!socket.hosted_record_is_kept())
+        return;
+    bool is_pending;
+    {
+        const Uninterrupted section;
+        ke::LockGuard guard(socket.selection_lock());
+        is_pending = socket.hosted_record().has_pending(socket.mask_on_host());
+    }
+    if (is_pending) // [WSAEventSelect/13]
+        host::set_event(event, nullptr);
+}
+
+/// A selection that is on its way to the host comes first.
+void wait_for_hand_over(afd::SocketFile& socket)
+{
+    const Uninterrupted section;
+    ke::LockGuard guard(socket.selection_lock());
 }
 
 /// Does the host's answer depend on whether the socket is a non-blocking one?
@@ -242,17 +275,15 @@ public:
         const Uninterrupted section;
         m_socket->note_passed_down(m_request);
     }
-    /// Passes on what the host has answered.
-    NTSTATUS answered(NTSTATUS status, const void* output, ULONG output_length)
+    void answered(NTSTATUS status, const void* output, ULONG output_length)
     {
+        if (!m_socket)
+            return;
         uint32_t word = afd::kNotConnected;
-        if (m_socket) {
-            if (NT_SUCCESS(status) && output_length >= sizeof(word))
-                ke::read_user(&word, output, sizeof(word));
-            const Uninterrupted section;
-            m_socket->note_answered(m_request, status, word);
-        }
-        return status;
+        if (NT_SUCCESS(status) && output_length >= sizeof(word))
+            ke::read_user(&word, output, sizeof(word));
+        const Uninterrupted section;
+        m_socket->note_answered(m_request, status, word);
     }
 
 private:
@@ -284,7 +315,8 @@ NTSTATUS control_by_host(io::File* file, HANDLE handle, const Target& target, UL
     PVOID input, ULONG input_length, PVOID output, ULONG output_length)
 {
     const program_events::HostUse told(target.event);
-    const program_events::HostUse named(event_named_by(code, input, input_length));
+    const HANDLE event = event_named_by(code, input, input_length);
+    const program_events::HostUse named(event);
     if (!NT_SUCCESS(told.status()) || !NT_SUCCESS(named.status()))
         return NT_SUCCESS(told.status()) ? named.status() : told.status();
     afd::SocketFile* const socket = file ? afd::SocketFile::from(*file) : nullptr;
@@ -292,6 +324,13 @@ NTSTATUS control_by_host(io::File* file, HANDLE handle, const Target& target, UL
         const Uninterrupted section;
         socket->accept_older_on_host();
     }
+    if (code == afd::kIoctlGetEvents && event) {
+        // Not every host does it, in one step with the record.
+        if (const NTSTATUS status = host::reset_event(event, nullptr); !NT_SUCCESS(status))
+            return status;
+    }
+    if (socket && code == afd::kIoctlEventSelect)
+        wait_for_hand_over(*socket);
     if (socket && socket->must_tell_mode() && depends_on_mode(code))
         unix_side::tell_mode(handle, *socket);
     Noted noted(socket, code, input, input_length);
@@ -301,7 +340,12 @@ NTSTATUS control_by_host(io::File* file, HANDLE handle, const Target& target, UL
             target.apc_context, target.iosb, code, input, input_length, output, output_length));
     if (code == afd::kIoctlPoll && status == STATUS_SUCCESS)
         note_polled(output, output_length);
-    return noted.answered(status, output, output_length);
+    noted.answered(status, output, output_length);
+    if (socket && code == afd::kIoctlGetEvents && NT_SUCCESS(status))
+        complete_record(*socket, output);
+    if (socket && code == afd::kIoctlEventSelect && NT_SUCCESS(status))
+        set_for_pending(*socket, event);
+    return status;
 }
 
 } // namespace
@@ -315,8 +359,9 @@ NTSTATUS device_io_control(HANDLE handle, HANDLE event, PIO_APC_ROUTINE apc, PVO
     if (file && afd::SocketFile::from(*file)->may_serve(code)) {
         Input copy;
         if (copy.read(input, input_length)) {
-            const io::Parameters parameters { io::Operation::DeviceControl, code, copy.bytes(),
-                input_length, output, output_length };
+            // A handle may travel as the pointer.
+            const io::Parameters parameters { io::Operation::DeviceControl, code,
+                input_length ? copy.bytes() : input, input_length, output, output_length };
             const NTSTATUS status = serve(*file, target, parameters);
             statistics::count(code, status != kPassDown);
             if (status != kPassDown)
