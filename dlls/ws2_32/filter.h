@@ -82,9 +82,6 @@ bool takes_turns(const Socket& socket);
 bool send(Socket& socket, const afd::SendMsgParams& params, NTSTATUS& status, ULONG_PTR& sent,
     SendRest& rest);
 
-/// FIONREAD.
-bool readable_bytes(Socket& socket, ULONG& bytes);
-
 /// A request is about to be made: ntke learns of the socket and its state, and with that whether
 /// the request is its own. True: transfers on this socket are.
 bool before_request(Socket& socket, ULONG code);

@@ -191,20 +191,6 @@ ntke::RegisteredRequest* submit(Socket& socket, ntke::RegisteredRequest* first)
     return ntke::registered_request_from(args.first);
 }
 
-bool readable_bytes(Socket& socket, ULONG& bytes)
-{
-    if (!emulation::is_on())
-        return false;
-    const ntke::EndpointId endpoint = transfer_endpoint(socket);
-    if (!endpoint)
-        return false;
-    ntke::ReadableArgs args { .endpoint = endpoint, .bytes = 0, .padding = 0 };
-    if (!NT_SUCCESS(emulation::call(ntke::kCallReadable, &args)))
-        return false;
-    bytes = args.bytes;
-    return true;
-}
-
 bool before_request(Socket& socket, ULONG code)
 {
     if (!emulation::is_on())
@@ -215,6 +201,7 @@ bool before_request(Socket& socket, ULONG code)
     case afd::kIoctlRecvDatagram:
     case afd::kIoctlRecvMessage:
     case afd::kIoctlSendControl:
+    case afd::kIoctlFionread:
         return transfer_endpoint(socket);
     case afd::kIoctlConnect:
     case afd::kIoctlAcceptInto:

@@ -53,8 +53,6 @@ static int get_readable_bytes(IoctlCall& call)
         || !guard::is_writable(call.output, sizeof(u_long)))
         return WSAEFAULT;
     u_long bytes = 0;
-    if (filter::readable_bytes(*call.socket, bytes))
-        return give_output(call, &bytes, sizeof(bytes));
     const NTSTATUS status
         = afd_call(*call.socket, afd::kIoctlFionread, nullptr, 0, &bytes, sizeof(bytes));
     return NT_SUCCESS(status) ? give_output(call, &bytes, sizeof(bytes))

@@ -17,7 +17,7 @@
 namespace ntke {
 
 /// Changes with every change of this file; open refuses another one.
-constexpr uint32_t kInterfaceVersion = 12;
+constexpr uint32_t kInterfaceVersion = 13;
 
 /// STATUS_MORE_PROCESSING_REQUIRED: the request is the host's.
 constexpr int32_t kPassDown = static_cast<int32_t>(0xC0000016);
@@ -33,7 +33,6 @@ enum Call : uint32_t {
     kCallPoll, // PollArgs
     kCallSelectMessages, // SelectMessagesArgs
     kCallTakeMessages, // TakeMessagesArgs
-    kCallReadable, // ReadableArgs
     kCallHandOver, // HandOverArgs
     kCallStartPump, // no block; with the first socket that is attached
     kCallPump, // PumpArgs; on the thread that kCallStartPump has started
@@ -195,14 +194,6 @@ struct TakeMessagesArgs {
     afd::GetEventsResult result; // out
 };
 static_assert(sizeof(TakeMessagesArgs) == 72);
-
-/// FIONREAD.
-struct ReadableArgs {
-    EndpointId endpoint;
-    uint32_t bytes; // out
-    uint32_t padding;
-};
-static_assert(sizeof(ReadableArgs) == 16);
 
 /// Gives a socket to the host, with its selection of events. A window is selected there by the
 /// caller.

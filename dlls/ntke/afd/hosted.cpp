@@ -91,13 +91,15 @@ NTSTATUS SocketFile::open_descriptor()
     return STATUS_SUCCESS;
 }
 
-bool SocketFile::serves_data(const io::Parameters&)
+bool SocketFile::serves_data(const io::Parameters& parameters)
 {
-    if (!m_is_created.load(std::memory_order_acquire)
-        || m_is_left_to_host.load(std::memory_order_acquire) || mode() != Mode::Asynchronous
-        || !is_established())
-        return false;
-    return NT_SUCCESS(open_descriptor());
+    return mode() == Mode::Asynchronous && serves_count(parameters);
+}
+
+/// How much there is to read.
+bool SocketFile::serves_count(const io::Parameters&)
+{
+    return is_created() && !is_left_to_host() && is_established() && NT_SUCCESS(open_descriptor());
 }
 
 /// Requests that may be served here, and when they are.
@@ -119,6 +121,7 @@ constexpr SocketFile::ServedRow SocketFile::kServed[] = {
     { kIoctlEventSelect, &SocketFile::serves_event_select },
     { kIoctlAcceptInto, &SocketFile::serves_accept },
     { kIoctlAcceptHere, &SocketFile::serves_accept },
+    { kIoctlFionread, &SocketFile::serves_count },
     { kIoctlConnect, &SocketFile::serves_taken },
     { kIoctlGetSoConnectTime, &SocketFile::serves_connect_time },
     { kIoctlCompleteAsync, &SocketFile::serves_completion },

@@ -204,6 +204,7 @@ private:
     static const ServedRow* find_served(ULONG code);
     bool serves_message(const io::Parameters& parameters);
     bool serves_data(const io::Parameters& parameters);
+    bool serves_count(const io::Parameters& parameters);
     bool serves_create(const io::Parameters& parameters);
     bool serves_accept(const io::Parameters& parameters);
     bool serves_taken(const io::Parameters& parameters);

@@ -361,18 +361,6 @@ NTSTATUS poll(void* block)
     return STATUS_SUCCESS;
 }
 
-NTSTATUS readable(void* block)
-{
-    auto& args = *static_cast<ReadableArgs*>(block);
-    afd::SocketFile& endpoint = endpoint_from(args.endpoint);
-    const afd::SocketUse use(endpoint);
-    if (!use.is_valid() || !endpoint.is_established() || !can_be_used(endpoint))
-        return kPassDown;
-    const Uninterrupted section; // the descriptor's peeks have a lock
-    args.bytes = endpoint.bytes_to_read();
-    return STATUS_SUCCESS;
-}
-
 // --- The record
 
 /// Selects messages to a window, or with mask 0 nothing.
@@ -544,7 +532,6 @@ constexpr Calls calls(EntryFunction open)
         unix_side::poll,
         unix_side::select_messages,
         unix_side::take_messages,
-        unix_side::readable,
         unix_side::give_to_host,
         unix_side::start_pump,
         unix_side::pump,
