@@ -24,12 +24,17 @@ bool is_eligible(const Socket& socket)
         && (socket.type == SOCK_STREAM || socket.type == SOCK_DGRAM);
 }
 
-/// What a socket is that ntke has not seen become so: accepted, or taken over from another process.
+/// What a socket is that ntke has not seen become so: accepted, taken over from another process, or
+/// opened when memory was out.
 SocketState state_of_unseen(const Socket& socket)
 {
     if (!socket.is_stream())
         return SocketState::Datagram;
-    return socket.connected ? SocketState::Connected : SocketState::Unconnected;
+    if (socket.listening)
+        return SocketState::Listening;
+    if (socket.connected)
+        return SocketState::Connected;
+    return socket.connect_pending ? SocketState::Connecting : SocketState::Unconnected;
 }
 
 uint32_t flags_of_unseen(const Socket& socket)

@@ -37,8 +37,6 @@ static int set_nonblocking(IoctlCall& call)
     if (const int error = take_input(call, &nonblocking, sizeof(nonblocking)))
         return error;
     const DWORD flag = nonblocking != 0;
-    if (!flag && call.socket->filter.mask)
-        return call.tell(0, WSAEINVAL); // [WSAIoctl/6]
     const NTSTATUS status
         = afd_call(*call.socket, afd::kIoctlFionbio, &flag, sizeof(flag), nullptr, 0);
     if (!NT_SUCCESS(status))

@@ -60,6 +60,15 @@ bool SocketFile::serves_event_select(const io::Parameters&)
     return is_created() && !is_left_to_host() && NT_SUCCESS(open_descriptor());
 }
 
+/// The host does not know that the socket must not become a blocking one. [ioctlsocket/4]
+bool SocketFile::serves_mode(const io::Parameters&)
+{
+    if (!is_created() || is_left_to_host())
+        return false;
+    ke::LockGuard guard(m_lock);
+    return m_record.mask();
+}
+
 bool SocketFile::serves_get_events(const io::Parameters&)
 {
     return is_created() && !is_left_to_host() && is_recording();

@@ -29,7 +29,8 @@ void SocketFile::tell_created(
     m_protocol = args.protocol;
     m_serial = args.serial;
     if (!is_seen) {
-        m_flags = args.flags;
+        m_flags.fetch_and(~uint32_t { ntke::kSocketConnected }); // its connection is no news
+        add_flags(args.flags);
         m_state = static_cast<SocketState>(args.state);
         note_mode(args.is_nonblocking);
     }
@@ -122,6 +123,7 @@ constexpr SocketFile::ServedRow SocketFile::kServed[] = {
     { kIoctlAcceptInto, &SocketFile::serves_accept },
     { kIoctlAcceptHere, &SocketFile::serves_accept },
     { kIoctlFionread, &SocketFile::serves_count },
+    { kIoctlFionbio, &SocketFile::serves_mode },
     { kIoctlConnect, &SocketFile::serves_taken },
     { kIoctlGetSoConnectTime, &SocketFile::serves_connect_time },
     { kIoctlCompleteAsync, &SocketFile::serves_completion },

@@ -216,6 +216,7 @@ private:
     bool can_be_polled();
     bool serves_event_select(const io::Parameters& parameters);
     bool serves_get_events(const io::Parameters& parameters);
+    bool serves_mode(const io::Parameters& parameters);
     bool records_on_host() const override { return is_left_to_host(); }
     void re_enable_on_host(uint32_t conditions) REQUIRES(m_selection_lock)
     {
