@@ -15,6 +15,7 @@ namespace ws2 {
 static SocketRef accept_connection(SocketRef& listener)
 {
     ULONG accepted;
+    filter::usable_endpoint(*listener); // what it accepts inherits from it
     const NTSTATUS status = afd_call_and_wait(
         listener, afd::kIoctlAccept, nullptr, 0, &accepted, sizeof(accepted), Alertable::kYes);
     if (status == STATUS_DEVICE_NOT_READY)
@@ -137,7 +138,6 @@ int WSAAPI listen(SOCKET s, int backlog)
         = afd_call(*socket, afd::kIoctlListen, &params, sizeof(params), nullptr, 0);
     if (NT_SUCCESS(status))
         socket->listening = true;
-    filter::tell_state(*socket);
     return result_from_status(status);
 }
 

@@ -106,17 +106,6 @@ static void take_turn(Socket& socket, ULONG code, SendTurnGuard& turn)
         turn.take(socket.filter.send_turn, socket.closing);
 }
 
-/// Makes the host know of the non-blocking mode, which a selection of events in the emulation
-/// has set without it, before a request whose answer depends on it.
-static void tell_nonblocking(Socket& socket)
-{
-    if (!socket.nonblocking || socket.filter.host_nonblocking)
-        return;
-    const DWORD nonblocking = 1;
-    afd_call(socket.handle, afd::kIoctlFionbio, &nonblocking, sizeof(nonblocking), nullptr, 0);
-    socket.filter.host_nonblocking = true;
-}
-
 /// What the emulation makes of a request. True: it is done, with `status` and `information`.
 static bool is_done_by_emulation(Socket& socket, ULONG code, const void* input, NTSTATUS& status,
     ULONG_PTR& information, filter::SendRest& rest)
@@ -150,9 +139,6 @@ NTSTATUS afd_call_and_wait(SocketRef& socket, ULONG code, const void* input, ULO
     if (rest.sent)
         input = &rest.params;
     const bool is_served = filter::before_request(*socket, code);
-    if (!is_served)
-        tell_nonblocking(*socket);
-
     WaitEvent event(is_served && (sends || is_receive(code)) ? WaitsFor::kNtke : WaitsFor::kHost);
     if (!event.get())
         return STATUS_INSUFFICIENT_RESOURCES;
@@ -174,6 +160,8 @@ NTSTATUS afd_call_and_wait(SocketRef& socket, ULONG code, const void* input, ULO
             kernel::cancel(socket->handle, &iosb);
         socket.release_handle();
         status = wait_for_completion(event.get(), iosb, alertable);
+        if (code == afd::kIoctlConnect)
+            filter::note_connect_ended(*socket, status);
     } else if (is_not_a_socket(status)) {
         forget_stale_socket(*socket);
     } else {

@@ -101,10 +101,8 @@ static int connect_socket(SOCKET s, const sockaddr* name, int name_length)
 
     socket->forget_names();
     socket->blocking_connect_failed = false;
-    if (socket->connect_failed.exchange(false)) {
+    if (socket->connect_failed.exchange(false))
         socket->connect_pending = false;
-        filter::tell_state(*socket);
-    }
     note_connect_begins(*socket);
     // Wine 8.0 answers the first connect after a failed one like this, and takes the next one. It
     // answers at once, so the socket's handle is still held.
@@ -136,7 +134,6 @@ static int connect_socket(SOCKET s, const sockaddr* name, int name_length)
         socket->blocking_connect_failed = true;
     }
     socket->forget_names();
-    filter::tell_state(*socket);
     return result_from_status(status);
 }
 

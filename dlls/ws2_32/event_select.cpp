@@ -25,24 +25,17 @@ int error_of_event(const NetworkEventRow& row, const afd::GetEventsResult& recor
     }
 }
 
-/// Takes the record of a socket, resetting `event` if there is one. The event is reset before the
-/// record is taken, so that what comes in between is at worst found by an enumeration nobody was
-/// woken for, never lost.
+/// Takes the record of a socket, resetting `event` if there is one. Where the kernel does not do
+/// both in one step, the event is reset before the record is taken, so that what comes in between
+/// is at worst found by an enumeration nobody was woken for, never lost.
 static NTSTATUS take_record(Socket& socket, WSAEVENT event, afd::GetEventsResult& record)
 {
-    const bool is_kept_here = filter::keeps_record(socket);
-    NTSTATUS status = STATUS_SUCCESS;
-    if (event && (is_kept_here || !kernel::get_events_resets_event()))
-        status = kernel::reset_event(event);
-    if (!NT_SUCCESS(status))
-        return status;
-    if (is_kept_here && filter::take_events(socket, record))
-        return STATUS_SUCCESS;
+    if (event && !kernel::get_events_resets_event()) {
+        if (const NTSTATUS status = kernel::reset_event(event); !NT_SUCCESS(status))
+            return status;
+    }
     // The handle of the event travels as the input pointer.
-    status = afd_call(socket.handle, afd::kIoctlGetEvents, event, 0, &record, sizeof(record));
-    if (NT_SUCCESS(status))
-        filter::continue_record(socket, record);
-    return status;
+    return afd_call(socket.handle, afd::kIoctlGetEvents, event, 0, &record, sizeof(record));
 }
 
 } // namespace ws2
@@ -58,16 +51,14 @@ int WSAAPI WSAEventSelect(SOCKET s, WSAEVENT event, long events)
     const bool cancel = events == 0;
     if (!cancel && !event)
         return fail(WSAEINVAL);
-    afd::EventSelectParams params { .event = cancel ? 0 : reinterpret_cast<ULONG_PTR>(event),
+    const afd::EventSelectParams params { .event = cancel ? 0 : reinterpret_cast<ULONG_PTR>(event),
         .mask = static_cast<int32_t>(poll_flags_from_network_events(events)) };
-    NTSTATUS status;
-    if (filter::select(*socket, event, params.mask, status))
-        return result_from_status(status);
+    filter::before_event_select(*socket, params.mask);
     // Not the call that drops stale sockets: a bad event gives the same statuses as a bad socket.
-    status = afd_call(socket->handle, afd::kIoctlEventSelect, &params, sizeof(params), nullptr, 0);
+    const NTSTATUS status
+        = afd_call(socket->handle, afd::kIoctlEventSelect, &params, sizeof(params), nullptr, 0);
     if (NT_SUCCESS(status))
-        filter::note_selected_on_host(
-            *socket, reinterpret_cast<HANDLE>(static_cast<ULONG_PTR>(params.event)), params.mask);
+        filter::note_event_selected(*socket, params.mask);
     return result_from_status(status);
 }
 

@@ -13,46 +13,6 @@ using ntke::SocketState;
 
 namespace {
 
-// --- The state of a socket, as one word.
-
-uint32_t flags_of(const Socket& socket)
-{
-    uint32_t flags = 0;
-    if (socket.bound)
-        flags |= ntke::kSocketBound;
-    if (!socket.is_stream() && socket.connected)
-        flags |= ntke::kSocketHasPeer;
-    if (socket.is_stream() && !socket.accepted)
-        flags |= ntke::kSocketConnected;
-    if (socket.oob_inline)
-        flags |= ntke::kSocketOobInline;
-    if (socket.receive_shut_down)
-        flags |= ntke::kSocketReceiveShutDown;
-    if (socket.send_shut_down)
-        flags |= ntke::kSocketSendShutDown;
-    return flags;
-}
-
-SocketState state_of(const Socket& socket)
-{
-    if (!socket.is_stream())
-        return SocketState::Datagram;
-    if (socket.listening)
-        return SocketState::Listening;
-    if (socket.connected)
-        return SocketState::Connected;
-    if (socket.connect_pending)
-        return SocketState::Connecting;
-    return SocketState::Unconnected;
-}
-
-constexpr unsigned kStateShift = 16;
-
-uint32_t state_word(const Socket& socket)
-{
-    return static_cast<uint32_t>(state_of(socket)) << kStateShift | flags_of(socket);
-}
-
 // --- Attaching
 
 bool is_eligible(const Socket& socket)
@@ -64,10 +24,31 @@ bool is_eligible(const Socket& socket)
         && (socket.type == SOCK_STREAM || socket.type == SOCK_DGRAM);
 }
 
+/// What a socket is that ntke has not seen become so: accepted, taken over from another process, or
+/// opened when memory was out.
+SocketState state_of_unseen(const Socket& socket)
+{
+    if (!socket.is_stream())
+        return SocketState::Datagram;
+    if (socket.listening)
+        return SocketState::Listening;
+    if (socket.connected)
+        return SocketState::Connected;
+    return socket.connect_pending ? SocketState::Connecting : SocketState::Unconnected;
+}
+
+uint32_t flags_of_unseen(const Socket& socket)
+{
+    uint32_t flags = socket.bound ? ntke::kSocketBound : 0u;
+    if (!socket.is_stream() && socket.connected)
+        flags |= ntke::kSocketHasPeer;
+    return flags;
+}
+
 } // namespace
 
-/// Attaches the socket. `listener` is the endpoint of the one it was accepted from, if that has a
-/// selection. Without a descriptor the socket stays with the host.
+/// Attaches the socket. `listener` is the endpoint of the one it was accepted from, or 0. Without a
+/// descriptor the socket stays with the host.
 static ntke::EndpointId attach(Socket& socket, ntke::EndpointId listener)
 {
     FilterState& state = socket.filter;
@@ -80,19 +61,20 @@ static ntke::EndpointId attach(Socket& socket, ntke::EndpointId listener)
     if (!pump::start())
         return 0;
     static std::atomic<uint64_t> attachments { 0 };
-    const uint32_t word = state_word(socket);
     ntke::AttachArgs args { .handle = afd::ptr64(socket.handle),
         .family = socket.family,
         .type = socket.type,
         .protocol = socket.protocol,
-        .state = word >> kStateShift,
-        .flags = word & 0xFFFF,
-        .has_inherited = 0,
+        .state = static_cast<uint32_t>(state_of_unseen(socket)),
+        .flags = flags_of_unseen(socket),
+        .has_been_elsewhere = state.has_been_elsewhere,
         .is_synchronous = !socket.is_overlapped(),
         .is_nonblocking = socket.nonblocking,
         .serial = ++attachments,
         .listener = listener,
-        .endpoint = 0 };
+        .endpoint = 0,
+        .inherited = 0,
+        .padding = 0 };
     const NTSTATUS status = emulation::call(ntke::kCallAttach, &args);
     if (!NT_SUCCESS(status)) {
         state.is_host = true;
@@ -101,27 +83,18 @@ static ntke::EndpointId attach(Socket& socket, ntke::EndpointId listener)
         return 0;
     }
     state.serial = args.serial;
-    state.told_state = word;
-    state.has_record = args.has_inherited;
+    state.is_host = args.inherited == ntke::kInheritsOnHost;
     state.endpoint = args.endpoint;
     return args.endpoint;
 }
 
-void tell_state(Socket& socket)
+void note_connect_ended(Socket& socket, NTSTATUS status)
 {
-    FilterState& state = socket.filter;
-    if (!state.endpoint || state_word(socket) == state.told_state.load(std::memory_order_relaxed))
-        return;
-    ExclusiveGuard guard(state.lock);
-    const uint32_t word = state_word(socket);
-    if (word == state.told_state)
-        return;
-    state.told_state = word;
-    ntke::StateArgs args {};
-    args.endpoint = state.endpoint;
-    args.state = word >> kStateShift;
-    args.flags = word & 0xFFFF;
-    emulation::call(ntke::kCallSetState, &args);
+    ntke::ConnectEndedArgs args {
+        .endpoint = socket.filter.endpoint, .status = status, .padding = 0
+    };
+    if (args.endpoint)
+        emulation::call(ntke::kCallConnectEnded, &args);
 }
 
 /// Is ours the only handle of the socket? Asks the host, with the 1st, 2nd, 4th, 8th request and so
@@ -147,17 +120,14 @@ bool take_back(Socket& socket)
     if (!emulation::is_on() || !socket.shared || state.endpoint || state.message_selected
         || socket.pended || socket.blocking_calls || !is_sole_owner(socket))
         return false;
-    if (socket.is_stream()) {
-        if (!is_connected(socket))
-            return false; // a listener, say
-        socket.accepted = true; // its connection is no news
-    }
+    if (socket.is_stream() && !is_connected(socket))
+        return false; // a listener, say
     if (!is_bound(socket))
         return false;
     ExclusiveGuard guard(state.lock);
     if (state.mask.exchange(0))
         select_on_host(socket.handle, nullptr, 0);
-    state.host_nonblocking = socket.nonblocking.load();
+    state.has_been_elsewhere = true;
     state.is_host = false;
     socket.shared = false;
     WS2_TRACE(kernel, "%p: is ours alone", socket.handle);
@@ -174,7 +144,6 @@ ntke::EndpointId usable_endpoint(Socket& socket)
             hand_over(socket, "other handles may exist");
             return 0;
         }
-        tell_state(socket);
         return endpoint;
     }
     return is_eligible(socket) ? attach(socket, 0) : 0;
@@ -218,45 +187,22 @@ void release(Socket& socket)
 void note_accepted(Socket& listener, Socket& accepted)
 {
     FilterState& state = listener.filter;
-    accepted.filter.host_nonblocking = state.host_nonblocking.load();
     accepted.filter.message_selected = state.message_selected.load();
-    accepted.oob_inline = listener.oob_inline.load();
     if (state.posts_messages)
         note_re_enabled(listener, afd::kPollAccept);
-    const bool is_shared = listener.shared && !listener.is_of_process();
-    if (state.is_host || is_shared) {
+    if (listener.shared && !listener.is_of_process()) {
         // Its selection is the host's, if there is one, and so is the accepted socket's.
-        accepted.filter.is_host = state.has_record || is_shared;
-        if (!accepted.filter.is_host)
-            usable_endpoint(accepted);
+        accepted.filter.is_host = true;
         return;
     }
     // ntke has not seen the handle come: it must know it before anything is done with it.
-    if (!state.mask)
-        usable_endpoint(accepted);
-    if (!keeps_record(listener))
+    if (!is_eligible(accepted))
         return;
-    const uint32_t word = state_word(listener);
-    ntke::StateArgs args { .endpoint = state.endpoint,
-        .state = word >> kStateShift,
-        .flags = word & 0xFFFF,
-        .status = 0,
-        .accepted = 1 };
-    emulation::call(ntke::kCallSetState, &args);
-    if (!state.mask)
-        return;
-    bool is_inherited;
-    if (state.posts_messages) {
-        SharedGuard guard(state.lock);
-        is_inherited = select_messages(
-            accepted, state.window, state.message, state.mask); // [WSAAsyncSelect/8]
-    } else {
-        is_inherited = attach(accepted, state.endpoint) && accepted.filter.has_record;
-        if (is_inherited)
-            accepted.filter.mask = state.mask.load();
-    }
-    if (!is_inherited)
-        inherit_on_host(listener, accepted);
+    attach(accepted, state.endpoint);
+    if (state.posts_messages && !accepted.filter.is_host)
+        inherit_messages(listener, accepted);
+    else
+        accepted.filter.mask = state.mask.load();
 }
 
 } // namespace ws2::filter

@@ -30,7 +30,7 @@ struct FilterState {
     // Counts the attachments of the process. It tells the socket from a later one that has got both
     // the same handle and the same endpoint's memory. Set before `endpoint`.
     uint64_t serial = 0;
-    std::atomic<uint32_t> told_state { 0 }; // what the endpoint was last told
+    bool has_been_elsewhere = false; // it was taken back; guarded by lock
 
     // The host has the socket alone, for good (but see take_back).
     std::atomic<bool> is_host { false };
@@ -40,29 +40,23 @@ struct FilterState {
     SendTurn send_turn;
     // WSAAsyncSelect on the host: its record must see every request.
     std::atomic<bool> message_selected { false };
-    // The host knows of the non-blocking mode.
-    std::atomic<bool> host_nonblocking { false };
 
-    // The selection of events. `mask` are its conditions, on either side since has_record.
+    // The conditions of the selection of events, which is on either side.
     std::atomic<ULONG> mask { 0 };
-    std::atomic<bool> has_record { false };
 
     // Where messages go while posts_messages is on. Guarded by lock.
     std::atomic<bool> posts_messages { false };
     HWND window = nullptr;
     UINT message = 0;
-
-    // After the selection has been handed to the host: what was pending and the host does not know
-    // of, and what was told already and the host would tell once more. Guarded by lock.
-    afd::GetEventsResult carried {};
+    // After that selection has gone to the host: what was told already and the host would post once
+    // more. Guarded by lock.
     ULONG withheld = 0;
 };
 
 namespace filter {
 
-/// Tells the endpoint what has become of the socket, if it does not know yet. After every request
-/// that changes a socket's state.
-void tell_state(Socket& socket);
+/// A connect that the host had left pending has ended.
+void note_connect_ended(Socket& socket, NTSTATUS status);
 
 // Transfers.
 
@@ -88,9 +82,6 @@ bool takes_turns(const Socket& socket);
 bool send(Socket& socket, const afd::SendMsgParams& params, NTSTATUS& status, ULONG_PTR& sent,
     SendRest& rest);
 
-/// FIONREAD.
-bool readable_bytes(Socket& socket, ULONG& bytes);
-
 /// A request is about to be made: ntke learns of the socket and its state, and with that whether
 /// the request is its own. True: transfers on this socket are.
 bool before_request(Socket& socket, ULONG code);
@@ -109,22 +100,16 @@ void note_polled(const afd::PollEntry* entries, size_t count);
 
 // The record. filter_event.cpp
 
-/// WSAEventSelect. `event` is the program's handle, checked here.
-bool select(Socket& socket, WSAEVENT event, ULONG mask, NTSTATUS& status);
+/// WSAEventSelect is about to be asked of the kernel.
+void before_event_select(Socket& socket, ULONG mask);
+/// The kernel has done it.
+void note_event_selected(Socket& socket, ULONG mask);
 /// WSAAsyncSelect, with a mask of conditions. Its arguments have been checked.
 bool select_messages(Socket& socket, HWND window, UINT message, ULONG mask);
-/// Is the record of the socket kept here?
-bool keeps_record(Socket& socket);
-/// Takes the record. False: it is not kept here any more.
-bool take_events(Socket& socket, afd::GetEventsResult& result);
-/// Takes it for messages to a window. False: they do not go there any more.
-bool take_messages(Socket& socket, HWND window, UINT message, afd::GetEventsResult& result);
-/// Makes a record of the host what it would be if the host had kept it from the start.
-void continue_record(Socket& socket, afd::GetEventsResult& result);
-/// WSAEventSelect has been done by the host; `event` is null with mask 0.
-void note_selected_on_host(Socket& socket, HANDLE event, ULONG mask);
-/// A request on the host has re-enabled conditions there: what was carried or withheld of them does
-/// not count any more.
+/// Takes the record for messages to a window. False: they do not go there any more.
+bool take_messages(Socket& socket, const ntke::MessageTarget& target, afd::GetEventsResult& result);
+/// A request on the host has re-enabled conditions there: what was withheld of messages of them
+/// does not count any more.
 void note_re_enabled(Socket& socket, ULONG conditions);
 /// WSAAsyncSelect is about to be told to the host.
 void before_message_select(Socket& socket, bool cancels);
@@ -132,8 +117,8 @@ void before_message_select(Socket& socket, bool cancels);
 void hand_over(Socket& socket, const char* why);
 /// A connection has been accepted on the host.
 void note_accepted(Socket& listener, Socket& accepted);
-/// Gives a socket that cannot be recorded here the selection of its listener.
-void inherit_on_host(Socket& listener, Socket& accepted);
+/// Gives an accepted socket the window of its listener.
+void inherit_messages(Socket& listener, Socket& accepted);
 /// A connection was put back in the listener's queue, where only the host sees it.
 void note_deferred(Socket& listener);
 /// A connect was being made; the pump found that it has ended.

@@ -22,14 +22,6 @@ void select_on_host(HANDLE socket, HANDLE event, ULONG mask)
 
 namespace {
 
-/// Ends a message selection of the host; as a side effect the socket is non-blocking there.
-void end_message_select(Socket& socket)
-{
-    select_on_host(socket.handle, nullptr, 0);
-    socket.filter.message_selected = false;
-    socket.filter.host_nonblocking = true;
-}
-
 void select_messages_on_host(Socket& socket, HWND window, UINT message, ULONG mask)
 {
     const afd::MessageSelectParams params { .socket = HandleToULong(socket.handle),
@@ -38,7 +30,13 @@ void select_messages_on_host(Socket& socket, HWND window, UINT message, ULONG ma
         .mask = static_cast<int32_t>(mask) };
     afd_call(socket.handle, afd::kIoctlMessageSelect, &params, sizeof(params), nullptr, 0);
     socket.filter.message_selected = true;
-    socket.filter.host_nonblocking = true;
+}
+
+/// Ends a message selection of the host; as a side effect the socket is non-blocking there.
+void end_message_select(Socket& socket)
+{
+    select_messages_on_host(socket, nullptr, 0, 0);
+    socket.filter.message_selected = false;
 }
 
 /// Which of the conditions, all of them selected on the host, it has told of: those that hold. It
@@ -59,52 +57,27 @@ ULONG told_on_host(Socket& socket, ULONG conditions)
 
 } // namespace
 
-bool keeps_record(Socket& socket)
+void before_event_select(Socket& socket, ULONG mask)
 {
-    return socket.filter.has_record && !socket.filter.is_host
-        && (!socket.shared || socket.is_of_process());
-}
-
-bool select(Socket& socket, WSAEVENT event, ULONG mask, NTSTATUS& status)
-{
-    FilterState& state = socket.filter;
     // A thread that the end of the process has stopped may hold a lock for ever.
     if (!emulation::is_on() || RtlDllShutdownInProgress())
-        return false;
+        return;
     take_back(socket); // the selection of before ends anyway
-    const ntke::EndpointId endpoint = usable_endpoint(socket);
-    if (!endpoint || (mask && !pump::start())) {
+    if (!usable_endpoint(socket) || (mask && !pump::start()))
         hand_over(socket, "its events cannot be recorded here");
-        return false;
-    }
-
-    ntke::SelectArgs args { .endpoint = endpoint,
-        .event = afd::ptr64(event),
-        .target = 0,
-        .mask = mask,
-        .is_event_bad = 0 };
-    if (state.message_selected)
+    else if (socket.filter.message_selected)
         end_message_select(socket); // [WSAEventSelect/11]
-    {
-        ExclusiveGuard guard(state.lock);
-        if (state.is_host)
-            return false;
-        status = emulation::call(ntke::kCallSelect, &args);
-        if (NT_SUCCESS(status)) {
-            state.mask = mask;
-            state.has_record = true;
-            state.posts_messages = false;
-            socket.nonblocking = true; // [WSAEventSelect/7]
-        }
-    }
-    WS2_TRACE(event, "%p: event %p, conditions %lx -> %08lx", socket.handle, event, mask, status);
-    if (args.is_event_bad)
-        return true; // the program's mistake; the association stays [WSAEventSelect/4]
-    if (!NT_SUCCESS(status)) {
-        hand_over(socket, "it cannot be watched"); // no descriptor is left, say
-        return false;
-    }
-    return statistics::completed(statistics::kSelections);
+}
+
+void note_event_selected(Socket& socket, ULONG mask)
+{
+    FilterState& state = socket.filter;
+    ExclusiveGuard guard(state.lock);
+    state.mask = mask;
+    state.posts_messages = false;
+    state.withheld = 0;
+    socket.nonblocking = true; // [WSAEventSelect/7]
+    WS2_TRACE(event, "%p: conditions %lx are selected", socket.handle, mask);
 }
 
 bool select_messages(Socket& socket, HWND window, UINT message, ULONG mask)
@@ -121,85 +94,34 @@ bool select_messages(Socket& socket, HWND window, UINT message, ULONG mask)
         if (!target)
             return false;
     }
-    ntke::SelectArgs args { .endpoint = endpoint,
-        .event = 0,
-        .target = afd::ptr64(target),
-        .mask = mask,
-        .is_event_bad = 0 };
+    ntke::SelectMessagesArgs args {
+        .endpoint = endpoint, .target = afd::ptr64(target), .mask = mask, .padding = 0
+    };
     ExclusiveGuard guard(state.lock);
     if (state.is_host) {
         message_select::destroy(target);
         return false;
     }
-    if (!NT_SUCCESS(emulation::call(ntke::kCallSelect, &args)))
+    if (!NT_SUCCESS(emulation::call(ntke::kCallSelectMessages, &args)))
         return false;
     state.mask = mask;
-    state.has_record = true;
     state.posts_messages = mask != 0;
     state.window = window;
     state.message = message;
     socket.nonblocking = true; // [WSAAsyncSelect/3]
-    return statistics::completed(statistics::kSelections);
+    return true;
 }
 
-/// The caller holds the lock: nobody hands the record over meanwhile, or selects.
-static bool take_events_locked(Socket& socket, afd::GetEventsResult& result)
+bool take_messages(Socket& socket, const ntke::MessageTarget& target, afd::GetEventsResult& result)
 {
-    FilterState& state = socket.filter;
-    if (state.is_host || !state.endpoint)
+    ntke::TakeMessagesArgs args {};
+    args.endpoint = socket.filter.endpoint;
+    args.target = afd::ptr64(&target);
+    if (!NT_SUCCESS(emulation::call(ntke::kCallTakeMessages, &args)))
         return false;
-    ntke::GetEventsArgs args {};
-    args.endpoint = state.endpoint;
-    emulation::call(ntke::kCallGetEvents, &args);
     result = args.result;
     WS2_TRACE(event, "%p: conditions %x told", socket.handle, result.flags);
-    return statistics::completed(statistics::kEnumerations);
-}
-
-bool take_events(Socket& socket, afd::GetEventsResult& result)
-{
-    SharedGuard guard(socket.filter.lock);
-    return take_events_locked(socket, result);
-}
-
-bool take_messages(Socket& socket, HWND window, UINT message, afd::GetEventsResult& result)
-{
-    FilterState& state = socket.filter;
-    SharedGuard guard(state.lock);
-    return state.posts_messages && state.window == window && state.message == message
-        && take_events_locked(socket, result);
-}
-
-void continue_record(Socket& socket, afd::GetEventsResult& result)
-{
-    FilterState& state = socket.filter;
-    if (!state.is_host || !state.has_record)
-        return;
-    ExclusiveGuard guard(state.lock);
-    result.flags &= ~state.withheld;
-    afd::carry_events(result, state.carried, state.mask);
-    state.carried.flags &= ~state.mask;
-}
-
-/// The host goes on with another selection than that of messages it was handed.
-static void forget_messages(FilterState& state)
-{
-    if (state.posts_messages.exchange(false))
-        state.withheld = 0;
-}
-
-void note_selected_on_host(Socket& socket, HANDLE event, ULONG mask)
-{
-    FilterState& state = socket.filter;
-    socket.nonblocking = true;
-    state.host_nonblocking = true;
-    state.mask = mask;
-    if (!state.is_host || !state.has_record)
-        return;
-    ExclusiveGuard guard(state.lock);
-    forget_messages(state);
-    if (state.carried.flags & mask)
-        kernel::set_event(event); // [WSAEventSelect/13]
+    return true;
 }
 
 /// The host knows of re-enabled conditions by a new selection, with which it posts everything anew:
@@ -224,14 +146,8 @@ static void repost_on_host(Socket& socket, ULONG conditions)
 
 void note_re_enabled(Socket& socket, ULONG conditions)
 {
-    FilterState& state = socket.filter;
-    if (!state.is_host || !state.has_record)
-        return;
-    if (state.posts_messages)
-        return repost_on_host(socket, conditions);
-    ExclusiveGuard guard(state.lock);
-    state.withheld &= ~conditions;
-    state.carried.flags &= ~conditions;
+    if (socket.filter.is_host && socket.filter.posts_messages)
+        repost_on_host(socket, conditions);
 }
 
 void before_message_select(Socket& socket, bool cancels)
@@ -240,16 +156,16 @@ void before_message_select(Socket& socket, bool cancels)
     if (!emulation::is_on())
         return;
     state.message_selected = !cancels;
-    state.host_nonblocking = true;
-    const ntke::EndpointId endpoint = state.endpoint;
-    if (!endpoint || !state.has_record)
+    if (!state.endpoint || !state.mask)
         return;
-    ntke::SelectArgs args {};
-    args.endpoint = endpoint;
+    // What was selected here ends.
+    ntke::SelectMessagesArgs args {};
+    args.endpoint = state.endpoint;
     ExclusiveGuard guard(state.lock);
-    emulation::call(ntke::kCallSelect, &args);
+    emulation::call(ntke::kCallSelectMessages, &args);
     state.mask = 0;
-    forget_messages(state);
+    state.posts_messages = false;
+    state.withheld = 0;
 }
 
 void hand_over(Socket& socket, const char* why)
@@ -269,33 +185,23 @@ void hand_over(Socket& socket, const char* why)
     ntke::HandOverArgs args {};
     args.endpoint = state.endpoint;
     emulation::call(ntke::kCallHandOver, &args);
-    state.withheld = args.withheld;
-    state.carried = args.carried;
     if (!args.mask)
         return;
+    state.withheld = args.reported;
     // The host would post anew what has been posted: it is selected there when it is re-enabled.
     // [WSAAsyncSelect/14]
-    if (state.posts_messages)
-        select_messages_on_host(socket, state.window, state.message, args.mask & ~args.withheld);
-    state.host_nonblocking = true;
+    select_messages_on_host(socket, state.window, state.message, args.mask & ~args.reported);
 }
 
-void inherit_on_host(Socket& listener, Socket& accepted)
+void inherit_messages(Socket& listener, Socket& accepted)
 {
     FilterState& from = listener.filter;
     SharedGuard guard(from.lock);
-    const ULONG mask = from.mask;
-    if (from.posts_messages) {
-        select_messages_on_host(accepted, from.window, from.message, mask);
-    } else {
-        ntke::SelectOnHostArgs args {
-            .listener = from.endpoint, .handle = afd::ptr64(accepted.handle), .room = 0
-        };
-        if (NT_SUCCESS(emulation::call(ntke::kCallSelectOnHost, &args)))
-            accepted.filter.host_nonblocking = true;
-    }
-    accepted.filter.is_host = true;
-    accepted.filter.mask = mask;
+    if (select_messages(accepted, from.window, from.message, from.mask)) // [WSAAsyncSelect/8]
+        return;
+    hand_over(accepted, "its messages cannot be posted from here");
+    select_messages_on_host(accepted, from.window, from.message, from.mask);
+    accepted.filter.mask = from.mask.load();
 }
 
 void note_deferred(Socket& listener)
@@ -314,19 +220,10 @@ void settle_connect(const ntke::Settle& settle)
         request.add(static_cast<SOCKET>(settle.handle), afd::kPollConnect | afd::kPollConnectFail);
         socket.release_handle(); // closesocket does not wait for this
         const NTSTATUS status = request.issue_on_host(kOneSecond);
-        FilterState& state = socket->filter;
         if (NT_SUCCESS(status) && !request.is_empty()
             && (request.begin()->flags & afd::kPollConnectFail)) {
             socket->connect_failed = true;
-            ntke::StateArgs args {};
-            ExclusiveGuard guard(state.lock);
-            args.endpoint = state.endpoint;
-            args.state = static_cast<uint32_t>(ntke::SocketState::ConnectFailed);
-            args.flags = state.told_state & 0xFFFF;
-            args.status = request.begin()->status;
-            emulation::call(ntke::kCallSetState, &args);
-        } else if (socket->connected) {
-            tell_state(*socket); // note_polled has made it so
+            note_connect_ended(*socket, request.begin()->status);
         }
     }
     ntke::EndpointArgs args { settle.endpoint };

@@ -43,9 +43,6 @@ public:
             return false;
         Socket& socket = *ref;
         look_again(socket);
-        // A stream that is being connected changes its state on the host only.
-        if (socket.is_stream() && !socket.listening && !socket.connected)
-            return false;
         const ntke::EndpointId endpoint = usable_endpoint(socket);
         m_items[m_count++] = {
             .endpoint = endpoint, .conditions = static_cast<uint32_t>(entry.flags), .found = 0
@@ -120,8 +117,10 @@ void note_polled(const afd::PollEntry* entries, size_t count)
             continue;
         SocketRef socket = find_known_socket(entries[i].socket);
         // The host's word: it has seen the connection made.
-        if (socket && socket->is_stream() && socket->connect_pending)
+        if (socket && socket->is_stream() && socket->connect_pending) {
             note_connected(*socket);
+            note_connect_ended(*socket, STATUS_SUCCESS);
+        }
     }
 }
 

@@ -40,13 +40,10 @@ static bool make_writable(const WSABUF* buffers, DWORD count)
     });
 }
 
-/// Can this socket's data be moved here? A stream must be known to be connected, a datagram socket
-/// to be bound, for the host binds it with its first datagram.
+/// Can this socket's data be moved here, if its state is a fast one?
 static ntke::EndpointId transfer_endpoint(Socket& socket)
 {
     look_again(socket);
-    if (socket.is_stream() ? !socket.connected : !socket.bound)
-        return 0;
     if (socket.filter.message_selected)
         return 0;
     return usable_endpoint(socket);
@@ -194,20 +191,6 @@ ntke::RegisteredRequest* submit(Socket& socket, ntke::RegisteredRequest* first)
     return ntke::registered_request_from(args.first);
 }
 
-bool readable_bytes(Socket& socket, ULONG& bytes)
-{
-    if (!emulation::is_on())
-        return false;
-    const ntke::EndpointId endpoint = transfer_endpoint(socket);
-    if (!endpoint)
-        return false;
-    ntke::ReadableArgs args { .endpoint = endpoint, .bytes = 0, .padding = 0 };
-    if (!NT_SUCCESS(emulation::call(ntke::kCallReadable, &args)))
-        return false;
-    bytes = args.bytes;
-    return true;
-}
-
 bool before_request(Socket& socket, ULONG code)
 {
     if (!emulation::is_on())
@@ -218,7 +201,9 @@ bool before_request(Socket& socket, ULONG code)
     case afd::kIoctlRecvDatagram:
     case afd::kIoctlRecvMessage:
     case afd::kIoctlSendControl:
+    case afd::kIoctlFionread:
         return transfer_endpoint(socket);
+    case afd::kIoctlConnect:
     case afd::kIoctlAcceptInto:
     case afd::kIoctlGetIpMulticastLoop:
     case afd::kIoctlSetIpMulticastLoop:

@@ -37,14 +37,11 @@ static int set_nonblocking(IoctlCall& call)
     if (const int error = take_input(call, &nonblocking, sizeof(nonblocking)))
         return error;
     const DWORD flag = nonblocking != 0;
-    if (!flag && call.socket->filter.mask)
-        return call.tell(0, WSAEINVAL); // [WSAIoctl/6]
     const NTSTATUS status
         = afd_call(*call.socket, afd::kIoctlFionbio, &flag, sizeof(flag), nullptr, 0);
     if (!NT_SUCCESS(status))
         return call.tell(0, error_from_status(status)); // [WSAIoctl/6]
     call.socket->nonblocking = flag;
-    call.socket->filter.host_nonblocking = flag;
     return 0;
 }
 
@@ -54,8 +51,6 @@ static int get_readable_bytes(IoctlCall& call)
         || !guard::is_writable(call.output, sizeof(u_long)))
         return WSAEFAULT;
     u_long bytes = 0;
-    if (filter::readable_bytes(*call.socket, bytes))
-        return give_output(call, &bytes, sizeof(bytes));
     const NTSTATUS status
         = afd_call(*call.socket, afd::kIoctlFionread, nullptr, 0, &bytes, sizeof(bytes));
     return NT_SUCCESS(status) ? give_output(call, &bytes, sizeof(bytes))

@@ -1,5 +1,7 @@
 #include "kernel.h"
 
+#include "emulation.h"
+
 #include <atomic>
 
 namespace ws2::kernel {
@@ -45,7 +47,7 @@ bool skips_packets(HANDLE file)
 
 bool get_events_resets_event()
 {
-    return wine_version().major >= 10;
+    return emulation::is_on() || wine_version().major >= 10;
 }
 
 bool reports_reset_to_receives()

@@ -88,7 +88,7 @@ bool skips_packets(HANDLE file);
 /// Wine's version; all of it 0 on any other host.
 WineVersion wine_version();
 
-/// Does the host reset the event of a get-events request itself, in one step with the record?
+/// Does the kernel reset the event of a get-events request itself?
 bool get_events_resets_event();
 
 /// Does a receive report that the peer has reset the connection, rather than the end of the stream?

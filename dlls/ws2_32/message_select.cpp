@@ -43,7 +43,7 @@ static void post_pending(const Target& target)
     SocketRef socket = find_known_socket(target.socket);
     afd::GetEventsResult record {};
     if (!socket || socket->filter.serial != target.serial
-        || !filter::take_messages(*socket, target.window, target.message, record))
+        || !filter::take_messages(*socket, target.link, record))
         return;
     // The order in which the host posts them.
     for (const long event : { FD_CONNECT, FD_ACCEPT, FD_OOB, FD_READ, FD_WRITE, FD_CLOSE }) {

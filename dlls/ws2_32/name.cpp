@@ -199,10 +199,8 @@ int WSAAPI bind(SOCKET s, const sockaddr* name, int name_length)
         sizeof(request.params) + for_device.length, &bound, sizeof(bound));
     if (status == STATUS_ADDRESS_ALREADY_ASSOCIATED)
         return fail(WSAEINVAL);
-    if (NT_SUCCESS(status)) {
+    if (NT_SUCCESS(status))
         socket->bound = true;
-        filter::tell_state(*socket);
-    }
     return result_from_status(status);
 }
 

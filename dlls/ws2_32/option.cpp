@@ -75,13 +75,7 @@ static int set_value(Socket& socket, const OptionRow& row, DWORD value)
         store_option(socket, row.stored, row.initial, value);
         return 0;
     }
-    if (!NT_SUCCESS(status))
-        return option_error(status);
-    if (row.set_code == afd::kIoctlSetSoOobInline) {
-        socket.oob_inline = value != 0;
-        filter::tell_state(socket); // urgent data is another condition now
-    }
-    return 0;
+    return NT_SUCCESS(status) ? 0 : option_error(status);
 }
 
 /// A get of a number into less than its four bytes. [getsockopt/4]

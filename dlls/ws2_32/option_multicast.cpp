@@ -22,8 +22,8 @@ static int group_error(NTSTATUS status)
 static int end_join(Socket& socket, int error)
 {
     ULONG queued;
-    if (!error)
-        filter::readable_bytes(socket, queued);
+    if (!error && emulation::is_on())
+        afd_call(socket, afd::kIoctlFionread, nullptr, 0, &queued, sizeof(queued));
     return error;
 }
 

@@ -280,7 +280,8 @@ int set_connect_context(Socket& socket, OptionValue&)
 {
     if (!has_peer(socket))
         return WSAENOTCONN;
-    socket.connected = true;
+    note_connected(socket);
+    filter::note_connect_ended(socket, STATUS_SUCCESS);
     socket.needs_connect_context = false;
     socket.forget_names();
     return 0;

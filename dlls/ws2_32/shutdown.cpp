@@ -18,23 +18,11 @@ static void keep_peer_name(Socket& socket)
         query_name(socket, afd::kIoctlGetPeerName, address, length);
 }
 
-/// Ends directions of a connection. Known before the kernel does it: the peer may answer with its
-/// own end before the request returns, and without our end that would look like a reset.
+/// Ends directions of a connection.
 static NTSTATUS request_shutdown(Socket& socket, int how)
 {
     keep_peer_name(socket);
-    const bool receive_before = how != SD_SEND && socket.receive_shut_down.exchange(true);
-    const bool send_before = how != SD_RECEIVE && socket.send_shut_down.exchange(true);
-    filter::tell_state(socket);
-    const NTSTATUS status = afd_call(socket, afd::kIoctlShutdown, &how, sizeof(how), nullptr, 0);
-    if (NT_SUCCESS(status))
-        return status;
-    if (how != SD_SEND && !receive_before)
-        socket.receive_shut_down = false;
-    if (how != SD_RECEIVE && !send_before)
-        socket.send_shut_down = false;
-    filter::tell_state(socket);
-    return status;
+    return afd_call(socket, afd::kIoctlShutdown, &how, sizeof(how), nullptr, 0);
 }
 
 static int shutdown_socket(SOCKET s, int how)

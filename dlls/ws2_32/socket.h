@@ -68,9 +68,6 @@ public:
         false
     }; // the last non-blocking connect, and no new one began
     std::atomic<bool> accepted { false }; // connected by accept or AcceptEx
-    std::atomic<bool> oob_inline { false }; // SO_OOBINLINE
-    std::atomic<bool> receive_shut_down { false };
-    std::atomic<bool> send_shut_down { false };
 
     FilterState filter; // what the emulation does for the socket
     /// Of registered I/O; holds a reference.

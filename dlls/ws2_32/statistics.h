@@ -7,7 +7,7 @@
 
 namespace ws2::statistics {
 
-enum Kind { kReceives, kSends, kPolls, kEnumerations, kSelections, kKindCount };
+enum Kind { kReceives, kSends, kPolls, kKindCount };
 
 struct Counts {
     std::atomic<uint64_t> completed { 0 }; // in the process

@@ -14,17 +14,15 @@ void note_connected(Socket& socket)
 {
     socket.connected = true;
     socket.connect_pending = false;
-    filter::tell_state(socket);
 }
 
 bool is_connected(Socket& socket)
 {
     if (socket.connected)
         return true;
-    constexpr DWORD kNotConnected = 0xFFFFFFFF;
-    DWORD seconds = kNotConnected;
+    DWORD seconds = afd::kNotConnected;
     afd_call(socket, afd::kIoctlGetSoConnectTime, nullptr, 0, &seconds, sizeof(seconds));
-    if (seconds == kNotConnected)
+    if (seconds == afd::kNotConnected)
         return false;
     note_connected(socket);
     return true;
@@ -42,10 +40,10 @@ void note_transfer(Socket& socket)
     if (socket.bound && !socket.connect_pending)
         return;
     socket.bound = true;
-    if (socket.connect_pending)
+    if (socket.connect_pending) {
         note_connected(socket);
-    else
-        filter::tell_state(socket);
+        filter::note_connect_ended(socket, STATUS_SUCCESS);
+    }
 }
 
 bool would_linger(Socket& socket)

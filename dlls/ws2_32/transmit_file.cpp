@@ -31,8 +31,6 @@ void disconnect_behind(SOCKET s)
     if (!socket)
         return;
     const int how = SD_SEND;
-    socket->send_shut_down = true; // known first, as in shutdown
-    filter::tell_state(*socket);
     afd_call(*socket, afd::kIoctlShutdown, &how, sizeof(how), nullptr, 0);
 }
 

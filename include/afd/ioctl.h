@@ -169,6 +169,9 @@ enum PollFlags : ULONG {
 constexpr unsigned kConnectFailBit = 8;
 constexpr unsigned kDisconnectBit = 3;
 
+/// What kIoctlGetSoConnectTime tells where there is no connection.
+constexpr ULONG kNotConnected = 0xFFFFFFFF;
+
 /// Timeout of a poll that waits for ever.
 constexpr LONGLONG kPollForever = 0x7FFFFFFFFFFFFFFF;
 

@@ -17,7 +17,7 @@
 namespace ntke {
 
 /// Changes with every change of this file; open refuses another one.
-constexpr uint32_t kInterfaceVersion = 10;
+constexpr uint32_t kInterfaceVersion = 13;
 
 /// STATUS_MORE_PROCESSING_REQUIRED: the request is the host's.
 constexpr int32_t kPassDown = static_cast<int32_t>(0xC0000016);
@@ -27,15 +27,13 @@ enum Call : uint32_t {
     kCallAttach, // AttachArgs
     kCallClose, // EndpointArgs
     kCallRelease, // EndpointArgs
-    kCallSetState, // StateArgs
+    kCallConnectEnded, // ConnectEndedArgs
     kCallReceive, // TransferArgs
     kCallSend, // TransferArgs
     kCallPoll, // PollArgs
-    kCallSelect, // SelectArgs
-    kCallGetEvents, // GetEventsArgs
-    kCallReadable, // ReadableArgs
+    kCallSelectMessages, // SelectMessagesArgs
+    kCallTakeMessages, // TakeMessagesArgs
     kCallHandOver, // HandOverArgs
-    kCallSelectOnHost, // SelectOnHostArgs
     kCallStartPump, // no block; with the first socket that is attached
     kCallPump, // PumpArgs; on the thread that kCallStartPump has started
     kCallRelay, // what the thread was started with
@@ -80,11 +78,11 @@ struct OpenArgs {
 };
 static_assert(sizeof(OpenArgs) == 128);
 
-/// What the PE side knows of a socket's state. Counterpart: the endpoint's type and state in AFD.
+/// The state of a socket. Counterpart: the endpoint's type and state in AFD.
 enum class SocketState : uint32_t {
     Unconnected, // a stream fresh from socket() or bind()
-    Connecting, // its non-blocking connect runs on the host
-    ConnectFailed, // StateArgs::status says why
+    Connecting,
+    ConnectFailed,
     Connected,
     Listening,
     Datagram, // or raw: connectionless for life
@@ -100,6 +98,10 @@ enum SocketFlags : uint32_t {
     kSocketSendShutDown = 0x20,
 };
 
+/// A handle that is a socket. What has been done to it since it was opened, the Linux side has seen
+/// in the requests that pass. A handle of an accept that the host had left pending it has not seen
+/// come, nor one that is inherited: what is said of the state counts for those, and for a socket
+/// that has been another process', too.
 struct AttachArgs {
     uint64_t handle; // of the socket on the host; also told back, by the pump
     int32_t family; // Windows' constants
@@ -107,14 +109,21 @@ struct AttachArgs {
     int32_t protocol;
     uint32_t state; // SocketState
     uint32_t flags; // SocketFlags
-    uint32_t has_inherited; // out: 1 if the selection of `listener` is this one's now
+    uint32_t has_been_elsewhere; // 1: another process has had it
     uint32_t is_synchronous; // 1: requests on the handle wait inside the host
     uint32_t is_nonblocking; // 1: the program has made it so
     uint64_t serial; // tells this socket from others that had the same handle
-    EndpointId listener; // the accepted socket's, for the selection it takes over; 0 = none
+    EndpointId listener; // an accepted socket's, which it inherits from; 0 = none is known
     EndpointId endpoint; // out: one reference of the caller's
+    uint32_t inherited; // out: Inheritance, of the selection of `listener`
+    uint32_t padding;
 };
-static_assert(sizeof(AttachArgs) == 64);
+static_assert(sizeof(AttachArgs) == 72);
+enum Inheritance : uint32_t {
+    kInheritsNothing,
+    kInheritsHere,
+    kInheritsOnHost, // and the socket is the host's
+};
 
 /// kCallClose says that the caller closes the handle next; kCallRelease gives up the caller's
 /// reference.
@@ -123,14 +132,14 @@ struct EndpointArgs {
 };
 static_assert(sizeof(EndpointArgs) == 8);
 
-struct StateArgs {
+/// A connect that the host had left pending has ended: whoever has waited for it, or for a poll
+/// that tells, sees that, and no request passes.
+struct ConnectEndedArgs {
     EndpointId endpoint;
-    uint32_t state; // SocketState
-    uint32_t flags; // SocketFlags
-    int32_t status; // ConnectFailed: NTSTATUS
-    uint32_t accepted; // connections the host has taken off a listener's queue since the last call
+    int32_t status; // NTSTATUS
+    uint32_t padding;
 };
-static_assert(sizeof(StateArgs) == 24);
+static_assert(sizeof(ConnectEndedArgs) == 16);
 
 /// A buffer of the caller. Counterpart: WSABUF, with fixed sizes.
 struct Buffer {
@@ -168,49 +177,33 @@ struct PollArgs {
 };
 static_assert(sizeof(PollArgs) == 24);
 
-/// kCallSelect. Where the event is no event, the selection stays as it was, and `is_event_bad`
-/// is 1.
-struct SelectArgs {
+/// The record follows the rules of WSAAsyncSelect, and is told to a window. WSAEventSelect is a
+/// request.
+struct SelectMessagesArgs {
     EndpointId endpoint;
-    uint64_t event; // the program's handle; 0 with a target or with mask 0
-    uint64_t target; // MessageTarget*: the record follows the rules of WSAAsyncSelect; 0 = none
+    uint64_t target; // MessageTarget*; 0 with mask 0
     uint32_t mask; // afd::PollFlags
-    uint32_t is_event_bad; // out
-};
-static_assert(sizeof(SelectArgs) == 32);
-
-struct GetEventsArgs {
-    EndpointId endpoint;
-    afd::GetEventsResult result; // out
-};
-static_assert(sizeof(GetEventsArgs) == 64);
-
-/// FIONREAD.
-struct ReadableArgs {
-    EndpointId endpoint;
-    uint32_t bytes; // out
     uint32_t padding;
 };
-static_assert(sizeof(ReadableArgs) == 16);
+static_assert(sizeof(SelectMessagesArgs) == 24);
 
-/// Gives the selection of an endpoint to the host: the record here stops. A window is selected
-/// there by the caller.
+/// What is pending for a window; nothing where another one, or none, is selected by now.
+struct TakeMessagesArgs {
+    EndpointId endpoint;
+    uint64_t target; // MessageTarget*
+    afd::GetEventsResult result; // out
+};
+static_assert(sizeof(TakeMessagesArgs) == 72);
+
+/// Gives a socket to the host, with its selection of events. A window is selected there by the
+/// caller.
 struct HandOverArgs {
     EndpointId endpoint;
+    // Of messages:
     uint32_t mask; // out: afd::PollFlags
-    uint32_t withheld; // out: what the host tells of these was told before
-    afd::GetEventsResult carried; // out: what was pending and the host does not know of
-    uint64_t room; // for the Linux side
+    uint32_t reported; // out: those of them that the window was told of
 };
-static_assert(sizeof(HandOverArgs) == 80);
-
-/// Gives a socket that is the host's the event and the mask of its listener.
-struct SelectOnHostArgs {
-    EndpointId listener;
-    uint64_t handle; // of the accepted socket on the host
-    uint64_t room; // for the Linux side
-};
-static_assert(sizeof(SelectOnHostArgs) == 24);
+static_assert(sizeof(HandOverArgs) == 16);
 
 /// Helpers keep no process alive.
 struct IsHelperArgs {
@@ -262,8 +255,10 @@ struct StatisticsArgs {
     RequestCounts receives; // out
     RequestCounts sends; // out
     RequestCounts polls; // out
+    RequestCounts selections; // out
+    RequestCounts enumerations; // out
 };
-static_assert(sizeof(StatisticsArgs) == 72);
+static_assert(sizeof(StatisticsArgs) == 104);
 
 /// Gives a completion queue of registered I/O (ntke/registered.h) its notifier.
 struct OpenQueueArgs {

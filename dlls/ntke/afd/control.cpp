@@ -6,14 +6,17 @@
 #include <sys/socket.h>
 
 #include "afd/socket_file.h"
+#include "ke/user_memory.h"
 
 namespace afd {
 
 namespace {
 
-void tell_number(int32_t number, const io::Irp& irp)
+NTSTATUS tell_number(int32_t number, const io::Irp& irp)
 {
-    memcpy(irp.parameters().output, &number, sizeof(number));
+    return ke::write_user(irp.parameters().output, &number, sizeof(number))
+        ? STATUS_SUCCESS
+        : STATUS_ACCESS_VIOLATION;
 }
 
 } // namespace
@@ -30,8 +33,7 @@ NTSTATUS SocketFile::set_nonblocking(io::Irp& irp, ULONG_PTR&)
 
 NTSTATUS SocketFile::readable(io::Irp& irp, ULONG_PTR&)
 {
-    tell_number(can_transfer() ? static_cast<int32_t>(bytes_to_read()) : 0, irp);
-    return STATUS_SUCCESS;
+    return tell_number(can_transfer() ? static_cast<int32_t>(bytes_to_read()) : 0, irp);
 }
 
 /// In Winsock's sense: is there no urgent data ahead?
@@ -39,8 +41,7 @@ NTSTATUS SocketFile::at_mark(io::Irp& irp, ULONG_PTR&)
 {
     const bool has_urgent = !has(ntke::kSocketOobInline) && state() == SocketState::Connected
         && (m_socket.ready_now() & kReadyUrgent);
-    tell_number(!has_urgent, irp);
-    return STATUS_SUCCESS;
+    return tell_number(!has_urgent, irp);
 }
 
 NTSTATUS SocketFile::info(io::Irp& irp, ULONG_PTR& information)

@@ -34,7 +34,7 @@ constexpr SocketFile::IoctlRow SocketFile::kIoctls[] = {
         &SocketFile::get_events },
     { kIoctlPoll, sizeof(PollHeader), sizeof(PollHeader), STATUS_INVALID_PARAMETER,
         &SocketFile::poll },
-    { kIoctlEventSelect, sizeof(EventSelectParams), 0, STATUS_INVALID_PARAMETER,
+    { kIoctlEventSelect, sizeof(EventSelectParams32), 0, STATUS_INVALID_PARAMETER,
         &SocketFile::event_select },
     { kIoctlCreate, sizeof(CreateParams), 0, STATUS_INVALID_PARAMETER, &SocketFile::create },
     { kIoctlBind, sizeof(BindParams), 0, STATUS_INVALID_PARAMETER, &SocketFile::bind },

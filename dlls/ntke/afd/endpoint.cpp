@@ -499,6 +499,8 @@ NTSTATUS Endpoint::exchange_selection(
     ke::LockGuard guard(m_lock);
     if (m_is_closed)
         return STATUS_INVALID_HANDLE;
+    if (records_on_host())
+        return ntke::kPassDown;
     if (mask) {
         if (const NTSTATUS status = watch(); !NT_SUCCESS(status))
             return status;
@@ -520,16 +522,34 @@ NTSTATUS Endpoint::exchange_selection(
     return STATUS_SUCCESS;
 }
 
-void Endpoint::take_events(GetEventsResult& result, ke::Event* to_reset)
+NTSTATUS Endpoint::take_events(GetEventsResult& result, ke::Event* to_reset)
 {
     Signal signal;
     signal.mute(); // what is found just now is told just now
     ke::LockGuard guard(m_lock);
+    return take(result, to_reset, signal);
+}
+
+NTSTATUS Endpoint::take_messages(HANDLE target, GetEventsResult& result)
+{
+    result = {};
+    Signal signal;
+    signal.mute();
+    ke::LockGuard guard(m_lock);
+    const bool is_target = posts_messages() && m_event && m_event->host_event() == target;
+    return is_target ? take(result, nullptr, signal) : STATUS_SUCCESS;
+}
+
+NTSTATUS Endpoint::take(GetEventsResult& result, ke::Event* to_reset, Signal& signal)
+{
+    if (records_on_host())
+        return ntke::kPassDown;
     if (to_reset)
         to_reset->reset();
     if (m_record.mask() && !is_up_to_date())
         refresh(signal);
     m_record.take(result);
+    return STATUS_SUCCESS;
 }
 
 Endpoint::Selection Endpoint::hand_over()
@@ -551,8 +571,8 @@ Endpoint::Selection Endpoint::hand_over()
 ob::Ref<ke::Event> Endpoint::selection(uint32_t& mask)
 {
     ke::LockGuard guard(m_lock);
-    mask = m_record.mask();
-    return m_event;
+    mask = posts_messages() ? 0 : m_record.mask();
+    return posts_messages() ? ob::Ref<ke::Event>() : m_event;
 }
 
 bool Endpoint::inherit_selection(Endpoint& listener)
@@ -569,6 +589,12 @@ void Endpoint::set_state(SocketState state, uint32_t flags, NTSTATUS status, uin
 {
     Signal signal;
     ke::LockGuard guard(m_lock);
+    apply_state(state, flags, status, accepted, signal);
+}
+
+void Endpoint::apply_state(
+    SocketState state, uint32_t flags, NTSTATUS status, uint32_t accepted, Signal& signal)
+{
     constexpr uint32_t kShutDown = ntke::kSocketReceiveShutDown | ntke::kSocketSendShutDown;
     // What came before a shutdown is recorded, although it could not be after it.
     if ((flags & kShutDown) && m_is_recording.load(std::memory_order_relaxed))

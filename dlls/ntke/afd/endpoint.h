@@ -24,7 +24,8 @@ using ntke::SocketState;
 /// A socket: its state, its data, its record of network events. Counterpart: AFD_ENDPOINT.
 ///
 /// The base of SocketFile, whose requests come through dispatch (device.cpp). Under Wine what
-/// changes the socket's state happens on the host and is told with set_state.
+/// changes the socket's state happens on the host (hosted_state.cpp); the suites tell it with
+/// set_state.
 ///
 /// Owner: references; handles, the pump and pending requests hold them. Lock: m_lock guards state,
 /// record and event. It may be held while the kernel is asked about the socket, never while an
@@ -47,8 +48,14 @@ public:
         const SocketState now = state();
         return now == SocketState::Connected || now == SocketState::Datagram;
     }
-    bool can_receive() const { return can_transfer() && !has(ntke::kSocketReceiveShutDown); }
-    bool can_send() const { return can_transfer() && !has(ntke::kSocketSendShutDown); }
+    /// Is the connection made or the socket bound, as far as is known here? A host binds a socket
+    /// with its first datagram, and keeps what is sent while it connects.
+    bool is_established() const
+    {
+        return can_transfer() && (is_stream() || has(ntke::kSocketBound));
+    }
+    bool can_receive() const { return is_established() && !has(ntke::kSocketReceiveShutDown); }
+    bool can_send() const { return is_established() && !has(ntke::kSocketSendShutDown); }
     /// Must transfers look at the record?
     bool is_recording() const { return m_is_recording.load(std::memory_order_acquire); }
     /// The socket's handle on the host, 0 natively.
@@ -83,12 +90,16 @@ public:
 
     /// Selects events. `event` is null together with mask 0. Returns through `replaced` the event
     /// of before, which is not set any more. Errors: STATUS_INSUFFICIENT_RESOURCES (cannot be
-    /// watched); the selection is then as it was.
+    /// watched), kPassDown (the host goes on with the record); the selection is then as it was.
     NTSTATUS select(ob::Ref<ke::Event> event, uint32_t mask, ob::Ref<ke::Event>& replaced,
         SelectMode mode = SelectMode::Event) EXCLUDES(m_lock);
     /// Tells and reports what is pending and selected. `to_reset` (may be null) is an event of ours
     /// that is nonsignaled afterwards: a step with the taking. [WSAEnumNetworkEvents/6]
-    void take_events(GetEventsResult& result, ke::Event* to_reset = nullptr) EXCLUDES(m_lock);
+    /// Errors: kPassDown, as of select.
+    NTSTATUS take_events(GetEventsResult& result, ke::Event* to_reset = nullptr) EXCLUDES(m_lock);
+    /// The same for messages, if they go to this target: the host's event of the selection. Else
+    /// nothing is taken.
+    NTSTATUS take_messages(HANDLE target, GetEventsResult& result) EXCLUDES(m_lock);
     /// Stops recording, for the host goes on with it. The caller sets the event if something is
     /// pending and selected.
     struct Selection {
@@ -99,7 +110,7 @@ public:
         GetEventsResult pending {};
     };
     Selection hand_over() EXCLUDES(m_lock);
-    /// The event and the mask selected; null: none.
+    /// The event and the mask selected; null: none, or messages.
     ob::Ref<ke::Event> selection(uint32_t& mask) EXCLUDES(m_lock);
     /// Gives a new endpoint the event and the mask of its listener. False: there are none (any
     /// more), or it cannot be watched. [WSAEventSelect/69]
@@ -133,6 +144,8 @@ protected:
 
     /// Conditions that pending requests use up before anybody is told of them.
     virtual uint32_t claimed_conditions() const { return 0; }
+    /// Does the host go on with the record, or is about to?
+    virtual bool records_on_host() const { return false; }
     /// Must the pump go on telling, whether or not events are selected?
     virtual bool is_busy() const REQUIRES(m_lock) { return false; }
 
@@ -172,10 +185,14 @@ protected:
     /// How much has arrived since the last look: bytes, or memory of datagrams.
     uint64_t take_arrivals(uint32_t conditions) REQUIRES(m_lock);
     void refresh_data(uint32_t conditions, uint32_t ready, Signal& signal) REQUIRES(m_lock);
+    NTSTATUS take(GetEventsResult& result, ke::Event* to_reset, Signal& signal) REQUIRES(m_lock);
     void re_enable(uint32_t conditions, bool look, Signal& signal) REQUIRES(m_lock);
     void settle_connect(uint32_t ready, Signal& signal) REQUIRES(m_lock);
     void enter_state(SocketState state, NTSTATUS status, uint32_t re_enabled, Signal& signal)
         REQUIRES(m_lock);
+    /// set_state, for who has the lock.
+    void apply_state(SocketState state, uint32_t flags, NTSTATUS status, uint32_t accepted,
+        Signal& signal) REQUIRES(m_lock);
     /// Has the pump tell what happens. Errors: STATUS_INSUFFICIENT_RESOURCES.
     NTSTATUS watch() REQUIRES(m_lock);
     /// Where it is watched, if it is.

@@ -18,7 +18,8 @@ ob::Ref<SocketFile> SocketFile::make_hosted(uint64_t host_handle, Mode mode)
     return file;
 }
 
-void SocketFile::tell_created(const ntke::AttachArgs& args)
+void SocketFile::tell_created(
+    const ntke::AttachArgs& args, bool is_seen, const SocketFile* listener)
 {
     ke::LockGuard guard(m_lock);
     if (m_is_created.load(std::memory_order_relaxed))
@@ -27,11 +28,26 @@ void SocketFile::tell_created(const ntke::AttachArgs& args)
     m_type = args.type;
     m_protocol = args.protocol;
     m_serial = args.serial;
-    if (args.is_nonblocking)
-        m_is_nonblocking.store(true, std::memory_order_relaxed);
-    m_flags = args.flags;
-    m_state = static_cast<SocketState>(args.state);
+    if (!is_seen) {
+        m_flags.fetch_and(~uint32_t { ntke::kSocketConnected }); // its connection is no news
+        add_flags(args.flags);
+        m_state = static_cast<SocketState>(args.state);
+        note_mode(args.is_nonblocking);
+    }
+    if (listener) { // the host has given it the same
+        add_flags(listener->m_flags.load(std::memory_order_relaxed) & ntke::kSocketOobInline);
+        m_is_nonblocking = listener->is_nonblocking();
+        m_is_nonblocking_on_host = listener->m_is_nonblocking_on_host.load();
+    }
     m_is_created.store(true, std::memory_order_release);
+}
+
+void SocketFile::note_accepted_from(SocketFile& listener)
+{
+    Signal signal;
+    ke::LockGuard guard(listener.m_lock);
+    listener.apply_state(listener.state(), listener.m_flags.load(std::memory_order_relaxed),
+        STATUS_SUCCESS, 1, signal);
 }
 
 void SocketFile::use_port(ob::Ref<io::CompletionQueue> queue, Absence::Guest& port, Pump& pump)
@@ -76,15 +92,15 @@ NTSTATUS SocketFile::open_descriptor()
     return STATUS_SUCCESS;
 }
 
-/// Transfers: the connection is made or the socket bound, as far as is known here, for the host
-/// binds a socket with its first datagram and keeps what is sent while it connects.
-bool SocketFile::serves_data(const io::Parameters&)
+bool SocketFile::serves_data(const io::Parameters& parameters)
 {
-    if (!m_is_created.load(std::memory_order_acquire)
-        || m_is_left_to_host.load(std::memory_order_acquire) || mode() != Mode::Asynchronous
-        || !can_transfer() || (!is_stream() && !has(ntke::kSocketBound)))
-        return false;
-    return NT_SUCCESS(open_descriptor());
+    return mode() == Mode::Asynchronous && serves_count(parameters);
+}
+
+/// How much there is to read.
+bool SocketFile::serves_count(const io::Parameters&)
+{
+    return is_created() && !is_left_to_host() && is_established() && NT_SUCCESS(open_descriptor());
 }
 
 /// Requests that may be served here, and when they are.
@@ -97,13 +113,17 @@ constexpr SocketFile::ServedRow SocketFile::kServed[] = {
     // The frequent ones first.
     { kIoctlRecvMsg, &SocketFile::serves_message },
     { kIoctlSendMsg, &SocketFile::serves_data },
+    { kIoctlGetEvents, &SocketFile::serves_get_events },
     { kIoctlPoll, &SocketFile::serves_poll },
     { kIoctlRecvDatagram, &SocketFile::serves_data },
     { kIoctlRecvMessage, &SocketFile::serves_data },
     { kIoctlSendControl, &SocketFile::serves_data },
     { kIoctlRecv, &SocketFile::serves_data },
+    { kIoctlEventSelect, &SocketFile::serves_event_select },
     { kIoctlAcceptInto, &SocketFile::serves_accept },
     { kIoctlAcceptHere, &SocketFile::serves_accept },
+    { kIoctlFionread, &SocketFile::serves_count },
+    { kIoctlFionbio, &SocketFile::serves_mode },
     { kIoctlConnect, &SocketFile::serves_taken },
     { kIoctlGetSoConnectTime, &SocketFile::serves_connect_time },
     { kIoctlCompleteAsync, &SocketFile::serves_completion },
@@ -249,23 +269,6 @@ void SocketFile::note_request_on_host_ended(bool is_send)
     m_requests_on_host.fetch_sub(1, std::memory_order_relaxed);
     if (is_send)
         m_sends_on_host.fetch_sub(1, std::memory_order_relaxed);
-}
-
-void SocketFile::note_done_by_host(ULONG code, uint32_t value)
-{
-    switch (code) {
-    case kIoctlFionbio:
-        m_is_nonblocking.store(value != 0, std::memory_order_relaxed);
-        break;
-    case kIoctlSetSoRcvTimeo:
-    case kIoctlSetSoSndTimeo: {
-        ke::LockGuard guard(m_lock);
-        (code == kIoctlSetSoRcvTimeo ? m_options.receive_timeout : m_options.send_timeout) = value;
-        break;
-    }
-    default:
-        break;
-    }
 }
 
 } // namespace afd

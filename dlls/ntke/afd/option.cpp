@@ -119,7 +119,6 @@ constexpr SocketFile::OptionRow SocketFile::kOptions[] = {
 namespace {
 
 constexpr int kTypeRaw = 3;
-constexpr uint32_t kNotConnected = UINT32_MAX; // SO_CONNECT_TIME
 
 struct WinsockErrorRow {
     NTSTATUS status;

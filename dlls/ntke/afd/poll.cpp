@@ -12,8 +12,6 @@ namespace afd {
 
 // --- The program's entries
 
-namespace {
-
 size_t entry_size()
 {
     return nt::is_wow64() ? sizeof(PollEntry32) : sizeof(PollEntry);
@@ -30,7 +28,7 @@ bool read_entry(PollEntry& entry, const uint8_t* bytes)
     return true;
 }
 
-void write_entry(uint8_t* bytes, const PollEntry& entry)
+static void write_entry(uint8_t* bytes, const PollEntry& entry)
 {
     if (!nt::is_wow64()) [[likely]] {
         ke::write_user(bytes, &entry, sizeof(entry));
@@ -39,8 +37,6 @@ void write_entry(uint8_t* bytes, const PollEntry& entry)
     const PollEntry32 of_program { static_cast<uint32_t>(entry.socket), entry.flags, entry.status };
     ke::write_user(bytes, &of_program, sizeof(of_program));
 }
-
-} // namespace
 
 // --- A socket's side
 

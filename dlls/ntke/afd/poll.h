@@ -8,6 +8,10 @@ namespace afd {
 
 struct Poll;
 
+/// The program's entries, whatever their size is. False: they are not there.
+size_t entry_size();
+bool read_entry(PollEntry& entry, const uint8_t* bytes);
+
 /// One entry of a poll, in the list of its socket while the poll pends. Counterpart:
 /// AFD_POLL_INTERNAL's entry. Lock: the socket's for the links; what has been found belongs to
 /// whoever has claimed the request.

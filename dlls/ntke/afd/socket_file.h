@@ -6,6 +6,7 @@
 #include <cstring>
 
 #include "afd/endpoint.h"
+#include "afd/hosted_record.h"
 #include "afd/request_queue.h"
 #include "io/device.h"
 
@@ -13,6 +14,7 @@ namespace afd {
 
 struct Accept;
 struct CreateParams;
+struct EventSelectParams;
 struct HostedAccept;
 struct SendControlParams;
 struct SendMsgParams;
@@ -27,6 +29,15 @@ struct EarlierLook {
     SocketState state;
     uint32_t ready;
     bool is_valid;
+};
+
+/// A request that the host does, as far as its effect on the socket depends on it.
+struct PassedRequest {
+    ULONG code;
+    uint32_t input[4]; // what it begins with; zeros where it is shorter
+    // What note_passed_down leaves for note_answered.
+    uint32_t added_flags;
+    uint32_t connects_made;
 };
 
 /// An endpoint whose requests come through the file services: what NtCreateFile opens on
@@ -60,13 +71,39 @@ public:
     bool begin_use();
     void end_use();
 
-    // Under Wine: the file is the host's, and this is attached to its handle. What the host does to
-    // the socket is told with set_state and note_done_by_host. hosted.cpp
+    // Under Wine: the file is the host's, and this is attached to its handle. hosted.cpp
 
     /// A file of the host's, no socket yet; null: no memory.
     static ob::Ref<SocketFile> make_hosted(uint64_t host_handle, Mode mode);
-    /// It has become a socket; later calls change nothing.
-    void tell_created(const ntke::AttachArgs& args) EXCLUDES(m_lock);
+    /// It is a socket of Winsock's; later calls change nothing. `is_seen`: all that has been done
+    /// to it since it was opened. `listener` (may be null) is what it was accepted from.
+    void tell_created(const ntke::AttachArgs& args, bool is_seen, const SocketFile* listener)
+        EXCLUDES(m_lock);
+    /// The host has taken a connection off the queue of a listener.
+    static void note_accepted_from(SocketFile& listener) EXCLUDES(listener.m_lock);
+
+    // What the host does to the socket is noted as its requests pass and come back.
+    // hosted_state.cpp
+
+    /// Is there something to note of requests of this code?
+    bool is_noted(ULONG code) const;
+    /// Before the host does it.
+    void note_passed_down(PassedRequest& request) EXCLUDES(m_lock);
+    /// The host has answered; `output` is what its output begins with.
+    void note_answered(const PassedRequest& request, NTSTATUS status, uint32_t output)
+        EXCLUDES(m_lock);
+    /// A connect that the host had left pending has ended.
+    void note_connect_ended(NTSTATUS status) EXCLUDES(m_lock);
+    /// A poll of the host has found these conditions.
+    void note_polled(uint32_t found) EXCLUDES(m_lock);
+    /// Must the host be told of the non-blocking mode, which a selection of events has set here?
+    bool must_tell_mode() const
+    {
+        return m_is_nonblocking.load(std::memory_order_relaxed)
+            && !m_is_nonblocking_on_host.load(std::memory_order_relaxed);
+    }
+    /// The host has this mode by now.
+    void note_mode(bool is_nonblocking);
     bool serves(const io::Parameters& parameters) override;
     /// Are there sockets of this kind that serve requests of this code?
     bool may_serve(ULONG code) const { return is_own() || find_served(code); }
@@ -99,8 +136,24 @@ public:
     }
     /// May sends be among them, which do not end with the last handle?
     bool may_have_sends_on_host() const { return m_sends_on_host.load(std::memory_order_relaxed); }
-    /// The host has done a request; `value` is what its input begins with.
-    void note_done_by_host(ULONG code, uint32_t value) EXCLUDES(m_lock);
+    // A record that the host goes on with. unix/hand_over.cpp
+
+    /// Serialises what brings the selection to the host. Held over requests to the host, which do
+    /// not wait, by a thread that is not stopped meanwhile; comes before m_lock.
+    ke::Lock& selection_lock() RETURN_CAPABILITY(m_selection_lock) { return m_selection_lock; }
+    HostedRecord& hosted_record() REQUIRES(m_selection_lock) { return m_hosted_record; }
+    bool hosted_record_is_kept() const { return m_hosted_record.is_kept(); }
+    /// The conditions that are selected on the host.
+    uint32_t mask_on_host() const { return m_mask_on_host.load(std::memory_order_relaxed); }
+    void note_selected_on_host(uint32_t mask)
+    {
+        m_mask_on_host.store(mask, std::memory_order_relaxed);
+    }
+    /// Gives the socket to the host, with its selection.
+    static void (*give_to_host)(SocketFile& socket);
+    /// The event of a program, to be set.
+    static NTSTATUS (*find_event)(HANDLE handle, ob::Ref<ke::Event>& event);
+
     bool is_nonblocking() const { return m_is_nonblocking.load(std::memory_order_relaxed); }
     bool is_created() const { return m_is_created.load(std::memory_order_acquire); }
     /// Endpoint's select; like the request, it makes the socket non-blocking.
@@ -157,6 +210,7 @@ private:
     static const ServedRow* find_served(ULONG code);
     bool serves_message(const io::Parameters& parameters);
     bool serves_data(const io::Parameters& parameters);
+    bool serves_count(const io::Parameters& parameters);
     bool serves_create(const io::Parameters& parameters);
     bool serves_create_shared(const io::Parameters& parameters);
     bool serves_accept(const io::Parameters& parameters);
@@ -167,6 +221,19 @@ private:
     bool serves_option(const io::Parameters& parameters);
     bool serves_poll(const io::Parameters& parameters);
     bool can_be_polled();
+    bool serves_event_select(const io::Parameters& parameters);
+    bool serves_get_events(const io::Parameters& parameters);
+    bool serves_mode(const io::Parameters& parameters);
+    bool records_on_host() const override { return is_left_to_host(); }
+    void re_enable_on_host(uint32_t conditions) REQUIRES(m_selection_lock)
+    {
+        m_hosted_record.re_enable(conditions);
+    }
+    void change(SocketState state, uint32_t flags, Signal& signal, NTSTATUS status = STATUS_SUCCESS)
+        REQUIRES(m_lock);
+    void note_connect(const PassedRequest& request, NTSTATUS status, Signal& signal)
+        REQUIRES(m_lock);
+    void note_connected(uint32_t flag, Signal& signal) REQUIRES(m_lock);
     void tell_closed();
 
     using Handler = NTSTATUS (SocketFile::*)(io::Irp& irp, ULONG_PTR& information);
@@ -365,6 +432,11 @@ private:
     std::atomic<bool> m_owner_closes { false };
     uint64_t m_serial = 0; // its owner's; written before m_is_created
     std::atomic<bool> m_is_nonblocking { false };
+    std::atomic<bool> m_is_nonblocking_on_host { false };
+    uint32_t m_connects_made GUARDED_BY(m_lock) = 0; // by the host, as far as noted
+    ke::Lock m_selection_lock;
+    HostedRecord m_hosted_record; // is_kept is read without the lock
+    std::atomic<uint32_t> m_mask_on_host { 0 };
     std::atomic<uint32_t> m_uses { 1 }; // 1 while there are handles
 
     // Their heads are read without the lock.
@@ -441,6 +513,8 @@ template <typename T> T input_of(const io::Irp& irp)
     return params;
 }
 
+/// The parameters of an event selection, whatever the caller's pointers are. False: too short.
+bool read_event_select(const void* input, size_t length, EventSelectParams& params);
 /// Reads an address of the caller. Errors: STATUS_INVALID_ADDRESS (unknown family, or shorter than
 /// its family wants).
 NTSTATUS capture_address(const void* bytes, size_t length, Address& address);

@@ -15,7 +15,9 @@
 #include "ke/wait.h"
 #include "nt/caller.h"
 #include "ob/handle_table.h"
+#include "unix/hand_over.h"
 #include "unix/host_accept.h"
+#include "unix/host_control.h"
 #include "unix/host_descriptor.h"
 #include "unix/host_services.h"
 #include "unix/host_threads.h"
@@ -84,6 +86,8 @@ NTSTATUS open(void* block)
         afd::SocketFile::make_carrier = [](uint64_t stand_in, int fd, HANDLE& carrier) {
             return make_handle(reinterpret_cast<HANDLE>(stand_in), fd, carrier);
         };
+        afd::SocketFile::find_event = program_events::reference;
+        afd::SocketFile::give_to_host = [](afd::SocketFile& socket) { hand_over(socket); };
         afd::SocketFile::make_stand_in = make_stand_in;
         afd::SocketFile::open_stand_in = open_stand_in;
         why = services::take();
@@ -105,6 +109,25 @@ NTSTATUS open_for_wow64(void* block)
 
 // --- Endpoints
 
+/// Gives an accepted socket the selection of its listener.
+uint32_t inherit(afd::SocketFile& listener, afd::SocketFile& accepted)
+{
+    uint32_t mask;
+    if (listener.is_left_to_host()) {
+        if (!listener.mask_on_host())
+            return kInheritsNothing;
+        accepted.leave_to_host(); // there it has the selection
+        accepted.note_selected_on_host(listener.mask_on_host());
+        return kInheritsOnHost;
+    }
+    if (!listener.is_recording() || !listener.selection(mask))
+        return kInheritsNothing;
+    if (NT_SUCCESS(accepted.open_descriptor()) && accepted.inherit_selection(listener))
+        return kInheritsHere;
+    inherit_on_host(listener, accepted);
+    return kInheritsOnHost;
+}
+
 /// A socket fresh from the host, so whatever is attached to its handle and has been a socket before
 /// is one whose close was not seen.
 NTSTATUS attach(void* block)
@@ -118,6 +141,10 @@ NTSTATUS attach(void* block)
     ob::Ref<afd::SocketFile> endpoint
         = ob::Ref<afd::SocketFile>::share(known ? afd::SocketFile::from(*known) : nullptr);
     const bool is_own = endpoint && endpoint->is_own() && args.family == afd::kFamilyUnix;
+    const bool is_seen = endpoint && !endpoint->is_created() && !args.has_been_elsewhere;
+    afd::SocketFile* const listener = args.listener ? &endpoint_from(args.listener) : nullptr;
+    if (listener && !is_own)
+        afd::SocketFile::note_accepted_from(*listener);
     if (is_own) {
         endpoint->set_serial(args.serial);
     } else if (!endpoint || endpoint->is_created()) {
@@ -129,10 +156,8 @@ NTSTATUS attach(void* block)
         if (!NT_SUCCESS(status))
             return status;
     }
-    endpoint->tell_created(args);
-    if (args.listener)
-        args.has_inherited = NT_SUCCESS(endpoint->open_descriptor())
-            && endpoint->inherit_selection(endpoint_from(args.listener));
+    endpoint->tell_created(args, is_seen, listener);
+    args.inherited = listener ? inherit(*listener, *endpoint) : kInheritsNothing;
     g_endpoints.fetch_add(1, std::memory_order_relaxed);
     args.endpoint = afd::ptr64(endpoint.release());
     return STATUS_SUCCESS;
@@ -151,15 +176,11 @@ NTSTATUS release(void* block)
     return STATUS_SUCCESS;
 }
 
-NTSTATUS set_state(void* block)
+NTSTATUS connect_ended(void* block)
 {
-    const auto& args = *static_cast<StateArgs*>(block);
+    const auto& args = *static_cast<ConnectEndedArgs*>(block);
     const Uninterrupted section;
-    afd::SocketFile& endpoint = endpoint_from(args.endpoint);
-    if (endpoint.is_own())
-        return STATUS_SUCCESS; // it knows
-    endpoint.set_state(
-        static_cast<SocketState>(args.state), args.flags, args.status, args.accepted);
+    endpoint_from(args.endpoint).note_connect_ended(args.status);
     return STATUS_SUCCESS;
 }
 
@@ -173,6 +194,13 @@ bool can_be_used(afd::SocketFile& endpoint)
         return true;
     const Uninterrupted section;
     return NT_SUCCESS(endpoint.open_descriptor());
+}
+
+/// The same for polls of one call. What is being connected changes its state in a request.
+bool can_be_polled(afd::SocketFile& endpoint)
+{
+    return (endpoint.can_transfer() || endpoint.state() == SocketState::Listening)
+        && can_be_used(endpoint);
 }
 
 // --- Transfers
@@ -291,7 +319,7 @@ public:
             afd::SocketFile& socket = endpoint_from(m_items[m_used].endpoint);
             if (!socket.begin_use())
                 return false;
-            if (!can_be_used(socket)) {
+            if (!can_be_polled(socket)) {
                 socket.end_use();
                 return false;
             }
@@ -343,160 +371,49 @@ NTSTATUS poll(void* block)
     return STATUS_SUCCESS;
 }
 
-NTSTATUS readable(void* block)
-{
-    auto& args = *static_cast<ReadableArgs*>(block);
-    afd::SocketFile& endpoint = endpoint_from(args.endpoint);
-    const afd::SocketUse use(endpoint);
-    if (!use.is_valid() || !endpoint.can_transfer() || !can_be_used(endpoint))
-        return kPassDown;
-    const Uninterrupted section; // the descriptor's peeks have a lock
-    args.bytes = endpoint.bytes_to_read();
-    return STATUS_SUCCESS;
-}
-
 // --- The record
 
-/// The event of a selection, null with mask 0.
-NTSTATUS event_of(SelectArgs& args, ob::Ref<ke::Event>& event)
+/// Selects messages to a window, or with mask 0 nothing.
+NTSTATUS select_messages(void* block)
 {
-    if (args.target)
-        return message_targets::make_event(*reinterpret_cast<MessageTarget*>(args.target), event);
-    if (!args.mask)
-        return STATUS_SUCCESS;
-    const HANDLE handle = reinterpret_cast<HANDLE>(args.event);
-    const NTSTATUS status = program_events::reference(handle, event);
-    args.is_event_bad = !NT_SUCCESS(status);
-    return status;
-}
-
-NTSTATUS select(void* block)
-{
-    auto& args = *static_cast<SelectArgs*>(block);
-    args.is_event_bad = 0;
+    auto& args = *static_cast<SelectMessagesArgs*>(block);
     const Uninterrupted section;
     ob::Ref<ke::Event> event;
-    if (const NTSTATUS status = event_of(args, event); !NT_SUCCESS(status))
-        return status;
+    if (args.target) {
+        const NTSTATUS status
+            = message_targets::make_event(*reinterpret_cast<MessageTarget*>(args.target), event);
+        if (!NT_SUCCESS(status))
+            return status;
+    }
     ob::Ref<ke::Event> replaced;
     afd::SocketFile& endpoint = endpoint_from(args.endpoint);
     const afd::SocketUse use(endpoint);
     NTSTATUS status = use.is_valid() ? endpoint.open_descriptor() : STATUS_INVALID_HANDLE;
-    if (NT_SUCCESS(status) && endpoint.is_left_to_host())
-        status = STATUS_NOT_SUPPORTED; // the host sees the transfers
     if (NT_SUCCESS(status))
         status = endpoint.select_events(std::move(event), args.mask, replaced,
             args.target ? afd::SelectMode::Message : afd::SelectMode::Event);
     return status;
 }
 
-NTSTATUS get_events(void* block)
+/// The record, for the messages to a window.
+NTSTATUS take_messages(void* block)
 {
-    auto& args = *static_cast<GetEventsArgs*>(block);
+    auto& args = *static_cast<TakeMessagesArgs*>(block);
     const Uninterrupted section;
     afd::SocketFile& endpoint = endpoint_from(args.endpoint);
     const afd::SocketUse use(endpoint);
-    if (!use.is_valid())
-        return STATUS_INVALID_HANDLE;
-    endpoint.take_events(args.result);
-    return STATUS_SUCCESS;
+    return use.is_valid()
+        ? endpoint.take_messages(reinterpret_cast<HANDLE>(args.target), args.result)
+        : STATUS_INVALID_HANDLE;
 }
 
-// --- What the host goes on with
-
-/// A request of ours, to end at once. `room` is memory of the program.
-NTSTATUS control_on_host(HANDLE socket, ULONG code, void* input, ULONG input_length, void* output,
-    ULONG output_length, uint64_t& room)
-{
-    IO_STATUS_BLOCK iosb {};
-    if (nt::is_wow64())
-        iosb.Pointer = &room; // the host takes it for the program's request
-    return host::device_io_control(
-        socket, nullptr, nullptr, nullptr, &iosb, code, input, input_length, output, output_length);
-}
-
-void select_events_on_host(HANDLE socket, HANDLE event, uint32_t mask, uint64_t& room)
-{
-    if (nt::is_wow64()) {
-        afd::EventSelectParams32 params { static_cast<uint32_t>(afd::ptr64(event)),
-            static_cast<int32_t>(mask) };
-        control_on_host(socket, afd::kIoctlEventSelect, &params, sizeof(params), nullptr, 0, room);
-        return;
-    }
-    afd::EventSelectParams params {};
-    params.event = reinterpret_cast<uintptr_t>(event);
-    params.mask = static_cast<int32_t>(mask);
-    control_on_host(socket, afd::kIoctlEventSelect, &params, sizeof(params), nullptr, 0, room);
-}
-
-/// The handle by which the host knows the event of a selection, which goes to the host.
-HANDLE event_on_host(ke::Event& event)
-{
-    return NT_SUCCESS(program_events::move_to_host(event)) ? event.host_event() : nullptr;
-}
-
-/// Makes the host go on with a selection. What it records anew although it was told already is to
-/// be withheld, what was pending is carried.
-void continue_on_host(
-    HANDLE socket, const afd::Endpoint::Selection& selection, HANDLE event, HandOverArgs& args)
-{
-    args.withheld = selection.reported
-        & (afd::kPollSend | afd::kPollConnect | afd::kPollConnectFail | afd::kPollDisconnect
-            | afd::kPollAbort);
-    args.carried = selection.pending;
-    // The host sets the event for what it records anew, too, and the program's may be of those that
-    // a wait resets, or shared with other sockets: until that is over the selection has another
-    // one.
-    ob::Ref<ke::Event> scratch;
-    if (NT_SUCCESS(program_events::make(false, scratch))) {
-        select_events_on_host(socket, scratch->host_event(), selection.mask, args.room);
-        // The host looks at the socket between two requests; two rounds see what it records at
-        // once.
-        for (int round = 0; round < 2; ++round) {
-            afd::GetEventsResult found {};
-            control_on_host(
-                socket, afd::kIoctlGetEvents, nullptr, 0, &found, sizeof(found), args.room);
-            afd::carry_events(args.carried, found, ~selection.reported);
-        }
-    }
-    select_events_on_host(socket, event, selection.mask, args.room);
-    if (args.carried.flags & selection.mask)
-        host::set_event(event, nullptr);
-}
-
-NTSTATUS hand_over(void* block)
+NTSTATUS give_to_host(void* block)
 {
     auto& args = *static_cast<HandOverArgs*>(block);
     const Uninterrupted section;
-    afd::SocketFile& endpoint = endpoint_from(args.endpoint);
-    const afd::SocketUse use(endpoint);
-    endpoint.leave_to_host();
-    args.mask = 0;
-    args.withheld = 0;
-    args.carried = {};
-    if (!use.is_valid())
-        return STATUS_INVALID_HANDLE;
-    const afd::Endpoint::Selection selection = endpoint.hand_over();
+    const MessageSelection selection = hand_over(endpoint_from(args.endpoint));
     args.mask = selection.mask;
-    if (selection.mode == afd::SelectMode::Message)
-        args.withheld = selection.reported;
-    if (!selection.mask || selection.mode == afd::SelectMode::Message)
-        return STATUS_SUCCESS;
-    if (const HANDLE event = event_on_host(*selection.event))
-        continue_on_host(reinterpret_cast<HANDLE>(endpoint.host_handle()), selection, event, args);
-    return STATUS_SUCCESS;
-}
-
-NTSTATUS select_on_host(void* block)
-{
-    auto& args = *static_cast<SelectOnHostArgs*>(block);
-    const Uninterrupted section;
-    uint32_t mask;
-    const ob::Ref<ke::Event> selected = endpoint_from(args.listener).selection(mask);
-    const HANDLE event = selected ? event_on_host(*selected) : nullptr;
-    if (!event)
-        return STATUS_INSUFFICIENT_RESOURCES;
-    select_events_on_host(reinterpret_cast<HANDLE>(args.handle), event, mask, args.room);
+    args.reported = selection.reported;
     return STATUS_SUCCESS;
 }
 
@@ -619,15 +536,13 @@ constexpr Calls calls(EntryFunction open)
         unix_side::attach,
         unix_side::close,
         unix_side::release,
-        unix_side::set_state,
+        unix_side::connect_ended,
         unix_side::receive,
         unix_side::send,
         unix_side::poll,
-        unix_side::select,
-        unix_side::get_events,
-        unix_side::readable,
-        unix_side::hand_over,
-        unix_side::select_on_host,
+        unix_side::select_messages,
+        unix_side::take_messages,
+        unix_side::give_to_host,
         unix_side::start_pump,
         unix_side::pump,
         unix_side::relay,

@@ -11,6 +11,7 @@
 #include "ke/user_memory.h"
 #include "nt/caller.h"
 #include "ob/handle_table.h"
+#include "unix/host_control.h"
 #include "unix/host_services.h"
 #include "unix/host_threads.h"
 #include "unix/port.h"
@@ -141,7 +142,7 @@ public:
     {
         if (length > sizeof(m_own))
             m_bytes = length <= kMost ? static_cast<char*>(ke::pool_allocate(length)) : nullptr;
-        return m_bytes && ke::read_user(m_bytes, input, length);
+        return m_bytes && (!length || ke::read_user(m_bytes, input, length));
     }
     const void* bytes() const { return m_bytes; }
 
@@ -197,18 +198,116 @@ HANDLE event_named_by(ULONG code, PVOID input, ULONG input_length)
 {
     if (code == afd::kIoctlGetEvents)
         return input;
-    if (code != afd::kIoctlEventSelect)
-        return nullptr;
-    if (nt::is_wow64()) {
-        afd::EventSelectParams32 params {};
-        return input_length >= sizeof(params) && ke::read_user(&params, input, sizeof(params))
-            ? nt::pointer_from_32(params.event)
-            : nullptr;
-    }
     afd::EventSelectParams params {};
-    return input_length >= sizeof(params) && ke::read_user(&params, input, sizeof(params))
+    const ULONG length = input_length < sizeof(params) ? input_length : sizeof(params);
+    char bytes[sizeof(params)];
+    return code == afd::kIoctlEventSelect && ke::read_user(bytes, input, length)
+            && afd::read_event_select(bytes, length, params)
         ? reinterpret_cast<HANDLE>(params.event)
         : nullptr;
+}
+
+/// What was pending when the record went to the host is told with what the host tells.
+void complete_record(afd::SocketFile& socket, PVOID output)
+{
+    if (!socket.hosted_record_is_kept())
+        return;
+    afd::GetEventsResult result {};
+    if (!ke::read_user(&result, output, sizeof(result)))
+        return;
+    {
+        const Uninterrupted section;
+        ke::LockGuard guard(socket.selection_lock());
+        socket.hosted_record().complete(result, socket.mask_on_host());
+    }
+    ke::write_user(output, &result, sizeof(result));
+}
+
+/// A selection of the host has been replaced there: the event is set for what was pending.
+void set_for_pending(afd::SocketFile& socket, HANDLE event)
+{
+    if (!socket.hosted_record_is_kept())
+        return;
+    bool is_pending;
+    {
+        const Uninterrupted section;
+        ke::LockGuard guard(socket.selection_lock());
+        is_pending = socket.hosted_record().has_pending(socket.mask_on_host());
+    }
+    if (is_pending) // [WSAEventSelect/13]
+        host::set_event(event, nullptr);
+}
+
+/// A selection that is on its way to the host comes first.
+void wait_for_hand_over(afd::SocketFile& socket)
+{
+    const Uninterrupted section;
+    ke::LockGuard guard(socket.selection_lock());
+}
+
+/// Does the host's answer depend on whether the socket is a non-blocking one?
+bool depends_on_mode(ULONG code)
+{
+    switch (code) {
+    case afd::kIoctlAccept:
+    case afd::kIoctlConnect:
+    case afd::kIoctlRecv:
+    case afd::kIoctlRecvMsg:
+    case afd::kIoctlSendMsg:
+    case afd::kIoctlTransmit:
+        return true;
+    default:
+        return false;
+    }
+}
+
+/// What a socket notes of a request that the host does. Owner: the service's frame.
+class Noted {
+public:
+    Noted(afd::SocketFile* socket, ULONG code, const void* input, ULONG input_length)
+        : m_socket(socket && socket->is_noted(code) ? socket : nullptr)
+        , m_request { code, {}, 0, 0 }
+    {
+        if (!m_socket)
+            return;
+        ke::read_user(m_request.input, input,
+            input_length < sizeof(m_request.input) ? input_length : sizeof(m_request.input));
+        const Uninterrupted section;
+        m_socket->note_passed_down(m_request);
+    }
+    void answered(NTSTATUS status, const void* output, ULONG output_length)
+    {
+        if (!m_socket)
+            return;
+        uint32_t word = afd::kNotConnected;
+        if (NT_SUCCESS(status) && output_length >= sizeof(word))
+            ke::read_user(&word, output, sizeof(word));
+        const Uninterrupted section;
+        m_socket->note_answered(m_request, status, word);
+    }
+
+private:
+    afd::SocketFile* m_socket;
+    afd::PassedRequest m_request;
+};
+
+/// The host has done a poll at once.
+void note_polled(const void* output, ULONG output_length)
+{
+    afd::PollHeader header;
+    if (output_length < sizeof(header) || !ke::read_user(&header, output, sizeof(header)))
+        return;
+    const auto* entries = static_cast<const uint8_t*>(output) + sizeof(header);
+    for (uint32_t i = 0; i < header.count; ++i) {
+        afd::PollEntry entry;
+        if (!afd::read_entry(entry, entries + i * afd::entry_size()))
+            return;
+        const ob::Ref<io::File> file = find_file(reinterpret_cast<HANDLE>(entry.socket));
+        if (!file)
+            continue;
+        const Uninterrupted section;
+        afd::SocketFile::from(*file)->note_polled(static_cast<uint32_t>(entry.flags));
+    }
 }
 
 /// A request goes to the host, which tells its end. What comes of it is noted.
@@ -216,7 +315,8 @@ NTSTATUS control_by_host(io::File* file, HANDLE handle, const Target& target, UL
     PVOID input, ULONG input_length, PVOID output, ULONG output_length)
 {
     const program_events::HostUse told(target.event);
-    const program_events::HostUse named(event_named_by(code, input, input_length));
+    const HANDLE event = event_named_by(code, input, input_length);
+    const program_events::HostUse named(event);
     if (!NT_SUCCESS(told.status()) || !NT_SUCCESS(named.status()))
         return NT_SUCCESS(told.status()) ? named.status() : told.status();
     afd::SocketFile* const socket = file ? afd::SocketFile::from(*file) : nullptr;
@@ -224,18 +324,27 @@ NTSTATUS control_by_host(io::File* file, HANDLE handle, const Target& target, UL
         const Uninterrupted section;
         socket->accept_older_on_host();
     }
+    if (code == afd::kIoctlGetEvents && event) {
+        // Not every host does it, in one step with the record.
+        if (const NTSTATUS status = host::reset_event(event, nullptr); !NT_SUCCESS(status))
+            return status;
+    }
+    if (socket && code == afd::kIoctlEventSelect)
+        wait_for_hand_over(*socket);
+    if (socket && socket->must_tell_mode() && depends_on_mode(code))
+        unix_side::tell_mode(handle, *socket);
+    Noted noted(socket, code, input, input_length);
     OnHost on_host(file, may_pend(code), code == afd::kIoctlSendMsg || code == afd::kIoctlTransmit);
     const NTSTATUS status
         = on_host.answered(host::device_io_control(handle, target.event, target.apc,
             target.apc_context, target.iosb, code, input, input_length, output, output_length));
-    if (socket) {
-        uint32_t value = 0;
-        if (NT_SUCCESS(status) && status != STATUS_PENDING && input_length >= sizeof(value)
-            && ke::read_user(&value, input, sizeof(value))) {
-            const Uninterrupted section;
-            socket->note_done_by_host(code, value);
-        }
-    }
+    if (code == afd::kIoctlPoll && status == STATUS_SUCCESS)
+        note_polled(output, output_length);
+    noted.answered(status, output, output_length);
+    if (socket && code == afd::kIoctlGetEvents && NT_SUCCESS(status))
+        complete_record(*socket, output);
+    if (socket && code == afd::kIoctlEventSelect && NT_SUCCESS(status))
+        set_for_pending(*socket, event);
     return status;
 }
 
@@ -250,8 +359,9 @@ NTSTATUS device_io_control(HANDLE handle, HANDLE event, PIO_APC_ROUTINE apc, PVO
     if (file && afd::SocketFile::from(*file)->may_serve(code)) {
         Input copy;
         if (copy.read(input, input_length)) {
-            const io::Parameters parameters { io::Operation::DeviceControl, code, copy.bytes(),
-                input_length, output, output_length };
+            // A handle may travel as the pointer.
+            const io::Parameters parameters { io::Operation::DeviceControl, code,
+                input_length ? copy.bytes() : input, input_length, output, output_length };
             const NTSTATUS status = serve(*file, target, parameters);
             statistics::count(code, status != kPassDown);
             if (status != kPassDown)

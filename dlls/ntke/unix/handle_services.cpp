@@ -7,6 +7,7 @@
 #include "nt/caller.h"
 #include "nt/publish.h"
 #include "ob/handle_table.h"
+#include "unix/host_control.h"
 #include "unix/host_services.h"
 #include "unix/port.h"
 #include "unix/program_events.h"
@@ -112,14 +113,8 @@ void give_socket_to_host(HANDLE handle, afd::SocketFile& socket)
 {
     if (!socket.is_created() || socket.is_left_to_host() || socket.is_recording())
         return;
-    if (socket.is_nonblocking()) {
-        if (nt::is_wow64())
-            return; // the host would write a status block of the program
-        uint32_t on = 1;
-        IO_STATUS_BLOCK iosb {};
-        host::device_io_control(handle, nullptr, nullptr, nullptr, &iosb, afd::kIoctlFionbio, &on,
-            sizeof(on), nullptr, 0);
-    }
+    if (socket.must_tell_mode())
+        unix_side::tell_mode(handle, socket);
     socket.leave_to_host();
 }
 

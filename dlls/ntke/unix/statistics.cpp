@@ -15,6 +15,8 @@ struct Counts {
 Counts g_receives;
 Counts g_sends;
 Counts g_polls;
+Counts g_selections;
+Counts g_enumerations;
 
 Counts* counts_of(ULONG code)
 {
@@ -29,6 +31,10 @@ Counts* counts_of(ULONG code)
         return &g_sends;
     case afd::kIoctlPoll:
         return &g_polls;
+    case afd::kIoctlEventSelect:
+        return &g_selections;
+    case afd::kIoctlGetEvents:
+        return &g_enumerations;
     default:
         return nullptr;
     }
@@ -53,6 +59,8 @@ void tell(ntke::StatisticsArgs& args)
     args.receives = read(g_receives);
     args.sends = read(g_sends);
     args.polls = read(g_polls);
+    args.selections = read(g_selections);
+    args.enumerations = read(g_enumerations);
 }
 
 } // namespace unix_side::statistics

@@ -1,0 +1,100 @@
+#include "unix/hand_over.h"
+
+#include "afd/ioctl.h"
+#include "afd/params.h"
+#include "nt/caller.h"
+#include "unix/host_control.h"
+#include "unix/host_services.h"
+#include "unix/program_events.h"
+
+namespace unix_side {
+
+namespace {
+
+HANDLE handle_of(const afd::SocketFile& socket)
+{
+    return reinterpret_cast<HANDLE>(static_cast<uintptr_t>(socket.host_handle()));
+}
+
+void select_events(HANDLE socket, HANDLE event, uint32_t mask)
+{
+    if (nt::is_wow64()) {
+        const afd::EventSelectParams32 params { static_cast<uint32_t>(afd::ptr64(event)),
+            static_cast<int32_t>(mask) };
+        control_on_host(socket, afd::kIoctlEventSelect, &params, sizeof(params), nullptr, 0);
+        return;
+    }
+    afd::EventSelectParams params {};
+    params.event = reinterpret_cast<uintptr_t>(event);
+    params.mask = static_cast<int32_t>(mask);
+    control_on_host(socket, afd::kIoctlEventSelect, &params, sizeof(params), nullptr, 0);
+}
+
+/// The handle by which the host knows the event of a selection, which goes to the host.
+HANDLE event_on_host(ke::Event& event)
+{
+    return NT_SUCCESS(program_events::move_to_host(event)) ? event.host_event() : nullptr;
+}
+
+/// Makes the host go on with a selection. What it records anew although it was told already is to
+/// be withheld, what was pending is carried.
+void continue_on_host(HANDLE socket, const afd::Endpoint::Selection& selection, HANDLE event,
+    afd::HostedRecord& record)
+{
+    record.begin(selection.reported, selection.pending);
+    // The host sets the event for what it records anew, too, and the program's may be of those that
+    // a wait resets, or shared with other sockets: until that is over the selection has another
+    // one.
+    ob::Ref<ke::Event> scratch;
+    if (NT_SUCCESS(program_events::make(false, scratch))) {
+        select_events(socket, scratch->host_event(), selection.mask);
+        // The host looks at the socket between two requests; two rounds see what it records at
+        // once.
+        for (int round = 0; round < 2; ++round) {
+            afd::GetEventsResult found {};
+            control_on_host(socket, afd::kIoctlGetEvents, nullptr, 0, &found, sizeof(found));
+            record.carry(found, selection.reported);
+        }
+    }
+    select_events(socket, event, selection.mask);
+    if (record.has_pending(selection.mask))
+        host::set_event(event, nullptr);
+}
+
+} // namespace
+
+MessageSelection hand_over(afd::SocketFile& socket)
+{
+    ke::LockGuard guard(socket.selection_lock());
+    const afd::SocketUse use(socket);
+    if (socket.is_left_to_host() && !socket.is_recording())
+        return {};
+    socket.leave_to_host();
+    if (!use.is_valid())
+        return {};
+    const afd::Endpoint::Selection selection = socket.hand_over();
+    if (selection.mode == afd::SelectMode::Message)
+        return { selection.mask, selection.reported };
+    if (!selection.mask)
+        return {};
+    socket.note_mode(true); // a selection on the host sets it
+    socket.note_selected_on_host(selection.mask);
+    if (const HANDLE event = event_on_host(*selection.event))
+        continue_on_host(handle_of(socket), selection, event, socket.hosted_record());
+    return {};
+}
+
+void inherit_on_host(afd::SocketFile& listener, afd::SocketFile& accepted)
+{
+    accepted.leave_to_host();
+    uint32_t mask;
+    const ob::Ref<ke::Event> selected = listener.selection(mask);
+    const HANDLE event = selected ? event_on_host(*selected) : nullptr;
+    if (!event)
+        return;
+    select_events(handle_of(accepted), event, mask);
+    accepted.note_mode(true);
+    accepted.note_selected_on_host(mask);
+}
+
+} // namespace unix_side

@@ -1,0 +1,261 @@
+// Sockets whose files are a host's: what is noted of the requests that pass, and a record that the
+// host goes on with.
+#include "afd/ioctl.h"
+#include "afd/params.h"
+#include "afd/socket_file.h"
+
+#include "unit.h"
+
+namespace {
+
+using afd::HostedRecord;
+using afd::PassedRequest;
+using ntke::SocketState;
+
+constexpr uint32_t kInet = 2;
+constexpr uint32_t kStream = 1;
+constexpr uint32_t kDatagram = 2;
+
+/// A socket of a host that is not there: the case says what it answers.
+class Hosted {
+public:
+    explicit Hosted(uint32_t type)
+        : m_file(afd::SocketFile::make_hosted(4, io::File::Mode::Asynchronous))
+    {
+        assert_true(static_cast<bool>(m_file));
+        pass(afd::kIoctlCreate, STATUS_SUCCESS, kInet, type);
+    }
+    afd::SocketFile& operator*() const { return *m_file; }
+    afd::SocketFile* operator->() const { return m_file.get(); }
+
+    PassedRequest begin(ULONG code, uint32_t first = 0, uint32_t second = 0, uint32_t third = 0)
+    {
+        PassedRequest request { code, { first, second, third, 0 }, 0, 0 };
+        m_file->note_passed_down(request);
+        return request;
+    }
+    void end(const PassedRequest& request, NTSTATUS status, uint32_t output = 0)
+    {
+        m_file->note_answered(request, status, output);
+    }
+    void pass(
+        ULONG code, NTSTATUS status, uint32_t first = 0, uint32_t second = 0, uint32_t third = 0)
+    {
+        end(begin(code, first, second, third), status);
+    }
+    void connect(NTSTATUS status) { pass(afd::kIoctlConnect, status, 16, 1, kInet); }
+
+private:
+    ob::Ref<afd::SocketFile> m_file;
+};
+
+bool is_in(const Hosted& socket, SocketState state)
+{
+    return socket->state() == state;
+}
+
+void its_kind_is_seen_as_it_is_created(void**)
+{
+    const Hosted stream(kStream);
+    const Hosted datagram(kDatagram);
+    assert_true(is_in(stream, SocketState::Unconnected));
+    assert_true(is_in(datagram, SocketState::Datagram));
+    assert_false(datagram->is_established());
+}
+
+void a_datagram_socket_is_bound_by_bind_or_its_first_datagram(void**)
+{
+    Hosted bound(kDatagram);
+    bound.pass(afd::kIoctlBind, STATUS_SHARING_VIOLATION);
+    assert_false(bound->is_established());
+    bound.pass(afd::kIoctlBind, STATUS_SUCCESS);
+    assert_true(bound->is_established());
+
+    Hosted sending(kDatagram);
+    sending.pass(afd::kIoctlSendMsg, STATUS_PENDING);
+    assert_false(sending->is_established());
+    sending.pass(afd::kIoctlSendMsg, STATUS_SUCCESS);
+    assert_true(sending->is_established());
+}
+
+void a_connect_that_pends_is_connecting_until_its_end_is_told(void**)
+{
+    Hosted socket(kStream);
+    socket.connect(STATUS_PENDING);
+    assert_true(is_in(socket, SocketState::Connecting));
+    socket->note_connect_ended(STATUS_SUCCESS);
+    assert_true(is_in(socket, SocketState::Connected));
+    assert_true(socket->can_send());
+}
+
+void a_refused_connect_changes_nothing(void**)
+{
+    Hosted socket(kStream);
+    socket.connect(STATUS_INVALID_PARAMETER);
+    assert_true(is_in(socket, SocketState::Unconnected));
+    socket.pass(afd::kIoctlListen, STATUS_SUCCESS);
+    socket.connect(STATUS_INVALID_PARAMETER);
+    assert_true(is_in(socket, SocketState::Listening));
+}
+
+void a_blocking_connect_fails_without_an_event(void**)
+{
+    Hosted socket(kStream);
+    socket.connect(STATUS_PENDING);
+    socket->note_connect_ended(STATUS_CONNECTION_REFUSED);
+    assert_true(is_in(socket, SocketState::Unconnected));
+}
+
+void a_non_blocking_connect_fails_until_the_next_one(void**)
+{
+    Hosted socket(kStream);
+    socket.pass(afd::kIoctlFionbio, STATUS_SUCCESS, 1);
+    socket.connect(STATUS_DEVICE_NOT_READY);
+    socket->note_connect_ended(STATUS_CONNECTION_REFUSED);
+    assert_true(is_in(socket, SocketState::ConnectFailed));
+    socket.connect(STATUS_DEVICE_NOT_READY);
+    assert_true(is_in(socket, SocketState::Connecting));
+}
+
+/// Another thread may see the end, by a packet or a poll, before the one that connects comes back.
+void an_end_may_be_told_before_the_beginning_is(void**)
+{
+    Hosted socket(kStream);
+    const PassedRequest request = socket.begin(afd::kIoctlConnect, 16, 0, kInet);
+    socket->note_connect_ended(STATUS_SUCCESS);
+    socket.end(request, STATUS_PENDING);
+    assert_true(is_in(socket, SocketState::Connected));
+}
+
+void the_hosts_word_ends_a_connect(void**)
+{
+    Hosted asked(kStream);
+    asked.connect(STATUS_DEVICE_NOT_READY);
+    asked.end(asked.begin(afd::kIoctlGetSoConnectTime), STATUS_SUCCESS, afd::kNotConnected);
+    assert_true(is_in(asked, SocketState::Connecting));
+    asked.end(asked.begin(afd::kIoctlGetSoConnectTime), STATUS_SUCCESS, 0);
+    assert_true(is_in(asked, SocketState::Connected));
+
+    Hosted polled(kStream);
+    polled.connect(STATUS_DEVICE_NOT_READY);
+    polled->note_polled(afd::kPollConnectFail); // may be that of the last one
+    assert_true(is_in(polled, SocketState::Connecting));
+    polled->note_polled(afd::kPollConnect | afd::kPollSend);
+    assert_true(is_in(polled, SocketState::Connected));
+
+    Hosted sending(kStream);
+    sending.connect(STATUS_DEVICE_NOT_READY);
+    sending.pass(afd::kIoctlSendMsg, STATUS_SUCCESS);
+    assert_true(is_in(sending, SocketState::Connected));
+}
+
+void a_shutdown_is_known_before_the_host_does_it(void**)
+{
+    constexpr uint32_t kBoth = 2;
+    Hosted socket(kStream);
+    socket.connect(STATUS_SUCCESS);
+    const PassedRequest request = socket.begin(afd::kIoctlShutdown, kBoth);
+    assert_false(socket->can_receive());
+    assert_false(socket->can_send());
+    socket.end(request, STATUS_INVALID_CONNECTION);
+    assert_true(socket->can_receive());
+    assert_true(socket->can_send());
+}
+
+void a_shutdown_that_fails_leaves_what_was_shut_down(void**)
+{
+    constexpr uint32_t kSend = 1;
+    constexpr uint32_t kBoth = 2;
+    Hosted socket(kStream);
+    socket.connect(STATUS_SUCCESS);
+    socket.pass(afd::kIoctlShutdown, STATUS_SUCCESS, kSend);
+    socket.pass(afd::kIoctlShutdown, STATUS_INVALID_CONNECTION, kBoth);
+    assert_true(socket->can_receive());
+    assert_false(socket->can_send());
+}
+
+void the_host_is_told_the_mode_it_does_not_know(void**)
+{
+    Hosted socket(kStream);
+    assert_false(socket->must_tell_mode());
+    socket.pass(afd::kIoctlEventSelect, STATUS_SUCCESS); // by the host, which sets it
+    assert_true(socket->is_nonblocking());
+    assert_false(socket->must_tell_mode());
+}
+
+// --- The record
+
+afd::GetEventsResult events(uint32_t flags)
+{
+    afd::GetEventsResult result {};
+    result.flags = flags;
+    return result;
+}
+
+void what_was_told_is_not_told_again(void**)
+{
+    HostedRecord record;
+    record.begin(afd::kPollSend | afd::kPollReceive, events(0));
+    afd::GetEventsResult told = events(afd::kPollSend | afd::kPollReceive);
+    record.complete(told, ~0u);
+    assert_int_equal(told.flags, afd::kPollReceive); // data the host sees by itself are new
+}
+
+void what_was_pending_is_told_once_and_only_if_selected(void**)
+{
+    HostedRecord record;
+    record.begin(0, events(afd::kPollReceive | afd::kPollDisconnect));
+    assert_true(record.has_pending(afd::kPollReceive));
+    afd::GetEventsResult told = events(0);
+    record.complete(told, afd::kPollReceive);
+    assert_int_equal(told.flags, afd::kPollReceive);
+    told = events(0);
+    record.complete(told, afd::kPollReceive | afd::kPollDisconnect);
+    assert_int_equal(told.flags, afd::kPollDisconnect);
+    assert_false(record.has_pending(~0u));
+}
+
+void a_re_enabled_condition_is_the_hosts(void**)
+{
+    HostedRecord record;
+    record.begin(afd::kPollSend, events(afd::kPollReceive));
+    record.re_enable(afd::kPollSend | afd::kPollReceive);
+    afd::GetEventsResult told = events(afd::kPollSend);
+    record.complete(told, ~0u);
+    assert_int_equal(told.flags, afd::kPollSend);
+}
+
+void what_the_host_finds_meanwhile_is_carried(void**)
+{
+    HostedRecord record;
+    record.begin(afd::kPollReceive, events(0));
+    record.carry(events(afd::kPollReceive | afd::kPollAccept), afd::kPollReceive);
+    afd::GetEventsResult told = events(0);
+    record.complete(told, ~0u);
+    assert_int_equal(told.flags, afd::kPollAccept);
+}
+
+} // namespace
+
+int main()
+{
+    cmocka_set_message_output(CM_OUTPUT_TAP);
+    const CMUnitTest cases[] = {
+        cmocka_unit_test(its_kind_is_seen_as_it_is_created),
+        cmocka_unit_test(a_datagram_socket_is_bound_by_bind_or_its_first_datagram),
+        cmocka_unit_test(a_connect_that_pends_is_connecting_until_its_end_is_told),
+        cmocka_unit_test(a_refused_connect_changes_nothing),
+        cmocka_unit_test(a_blocking_connect_fails_without_an_event),
+        cmocka_unit_test(a_non_blocking_connect_fails_until_the_next_one),
+        cmocka_unit_test(an_end_may_be_told_before_the_beginning_is),
+        cmocka_unit_test(the_hosts_word_ends_a_connect),
+        cmocka_unit_test(a_shutdown_is_known_before_the_host_does_it),
+        cmocka_unit_test(a_shutdown_that_fails_leaves_what_was_shut_down),
+        cmocka_unit_test(the_host_is_told_the_mode_it_does_not_know),
+        cmocka_unit_test(what_was_told_is_not_told_again),
+        cmocka_unit_test(what_was_pending_is_told_once_and_only_if_selected),
+        cmocka_unit_test(a_re_enabled_condition_is_the_hosts),
+        cmocka_unit_test(what_the_host_finds_meanwhile_is_carried),
+    };
+    return cmocka_run_group_tests(cases, nullptr, nullptr);
+}
