@@ -75,10 +75,10 @@ void SocketFile::note_passed_down(PassedRequest& request)
     if (request.code == kIoctlConnect && !is_connecting() && state() != SocketState::Connected) {
         // Its outcome is a new event, whatever was told of the last. [WSAEventSelect/34]
         const uint32_t room = is_stream() ? kPollSend : 0u;
-        re_enable_on_host(kPollConnect | kPollConnectFail | room);
+        m_hosted_record.re_enable(kPollConnect | kPollConnectFail | room);
     }
     if (request.code == kIoctlRecv || request.code == kIoctlRecvMsg)
-        re_enable_on_host(kPollReceive);
+        m_hosted_record.re_enable(kPollReceive);
     if (request.code == kIoctlShutdown) {
         // Known before the host does it: the peer may answer with its own end before the request
         // returns, and without our end that would look like a reset.
@@ -99,7 +99,7 @@ void SocketFile::note_answered(const PassedRequest& request, NTSTATUS status, ui
     const uint32_t flags = m_flags.load(std::memory_order_relaxed);
     if (!is_done(status)) {
         if (request.code == kIoctlSendMsg && status == STATUS_DEVICE_NOT_READY)
-            re_enable_on_host(kPollSend);
+            m_hosted_record.re_enable(kPollSend);
         if (request.added_flags)
             change(state(), flags & ~request.added_flags, signal);
         return;

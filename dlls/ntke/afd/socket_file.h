@@ -225,10 +225,6 @@ private:
     bool serves_get_events(const io::Parameters& parameters);
     bool serves_mode(const io::Parameters& parameters);
     bool records_on_host() const override { return is_left_to_host(); }
-    void re_enable_on_host(uint32_t conditions) REQUIRES(m_selection_lock)
-    {
-        m_hosted_record.re_enable(conditions);
-    }
     void change(SocketState state, uint32_t flags, Signal& signal, NTSTATUS status = STATUS_SUCCESS)
         REQUIRES(m_lock);
     void note_connect(const PassedRequest& request, NTSTATUS status, Signal& signal)
