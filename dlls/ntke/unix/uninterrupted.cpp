@@ -34,15 +34,16 @@ StopState& place(int32_t thread, uint32_t step)
     return g_states[(static_cast<uint32_t>(thread) + step) % kPlaces];
 }
 
-/// Asks for nothing that a thread has of its own: a signal may come in Windows code, which has the
-/// segment registers otherwise.
+/// Uses nothing that a thread has of its own: a signal may come in Windows code, which has the
+/// segment registers otherwise. What the library's function has of a thread is where it keeps an
+/// error; on i386 it is how Linux is entered.
 __attribute__((no_stack_protector)) int32_t number_of_current()
 {
-    long result;
 #ifdef __i386__
+    long result;
     asm volatile("int $0x80" : "=a"(result) : "a"(SYS_gettid) : "memory");
 #else
-    asm volatile("syscall" : "=a"(result) : "a"(SYS_gettid) : "rcx", "r11", "memory");
+    const long result = syscall(SYS_gettid);
 #endif
     return static_cast<int32_t>(result);
 }
