@@ -433,20 +433,20 @@ void Endpoint::follow(ke::Event& event)
     auto* const pump = static_cast<ThreadPump*>(state.source());
     if (!pump || pump == m_thread_pump || !m_is_watched || m_is_muted || !can_transfer())
         return;
+    if (!NT_SUCCESS(pump->add(*this)))
+        return; // stays where it is
     if (m_thread_pump)
         m_thread_pump->remove(*this);
     else
         Pump::instance().unwatch_for_now(*this);
-    m_thread_pump = NT_SUCCESS(pump->add(*this)) ? pump : nullptr;
-    if (!m_thread_pump)
-        Pump::instance().watch_again(*this);
+    m_thread_pump = pump;
 }
 
 void Endpoint::leave_thread_pump()
 {
     if (ThreadPump* pump = std::exchange(m_thread_pump, nullptr)) {
-        pump->remove(*this);
         Pump::instance().watch_again(*this);
+        pump->remove(*this);
     }
 }
 
@@ -617,13 +617,14 @@ void Endpoint::enter_state(SocketState state, NTSTATUS status, uint32_t re_enabl
     const SocketState before = m_state.exchange(state, std::memory_order_acq_rel);
     if (state == SocketState::ConnectFailed && before != state)
         m_connect_status = status;
+    if (state == SocketState::Connecting)
+        leave_thread_pump();
     if (!m_is_recording.load(std::memory_order_relaxed))
         return;
     if (before != state && state == SocketState::Connecting) {
         m_record.re_enable(kPollConnect | kPollConnectFail | kPollSend); // [WSAEventSelect/34]
         // The outcome may have been there before the state was: have it told once more.
         m_is_muted = false;
-        leave_thread_pump();
         if (m_is_watched)
             Pump::instance().unmute(*this);
         return;

@@ -1,5 +1,6 @@
 #include "afd/thread_pump.h"
 
+#include <algorithm>
 #include <ctime>
 
 #include <poll.h>
@@ -27,12 +28,10 @@ const timespec* time_left(const ke::DueTime& due, timespec& room)
 {
     if (due.is_never())
         return nullptr;
-    const int64_t left = due.interrupt_time() - ke::interrupt_time();
-    room = {};
-    if (left > 0) {
-        room.tv_sec = left / 10'000'000;
-        room.tv_nsec = left % 10'000'000 * 100;
-    }
+    constexpr int64_t kMost = INT32_MAX * 10'000'000ll; // what every timespec holds
+    const int64_t left = std::clamp<int64_t>(due.interrupt_time() - ke::interrupt_time(), 0, kMost);
+    room.tv_sec = left / 10'000'000;
+    room.tv_nsec = left % 10'000'000 * 100;
     return &room;
 }
 
@@ -124,21 +123,19 @@ void ThreadPump::sleep(const ke::DueTime& due)
 
 void ThreadPump::serve()
 {
-    constexpr int kMostEvents = 16;
+    constexpr int kMostEvents = 64; // what is more is told next time
     const Signal::Batch signals;
+    epoll_event events[kMostEvents];
+    ob::Ref<Endpoint> told[kMostEvents];
     int count;
-    do {
-        epoll_event events[kMostEvents];
-        ob::Ref<Endpoint> told[kMostEvents];
-        {
-            ke::LockGuard guard(m_lock);
-            count = direct::epoll_wait(epoll(), events, kMostEvents);
-            for (int i = 0; i < count; ++i)
-                told[i] = ob::Ref<Endpoint>::share(static_cast<Endpoint*>(events[i].data.ptr));
-        }
+    {
+        ke::LockGuard guard(m_lock);
+        count = direct::epoll_wait(epoll(), events, kMostEvents);
         for (int i = 0; i < count; ++i)
-            told[i]->on_ready(ready_from(events[i]));
-    } while (count == kMostEvents);
+            told[i] = ob::Ref<Endpoint>::share(static_cast<Endpoint*>(events[i].data.ptr));
+    }
+    for (int i = 0; i < count; ++i)
+        told[i]->on_ready(ready_from(events[i]));
 }
 
 void ThreadPump::wake()

@@ -366,7 +366,8 @@ void CompletionQueue::leave(ke::Thread& thread)
     CompletionQueue* queue = std::exchange(thread.completion_queue(), nullptr);
     if (!queue)
         return;
-    queue->on_thread_blocked();
+    if (!thread.is_off_queue()) // stopped asleep
+        queue->on_thread_blocked();
     queue->dereference();
 }
 
@@ -403,6 +404,8 @@ void CompletionQueue::abandon_wait(ke::Thread& thread)
             if (!queue->m_last)
                 queue->m_last = packet;
             ++queue->m_depth;
+        } else {
+            ++queue->m_running; // as at the end of the removal: leave() takes it off
         }
         if (was_poller)
             queue->give_up_polling(waiter, wakes);

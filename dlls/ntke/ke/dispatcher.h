@@ -161,8 +161,8 @@ public:
     /// Tells the analysis what it cannot see: the caller locked this object through a list.
     void assert_locked() const ASSERT_CAPABILITY(this) { }
 
-    /// Files set it: a thread that waits for it looks after them meanwhile, at a source that it
-    /// gets with `own`.
+    /// Files set it, from now on: a thread that waits for it looks after them meanwhile, at a
+    /// source that it gets with `own`.
     void note_set_by_files(OwnEventSource own) { m_own.store(own, std::memory_order_relaxed); }
     /// Null: files do not set it.
     OwnEventSource own_source() const { return m_own.load(std::memory_order_relaxed); }

@@ -1,5 +1,6 @@
 #include "ke/futex.h"
 
+#include <algorithm>
 #include <cerrno>
 #include <ctime>
 #include <linux/futex.h>
@@ -17,8 +18,10 @@ bool futex_wait(std::atomic<uint32_t>& word, uint32_t expected, const DueTime& d
     timespec when {};
     timespec* limit = nullptr;
     if (!due.is_never()) {
-        // A time of zero or less is past; the kernel wants valid fields all the same.
-        const int64_t ticks = due.interrupt_time() > 0 ? due.interrupt_time() : 0;
+        // A time of zero or less is past; the kernel wants valid fields all the same. One that no
+        // 32-bit field holds comes early.
+        const int64_t ticks
+            = std::clamp<int64_t>(due.interrupt_time(), 0, INT32_MAX * 10'000'000ll);
         when.tv_sec = ticks / 10'000'000;
         when.tv_nsec = ticks % 10'000'000 * 100;
         limit = &when;

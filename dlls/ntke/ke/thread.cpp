@@ -220,17 +220,22 @@ bool Thread::end_wait_that_has(uint32_t bits, NTSTATUS result, Sleeper& sleeper)
     return true;
 }
 
-Thread::Asleep::Asleep(const Thread& thread, const DueTime& due)
-    : m_queue(due.is_now() || thread.has_wait_ended() ? nullptr : thread.m_completion_queue)
+Thread::Asleep::Asleep(Thread& thread, const DueTime& due)
+    : m_thread(thread)
+    , m_queue(due.is_now() || thread.has_wait_ended() ? nullptr : thread.m_completion_queue)
 {
-    if (m_queue)
-        m_queue->on_thread_blocked();
+    if (!m_queue)
+        return;
+    m_thread.m_is_off_queue = true;
+    m_queue->on_thread_blocked();
 }
 
 Thread::Asleep::~Asleep()
 {
-    if (m_queue)
-        m_queue->on_thread_resumed();
+    if (!m_queue)
+        return;
+    m_queue->on_thread_resumed();
+    m_thread.m_is_off_queue = false;
 }
 
 NTSTATUS Thread::sleep(const DueTime& due)

@@ -157,6 +157,8 @@ public:
     /// Only the thread itself touches it. Counterpart: KTHREAD.Queue.
     io::CompletionQueue*& completion_queue() { return m_completion_queue; }
     QueueWaiter& queue_waiter() { return m_queue_waiter; }
+    /// It sleeps, and so is not counted as running by its queue.
+    bool is_off_queue() const { return m_is_off_queue; }
 
     /// Is the thread asleep in a wait? For tests that must not start before it is.
     bool is_asleep() const
@@ -215,17 +217,19 @@ private:
     io::Irp* m_first_irp GUARDED_BY(m_irp_lock) = nullptr;
     io::CompletionQueue* m_completion_queue = nullptr;
     QueueWaiter m_queue_waiter;
+    bool m_is_off_queue = false;
 };
 
 /// While it exists, a thread that works for a completion port makes room for another one. Takes the
 /// port's lock at both ends. Owner: the frame of a sleep.
 class Thread::Asleep {
 public:
-    Asleep(const Thread& thread, const DueTime& due);
+    Asleep(Thread& thread, const DueTime& due);
     ~Asleep();
     Asleep(const Asleep&) = delete;
 
 private:
+    Thread& m_thread;
     io::CompletionQueue* const m_queue;
 };
 

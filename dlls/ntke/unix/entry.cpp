@@ -205,17 +205,6 @@ bool can_be_polled(afd::SocketFile& endpoint)
 
 // --- Transfers
 
-/// Transfers take the lock while events are recorded, and peeks one always.
-template <typename Transfer>
-NTSTATUS transfer(const afd::Endpoint& endpoint, uint32_t flags, Transfer attempt)
-{
-    constexpr uint32_t kPeek = 2;
-    if (!endpoint.is_recording() && !(flags & kPeek))
-        return attempt();
-    const Uninterrupted section;
-    return attempt();
-}
-
 /// The buffers of a transfer in the form that Linux wants; where it is another one, in `room`.
 const afd::Buffer* linux_buffers(const TransferArgs& args, afd::Buffer (&room)[kMostBuffers])
 {
@@ -227,9 +216,17 @@ const afd::Buffer* linux_buffers(const TransferArgs& args, afd::Buffer (&room)[k
     return room;
 }
 
+/// Waits up to `microseconds` for a socket to be ready; false: it is not.
+bool wait_ready(afd::SocketFile& endpoint, uint32_t ready, uint32_t microseconds)
+{
+    const ke::Stoppable section;
+    return endpoint.socket().wait_ready(ready, microseconds);
+}
+
 NTSTATUS receive(void* block)
 {
     auto& args = *static_cast<TransferArgs*>(block);
+    const Uninterrupted section;
     afd::SocketFile& endpoint = endpoint_from(args.endpoint);
     const afd::SocketUse use(endpoint);
     if (!use.is_valid())
@@ -243,14 +240,12 @@ NTSTATUS receive(void* block)
     afd::Address from;
     size_t received = 0;
     const auto attempt = [&] {
-        return transfer(endpoint, args.flags, [&] {
-            return endpoint.receive_now(
-                buffers, args.count, args.flags, args.address ? &from : nullptr, &received);
-        });
+        return endpoint.receive_now(
+            buffers, args.count, args.flags, args.address ? &from : nullptr, &received);
     };
     NTSTATUS status = attempt();
     if (status == STATUS_DEVICE_NOT_READY && args.patience
-        && endpoint.socket().wait_ready(afd::kReadyIn | afd::kReadyPeerEnd, args.patience))
+        && wait_ready(endpoint, afd::kReadyIn | afd::kReadyPeerEnd, args.patience))
         status = attempt();
     if (args.address && from.length && from.length <= args.address_length) {
         __builtin_memcpy(reinterpret_cast<void*>(args.address), from.bytes, from.length);
@@ -263,6 +258,7 @@ NTSTATUS receive(void* block)
 NTSTATUS send(void* block)
 {
     auto& args = *static_cast<TransferArgs*>(block);
+    const Uninterrupted section;
     afd::SocketFile& endpoint = endpoint_from(args.endpoint);
     const afd::SocketUse use(endpoint);
     if (!use.is_valid())
@@ -278,14 +274,12 @@ NTSTATUS send(void* block)
     }
     size_t sent = 0;
     const auto attempt = [&] {
-        return transfer(endpoint, args.flags, [&] {
-            return endpoint.send_now(
-                buffers, args.count, args.flags, args.address ? &to : nullptr, &sent);
-        });
+        return endpoint.send_now(
+            buffers, args.count, args.flags, args.address ? &to : nullptr, &sent);
     };
     NTSTATUS status = attempt();
     if (status == STATUS_DEVICE_NOT_READY && args.patience
-        && endpoint.socket().wait_ready(afd::kReadyOut, args.patience))
+        && wait_ready(endpoint, afd::kReadyOut, args.patience))
         status = attempt();
     args.transferred = sent;
     return status;
@@ -332,6 +326,7 @@ public:
     }
     int ask(uint32_t microseconds)
     {
+        const ke::Stoppable section;
         return afd::HostSocket::poll_many(m_fds, m_count, microseconds);
     }
     uint32_t tell()
@@ -362,6 +357,7 @@ private:
 NTSTATUS poll(void* block)
 {
     auto& args = *static_cast<PollArgs*>(block);
+    const Uninterrupted section;
     PolledSockets sockets(args);
     if (!sockets.open())
         return kPassDown;

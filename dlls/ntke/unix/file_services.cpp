@@ -38,12 +38,31 @@ struct Target {
     IO_STATUS_BLOCK* iosb;
 };
 
-ob::Ref<io::File> find_file(HANDLE handle)
-{
-    ob::Ref<io::File> file;
-    ob::HandleTable::current().reference(handle, 0, file);
-    return file;
-}
+/// The file that is attached to a handle, if there is one. Owner: a service's frame.
+class KnownFile {
+public:
+    explicit KnownFile(HANDLE handle)
+    {
+        const Uninterrupted section;
+        ob::HandleTable::current().reference(handle, 0, m_file);
+    }
+    ~KnownFile()
+    {
+        if (!m_file)
+            return;
+        const Uninterrupted section; // the reference may be the last one
+        m_file.reset();
+    }
+    KnownFile(const KnownFile&) = delete;
+
+    explicit operator bool() const { return static_cast<bool>(m_file); }
+    io::File& operator*() const { return *m_file; }
+    io::File* operator->() const { return m_file.get(); }
+    io::File* get() const { return m_file.get(); }
+
+private:
+    ob::Ref<io::File> m_file;
+};
 
 /// Serves a request, or says kPassDown: nothing has happened.
 NTSTATUS serve(io::File& file, const Target& target, const io::Parameters& parameters)
@@ -302,7 +321,7 @@ void note_polled(const void* output, ULONG output_length)
         afd::PollEntry entry;
         if (!afd::read_entry(entry, entries + i * afd::entry_size()))
             return;
-        const ob::Ref<io::File> file = find_file(reinterpret_cast<HANDLE>(entry.socket));
+        const KnownFile file(reinterpret_cast<HANDLE>(entry.socket));
         if (!file)
             continue;
         const Uninterrupted section;
@@ -355,7 +374,7 @@ NTSTATUS device_io_control(HANDLE handle, HANDLE event, PIO_APC_ROUTINE apc, PVO
     ULONG output_length)
 {
     const Target target { event, apc, apc_context, iosb };
-    const ob::Ref<io::File> file = find_file(handle);
+    const KnownFile file(handle);
     if (file && afd::SocketFile::from(*file)->may_serve(code)) {
         Input copy;
         if (copy.read(input, input_length)) {
@@ -379,7 +398,7 @@ namespace {
 NTSTATUS read_file(HANDLE handle, HANDLE event, PIO_APC_ROUTINE apc, PVOID apc_context,
     IO_STATUS_BLOCK* iosb, PVOID buffer, ULONG length, LARGE_INTEGER* offset, ULONG* key)
 {
-    const ob::Ref<io::File> file = find_file(handle);
+    const KnownFile file(handle);
     if (file) {
         const io::Parameters parameters { io::Operation::Read, 0, nullptr, 0, buffer, length };
         const NTSTATUS status = serve(*file, { event, apc, apc_context, iosb }, parameters);
@@ -398,7 +417,7 @@ NTSTATUS read_file(HANDLE handle, HANDLE event, PIO_APC_ROUTINE apc, PVOID apc_c
 NTSTATUS write_file(HANDLE handle, HANDLE event, PIO_APC_ROUTINE apc, PVOID apc_context,
     IO_STATUS_BLOCK* iosb, const void* buffer, ULONG length, LARGE_INTEGER* offset, ULONG* key)
 {
-    const ob::Ref<io::File> file = find_file(handle);
+    const KnownFile file(handle);
     if (file) {
         const io::Parameters parameters { io::Operation::Write, 0, buffer, length, nullptr, 0 };
         const NTSTATUS status = serve(*file, { event, apc, apc_context, iosb }, parameters);
@@ -441,7 +460,7 @@ NTSTATUS cancel(io::File& file, const IO_STATUS_BLOCK* which, const ke::Thread* 
 NTSTATUS cancel_io(HANDLE handle, IO_STATUS_BLOCK* iosb)
 {
     const auto on_host = [=] { return host::cancel_io(handle, iosb); };
-    const ob::Ref<io::File> file = find_file(handle);
+    const KnownFile file(handle);
     if (!file)
         return on_host();
     return cancel(*file, nullptr, ke::Thread::current(), STATUS_SUCCESS, iosb, on_host);
@@ -450,7 +469,7 @@ NTSTATUS cancel_io(HANDLE handle, IO_STATUS_BLOCK* iosb)
 NTSTATUS cancel_io_ex(HANDLE handle, IO_STATUS_BLOCK* which, IO_STATUS_BLOCK* iosb)
 {
     const auto on_host = [=] { return host::cancel_io_ex(handle, which, iosb); };
-    const ob::Ref<io::File> file = find_file(handle);
+    const KnownFile file(handle);
     if (!file)
         return on_host();
     return cancel(*file, which, nullptr, STATUS_NOT_FOUND, iosb, on_host);
@@ -486,7 +505,7 @@ NTSTATUS set_information_file(
         || info_class == kFileIoCompletionNotificationInformation;
     if (!NT_SUCCESS(status) || !is_ours)
         return status;
-    const ob::Ref<io::File> file = find_file(handle);
+    const KnownFile file(handle);
     const Uninterrupted section;
     if (info_class == kFileCompletionInformation)
         note_associated(file.get(), *static_cast<const FileCompletionInformation*>(info));

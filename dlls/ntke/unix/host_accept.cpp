@@ -27,18 +27,22 @@ bool is_pending(IO_STATUS_BLOCK& iosb)
 }
 
 /// The host tells the end of a request by a signal to the thread that has issued it: waits for
-/// that, unless it has come. In an uninterrupted section or not.
-void wait_for_signal()
+/// that while the request is pending. In an uninterrupted section or not; the thread is suspended
+/// here, but not terminated, for the host uses its memory.
+void wait_for_signal(IO_STATUS_BLOCK& iosb)
 {
     constexpr timespec kPatience { 0, 10'000'000 };
-    sigset_t signal;
+    sigset_t stops;
     sigset_t before;
-    sigemptyset(&signal);
-    sigaddset(&signal, SIGUSR1);
-    pthread_sigmask(SIG_BLOCK, &signal, &before);
-    {
+    sigemptyset(&stops);
+    sigaddset(&stops, SIGUSR1);
+    sigaddset(&stops, SIGQUIT);
+    pthread_sigmask(SIG_BLOCK, &stops, &before);
+    if (is_pending(iosb)) {
+        sigset_t asleep = before;
+        sigaddset(&asleep, SIGQUIT);
         const ke::Stoppable section; // what has come is sent again, and interrupts the wait
-        ppoll(nullptr, 0, &kPatience, &before);
+        ppoll(nullptr, 0, &kPatience, &asleep);
     }
     pthread_sigmask(SIG_SETMASK, &before, nullptr);
 }
@@ -66,14 +70,14 @@ NTSTATUS accept_by_host(uint64_t listener, uint64_t acceptor, afd::HostedAccept&
         afd::kIoctlAcceptInto, &params, sizeof(params), blocks, sizeof(blocks));
     if (status != STATUS_PENDING && !NT_SUCCESS(status))
         return status;
-    if (status == STATUS_PENDING && is_pending(iosb))
-        wait_for_signal();
+    if (status == STATUS_PENDING)
+        wait_for_signal(iosb);
     if (is_pending(iosb)) {
         IO_STATUS_BLOCK cancelled;
         host::cancel_io_ex(handle, &iosb, &cancelled);
     }
     while (is_pending(iosb))
-        wait_for_signal(); // it uses our memory
+        wait_for_signal(iosb);
     if (iosb.Status == STATUS_CANCELLED)
         return STATUS_DEVICE_NOT_READY;
     if (NT_SUCCESS(iosb.Status)) {

@@ -160,11 +160,9 @@ NTSTATUS run(Helper* helper)
 {
     constexpr ULONG kSuspended = 1; // it is in the list before it can end
     HANDLE thread = nullptr;
-    NTSTATUS status;
-    {
-        status = host::create_thread_ex(&thread, kAllAccess, nullptr, nt::current_process(),
+    const NTSTATUS status
+        = host::create_thread_ex(&thread, kAllAccess, nullptr, nt::current_process(),
             reinterpret_cast<PVOID>(helper->start), helper->argument, kSuspended, 0, 0, 0, nullptr);
-    }
     if (!NT_SUCCESS(status)) {
         ke::pool_delete(helper);
         return status;

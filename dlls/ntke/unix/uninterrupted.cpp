@@ -17,9 +17,9 @@ namespace {
 constexpr int kStops[] = { SIGUSR1, SIGQUIT };
 struct sigaction g_of_host[std::size(kStops)];
 
-// The states of all threads, by the thread's number: one lies at the first of kSteps places from
-// its own on that was free. A thread that finds none, which takes tens of thousands, is stopped in
-// its sections, too.
+// The states of all threads, by the thread's number, scattered, for numbers come in rows: one lies
+// at the first of kSteps places from its own on that was free. A thread that finds none, which
+// takes tens of thousands, is stopped in its sections, too.
 constexpr uint32_t kPlaces = 1 << 16;
 constexpr uint32_t kSteps = 64;
 constexpr int32_t kFree = -1;
@@ -31,7 +31,8 @@ pthread_key_t g_end_key;
 
 StopState& place(int32_t thread, uint32_t step)
 {
-    return g_states[(static_cast<uint32_t>(thread) + step) % kPlaces];
+    constexpr uint32_t kScatter = 0x9E3779B1; // 2^32 over the golden ratio
+    return g_states[((static_cast<uint32_t>(thread) * kScatter >> 16) + step) % kPlaces];
 }
 
 /// Uses nothing that a thread has of its own: a signal may come in Windows code, which has the
@@ -76,7 +77,10 @@ __attribute__((no_stack_protector)) void on_stop(int signal, siginfo_t* info, vo
 void free_state(void* state)
 {
     t_stop_state = nullptr;
-    static_cast<StopState*>(state)->thread.store(kFree, std::memory_order_release);
+    auto& ended = *static_cast<StopState*>(state);
+    ended.depth.store(0, std::memory_order_relaxed);
+    ended.noted.store(0, std::memory_order_relaxed);
+    ended.thread.store(kFree, std::memory_order_release);
 }
 
 } // namespace
@@ -99,7 +103,7 @@ StopState& make_stop_state()
     if (!state)
         return g_of_nobody;
     state->depth.store(0, std::memory_order_relaxed);
-    state->noted.store(0, std::memory_order_relaxed);
+    state->deliver(); // what was taken for the signals of that one
     pthread_setspecific(g_end_key, state);
     t_stop_state = state;
     return *state;
