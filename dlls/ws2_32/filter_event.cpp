@@ -168,6 +168,18 @@ void before_message_select(Socket& socket, bool cancels)
     state.withheld = 0;
 }
 
+/// The socket has been given to the host, which goes on with its messages. Its lock is held.
+static void continue_messages(Socket& socket, const ntke::HandOverArgs& args)
+{
+    if (!args.mask)
+        return;
+    FilterState& state = socket.filter;
+    state.withheld = args.reported;
+    // The host would post anew what has been posted: it is selected there when it is re-enabled.
+    // [WSAAsyncSelect/14]
+    select_messages_on_host(socket, state.window, state.message, args.mask & ~args.reported);
+}
+
 void hand_over(Socket& socket, const char* why)
 {
     if (socket.is_of_process())
@@ -185,12 +197,23 @@ void hand_over(Socket& socket, const char* why)
     ntke::HandOverArgs args {};
     args.endpoint = state.endpoint;
     emulation::call(ntke::kCallHandOver, &args);
-    if (!args.mask)
+    continue_messages(socket, args);
+}
+
+void note_adopted(Socket& socket)
+{
+    if (!emulation::is_on() || socket.is_of_process())
         return;
-    state.withheld = args.reported;
-    // The host would post anew what has been posted: it is selected there when it is re-enabled.
-    // [WSAAsyncSelect/14]
-    select_messages_on_host(socket, state.window, state.message, args.mask & ~args.reported);
+    ntke::HandOverArgs args {};
+    args.handle = afd::ptr64(socket.handle);
+    emulation::call(ntke::kCallHandOver, &args);
+    const SocketRef first = find_known_socket(static_cast<SOCKET>(args.handle));
+    if (!args.endpoint || !first || first->filter.endpoint != args.endpoint)
+        return;
+    WS2_TRACE(kernel, "%p: goes to the host: %p is the same", first->handle, socket.handle);
+    ExclusiveGuard guard(first->filter.lock);
+    first->filter.is_host = true;
+    continue_messages(*first, args);
 }
 
 void inherit_messages(Socket& listener, Socket& accepted)
