@@ -10,6 +10,7 @@
 #include "thread.h"
 #include "timeline.h"
 #include "trace.h"
+#include "transfer.h"
 
 namespace ws2::filter {
 
@@ -243,10 +244,15 @@ void settle_connect(const ntke::Settle& settle)
         request.add(static_cast<SOCKET>(settle.handle), afd::kPollConnect | afd::kPollConnectFail);
         socket.release_handle(); // closesocket does not wait for this
         const NTSTATUS status = request.issue_on_host(kOneSecond);
-        if (NT_SUCCESS(status) && !request.is_empty()
-            && (request.begin()->flags & afd::kPollConnectFail)) {
+        const bool is_answered = NT_SUCCESS(status) && !request.is_empty();
+        const int32_t found = is_answered ? request.begin()->flags : 0;
+        if (found & afd::kPollConnectFail) {
             socket->connect_failed = true;
             note_connect_ended(*socket, request.begin()->status);
+        } else if (found & afd::kPollConnect) {
+            // Whether or not the thread that connects has come so far as to say that it does.
+            note_connected(*socket);
+            note_connect_ended(*socket, STATUS_SUCCESS);
         }
     }
     ntke::EndpointArgs args { settle.endpoint };
