@@ -140,8 +140,8 @@ void assert_accepts_by_another_handle(bool is_first_closed)
     select_events(other, event, FD_ACCEPT | FD_READ);
     for (int i = 0; i < 2; ++i) {
         const SOCKET client = tcp_socket();
-        assert_wsa_ok(connect(client, reinterpret_cast<const sockaddr*>(&listener.address),
-            listener.address_length));
+        assert_wsa_ok(connect(
+            client, reinterpret_cast<const sockaddr*>(&listener.address), listener.address_length));
         assert_events(other, event, FD_ACCEPT);
         const SOCKET accepted = owned(accept(other, nullptr, nullptr));
         assert_true(accepted != INVALID_SOCKET);
@@ -164,8 +164,8 @@ void an_accept_by_another_handle_re_enables(void**) // [WSADuplicateSocket/10]
     const SOCKET other = other_handle_of(listener.socket);
     for (int i = 0; i < 2; ++i) {
         const SOCKET client = tcp_socket();
-        assert_wsa_ok(connect(client, reinterpret_cast<const sockaddr*>(&listener.address),
-            listener.address_length));
+        assert_wsa_ok(connect(
+            client, reinterpret_cast<const sockaddr*>(&listener.address), listener.address_length));
         assert_events(listener.socket, event, FD_ACCEPT);
         assert_true(owned(accept(other, nullptr, nullptr)) != INVALID_SOCKET);
     }
@@ -191,6 +191,20 @@ void a_connect_is_told_by_another_handle(void**) // [WSADuplicateSocket/10]
     assert_connects_by_another_handle(true);
 }
 
+void a_pending_connection_that_is_accepted_is_told_no_more(void**) // [WSADuplicateSocket/10]
+{
+    const Listener listener = new_listener();
+    const WSAEVENT event = new_event();
+    select_events(listener.socket, event, FD_ACCEPT);
+    const SOCKET client = tcp_socket();
+    assert_wsa_ok(connect(
+        client, reinterpret_cast<const sockaddr*>(&listener.address), listener.address_length));
+    assert_becomes_signaled(event);
+    duplicate_of(listener.socket);
+    assert_true(owned(accept(listener.socket, nullptr, nullptr)) != INVALID_SOCKET);
+    assert_no_events(listener.socket, event);
+}
+
 const CMUnitTest kCases[] = {
     cmocka_unit_test(what_is_pending_stays_pending),
     cmocka_unit_test(an_event_that_resets_itself_stays_signaled),
@@ -203,6 +217,7 @@ const CMUnitTest kCases[] = {
     cmocka_unit_test(a_listener_is_told_by_another_handle),
     cmocka_unit_test(an_accept_by_another_handle_re_enables),
     cmocka_unit_test(a_connect_is_told_by_another_handle),
+    cmocka_unit_test(a_pending_connection_that_is_accepted_is_told_no_more),
 };
 
 } // namespace
