@@ -115,6 +115,9 @@ void note_re_enabled(Socket& socket, ULONG conditions);
 void before_message_select(Socket& socket, bool cancels);
 /// Gives the socket to the host, with its selection. `why` is for the trace.
 void hand_over(Socket& socket, const char* why);
+/// The socket was found by its handle. Another handle of it may be known to ntke, which does not
+/// see what is done by this one: the host has both from here on.
+void note_adopted(Socket& socket);
 /// A connection has been accepted on the host.
 void note_accepted(Socket& listener, Socket& accepted);
 /// Gives an accepted socket the window of its listener.

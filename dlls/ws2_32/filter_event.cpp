@@ -10,6 +10,7 @@
 #include "thread.h"
 #include "timeline.h"
 #include "trace.h"
+#include "transfer.h"
 
 namespace ws2::filter {
 
@@ -168,6 +169,18 @@ void before_message_select(Socket& socket, bool cancels)
     state.withheld = 0;
 }
 
+/// The socket has been given to the host, which goes on with its messages. Its lock is held.
+static void continue_messages(Socket& socket, const ntke::HandOverArgs& args)
+{
+    if (!args.mask)
+        return;
+    FilterState& state = socket.filter;
+    state.withheld = args.reported;
+    // The host would post anew what has been posted: it is selected there when it is re-enabled.
+    // [WSAAsyncSelect/14]
+    select_messages_on_host(socket, state.window, state.message, args.mask & ~args.reported);
+}
+
 void hand_over(Socket& socket, const char* why)
 {
     if (socket.is_of_process())
@@ -185,12 +198,23 @@ void hand_over(Socket& socket, const char* why)
     ntke::HandOverArgs args {};
     args.endpoint = state.endpoint;
     emulation::call(ntke::kCallHandOver, &args);
-    if (!args.mask)
+    continue_messages(socket, args);
+}
+
+void note_adopted(Socket& socket)
+{
+    if (!emulation::is_on() || socket.is_of_process())
         return;
-    state.withheld = args.reported;
-    // The host would post anew what has been posted: it is selected there when it is re-enabled.
-    // [WSAAsyncSelect/14]
-    select_messages_on_host(socket, state.window, state.message, args.mask & ~args.reported);
+    ntke::HandOverArgs args {};
+    args.handle = afd::ptr64(socket.handle);
+    emulation::call(ntke::kCallHandOver, &args);
+    const SocketRef first = find_known_socket(static_cast<SOCKET>(args.handle));
+    if (!args.endpoint || !first || first->filter.endpoint != args.endpoint)
+        return;
+    WS2_TRACE(kernel, "%p: goes to the host: %p is the same", first->handle, socket.handle);
+    ExclusiveGuard guard(first->filter.lock);
+    first->filter.is_host = true;
+    continue_messages(*first, args);
 }
 
 void inherit_messages(Socket& listener, Socket& accepted)
@@ -220,10 +244,15 @@ void settle_connect(const ntke::Settle& settle)
         request.add(static_cast<SOCKET>(settle.handle), afd::kPollConnect | afd::kPollConnectFail);
         socket.release_handle(); // closesocket does not wait for this
         const NTSTATUS status = request.issue_on_host(kOneSecond);
-        if (NT_SUCCESS(status) && !request.is_empty()
-            && (request.begin()->flags & afd::kPollConnectFail)) {
+        const bool is_answered = NT_SUCCESS(status) && !request.is_empty();
+        const int32_t found = is_answered ? request.begin()->flags : 0;
+        if (found & afd::kPollConnectFail) {
             socket->connect_failed = true;
             note_connect_ended(*socket, request.begin()->status);
+        } else if (found & afd::kPollConnect) {
+            // Whether or not the thread that connects has come so far as to say that it does.
+            note_connected(*socket);
+            note_connect_ended(*socket, STATUS_SUCCESS);
         }
     }
     ntke::EndpointArgs args { settle.endpoint };

@@ -250,8 +250,10 @@ SocketRef adopt_socket(SOCKET socket, const DWORD* flags)
         SocketTable::create(
             handle, info.family, info.type, info.protocol, flags ? *flags : query_flags(handle)),
         &known_closes);
-    if (ref)
+    if (ref) {
         ref->shared = true;
+        filter::note_adopted(*ref);
+    }
     return ref;
 }
 

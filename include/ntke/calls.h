@@ -17,7 +17,7 @@
 namespace ntke {
 
 /// Changes with every change of this file; open refuses another one.
-constexpr uint32_t kInterfaceVersion = 13;
+constexpr uint32_t kInterfaceVersion = 14;
 
 /// STATUS_MORE_PROCESSING_REQUIRED: the request is the host's.
 constexpr int32_t kPassDown = static_cast<int32_t>(0xC0000016);
@@ -198,12 +198,13 @@ static_assert(sizeof(TakeMessagesArgs) == 72);
 /// Gives a socket to the host, with its selection of events. A window is selected there by the
 /// caller.
 struct HandOverArgs {
-    EndpointId endpoint;
+    EndpointId endpoint; // 0: the one that `handle` is another handle of; out: that one, or 0
+    uint64_t handle; // with endpoint 0; out: the handle by which the endpoint was made known
     // Of messages:
     uint32_t mask; // out: afd::PollFlags
     uint32_t reported; // out: those of them that the window was told of
 };
-static_assert(sizeof(HandOverArgs) == 16);
+static_assert(sizeof(HandOverArgs) == 24);
 
 /// Helpers keep no process alive.
 struct IsHelperArgs {

@@ -119,6 +119,92 @@ void a_new_connect_is_told(void**) // [WSAEventSelect/34] [WSADuplicateSocket/10
     assert_events(client, event, FD_CONNECT | FD_WRITE);
 }
 
+/// A handle that is made past Winsock.
+SOCKET other_handle_of(SOCKET socket)
+{
+    HANDLE handle = nullptr;
+    assert_true(DuplicateHandle(GetCurrentProcess(), reinterpret_cast<HANDLE>(socket),
+        GetCurrentProcess(), &handle, 0, FALSE, DUPLICATE_SAME_ACCESS));
+    return owned(reinterpret_cast<SOCKET>(handle));
+}
+
+/// Who accepts by another handle is told of every connection, and the accepted socket inherits.
+void assert_accepts_by_another_handle(bool is_first_closed)
+{
+    const Listener listener = new_listener();
+    const WSAEVENT event = new_event();
+    select_events(listener.socket, event, FD_READ);
+    const SOCKET other = other_handle_of(listener.socket);
+    if (is_first_closed)
+        close_owned(listener.socket);
+    select_events(other, event, FD_ACCEPT | FD_READ);
+    for (int i = 0; i < 2; ++i) {
+        const SOCKET client = tcp_socket();
+        assert_wsa_ok(connect(
+            client, reinterpret_cast<const sockaddr*>(&listener.address), listener.address_length));
+        assert_events(other, event, FD_ACCEPT);
+        const SOCKET accepted = owned(accept(other, nullptr, nullptr));
+        assert_true(accepted != INVALID_SOCKET);
+        send_text(client, "x");
+        assert_events(accepted, event, FD_READ);
+    }
+}
+
+void a_listener_is_told_by_another_handle(void**) // [WSADuplicateSocket/10]
+{
+    assert_accepts_by_another_handle(false);
+    assert_accepts_by_another_handle(true);
+}
+
+void an_accept_by_another_handle_re_enables(void**) // [WSADuplicateSocket/10]
+{
+    const Listener listener = new_listener();
+    const WSAEVENT event = new_event();
+    select_events(listener.socket, event, FD_ACCEPT);
+    const SOCKET other = other_handle_of(listener.socket);
+    for (int i = 0; i < 2; ++i) {
+        const SOCKET client = tcp_socket();
+        assert_wsa_ok(connect(
+            client, reinterpret_cast<const sockaddr*>(&listener.address), listener.address_length));
+        assert_events(listener.socket, event, FD_ACCEPT);
+        assert_true(owned(accept(other, nullptr, nullptr)) != INVALID_SOCKET);
+    }
+}
+
+void assert_connects_by_another_handle(bool is_first_closed)
+{
+    const Listener listener = new_listener();
+    const SOCKET client = tcp_socket();
+    const WSAEVENT event = new_event();
+    select_events(client, event, FD_READ);
+    const SOCKET other = other_handle_of(client);
+    if (is_first_closed)
+        close_owned(client);
+    select_events(other, event);
+    start_connect(other, listener.address, listener.address_length);
+    assert_events(other, event, FD_CONNECT | FD_WRITE);
+}
+
+void a_connect_is_told_by_another_handle(void**) // [WSADuplicateSocket/10]
+{
+    assert_connects_by_another_handle(false);
+    assert_connects_by_another_handle(true);
+}
+
+void a_pending_connection_that_is_accepted_is_told_no_more(void**) // [WSADuplicateSocket/10]
+{
+    const Listener listener = new_listener();
+    const WSAEVENT event = new_event();
+    select_events(listener.socket, event, FD_ACCEPT);
+    const SOCKET client = tcp_socket();
+    assert_wsa_ok(connect(
+        client, reinterpret_cast<const sockaddr*>(&listener.address), listener.address_length));
+    assert_becomes_signaled(event);
+    duplicate_of(listener.socket);
+    assert_true(owned(accept(listener.socket, nullptr, nullptr)) != INVALID_SOCKET);
+    assert_no_events(listener.socket, event);
+}
+
 const CMUnitTest kCases[] = {
     cmocka_unit_test(what_is_pending_stays_pending),
     cmocka_unit_test(an_event_that_resets_itself_stays_signaled),
@@ -128,6 +214,10 @@ const CMUnitTest kCases[] = {
     cmocka_unit_test(what_is_pending_sets_a_new_event),
     cmocka_unit_test(a_failed_connect_keeps_its_code),
     cmocka_unit_test(a_new_connect_is_told),
+    cmocka_unit_test(a_listener_is_told_by_another_handle),
+    cmocka_unit_test(an_accept_by_another_handle_re_enables),
+    cmocka_unit_test(a_connect_is_told_by_another_handle),
+    cmocka_unit_test(a_pending_connection_that_is_accepted_is_told_no_more),
 };
 
 } // namespace

@@ -149,6 +149,17 @@ void the_hosts_word_ends_a_connect(void**)
     assert_true(is_in(sending, SocketState::Connected));
 }
 
+/// The host says so when the connect has failed, too.
+void a_receive_of_nothing_ends_no_connect(void**)
+{
+    Hosted socket(kStream);
+    socket.connect(STATUS_DEVICE_NOT_READY);
+    socket.end(socket.begin(afd::kIoctlRecvMsg), STATUS_SUCCESS, 0);
+    assert_true(is_in(socket, SocketState::Connecting));
+    socket.end(socket.begin(afd::kIoctlRecvMsg), STATUS_SUCCESS, 1);
+    assert_true(is_in(socket, SocketState::Connected));
+}
+
 void a_shutdown_is_known_before_the_host_does_it(void**)
 {
     constexpr uint32_t kBoth = 2;
@@ -249,6 +260,7 @@ int main()
         cmocka_unit_test(a_non_blocking_connect_fails_until_the_next_one),
         cmocka_unit_test(an_end_may_be_told_before_the_beginning_is),
         cmocka_unit_test(the_hosts_word_ends_a_connect),
+        cmocka_unit_test(a_receive_of_nothing_ends_no_connect),
         cmocka_unit_test(a_shutdown_is_known_before_the_host_does_it),
         cmocka_unit_test(a_shutdown_that_fails_leaves_what_was_shut_down),
         cmocka_unit_test(the_host_is_told_the_mode_it_does_not_know),

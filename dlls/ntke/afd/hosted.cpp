@@ -28,6 +28,7 @@ void SocketFile::tell_created(
     m_type = args.type;
     m_protocol = args.protocol;
     m_serial = args.serial;
+    m_has_unseen_past = !is_seen && !listener;
     if (!is_seen) {
         m_flags.fetch_and(~uint32_t { ntke::kSocketConnected }); // its connection is no news
         add_flags(args.flags);
@@ -88,6 +89,8 @@ NTSTATUS SocketFile::open_descriptor()
     m_socket.adopt(fd);
     if (state() == SocketState::Datagram)
         m_socket.receive_own_groups_only();
+    else if (m_has_unseen_past)
+        add_flags(flags_on_linux());
     m_has_descriptor.store(true, std::memory_order_release);
     return STATUS_SUCCESS;
 }

@@ -58,6 +58,8 @@ bool SocketFile::is_noted(ULONG code) const
     case kIoctlRecvMsg:
     case kIoctlSendMsg:
         return !is_established() || m_hosted_record.is_kept();
+    case kIoctlAccept:
+        return m_hosted_record.is_kept();
     case kIoctlGetSoConnectTime:
         return !can_transfer();
     default:
@@ -79,6 +81,8 @@ void SocketFile::note_passed_down(PassedRequest& request)
     }
     if (request.code == kIoctlRecv || request.code == kIoctlRecvMsg)
         m_hosted_record.re_enable(kPollReceive);
+    if (request.code == kIoctlAccept)
+        m_hosted_record.re_enable(kPollAccept); // [WSAEventSelect/24]
     if (request.code == kIoctlShutdown) {
         // Known before the host does it: the peer may answer with its own end before the request
         // returns, and without our end that would look like a reset.
@@ -122,10 +126,13 @@ void SocketFile::note_answered(const PassedRequest& request, NTSTATUS status, ui
     case kIoctlSendMsg:
         if (!is_stream() && !(flags & ntke::kSocketBound))
             change(state(), flags | ntke::kSocketBound, signal); // with its first datagram
-        [[fallthrough]];
+        if (is_connecting()) // data passes
+            note_connected(ntke::kSocketConnected, signal);
+        break;
     case kIoctlRecv:
     case kIoctlRecvMsg:
-        if (is_connecting()) // data passes
+        // One of nothing is no word: the host says so when the connect has failed, too.
+        if (is_connecting() && output)
             note_connected(ntke::kSocketConnected, signal);
         break;
     case kIoctlGetSoConnectTime:
@@ -177,9 +184,14 @@ void SocketFile::note_connect(const PassedRequest& request, NTSTATUS status, Sig
             signal);
         return;
     }
-    if ((!NT_SUCCESS(status) && status != STATUS_DEVICE_NOT_READY)
-        || request.connects_made != m_connects_made)
+    if (!NT_SUCCESS(status) && status != STATUS_DEVICE_NOT_READY)
         return;
+    if (request.connects_made != m_connects_made) {
+        // Who saw it made did not know of a connect, maybe.
+        if (state() == SocketState::Connected)
+            change(state(), flags | ntke::kSocketConnected, signal);
+        return;
+    }
     if (is_connecting()) // of the last connect nobody has seen the end
         m_state.store(SocketState::Unconnected, std::memory_order_release);
     change(SocketState::Connecting, flags | ntke::kSocketBound, signal);

@@ -89,7 +89,7 @@ public:
     bool is_noted(ULONG code) const;
     /// Before the host does it.
     void note_passed_down(PassedRequest& request) EXCLUDES(m_lock);
-    /// The host has answered; `output` is what its output begins with.
+    /// The host has answered; `output` is what its output begins with, of a receive how much came.
     void note_answered(const PassedRequest& request, NTSTATUS status, uint32_t output)
         EXCLUDES(m_lock);
     /// A connect that the host had left pending has ended.
@@ -293,6 +293,8 @@ private:
     NTSTATUS set_option(const OptionRow& row, const io::Parameters& parameters) EXCLUDES(m_lock);
     NTSTATUS get_own_option(ULONG code, uint32_t& value) EXCLUDES(m_lock);
     NTSTATUS get_tcp_info(TcpInfo& info) EXCLUDES(m_lock);
+    /// Of a stream that others may have changed: what Linux says of it.
+    uint32_t flags_on_linux() const REQUIRES(m_lock);
     NTSTATUS set_own_option(ULONG code, uint32_t value) EXCLUDES(m_lock);
     uint32_t take_error() REQUIRES(m_lock);
     NTSTATUS set_receive_ecn(bool is_wanted) REQUIRES(m_lock);
@@ -426,6 +428,7 @@ private:
     std::atomic<bool> m_is_accepting { false }; // listener: the host accepts for a request of ours
     std::atomic<bool> m_is_accepted_into { false }; // a connection of such a request
     std::atomic<bool> m_owner_closes { false };
+    bool m_has_unseen_past = false; // of another process, say; written before m_is_created
     uint64_t m_serial = 0; // its owner's; written before m_is_created
     std::atomic<bool> m_is_nonblocking { false };
     std::atomic<bool> m_is_nonblocking_on_host { false };

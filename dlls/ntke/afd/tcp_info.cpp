@@ -55,4 +55,21 @@ NTSTATUS SocketFile::get_tcp_info(TcpInfo& info)
     return STATUS_SUCCESS;
 }
 
+uint32_t SocketFile::flags_on_linux() const
+{
+    // Its states after the end of what is sent: FIN_WAIT1 and 2, TIME_WAIT, LAST_ACK, CLOSING.
+    constexpr uint32_t kSendEnded = 1u << 4 | 1u << 5 | 1u << 6 | 1u << 9 | 1u << 11;
+    uint32_t flags = 0;
+    tcp_info known {};
+    uint32_t length = sizeof(known);
+    if (NT_SUCCESS(m_socket.get_option(IPPROTO_TCP, TCP_INFO, &known, &length))
+        && (kSendEnded >> known.tcpi_state & 1))
+        flags |= ntke::kSocketSendShutDown;
+    int is_inline = 0;
+    length = sizeof(is_inline);
+    if (NT_SUCCESS(m_socket.get_option(SOL_SOCKET, SO_OOBINLINE, &is_inline, &length)) && is_inline)
+        flags |= ntke::kSocketOobInline;
+    return flags;
+}
+
 } // namespace afd

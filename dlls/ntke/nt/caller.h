@@ -39,4 +39,13 @@ inline IO_STATUS_BLOCK* program_block(IO_STATUS_BLOCK* given)
     return static_cast<IO_STATUS_BLOCK*>(pointer_from_32(static_cast<Ptr32>(pointer)));
 }
 
+/// What a request that has ended at once has told in it.
+inline uint32_t information_of(IO_STATUS_BLOCK* given)
+{
+    const IO_STATUS_BLOCK* const block = program_block(given);
+    if (!is_wow64()) [[likely]]
+        return static_cast<uint32_t>(block->Information);
+    return reinterpret_cast<const IoStatusBlock32*>(block)->information;
+}
+
 } // namespace nt

@@ -141,13 +141,16 @@ NTSTATUS attach(void* block)
     ob::Ref<afd::SocketFile> endpoint
         = ob::Ref<afd::SocketFile>::share(known ? afd::SocketFile::from(*known) : nullptr);
     const bool is_own = endpoint && endpoint->is_own() && args.family == afd::kFamilyUnix;
+    // Of what was left to the host for its other handles, these are gone by now.
+    const bool is_anew = endpoint
+        && (endpoint->is_created() || (endpoint->is_left_to_host() && args.has_been_elsewhere));
     const bool is_seen = endpoint && !endpoint->is_created() && !args.has_been_elsewhere;
     afd::SocketFile* const listener = args.listener ? &endpoint_from(args.listener) : nullptr;
     if (listener && !is_own)
         afd::SocketFile::note_accepted_from(*listener);
     if (is_own) {
         endpoint->set_serial(args.serial);
-    } else if (!endpoint || endpoint->is_created()) {
+    } else if (!endpoint || is_anew) {
         endpoint = afd::SocketFile::make_hosted(args.handle,
             args.is_synchronous ? io::File::Mode::Synchronous : io::File::Mode::Asynchronous);
         if (!endpoint)
@@ -384,7 +387,8 @@ NTSTATUS select_messages(void* block)
     ob::Ref<ke::Event> replaced;
     afd::SocketFile& endpoint = endpoint_from(args.endpoint);
     const afd::SocketUse use(endpoint);
-    NTSTATUS status = use.is_valid() ? endpoint.open_descriptor() : STATUS_INVALID_HANDLE;
+    const bool is_usable = use.is_valid() && !endpoint.is_left_to_host();
+    NTSTATUS status = is_usable ? endpoint.open_descriptor() : STATUS_INVALID_HANDLE;
     if (NT_SUCCESS(status))
         status = endpoint.select_events(std::move(event), args.mask, replaced,
             args.target ? afd::SelectMode::Message : afd::SelectMode::Event);
@@ -403,11 +407,31 @@ NTSTATUS take_messages(void* block)
         : STATUS_INVALID_HANDLE;
 }
 
+/// The socket with this handle, if the host has it, too.
+ob::Ref<afd::SocketFile> socket_of_host(HANDLE handle)
+{
+    ob::Ref<io::File> file;
+    ob::HandleTable::current().reference(handle, 0, file);
+    afd::SocketFile* const socket = file ? afd::SocketFile::from(*file) : nullptr;
+    return ob::Ref<afd::SocketFile>::share(socket && !socket->is_own() ? socket : nullptr);
+}
+
 NTSTATUS give_to_host(void* block)
 {
     auto& args = *static_cast<HandOverArgs*>(block);
     const Uninterrupted section;
-    const MessageSelection selection = hand_over(endpoint_from(args.endpoint));
+    const bool is_by_handle = !args.endpoint;
+    const HANDLE handle = reinterpret_cast<HANDLE>(args.handle);
+    ob::Ref<afd::SocketFile> found;
+    if (is_by_handle) {
+        found = socket_of_host(handle);
+        if (!found)
+            return STATUS_SUCCESS; // nobody but the host knows it
+        args.endpoint = afd::ptr64(found.get());
+        args.handle = found->host_handle();
+    }
+    afd::SocketFile& socket = endpoint_from(args.endpoint);
+    const MessageSelection selection = is_by_handle ? hand_over(socket, handle) : hand_over(socket);
     args.mask = selection.mask;
     args.reported = selection.reported;
     return STATUS_SUCCESS;

@@ -294,12 +294,14 @@ public:
         const Uninterrupted section;
         m_socket->note_passed_down(m_request);
     }
-    void answered(NTSTATUS status, const void* output, ULONG output_length)
+    void answered(NTSTATUS status, IO_STATUS_BLOCK* iosb, const void* output, ULONG output_length)
     {
         if (!m_socket)
             return;
         uint32_t word = afd::kNotConnected;
-        if (NT_SUCCESS(status) && output_length >= sizeof(word))
+        if (m_request.code == afd::kIoctlRecv || m_request.code == afd::kIoctlRecvMsg)
+            word = status == STATUS_SUCCESS ? nt::information_of(iosb) : 0;
+        else if (NT_SUCCESS(status) && output_length >= sizeof(word))
             ke::read_user(&word, output, sizeof(word));
         const Uninterrupted section;
         m_socket->note_answered(m_request, status, word);
@@ -359,7 +361,7 @@ NTSTATUS control_by_host(io::File* file, HANDLE handle, const Target& target, UL
             target.apc_context, target.iosb, code, input, input_length, output, output_length));
     if (code == afd::kIoctlPoll && status == STATUS_SUCCESS)
         note_polled(output, output_length);
-    noted.answered(status, output, output_length);
+    noted.answered(status, target.iosb, output, output_length);
     if (socket && code == afd::kIoctlGetEvents && NT_SUCCESS(status))
         complete_record(*socket, output);
     if (socket && code == afd::kIoctlEventSelect && NT_SUCCESS(status))

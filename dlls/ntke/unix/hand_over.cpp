@@ -63,7 +63,7 @@ void continue_on_host(HANDLE socket, const afd::Endpoint::Selection& selection, 
 
 } // namespace
 
-MessageSelection hand_over(afd::SocketFile& socket)
+MessageSelection hand_over(afd::SocketFile& socket, HANDLE handle)
 {
     ke::LockGuard guard(socket.selection_lock());
     const afd::SocketUse use(socket);
@@ -80,8 +80,13 @@ MessageSelection hand_over(afd::SocketFile& socket)
     socket.note_mode(true); // a selection on the host sets it
     socket.note_selected_on_host(selection.mask);
     if (const HANDLE event = event_on_host(*selection.event))
-        continue_on_host(handle_of(socket), selection, event, socket.hosted_record());
+        continue_on_host(handle, selection, event, socket.hosted_record());
     return {};
+}
+
+MessageSelection hand_over(afd::SocketFile& socket)
+{
+    return hand_over(socket, handle_of(socket));
 }
 
 void inherit_on_host(afd::SocketFile& listener, afd::SocketFile& accepted)

@@ -12,6 +12,9 @@ struct MessageSelection {
     uint32_t mask = 0;
     uint32_t reported = 0;
 };
+/// `handle` is one of the socket's that is open.
+MessageSelection hand_over(afd::SocketFile& socket, HANDLE handle);
+/// The same, with the handle by which it was made known.
 MessageSelection hand_over(afd::SocketFile& socket);
 
 /// Gives an accepted socket, which is the host's from here on, the event and the mask of its
