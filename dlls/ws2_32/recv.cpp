@@ -197,7 +197,8 @@ int receive_overlapped(Socket& socket, const ReceiveCall& call, DWORD flags)
     const Answer answer = try_both(socket, afd::kIoctlRecvDatagram, [&](ULONG code) {
         return afd_call_overlapped(socket, completion, code, &params, sizeof(params), nullptr, 0);
     });
-    if (NT_SUCCESS(answer.status) && answer.status != STATUS_PENDING)
+    // A stream's may have received nothing, which tells nothing of a connect.
+    if (NT_SUCCESS(answer.status) && answer.status != STATUS_PENDING && !socket.is_stream())
         note_transfer(socket);
     return finish_receive(socket, answer, call.overlapped, call.routine, call.received);
 }
@@ -243,9 +244,13 @@ int receive_on_socket(SOCKET s, const ReceiveCall& call)
         socket.release_handle(); // closing it ends the wait of the next one
         return receive_on_socket(s, call); // [recvfrom/11]
     }
+    const bool is_end = status == STATUS_SUCCESS && !received && socket->is_stream();
+    // The host tells an end where a connect has failed. [recv/5]
+    if (is_end && socket->connect_pending && !is_connected(*socket))
+        return fail(WSAENOTCONN);
     WSABUF first;
-    if (status == STATUS_SUCCESS && !received && socket->is_stream()
-        && guard::read(call.buffers, first) && first.len && is_end_of_stream_a_reset(s, *socket))
+    if (is_end && guard::read(call.buffers, first) && first.len
+        && is_end_of_stream_a_reset(s, *socket))
         status = STATUS_CONNECTION_RESET;
     if (status == STATUS_DEVICE_NOT_READY)
         notifications::drained(*socket, ntke::kNotifyIn);

@@ -90,6 +90,24 @@ int open_duplicate_a()
     return socket == INVALID_SOCKET ? WSAGetLastError() : greet(socket);
 }
 
+/// Ends what the given socket sends, and receives up to the peer's end.
+int end_on_duplicate()
+{
+    SOCKET socket;
+    if (const int problem = open_given(socket))
+        return problem;
+    if (shutdown(socket, SD_SEND) != 0)
+        return WSAGetLastError();
+    char byte;
+    if (!read_input(&byte, 1))
+        return kNoInput;
+    int received;
+    do {
+        received = recv(socket, &byte, 1, 0);
+    } while (received > 0);
+    return received == 0 ? 0 : WSAGetLastError();
+}
+
 /// Sends back what comes, told of it by events, until the peer ends the stream; from the start and
 /// after the parent has closed its own handle.
 int echo_on_duplicate()
@@ -319,6 +337,8 @@ int child_main(const char* role, const char* argument)
         return receive_on_duplicate();
     if (!strcmp(role, "echo-on-duplicate"))
         return echo_on_duplicate();
+    if (!strcmp(role, "end-on-duplicate"))
+        return end_on_duplicate();
     if (!strcmp(role, "use-inherited"))
         return greet(static_cast<SOCKET>(strtoull(argument, nullptr, 10)));
     if (!strcmp(role, "use-handle"))

@@ -231,7 +231,23 @@ void a_bound_udp_socket_records_write_once(void**) // [WSAEventSelect/67]
     }
 }
 
+/// Nobody asks what has become of the connect.
+void a_socket_whose_connect_fails_unseen_cannot_receive(void**) // [recv/5]
+{
+    const SOCKET client = tcp_socket();
+    sockaddr_storage address;
+    const int length = refusing_address(&address);
+    set_nonblocking(client);
+    start_connect(client, address, length);
+    for (int i = 0; i < 5; ++i) {
+        char byte;
+        assert_wsa_fails(recv(client, &byte, 1, 0), SOCKET_ERROR, WSAENOTCONN);
+        Sleep(40);
+    }
+}
+
 const CMUnitTest kCases[] = {
+    cmocka_unit_test(a_socket_whose_connect_fails_unseen_cannot_receive),
     cmocka_unit_test(a_connection_records_connect_and_write),
     cmocka_unit_test(a_v6_connection_records_connect_and_write),
     cmocka_unit_test(a_connection_made_before_the_selection_is_recorded_by_it),

@@ -213,6 +213,23 @@ void a_child_has_the_socket_alone_after_the_original_is_closed(void**) // [WSADu
     assert_int_equal(recv(pair.server, &byte, 1, 0), 0);
 }
 
+void a_child_that_has_ended_its_stream_is_told_the_end(void**) // [WSADuplicateSocket/11]
+{
+    const TcpPair pair = new_tcp_pair();
+    const Child child = start_child("end-on-duplicate", 0, false);
+    WSAPROTOCOL_INFOW info;
+    assert_wsa_ok(WSADuplicateSocketW(pair.client, child.process_id, &info));
+    write_to_child(child, &info, sizeof(info));
+    char byte;
+    assert_int_equal(recv(pair.server, &byte, 1, 0), 0);
+    close_owned(pair.client);
+    send_text(pair.server, "data");
+    write_to_child(child, "x", 1);
+    Sleep(200); // the child receives, and waits for more
+    close_owned(pair.server);
+    assert_int_equal(exit_code_of(child), 0);
+}
+
 void a_child_uses_an_inherited_socket(void**) // [WSADuplicateSocket/9]
 {
     const TcpPair pair = new_tcp_pair();
@@ -290,6 +307,7 @@ const CMUnitTest kCases[] = {
     cmocka_unit_test(a_child_uses_an_ansi_duplicate),
     cmocka_unit_test(the_original_works_on_after_the_child_closed_its_duplicate),
     cmocka_unit_test(a_child_has_the_socket_alone_after_the_original_is_closed),
+    cmocka_unit_test(a_child_that_has_ended_its_stream_is_told_the_end),
     cmocka_unit_test(a_child_uses_an_inherited_socket),
     cmocka_unit_test(a_child_uses_a_handle_duplicated_by_hand),
     cmocka_unit_test(a_child_does_not_hold_a_private_socket_open),
