@@ -368,21 +368,10 @@ void registered_receives_tell_whole_names(void**) // [af_unix/15] [RIO/5]
 
 // --- Other processes
 
-/// Gives the socket to a child.
-Child give(SOCKET socket, const char* role, Where where = Where::current())
-{
-    const Child child = start_child(role, 0, false, where);
-    WSAPROTOCOL_INFOW info;
-    if (WSADuplicateSocketW(socket, child.process_id, &info))
-        fail_at(where, "WSADuplicateSocketW failed with %d", WSAGetLastError());
-    write_to_child(child, &info, sizeof(info), where);
-    return child;
-}
-
 void a_child_uses_a_duplicate(void**) // [af_unix/13]
 {
     const UnixPair pair = new_unix_pair();
-    const Child child = give(pair.client, "open-duplicate-w");
+    const Child child = give_to_child(pair.client, "open-duplicate-w");
     char greeting[5];
     receive_exactly(pair.server, greeting, sizeof(greeting));
     assert_memory_equal(greeting, "hello", 5);
@@ -407,7 +396,7 @@ void a_child_uses_an_ansi_duplicate(void**) // [af_unix/13]
 void a_child_has_the_socket_after_the_original_is_closed(void**) // [af_unix/13]
 {
     const UnixPair pair = new_unix_pair();
-    const Child child = give(pair.client, "echo-on-duplicate");
+    const Child child = give_to_child(pair.client, "echo-on-duplicate");
     for (int i = 0; i < 8; ++i) {
         char in[2];
         send_text(pair.server, "ab");
@@ -426,14 +415,15 @@ void a_duplicate_is_as_nonblocking_as_the_original(void**) // [af_unix/13]
 {
     const UnixPair pair = new_unix_pair();
     set_nonblocking(pair.client);
-    assert_int_equal(exit_code_of(give(pair.client, "receive-on-duplicate")), WSAEWOULDBLOCK);
+    assert_int_equal(
+        exit_code_of(give_to_child(pair.client, "receive-on-duplicate")), WSAEWOULDBLOCK);
     assert_joined(pair);
 }
 
 void a_child_accepts_on_a_duplicate(void**) // [af_unix/13]
 {
     const UnixListener listener = new_unix_listener();
-    const Child child = give(listener.socket, "accept-on-duplicate");
+    const Child child = give_to_child(listener.socket, "accept-on-duplicate");
     const SOCKET client = connect_to(listener);
     char greeting[5];
     receive_exactly(client, greeting, sizeof(greeting));

@@ -302,6 +302,16 @@ void write_to_child(const Child& child, const void* data, size_t size, Where whe
         fail_at(where, "writing to the child failed with %lu", GetLastError());
 }
 
+Child give_to_child(SOCKET socket, const char* role, Where where)
+{
+    const Child child = start_child(role, 0, false, where);
+    WSAPROTOCOL_INFOW info;
+    if (WSADuplicateSocketW(socket, child.process_id, &info))
+        fail_at(where, "WSADuplicateSocketW failed with %d", WSAGetLastError());
+    write_to_child(child, &info, sizeof(info), where);
+    return child;
+}
+
 HANDLE handle_for_child(const Child& child, HANDLE handle, Where where)
 {
     HANDLE given = nullptr;

@@ -22,6 +22,9 @@ Child start_child(
 void write_to_child(
     const Child& child, const void* data, size_t size, Where where = Where::current());
 
+/// Starts a child in the role and gives it a duplicate of the socket, by WSADuplicateSocketW.
+Child give_to_child(SOCKET socket, const char* role, Where where = Where::current());
+
 /// What a child in a role of ports is told: a handle of its own, how many packets, the first key.
 struct ChildsPort {
     HANDLE port;

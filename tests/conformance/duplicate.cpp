@@ -151,10 +151,7 @@ void then_the_info_is_checked(void**) // [WSADuplicateSocket/7]
 void a_child_uses_a_duplicate(void**) // [WSADuplicateSocket/8]
 {
     const TcpPair pair = new_tcp_pair();
-    const Child child = start_child("open-duplicate-w", 0, false);
-    WSAPROTOCOL_INFOW info;
-    assert_wsa_ok(WSADuplicateSocketW(pair.client, child.process_id, &info));
-    write_to_child(child, &info, sizeof(info));
+    const Child child = give_to_child(pair.client, "open-duplicate-w");
     char greeting[5];
     receive_exactly(pair.server, greeting, sizeof(greeting));
     assert_memory_equal(greeting, "hello", 5);
@@ -178,10 +175,7 @@ void a_child_uses_an_ansi_duplicate(void**) // [WSADuplicateSocket/8]
 void the_original_works_on_after_the_child_closed_its_duplicate(void**) // [WSADuplicateSocket/3]
 {
     const TcpPair pair = new_tcp_pair();
-    const Child child = start_child("open-duplicate-w", 0, false);
-    WSAPROTOCOL_INFOW info;
-    assert_wsa_ok(WSADuplicateSocketW(pair.client, child.process_id, &info));
-    write_to_child(child, &info, sizeof(info));
+    const Child child = give_to_child(pair.client, "open-duplicate-w");
     char greeting[5];
     receive_exactly(pair.server, greeting, sizeof(greeting));
     send_text(pair.server, "ok");
@@ -194,10 +188,7 @@ void a_child_has_the_socket_alone_after_the_original_is_closed(void**) // [WSADu
 {
     constexpr int kRounds = 40;
     const TcpPair pair = new_tcp_pair();
-    const Child child = start_child("echo-on-duplicate", 0, false);
-    WSAPROTOCOL_INFOW info;
-    assert_wsa_ok(WSADuplicateSocketW(pair.client, child.process_id, &info));
-    write_to_child(child, &info, sizeof(info));
+    const Child child = give_to_child(pair.client, "echo-on-duplicate");
     for (int i = 0; i < kRounds; ++i) {
         const char out[] = { static_cast<char>('a' + i % 26), static_cast<char>('A' + i % 26), 0 };
         char in[2];
@@ -216,10 +207,7 @@ void a_child_has_the_socket_alone_after_the_original_is_closed(void**) // [WSADu
 void a_child_that_has_ended_its_stream_is_told_the_end(void**) // [WSADuplicateSocket/11]
 {
     const TcpPair pair = new_tcp_pair();
-    const Child child = start_child("end-on-duplicate", 0, false);
-    WSAPROTOCOL_INFOW info;
-    assert_wsa_ok(WSADuplicateSocketW(pair.client, child.process_id, &info));
-    write_to_child(child, &info, sizeof(info));
+    const Child child = give_to_child(pair.client, "end-on-duplicate");
     char byte;
     assert_int_equal(recv(pair.server, &byte, 1, 0), 0);
     close_owned(pair.client);

@@ -75,6 +75,17 @@ template <typename Condition> bool comes_true(const Condition& condition)
     return condition();
 }
 
+/// Data sets the event, whoever sees it.
+void assert_told(Connection& connection)
+{
+    connection.send();
+    assert_true(comes_true([&] { return connection.event->peek(); }));
+    connection.take();
+}
+
+/// Bytes after which a socket has moved to where its thread waits.
+constexpr uint32_t kWarm = 4;
+
 /// A thread that receives `rounds` bytes, and then does what it is told.
 struct Receiver {
     Connection& connection;
@@ -95,6 +106,13 @@ struct Receiver {
                              },
                              this),
             0);
+    }
+    /// Starts it, and gives it so many that its socket has moved.
+    void start_warm()
+    {
+        start();
+        for (uint32_t i = 0; i < kWarm; ++i)
+            give();
     }
     void end()
     {
@@ -125,13 +143,10 @@ struct Receiver {
 
 void a_thread_that_waits_finds_its_data_itself(void**)
 {
-    constexpr uint32_t kWarm = 4; // the socket has moved by then
     constexpr uint32_t kRounds = 100;
     Connection connection;
     Receiver receiver { connection, kWarm + kRounds };
-    receiver.start();
-    for (uint32_t i = 0; i < kWarm; ++i)
-        receiver.give();
+    receiver.start_warm();
     const uint64_t before = afd::Pump::instance().wakeups();
     for (uint32_t i = 0; i < kRounds; ++i)
         receiver.give();
@@ -142,13 +157,9 @@ void a_thread_that_waits_finds_its_data_itself(void**)
 void the_pump_serves_while_the_thread_is_at_work(void**)
 {
     Connection connection;
-    Receiver receiver { connection, 4 };
-    receiver.start();
-    for (uint32_t i = 0; i < 4; ++i)
-        receiver.give();
-    connection.send();
-    assert_true(comes_true([&] { return connection.event->peek(); }));
-    connection.take();
+    Receiver receiver { connection, kWarm };
+    receiver.start_warm();
+    assert_told(connection);
     receiver.end();
 }
 
@@ -157,22 +168,14 @@ void a_socket_outlives_the_thread_that_looked_after_it(void**)
 {
     Connection connections[2];
     for (Connection& connection : connections) {
-        Receiver receiver { connection, 4 };
-        receiver.start();
-        for (uint32_t i = 0; i < 4; ++i)
-            receiver.give();
+        Receiver receiver { connection, kWarm };
+        receiver.start_warm();
         receiver.end();
-        connection.send();
-        assert_true(comes_true([&] { return connection.event->peek(); }));
-        connection.take();
+        assert_told(connection);
     }
-    Receiver receiver { connections[0], 4 };
-    receiver.start();
-    for (uint32_t i = 0; i < 4; ++i)
-        receiver.give();
-    connections[1].send();
-    assert_true(comes_true([&] { return connections[1].event->peek(); }));
-    connections[1].take();
+    Receiver receiver { connections[0], kWarm };
+    receiver.start_warm();
+    assert_told(connections[1]);
     receiver.end();
 }
 
@@ -220,10 +223,8 @@ void a_set_wakes_the_thread_at_its_sockets(void**)
 void a_thread_that_is_stopped_asleep_keeps_nobody_from_data(void**)
 {
     Connection connection;
-    Receiver receiver { connection, 4 };
-    receiver.start();
-    for (uint32_t i = 0; i < 4; ++i)
-        receiver.give();
+    Receiver receiver { connection, kWarm };
+    receiver.start_warm();
     receiver.end();
     // The source is this thread's now, and the thread does not look at it.
     ke::EventSource* source = afd::ThreadPump::own();
