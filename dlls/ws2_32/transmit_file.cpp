@@ -51,13 +51,14 @@ BOOL WSAAPI transmit_file(SOCKET s, HANDLE file, DWORD to_write, DWORD per_send,
     const auto offset = overlapped
         ? static_cast<int64_t>(uint64_t { overlapped->OffsetHigh } << 32 | overlapped->Offset)
         : afd::kCurrentPosition;
-    DWORD from_there_on = 0;
-    const bool is_in_file = !overlapped || has_range(file, offset, from_there_on);
     const bool reuses = (flags & TF_REUSE_SOCKET) && !(flags & TF_DISCONNECT);
-    if (to_write > kMostTransmitted || !is_in_file || reuses)
-        return fail(WSAEINVAL), FALSE; // [TransmitFile/10] [TransmitFile/11] [TransmitFile/12]
-    if (DWORD there = to_write; !has_range(file, offset, there))
-        return fail(ERROR_HANDLE_EOF), FALSE;
+    if (to_write > kMostTransmitted || reuses)
+        return fail(WSAEINVAL), FALSE; // [TransmitFile/11] [TransmitFile/12]
+    if (DWORD there = to_write; !has_range(file, offset, there)) {
+        DWORD from_there_on = 0;
+        const bool begins_behind = overlapped && !has_range(file, offset, from_there_on);
+        return fail(begins_behind ? WSAEINVAL : ERROR_HANDLE_EOF), FALSE; // [TransmitFile/10]
+    }
     const afd::TransmitParams params { .offset = offset,
         .head = afd::ptr64(ends.Head),
         .tail = afd::ptr64(ends.Tail),
