@@ -1,6 +1,5 @@
 #include "afd/thread_pump.h"
 
-#include <algorithm>
 #include <ctime>
 
 #include <poll.h>
@@ -28,10 +27,7 @@ const timespec* time_left(const ke::DueTime& due, timespec& room)
 {
     if (due.is_never())
         return nullptr;
-    constexpr int64_t kMost = INT32_MAX * 10'000'000ll; // what every timespec holds
-    const int64_t left = std::clamp<int64_t>(due.interrupt_time() - ke::interrupt_time(), 0, kMost);
-    room.tv_sec = left / 10'000'000;
-    room.tv_nsec = left % 10'000'000 * 100;
+    room = ke::timespec_from_ticks(due.interrupt_time() - ke::interrupt_time());
     return &room;
 }
 

@@ -1,6 +1,5 @@
 #include "ke/futex.h"
 
-#include <algorithm>
 #include <cerrno>
 #include <ctime>
 #include <linux/futex.h>
@@ -18,12 +17,7 @@ bool futex_wait(std::atomic<uint32_t>& word, uint32_t expected, const DueTime& d
     timespec when {};
     timespec* limit = nullptr;
     if (!due.is_never()) {
-        // A time of zero or less is past; the kernel wants valid fields all the same. One that no
-        // 32-bit field holds comes early.
-        const int64_t ticks
-            = std::clamp<int64_t>(due.interrupt_time(), 0, INT32_MAX * 10'000'000ll);
-        when.tv_sec = ticks / 10'000'000;
-        when.tv_nsec = ticks % 10'000'000 * 100;
+        when = timespec_from_ticks(due.interrupt_time());
         limit = &when;
     }
     // The bitset form takes an absolute time of the monotonic clock, so that an early return for a

@@ -268,23 +268,13 @@ EventSource* Thread::event_source(OwnEventSource own)
     return source;
 }
 
-/// Tells whoever ends the wait that a wake-up is needed, and where. False: it has ended.
-bool Thread::begin_sleep(uint32_t where)
+/// Tells whoever ends the wait where a wake-up is needed from here on, and where not any more.
+/// False: it has ended.
+bool Thread::change_sleep(uint32_t end, uint32_t begin)
 {
     uint32_t word = m_wait_word.load(std::memory_order_acquire);
     while (word & kRunning) {
-        if (m_wait_word.compare_exchange_weak(word, word | where))
-            return true;
-    }
-    return false;
-}
-
-/// From here on it is not. False: it has ended.
-bool Thread::end_sleep(uint32_t where)
-{
-    uint32_t word = m_wait_word.load(std::memory_order_acquire);
-    while (word & kRunning) {
-        if (m_wait_word.compare_exchange_weak(word, word & ~where))
+        if (m_wait_word.compare_exchange_weak(word, (word & ~end) | begin))
             return true;
     }
     return false;
@@ -294,9 +284,9 @@ NTSTATUS Thread::sleep_at_source(const DueTime& due)
 {
     EventSource& source = *m_event_source.load(std::memory_order_relaxed);
     source.attend();
-    while (begin_sleep(kAsleepAtSource)) {
+    while (change_sleep(0, kAsleepAtSource)) {
         source.sleep(due);
-        if (!end_sleep(kAsleepAtSource))
+        if (!change_sleep(kAsleepAtSource, 0))
             break;
         source.serve();
         Sleeper nobody;
@@ -310,7 +300,7 @@ NTSTATUS Thread::sleep_at_source(const DueTime& due)
 NTSTATUS Thread::sleep_on_host(HostSleep& host, const DueTime& due)
 {
     const Asleep asleep(*this, due);
-    if (begin_sleep(kAsleepOnHost)) {
+    if (change_sleep(0, kAsleepOnHost)) {
         NTSTATUS result;
         do {
             result = host.wait(m_host_sleeper, due);

@@ -174,8 +174,7 @@ private:
     NTSTATUS sleep_until_ended(const DueTime& due);
     NTSTATUS sleep_at_source(const DueTime& due);
     EventSource* event_source(OwnEventSource own);
-    bool begin_sleep(uint32_t where);
-    bool end_sleep(uint32_t where);
+    bool change_sleep(uint32_t end, uint32_t begin);
     void abandon_wait();
     Apc* take_apc() EXCLUDES(m_apc_lock);
     /// try_end_wait for alerts and APCs, which only end a wait that is alertable now.

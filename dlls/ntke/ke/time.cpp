@@ -39,6 +39,16 @@ int milliseconds_until(int64_t interrupt_time)
     return static_cast<int>(std::min<int64_t>(left, INT32_MAX));
 }
 
+timespec timespec_from_ticks(int64_t ticks)
+{
+    constexpr int64_t kPerSecond = 10'000'000;
+    const int64_t held = std::clamp<int64_t>(ticks, 0, INT32_MAX * kPerSecond);
+    timespec result {};
+    result.tv_sec = held / kPerSecond;
+    result.tv_nsec = held % kPerSecond * 100;
+    return result;
+}
+
 DueTime DueTime::from_timeout(const LARGE_INTEGER* timeout)
 {
     if (!timeout)

@@ -2,6 +2,7 @@
 #pragma once
 
 #include <cstdint>
+#include <ctime>
 
 #include "nt/types.h"
 
@@ -16,6 +17,10 @@ int64_t interrupt_time();
 /// Milliseconds until a moment of that clock, 0 when it has passed, for Linux' waits. Rounded up:
 /// the last part of a wait would be a spin otherwise.
 int milliseconds_until(int64_t interrupt_time);
+
+/// As Linux takes a time or a moment. One below zero is zero, one that no 32-bit field holds (68
+/// years) the most that does: callers find that too little has passed, and wait again.
+timespec timespec_from_ticks(int64_t ticks);
 
 /// The moment a wait gives up, on the monotonic clock. A value type; no lock.
 ///
