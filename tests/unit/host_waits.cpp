@@ -129,6 +129,13 @@ public:
             return STATUS_TIMEOUT;
         return found == 0 ? kWoken : static_cast<NTSTATUS>(indices[found]);
     }
+    void give_back(ke::DispatcherObject& event) override
+    {
+        for (Token& token : g_tokens) {
+            if (token.event && &token.event->state() == &event)
+                token.event->set(); // on the host, if it has gone there
+        }
+    }
     void add(HANDLE host_event)
     {
         handles[count++] = host_event;

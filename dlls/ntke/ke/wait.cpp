@@ -34,6 +34,7 @@ public:
         return thread.sleep(due);
     }
     bool is_at_source() const override { return true; }
+    void give_back(DispatcherObject& event) override { event.set(); }
 
 private:
     const Alertable m_alertable;

@@ -28,8 +28,8 @@ public:
     /// of the others cannot be waited for. STATUS_PENDING: nothing.
     virtual NTSTATUS check_others(uint32_t) { return STATUS_PENDING; }
     /// A set of an event of ke's was taken for a wait that has ended otherwise. No lock is held;
-    /// the event may have gone away since.
-    virtual void give_back(DispatcherObject& event) { event.set(); }
+    /// the event may have gone away since, where there is a host: the set follows it.
+    virtual void give_back(DispatcherObject& event) = 0;
 
 protected:
     ~WaitPlace() = default;
