@@ -615,6 +615,7 @@ void Endpoint::apply_state(
 void Endpoint::enter_state(SocketState state, NTSTATUS status, uint32_t re_enabled, Signal& signal)
 {
     const SocketState before = m_state.exchange(state, std::memory_order_acq_rel);
+    m_changes.fetch_add(1, std::memory_order_relaxed);
     if (state == SocketState::ConnectFailed && before != state)
         m_connect_status = status;
     if (state == SocketState::Connecting)

@@ -241,6 +241,10 @@ protected:
     /// Whether transfers must look at the record. Written under m_lock.
     std::atomic<bool> m_is_recording { false };
 
+    /// Counts what may have made possible what was not: what Linux told, and changes of state.
+    /// Written under m_lock.
+    std::atomic<uint32_t> m_changes { 0 };
+
     // What had arrived when the record was last brought up to date: only more than that is new.
     uint64_t m_bytes_seen GUARDED_BY(m_lock) = 0; // stream: received ever
     uint32_t m_memory_seen GUARDED_BY(m_lock) = 0; // datagrams: memory of the queue

@@ -35,6 +35,7 @@ bool SocketFile::look_around()
     ke::LockGuard guard(m_lock);
     if (m_is_closed)
         return false;
+    m_changes.fetch_add(1, std::memory_order_relaxed);
     const bool was_busy = is_busy();
     settle(done, signal);
     if (state() == SocketState::Listening) {

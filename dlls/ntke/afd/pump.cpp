@@ -233,19 +233,28 @@ NTSTATUS Pump::wait(Round& round, int milliseconds)
         Absence::instance().look();
         milliseconds = Absence::instance().limit_sleep(timers.limit_sleep(milliseconds));
     }
-    if (milliseconds) {
-        pollfd fd { epoll(), POLLIN, 0 };
-        const ke::Stoppable section;
-        direct::poll(&fd, 1, milliseconds);
+    look(round); // where there is much to do, something has come since the last round
+    if (milliseconds && round.m_count <= 0) {
+        end_round();
+        {
+            pollfd fd { epoll(), POLLIN, 0 };
+            const ke::Stoppable section;
+            direct::poll(&fd, 1, milliseconds);
+        }
+        look(round);
     }
-    begin_round();
-    release_unwatched();
-    round.m_count = direct::epoll_wait(epoll(), round.m_events, Round::kMostEvents);
     if (m_kind == Kind::OfProcess)
         timers.end_expired();
     if (round.m_count > 0)
         m_wakeups.fetch_add(1, std::memory_order_relaxed);
     return STATUS_SUCCESS;
+}
+
+void Pump::look(Round& round)
+{
+    begin_round();
+    release_unwatched();
+    round.m_count = direct::epoll_wait(epoll(), round.m_events, Round::kMostEvents);
 }
 
 void Pump::tell(const Round& round)

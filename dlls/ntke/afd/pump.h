@@ -92,6 +92,7 @@ private:
     NTSTATUS start_thread();
     Endpoint*& next_unwatched(Endpoint& endpoint) const;
     static void tell_each(const Round& round);
+    void look(Round& round) EXCLUDES(m_lock);
     void begin_round();
     void end_round() EXCLUDES(m_lock);
     void release_unwatched() EXCLUDES(m_lock);

@@ -221,12 +221,12 @@ NTSTATUS SocketFile::receive(io::Irp& irp, Transfer& transfer, ULONG_PTR& inform
         return status;
     look_before_urgent_receive(transfer.flags);
     RequestQueue& queue = transfer.flags & kMsgOob ? m_urgent_receives : m_receives;
-    NTSTATUS status = STATUS_DEVICE_NOT_READY;
-    if (queue.is_empty())
-        status = try_receive(transfer, information);
+    const uint32_t changes = m_changes.load(std::memory_order_acquire);
+    const bool is_next = queue.is_empty();
+    const NTSTATUS status = is_next ? try_receive(transfer, information) : STATUS_DEVICE_NOT_READY;
     if (status == STATUS_DEVICE_NOT_READY
         && (transfer.is_forced || !m_is_nonblocking.load(std::memory_order_relaxed)))
-        return pend_transfer(irp, transfer, queue);
+        return pend_transfer(irp, transfer, queue, is_next ? &changes : nullptr);
     note_receive(transfer.flags, transfer.total, information, status);
     return status;
 }

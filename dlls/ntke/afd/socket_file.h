@@ -349,7 +349,9 @@ private:
     NTSTATUS check_send(Transfer& transfer) EXCLUDES(m_lock);
     NTSTATUS receive(io::Irp& irp, Transfer& transfer, ULONG_PTR& information) EXCLUDES(m_lock);
     NTSTATUS send(io::Irp& irp, Transfer& transfer, ULONG_PTR& information) EXCLUDES(m_lock);
-    NTSTATUS pend_transfer(io::Irp& irp, Transfer& transfer, RequestQueue& queue) EXCLUDES(m_lock);
+    /// `tried_at`: m_changes as it was before the transfer was tried for nothing. Null: it was not.
+    NTSTATUS pend_transfer(io::Irp& irp, Transfer& transfer, RequestQueue& queue,
+        const uint32_t* tried_at = nullptr) EXCLUDES(m_lock);
     /// STATUS_DEVICE_NOT_READY: it would have to wait; `information` is what has been done.
     NTSTATUS try_transfer(Transfer& transfer, ULONG_PTR& information);
     NTSTATUS try_receive(Transfer& transfer, ULONG_PTR& information);

@@ -170,7 +170,8 @@ NTSTATUS SocketFile::try_transfer(Transfer& transfer, ULONG_PTR& information)
                                                               : try_send(transfer, information);
 }
 
-NTSTATUS SocketFile::pend_transfer(io::Irp& irp, Transfer& transfer, RequestQueue& queue)
+NTSTATUS SocketFile::pend_transfer(
+    io::Irp& irp, Transfer& transfer, RequestQueue& queue, const uint32_t* tried_at)
 {
     Transfer* pending = transfer.move_to_pool();
     if (!pending)
@@ -188,9 +189,12 @@ NTSTATUS SocketFile::pend_transfer(io::Irp& irp, Transfer& transfer, RequestQueu
     if (is_receive && is_recording)
         m_record.re_enable(transfer.flags & kMsgOob ? kPollReceiveExpedited : kPollReceive);
     const NTSTATUS status = pend(irp, queue, done);
-    if (NT_SUCCESS(status) && is_receive)
+    // What has come since, and has not been told, will find it queued: it is watched.
+    const bool is_worth_a_try = NT_SUCCESS(status)
+        && (!tried_at || *tried_at != m_changes.load(std::memory_order_relaxed));
+    if (is_worth_a_try && is_receive)
         serve_transfers(queue, done);
-    else if (NT_SUCCESS(status))
+    else if (is_worth_a_try)
         serve_sends(done);
     if (is_recording)
         refresh(signal);

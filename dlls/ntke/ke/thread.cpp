@@ -284,6 +284,7 @@ NTSTATUS Thread::sleep_at_source(const DueTime& due)
 {
     EventSource& source = *m_event_source.load(std::memory_order_relaxed);
     source.attend();
+    source.serve(); // where there is much to do, something has come since the last look
     while (change_sleep(0, kAsleepAtSource)) {
         source.sleep(due);
         if (!change_sleep(kAsleepAtSource, 0))
