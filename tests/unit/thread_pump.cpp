@@ -5,6 +5,7 @@
 #include <pthread.h>
 #include <sched.h>
 #include <sys/socket.h>
+#include <unistd.h>
 
 #include "afd/thread_pump.h"
 #include "loopback.h"
@@ -154,6 +155,27 @@ void a_thread_that_waits_finds_its_data_itself(void**)
     receiver.end();
 }
 
+/// What comes while it is away for a moment only, too. It may be for longer, on a busy machine.
+void a_thread_that_comes_back_soon_is_waited_for(void**)
+{
+    constexpr uint32_t kRounds = 1'000;
+    Connection connection;
+    Receiver receiver { connection, kWarm };
+    receiver.start_warm();
+    receiver.end();
+    const auto take_one = [&] {
+        connection.send();
+        assert_status(connection.wait(), STATUS_SUCCESS);
+        connection.take();
+    };
+    for (uint32_t i = 0; i < kWarm; ++i)
+        take_one(); // it follows this thread now, whose source is the first one's or another
+    const uint64_t before = afd::Pump::instance().wakeups();
+    for (uint32_t i = 0; i < kRounds; ++i)
+        take_one();
+    assert_true(afd::Pump::instance().wakeups() - before < kRounds / 2);
+}
+
 void the_pump_serves_while_the_thread_is_at_work(void**)
 {
     Connection connection;
@@ -219,6 +241,104 @@ void a_set_wakes_the_thread_at_its_sockets(void**)
     pthread_join(id, nullptr);
 }
 
+/// It is looked after anew each time the thread has been there and has gone.
+void a_thread_may_come_and_go(void**)
+{
+    constexpr uint32_t kRounds = 20;
+    Connection connection;
+    Receiver receiver { connection, kWarm };
+    receiver.start_warm();
+    receiver.end();
+    ke::EventSource* source = afd::ThreadPump::own();
+    assert_non_null(source);
+    for (uint32_t i = 0; i < kRounds; ++i) {
+        source->attend();
+        source->leave();
+        if (i % 3 == 1)
+            source->look_away();
+        assert_told(connection);
+    }
+    source->disown();
+}
+
+/// Threads wait for the same events in turn, for a time, elsewhere, or not at all for a while. Each
+/// byte is sent when the one before has been taken: one that is not told is a hang.
+struct Crowd {
+    static constexpr uint32_t kConnections = 6;
+    static constexpr uint32_t kThreads = 3;
+
+    Connection connections[kConnections];
+    std::atomic<uint32_t> sent[kConnections] {};
+    std::atomic<uint32_t> taken[kConnections] {};
+    std::atomic<uint32_t> threads { 0 };
+    std::atomic<bool> is_over { false };
+
+    void take_from(uint32_t index)
+    {
+        Connection& connection = connections[index];
+        connection.event->reset();
+        afd::GetEventsResult result;
+        connection.receiver->take_events(result);
+        uint8_t byte;
+        size_t received = 0;
+        if (unit::receive(*connection.receiver, &byte, 1, 0, &received) == STATUS_SUCCESS
+            && received)
+            ++taken[index];
+    }
+    void run(unit::Random random)
+    {
+        ke::Thread& thread = *ke::Thread::current();
+        while (!is_over) {
+            const uint32_t first = random.below(kConnections);
+            ke::DispatcherObject* objects[2];
+            for (uint32_t i = 0; i < 2; ++i)
+                objects[i] = connections[(first + i) % kConnections].event->dispatcher();
+            LARGE_INTEGER timeout;
+            timeout.QuadPart = -int64_t { random.below(20'000) };
+            const NTSTATUS status = ke::wait_for_multiple(thread, objects, 1 + random.below(2),
+                kWaitAny, ke::Alertable::No, ke::DueTime::from_timeout(&timeout));
+            if (status != STATUS_TIMEOUT)
+                take_from((first + static_cast<uint32_t>(status)) % kConnections);
+            if (random.one_in(50)) {
+                ke::Thread::look_away();
+                usleep(random.below(3'000));
+            }
+        }
+    }
+};
+
+void threads_that_share_events_lose_no_data(void**)
+{
+    const uint64_t rounds = unit::setting("NTKE_ROUNDS", 500);
+    const uint64_t seed = unit::setting("NTKE_SEED", 1);
+    print_message("# seed %llu\n", static_cast<unsigned long long>(seed));
+    Crowd crowd;
+    pthread_t ids[Crowd::kThreads];
+    for (pthread_t& id : ids) {
+        assert_int_equal(pthread_create(
+                             &id, nullptr,
+                             [](void* argument) -> void* {
+                                 auto& self = *static_cast<Crowd*>(argument);
+                                 self.run(unit::Random(unit::setting("NTKE_SEED", 1) * 16
+                                     + self.threads.fetch_add(1)));
+                                 return nullptr;
+                             },
+                             &crowd),
+            0);
+    }
+    for (uint64_t round = 0; round < rounds; ++round) {
+        for (uint32_t i = 0; i < Crowd::kConnections; ++i) {
+            ++crowd.sent[i];
+            crowd.connections[i].send();
+        }
+        for (uint32_t i = 0; i < Crowd::kConnections; ++i)
+            assert_true(comes_true([&] { return crowd.taken[i] == crowd.sent[i]; }));
+    }
+    crowd.is_over = true;
+    for (pthread_t id : ids)
+        pthread_join(id, nullptr);
+}
+
 /// The last case: it is for good.
 void a_thread_that_is_stopped_asleep_keeps_nobody_from_data(void**)
 {
@@ -249,9 +369,12 @@ int main()
     cmocka_set_message_output(CM_OUTPUT_TAP);
     const CMUnitTest cases[] = {
         cmocka_unit_test(a_thread_that_waits_finds_its_data_itself),
+        cmocka_unit_test(a_thread_that_comes_back_soon_is_waited_for),
         cmocka_unit_test(the_pump_serves_while_the_thread_is_at_work),
         cmocka_unit_test(a_socket_outlives_the_thread_that_looked_after_it),
         cmocka_unit_test(a_set_wakes_the_thread_at_its_sockets),
+        cmocka_unit_test(a_thread_may_come_and_go),
+        cmocka_unit_test(threads_that_share_events_lose_no_data),
         cmocka_unit_test(a_thread_that_is_stopped_asleep_keeps_nobody_from_data),
     };
     return cmocka_run_group_tests(cases, nullptr, nullptr);

@@ -1,4 +1,4 @@
-// Ports at which no thread waits.
+// Places where threads wait for sockets, while no thread does.
 #pragma once
 
 #include <atomic>
@@ -9,28 +9,23 @@
 
 namespace afd {
 
-class Pump;
-
-/// Looks after the sockets of completion ports whose threads are busy, or gone, or wait elsewhere:
-/// then the pump of the process is told what the port's pump has to tell, so that requests end
-/// although nobody asks for their packets.
+/// Looks after the sockets of completion ports, and of threads that wait for events, while the
+/// threads are busy, or gone, or wait elsewhere: then the pump of the process is told what their
+/// epoll has to tell, so that requests end and events are set although nobody asks.
 ///
-///     Attended ──expect──> Expected ──nobody came for a while──> Armed
-///        ^                    │                                     │
-///        └──── a thread waits again ────────────────────────────────┘
+///     Attended ──expect──> Expected ──nobody came for a while, or arm──> Armed
+///        ^                    │                                            │
+///        └──── a thread waits again ───────────────────────────────────────┘
 ///
 /// A busy thread mostly comes back at once, so that it left costs nothing but a look a hundredth of
 /// a second later. Owner: the process. Lock: m_lock, a leaf; the guests are kept by a reference
 /// each while they are in the list.
 class Absence {
 public:
-    /// A port, seen from here.
+    /// Such a place, seen from here.
     class Guest : public PumpGuest {
     public:
-        explicit Guest(Pump& pump)
-            : m_pump(pump)
-        {
-        }
+        constexpr Guest() = default;
         Guest(const Guest&) = delete;
 
     protected:
@@ -40,6 +35,8 @@ public:
         friend class Absence;
         enum class State : uint8_t { Attended, Expected, Armed };
 
+        /// Negative: no descriptor is left, now.
+        virtual int epoll_to_watch() = 0;
         virtual void hold() = 0;
         virtual void release() = 0;
         /// Will there be nothing more to tell?
@@ -47,7 +44,6 @@ public:
         /// It leaves the list. No lock held.
         virtual void on_let_go() = 0;
 
-        Pump& m_pump;
         std::atomic<State> m_state { State::Attended };
         std::atomic<bool> m_is_attended { false };
         bool m_was_seen = false; // absent already at the last look
@@ -56,7 +52,7 @@ public:
 
     static Absence& instance();
 
-    /// A thread begins to wait at the port / comes back, or a request begins to wait without one.
+    /// A thread begins to wait there / comes back, or a request begins to wait without one.
     void attend(Guest& guest) EXCLUDES(m_lock)
     {
         guest.m_is_attended.store(true, std::memory_order_seq_cst);
@@ -74,6 +70,23 @@ public:
             && !guest.m_is_attended.load(std::memory_order_seq_cst)) [[unlikely]]
             begin(guest);
     }
+    /// No thread is waited for: what is told is needed at once, until one waits again.
+    void arm(Guest& guest) EXCLUDES(m_lock)
+    {
+        if (guest.m_state.load(std::memory_order_seq_cst) != Guest::State::Armed)
+            arm_now(guest);
+    }
+    void leave_for_long(Guest& guest) EXCLUDES(m_lock)
+    {
+        guest.m_is_attended.store(false, std::memory_order_seq_cst);
+        arm(guest);
+    }
+    /// For another thread: arms it, unless a thread waits there.
+    void arm_unless_attended(Guest& guest) EXCLUDES(m_lock)
+    {
+        if (!guest.m_is_attended.load(std::memory_order_seq_cst))
+            arm(guest);
+    }
     /// Nobody will wait at the port any more: it is looked after until it is over.
     void expect_end(Guest& guest) EXCLUDES(m_lock);
 
@@ -88,7 +101,10 @@ public:
 
 private:
     void begin(Guest& guest) EXCLUDES(m_lock);
+    void arm_now(Guest& guest) EXCLUDES(m_lock);
     void disarm(Guest& guest) EXCLUDES(m_lock);
+    bool enlist(Guest& guest) REQUIRES(m_lock);
+    bool add_to_pump(Guest& guest) REQUIRES(m_lock);
     Guest* take_gone() EXCLUDES(m_lock);
 
     ke::Lock m_lock;

@@ -106,28 +106,17 @@ NTSTATUS Pump::add_guest(int epoll, PumpGuest& guest)
         if (!NT_SUCCESS(status))
             return status;
     }
-    // As long as there is something, and so also what was there before.
-    return control_guest(EPOLL_CTL_ADD, epoll, EPOLLIN, guest) == 0 ? STATUS_SUCCESS
-                                                                    : STATUS_INSUFFICIENT_RESOURCES;
-}
-
-NTSTATUS Pump::add_guest(Pump& pump, PumpGuest& guest)
-{
-    const NTSTATUS status = pump.open();
-    return NT_SUCCESS(status) ? add_guest(pump.epoll(), guest) : status;
-}
-
-void Pump::remove_guest(Pump& pump)
-{
-    epoll_ctl(epoll(), EPOLL_CTL_DEL, pump.epoll(), nullptr);
-}
-
-int Pump::control_guest(int operation, int epoll, uint32_t events, PumpGuest& guest)
-{
     epoll_event event {};
-    event.events = events;
+    event.events = EPOLLIN; // as long as there is something, and so also what was there before
     event.data.u64 = reinterpret_cast<uintptr_t>(&guest) | kGuest;
-    return epoll_ctl(this->epoll(), operation, epoll, &event);
+    return epoll_ctl(this->epoll(), EPOLL_CTL_ADD, epoll, &event) == 0
+        ? STATUS_SUCCESS
+        : STATUS_INSUFFICIENT_RESOURCES;
+}
+
+void Pump::remove_guest(int epoll)
+{
+    epoll_ctl(this->epoll(), EPOLL_CTL_DEL, epoll, nullptr);
 }
 
 Endpoint*& Pump::next_unwatched(Endpoint& endpoint) const

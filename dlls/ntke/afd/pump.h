@@ -36,15 +36,9 @@ public:
     /// Tells a guest whenever its epoll has something to tell, as long as it has. Errors:
     /// STATUS_INSUFFICIENT_RESOURCES.
     NTSTATUS add_guest(int epoll, PumpGuest& guest) EXCLUDES(m_lock);
-    /// The same, for the epoll of another pump.
-    NTSTATUS add_guest(Pump& pump, PumpGuest& guest) EXCLUDES(m_lock);
-    void remove_guest(Pump& pump);
-    /// Tells it nothing / tells it again.
-    void mute_guest(int epoll, PumpGuest& guest) { control_guest(EPOLL_CTL_MOD, epoll, 0, guest); }
-    void unmute_guest(int epoll, PumpGuest& guest)
-    {
-        control_guest(EPOLL_CTL_MOD, epoll, EPOLLIN, guest);
-    }
+    void remove_guest(int epoll);
+    /// The epoll of this pump, for another one; negative: no descriptor is left.
+    int epoll_of_guest() EXCLUDES(m_lock) { return NT_SUCCESS(open()) ? epoll() : -1; }
     /// Ends the watch for good; once for each endpoint, before its descriptor is closed.
     void unwatch(Endpoint& endpoint) EXCLUDES(m_lock);
 
@@ -87,7 +81,6 @@ private:
     }
 
     NTSTATUS open() EXCLUDES(m_lock);
-    int control_guest(int operation, int epoll, uint32_t events, PumpGuest& guest);
     NTSTATUS begin_watch(Endpoint& endpoint, uint32_t events) EXCLUDES(m_lock);
     NTSTATUS start_thread();
     Endpoint*& next_unwatched(Endpoint& endpoint) const;

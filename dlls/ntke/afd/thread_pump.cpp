@@ -51,7 +51,7 @@ bool ThreadPump::open()
 {
     const int wake_fd = eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK);
     const int epoll = epoll_create1(EPOLL_CLOEXEC);
-    if (wake_fd >= 0 && epoll >= 0 && NT_SUCCESS(Pump::instance().add_guest(epoll, *this))) {
+    if (wake_fd >= 0 && epoll >= 0) {
         m_wake_fd = wake_fd;
         m_epoll.store(epoll, std::memory_order_release);
         return true;
@@ -79,16 +79,30 @@ void ThreadPump::attend()
 {
     if (g_are_shared.load(std::memory_order_relaxed))
         return;
-    Pump::instance().mute_guest(epoll(), *this);
+    Absence::instance().attend(*this);
     if (g_are_shared.load(std::memory_order_seq_cst))
-        Pump::instance().unmute_guest(epoll(), *this);
+        Absence::instance().arm(*this);
 }
 
-/// What has come since the last look is told to the pump now.
 void ThreadPump::leave()
 {
-    if (!g_are_shared.load(std::memory_order_relaxed))
-        Pump::instance().unmute_guest(epoll(), *this);
+    if (g_are_shared.load(std::memory_order_relaxed))
+        return;
+    if (m_is_shared.load(std::memory_order_seq_cst))
+        Absence::instance().leave_for_long(*this);
+    else
+        Absence::instance().leave(*this);
+}
+
+void ThreadPump::look_away()
+{
+    Absence::instance().arm(*this);
+}
+
+void ThreadPump::share()
+{
+    m_is_shared.store(true, std::memory_order_seq_cst);
+    Absence::instance().arm_unless_attended(*this);
 }
 
 void ThreadPump::share_all()
@@ -97,7 +111,7 @@ void ThreadPump::share_all()
         return;
     for (ThreadPump& pump : g_pumps) {
         if (pump.m_epoll.load(std::memory_order_acquire) >= 0)
-            Pump::instance().unmute_guest(pump.epoll(), pump);
+            Absence::instance().arm(pump);
     }
 }
 

@@ -3,6 +3,7 @@
 
 #include <atomic>
 
+#include "afd/absence.h"
 #include "afd/watcher.h"
 #include "ke/event_source.h"
 #include "ke/lock.h"
@@ -14,7 +15,8 @@ namespace afd {
 /// the pump of the process otherwise:
 ///
 ///     thread asleep    sockets ── this epoll ── the thread: serves, and finds its event set
-///     thread at work   sockets ── this epoll ── the pump's epoll ── the pump's thread: serves
+///     thread at work   the same, a moment later: mostly it comes back at once (afd/absence.h)
+///     thread elsewhere sockets ── this epoll ── the pump's epoll ── the pump's thread: serves
 ///
 /// A socket moves here from the pump's own epoll when it tells an event of which this is the source
 /// (Endpoint::follow), and on to another one in the same way. It never has to leave: the epoll of a
@@ -22,7 +24,7 @@ namespace afd {
 ///
 /// Owner: the process; at most kMost of them, so as to take few descriptors. Lock: m_lock, a leaf:
 /// a socket that epoll has told of stays what it is until it is referenced.
-class ThreadPump final : public Watcher, public ke::EventSource, public PumpGuest {
+class ThreadPump final : public Watcher, public ke::EventSource, public Absence::Guest {
 public:
     static constexpr uint32_t kMost = 64;
 
@@ -38,6 +40,8 @@ public:
 
     void attend() override;
     void leave() override;
+    void look_away() override;
+    void share() override;
     void sleep(const ke::DueTime& due) override;
     void serve() override EXCLUDES(m_lock);
     void wake() override;
@@ -48,9 +52,16 @@ public:
 
 private:
     bool open();
+    int epoll_to_watch() override { return epoll(); }
+    // It stays for ever.
+    void hold() override { }
+    void release() override { }
+    bool is_over() const override { return false; }
+    void on_let_go() override { }
 
     int m_wake_fd = -1; // written before the first owner sleeps
     std::atomic<bool> m_is_owned { false };
+    std::atomic<bool> m_is_shared { false };
     ke::Lock m_lock;
 };
 

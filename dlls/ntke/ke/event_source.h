@@ -16,13 +16,22 @@ public:
     /// It begins to sleep here, again and again until it leaves: nobody else needs to be told.
     virtual void attend() = 0;
     virtual void leave() = 0;
+    /// It is about to sleep elsewhere. Meanwhile somebody else is told at once, not only if it
+    /// stays away.
+    virtual void look_away() = 0;
     /// Sleeps until something has happened, until wake() or `due`; may come back early.
     virtual void sleep(const DueTime& due) = 0;
     /// Serves what has happened: events are set.
     virtual void serve() = 0;
 
-    /// Ends the sleep that is, or the next one. For anyone; must not block.
+    // For anyone; must not block.
+
+    /// Ends the sleep that is, or the next one.
     virtual void wake() = 0;
+    /// Another thread waits for what is told here: from now on, whenever the owner is not here,
+    /// somebody else is told at once.
+    virtual void share() = 0;
+
     /// The owner has ended, asleep or not.
     virtual void disown() = 0;
 

@@ -241,7 +241,11 @@ Thread::Asleep::~Asleep()
 NTSTATUS Thread::sleep(const DueTime& due)
 {
     const Asleep asleep(*this, due);
-    return m_sleeps_at_source && !due.is_now() ? sleep_at_source(due) : sleep_until_ended(due);
+    if (m_sleeps_at_source && !due.is_now())
+        return sleep_at_source(due);
+    if (!due.is_now() && !has_wait_ended())
+        leave_source_to_others();
+    return sleep_until_ended(due);
 }
 
 void Thread::choose_source(DispatcherObject* const* objects, uint32_t count)
@@ -253,6 +257,9 @@ void Thread::choose_source(DispatcherObject* const* objects, uint32_t count)
             continue;
         if (!source && !(source = event_source(own)))
             return;
+        EventSource* const before = objects[i]->source();
+        if (before && before != source)
+            before->share();
         objects[i]->set_source(*source);
     }
     m_sleeps_at_source = source;
@@ -301,6 +308,8 @@ NTSTATUS Thread::sleep_at_source(const DueTime& due)
 NTSTATUS Thread::sleep_on_host(HostSleep& host, const DueTime& due)
 {
     const Asleep asleep(*this, due);
+    if (!due.is_now() && !has_wait_ended())
+        leave_source_to_others();
     if (change_sleep(0, kAsleepOnHost)) {
         NTSTATUS result;
         do {

@@ -136,6 +136,12 @@ public:
     /// Where files set one of the wait's objects, it sleeps at the thread's event source, if it
     /// gets one. Once they are linked.
     void choose_source(DispatcherObject* const* objects, uint32_t count);
+    /// The calling thread, if it is one of ke's, goes to sleep where ke does not know of it.
+    static void look_away()
+    {
+        if (t_current)
+            t_current->leave_source_to_others();
+    }
     /// The same, asleep on a host, where more than the objects of the wait may end it. The thread
     /// has a host_sleeper.
     NTSTATUS sleep_on_host(HostSleep& host, const DueTime& due);
@@ -174,6 +180,11 @@ private:
     NTSTATUS sleep_until_ended(const DueTime& due);
     NTSTATUS sleep_at_source(const DueTime& due);
     EventSource* event_source(OwnEventSource own);
+    void leave_source_to_others()
+    {
+        if (EventSource* source = m_event_source.load(std::memory_order_relaxed))
+            source->look_away();
+    }
     bool change_sleep(uint32_t end, uint32_t begin);
     void abandon_wait();
     Apc* take_apc() EXCLUDES(m_apc_lock);

@@ -37,6 +37,7 @@ AnyService* const kServices[] = {
     &pulse_event,
     &clear_event,
     &signal_and_wait,
+    &delay_execution,
     &fs_control,
     &lock_file,
     &query_directory,

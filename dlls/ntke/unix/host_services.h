@@ -99,6 +99,8 @@ inline constinit Service<decltype(NtClearEvent)> clear_event { { "NtClearEvent",
 inline constinit Service<decltype(NtSignalAndWaitForSingleObject)> signal_and_wait {
     { "NtSignalAndWaitForSingleObject", nullptr }
 };
+inline constinit Service<decltype(NtDelayExecution)> delay_execution { { "NtDelayExecution",
+    nullptr } };
 
 /// Of the Linux half of windows, which may not be loaded: its entry is found when it is.
 inline constinit Service<decltype(NtUserMsgWaitForMultipleObjectsEx)> wait_for_messages {

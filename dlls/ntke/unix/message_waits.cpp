@@ -55,17 +55,23 @@ ke::DueTime due_from(DWORD timeout)
     return ke::DueTime::from_timeout(timeout == kForever ? nullptr : &time);
 }
 
+/// None of ours is among them.
+DWORD pass_down(DWORD count, const HANDLE* handles, DWORD timeout, DWORD mask, DWORD flags)
+{
+    look_away();
+    return host::wait_for_messages(count, handles, timeout, mask, flags);
+}
+
 DWORD wait_for_messages(DWORD count, const HANDLE* handles, DWORD timeout, DWORD mask, DWORD flags)
 {
     HANDLE copy[MAXIMUM_WAIT_OBJECTS];
     if (!count || count >= std::size(copy) || !ke::read_user(copy, handles, count * sizeof(HANDLE)))
-        return host::wait_for_messages(count, handles, timeout, mask, flags);
+        return pass_down(count, handles, timeout, mask, flags);
     const ke::DueTime due = due_from(timeout);
     for (;; timeout = milliseconds(due)) {
         Waited waited(copy, count);
         if (!waited.has_ours())
-            return host::wait_for_messages(
-                count, waited.handles().host_handles, timeout, mask, flags);
+            return pass_down(count, waited.handles().host_handles, timeout, mask, flags);
         MessagePlace place(waited.handles(), mask, flags);
         // Together with a message: only the host can tell.
         const NTSTATUS status = flags & kWaitsForAll ? waited.move_to_host()

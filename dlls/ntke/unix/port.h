@@ -77,8 +77,7 @@ public:
     ob::Ref<ke::Event> event_for_host_waits();
 
     explicit Port(io::CompletionQueue& queue)
-        : Guest(m_pump)
-        , m_queue(queue)
+        : m_queue(queue)
     {
     }
 
@@ -86,6 +85,7 @@ private:
     /// BringingIn: what the host has comes into the queue, and posts wait, to come after it.
     enum class State : uint8_t { Host, Beginning, BringingIn, Serving, Returning, Returned };
 
+    int epoll_to_watch() override { return m_pump.epoll_of_guest(); }
     void hold() override { m_queue.reference(); }
     void release() override { m_queue.dereference(); }
     bool is_over() const override;

@@ -159,6 +159,12 @@ NTSTATUS Waited::move_to_host()
     return STATUS_REPARSE;
 }
 
+void look_away()
+{
+    const unix_side::Uninterrupted section;
+    ke::Thread::look_away();
+}
+
 NTSTATUS wait_for(
     Waited& waited, HostPlace& place, WaitType type, bool is_alertable, const ke::DueTime& due)
 {

@@ -75,6 +75,9 @@ private:
     bool m_is_any_known = false;
 };
 
+/// The calling thread is about to sleep, and ke has no part in it.
+void look_away();
+
 /// A wait of which at least one handle is ke's. STATUS_REPARSE: it is to be begun anew. Errors: the
 /// host's, STATUS_NO_MEMORY.
 NTSTATUS wait_for(

@@ -50,6 +50,7 @@ NTSTATUS wait_for_handles(const HANDLE* handles, ULONG count, WaitType type, boo
             HostPlace place(waited.handles(), is_alertable);
             status = wait_for(waited, place, type, is_alertable, due);
         } else {
+            look_away();
             status = host::wait_for_multiple_objects(
                 count, waited.handles().host_handles, type, is_alertable, timeout);
         }
@@ -70,8 +71,10 @@ NTSTATUS wait_for_single_object(HANDLE handle, BOOLEAN alertable, const LARGE_IN
             const ob::ReadSection section;
             is_known = ob::HandleTable::current().find(section, handle).object;
         }
-        if (!is_known)
+        if (!is_known) {
+            look_away();
             return host::wait_for_single_object(handle, alertable, timeout);
+        }
     }
     LARGE_INTEGER time {};
     if (timeout && !ke::read_user(&time, timeout, sizeof(time)))
@@ -96,6 +99,12 @@ NTSTATUS wait_for_multiple_objects(ULONG count, const HANDLE* handles, WaitType 
             return status;
     }
     return wait_for_handles(copy, count, type, alertable, timeout ? &time : nullptr);
+}
+
+NTSTATUS delay_execution(BOOLEAN alertable, const LARGE_INTEGER* timeout)
+{
+    look_away();
+    return host::delay_execution(alertable, timeout);
 }
 
 /// The host signals an object of its own in the same moment as it begins to wait, or looks.
@@ -169,6 +178,7 @@ const service_table::Row kRows[] = {
     service_table::row<wait_for_single_object>("NtWaitForSingleObject"),
     service_table::row<wait_for_multiple_objects>("NtWaitForMultipleObjects"),
     service_table::row<signal_and_wait>("NtSignalAndWaitForSingleObject"),
+    service_table::row<delay_execution>("NtDelayExecution"),
 };
 
 } // namespace
