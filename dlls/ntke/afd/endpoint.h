@@ -62,6 +62,8 @@ public:
     uint64_t host_handle() const { return m_host_handle; }
     /// Under Wine: is the socket the process', with nothing but a handle of the host's?
     bool is_own() const { return m_is_own.load(std::memory_order_relaxed); }
+    /// Counts up with what may have made possible what was not.
+    uint32_t changes() const { return m_changes.load(std::memory_order_acquire); }
     /// Is it the host that makes and changes the socket?
     bool is_of_host() const { return m_host_handle && !is_own(); }
 

@@ -19,23 +19,33 @@ bool SocketFile::is_busy() const
         || !m_urgent_receives.is_empty() || !m_accepts.is_empty() || has_older_sends();
 }
 
-void SocketFile::on_ready(uint32_t)
+void SocketFile::on_ready(uint32_t ready)
 {
-    if (look_around())
+    if (look_around(ready))
         end_use();
     else if (is_of_host())
         accept_on_host();
 }
 
+/// What Linux tells is a moment old. That a socket has ended may be about its life before it was
+/// connected, and data may have been taken since: who has to wait for them then must not be told.
+EarlierLook SocketFile::look_from_told(uint32_t ready) const
+{
+    constexpr uint32_t kReadyOfData = kReadyIn | kReadyUrgent | kReadyOut;
+    EarlierLook told { state(), ready, false };
+    told.is_valid = can_look_ahead(told) && is_nonblocking() && !(ready & ~kReadyOfData);
+    return told;
+}
+
 /// Returns whether the socket has nothing left to live for.
-bool SocketFile::look_around()
+bool SocketFile::look_around(uint32_t ready)
 {
     Completions done;
     Signal signal;
     ke::LockGuard guard(m_lock);
     if (m_is_closed)
         return false;
-    m_changes.fetch_add(1, std::memory_order_relaxed);
+    const EarlierLook told = look_from_told(ready);
     const bool was_busy = is_busy();
     settle(done, signal);
     if (state() == SocketState::Listening) {
@@ -46,7 +56,7 @@ bool SocketFile::look_around()
         serve_sends(done);
     }
     refresh_if_recording(signal);
-    serve_polls(done);
+    serve_polls(done, &told);
     // Nobody has been waiting for this: the next one need not be told.
     if (!was_busy && !is_busy() && !m_record.mask())
         mute();

@@ -98,16 +98,24 @@ bool SocketFile::can_look_ahead(EarlierLook& look) const
     return (can_transfer() || look.state == SocketState::Listening) && !claimed_conditions();
 }
 
-void SocketFile::serve_polls(Completions& done)
+bool SocketFile::has_changed_since(uint32_t changes)
 {
+    ke::LockGuard guard(m_lock);
+    return m_changes.load(std::memory_order_relaxed) != changes;
+}
+
+/// Called after each change. `told`: what Linux has said of it.
+void SocketFile::serve_polls(Completions& done, const EarlierLook* told)
+{
+    m_changes.fetch_add(1, std::memory_order_relaxed);
     if (!m_first_poll)
         return;
-    const uint32_t now = conditions();
+    const uint32_t now = conditions(told);
     for (PollLink* link = m_first_poll; link; link = link->next) {
         const uint32_t found = now & (link->asked | kPollLocalClose);
         // Who cannot be claimed is ending already, or not pending yet and will look itself.
         if (found && link->poll->irp->claim()) {
-            link->found |= found;
+            link->find(found, now & kPollConnectFail ? m_connect_status : STATUS_SUCCESS);
             done.add(*link->poll->irp, STATUS_SUCCESS, 0);
         }
     }
@@ -217,6 +225,7 @@ NTSTATUS Poll::capture_entries(const uint8_t* bytes)
             = SocketFile::by_handle(reinterpret_cast<HANDLE>(entry.socket), links[i].socket);
         if (!NT_SUCCESS(status))
             return status;
+        links[i].changes = links[i].socket->changes();
     }
     return STATUS_SUCCESS;
 }
@@ -259,25 +268,31 @@ template <typename See> void Poll::look_at_all(See see) const
     }
 }
 
-PollLink* Poll::find_ready(uint32_t* found) const
+PollLink* Poll::find_ready(uint32_t* found, NTSTATUS* why) const
 {
     PollLink* ready = nullptr;
-    look_at_all([&](PollLink& link, uint32_t conditions, NTSTATUS) {
+    look_at_all([&](PollLink& link, uint32_t conditions, NTSTATUS status) {
         if (conditions) {
             ready = &link;
             *found = conditions;
+            *why = status;
         }
         return !ready;
     });
     return ready;
 }
 
+bool Poll::has_any_changed() const
+{
+    return std::any_of(links, links + count,
+        [](const PollLink& link) { return link.socket->has_changed_since(link.changes); });
+}
+
 bool Poll::collect()
 {
     bool is_any_found = false;
     look_at_all([&](PollLink& link, uint32_t conditions, NTSTATUS status) {
-        link.found |= conditions;
-        link.status = status;
+        link.find(conditions, status);
         is_any_found |= link.found != 0;
         return true;
     });
@@ -303,7 +318,7 @@ ULONG_PTR Poll::write_result() const
 }
 
 /// The request is claimed by this call while the entries are being linked: what happens to a socket
-/// meanwhile cannot end it, so a last look comes after.
+/// meanwhile cannot end it, so a last look comes after, if something has happened.
 NTSTATUS Poll::pend(const ke::DueTime& due)
 {
     finish = finish_poll;
@@ -326,9 +341,12 @@ NTSTATUS Poll::pend(const ke::DueTime& due)
         complete_request(*irp, STATUS_CANCELLED, 0);
         return STATUS_PENDING;
     }
+    if (!has_any_changed())
+        return STATUS_PENDING;
     uint32_t found;
-    if (PollLink* ready = find_ready(&found); ready && irp->claim()) {
-        ready->found |= found;
+    NTSTATUS why;
+    if (PollLink* ready = find_ready(&found, &why); ready && irp->claim()) {
+        ready->find(found, why);
         complete_request(*irp, STATUS_SUCCESS, 0);
     }
     return STATUS_PENDING;
@@ -341,8 +359,8 @@ void Poll::finish_poll(io::Irp&, Request& request)
         poll.links[i].socket->unlink_poll(poll.links[i]);
     if (!NT_SUCCESS(poll.status))
         return;
-    if (poll.status == STATUS_SUCCESS && !poll.is_superseded)
-        poll.collect();
+    if (poll.status == STATUS_SUCCESS && !poll.is_superseded && poll.count > 1)
+        poll.collect(); // the others may have something to tell, too
     poll.information = poll.write_result();
 }
 

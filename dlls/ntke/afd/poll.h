@@ -20,11 +20,18 @@ struct PollLink {
     ob::Ref<SocketFile> socket;
     ULONG_PTR handle = 0; // as the caller gave it
     uint32_t asked = 0; // PollFlags
+    uint32_t changes = 0; // the socket's, before the first look at it
     uint32_t found = 0;
-    NTSTATUS status = 0;
+    NTSTATUS status = 0; // why a connect has failed
     bool is_linked = false;
     PollLink* next = nullptr;
     PollLink* previous = nullptr;
+
+    void find(uint32_t conditions, NTSTATUS why)
+    {
+        found |= conditions;
+        status = why;
+    }
 };
 
 /// A poll. Owner: the request. No lock of its own: it is written before it pends, then by whoever
@@ -36,7 +43,9 @@ struct Poll : Request {
 
     NTSTATUS capture_entries(const uint8_t* bytes);
     /// Finds the first entry that is ready, or null.
-    PollLink* find_ready(uint32_t* found) const;
+    PollLink* find_ready(uint32_t* found, NTSTATUS* why) const;
+    /// Since collect was called first?
+    bool has_any_changed() const;
     NTSTATUS pend(const ke::DueTime& due);
     /// Tells what has been found. Returns the bytes written.
     ULONG_PTR write_result() const;

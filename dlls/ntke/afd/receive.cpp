@@ -221,12 +221,12 @@ NTSTATUS SocketFile::receive(io::Irp& irp, Transfer& transfer, ULONG_PTR& inform
         return status;
     look_before_urgent_receive(transfer.flags);
     RequestQueue& queue = transfer.flags & kMsgOob ? m_urgent_receives : m_receives;
-    const uint32_t changes = m_changes.load(std::memory_order_acquire);
+    const uint32_t before = changes();
     const bool is_next = queue.is_empty();
     const NTSTATUS status = is_next ? try_receive(transfer, information) : STATUS_DEVICE_NOT_READY;
     if (status == STATUS_DEVICE_NOT_READY
         && (transfer.is_forced || !m_is_nonblocking.load(std::memory_order_relaxed)))
-        return pend_transfer(irp, transfer, queue, is_next ? &changes : nullptr);
+        return pend_transfer(irp, transfer, queue, is_next ? &before : nullptr);
     note_receive(transfer.flags, transfer.total, information, status);
     return status;
 }

@@ -324,7 +324,7 @@ private:
         REQUIRES(m_lock);
     void serve_accepts(Completions& done) REQUIRES(m_lock);
     void serve_connect(Completions& done) REQUIRES(m_lock);
-    void serve_polls(Completions& done) REQUIRES(m_lock);
+    void serve_polls(Completions& done, const EarlierLook* told = nullptr) REQUIRES(m_lock);
     void refresh_if_recording(Signal& signal) REQUIRES(m_lock);
     /// Looks whether a running connect has ended.
     void settle(Completions& done, Signal& signal) REQUIRES(m_lock);
@@ -374,7 +374,7 @@ private:
     /// Must a new send wait for older ones?
     bool has_older_sends() const { return has_backlog() || !m_sends.is_empty(); }
     bool must_linger() EXCLUDES(m_lock);
-    bool look_around() EXCLUDES(m_lock);
+    bool look_around(uint32_t ready) EXCLUDES(m_lock);
 
     /// The sends are done: the peer is told that there are no more.
     void end_stream() REQUIRES(m_lock);
@@ -414,6 +414,10 @@ private:
     uint32_t look(uint32_t asked, NTSTATUS* status, const EarlierLook* earlier) EXCLUDES(m_lock);
     /// Can Linux be asked without the lock? Then `look` is given the state the answer is for.
     bool can_look_ahead(EarlierLook& look) const;
+    EarlierLook look_from_told(uint32_t ready) const;
+    /// May other conditions hold than at the time of this count? Looks after those who hold the
+    /// lock.
+    bool has_changed_since(uint32_t changes) EXCLUDES(m_lock);
     NTSTATUS link_poll(PollLink& link) EXCLUDES(m_lock);
     void unlink_poll(PollLink& link) EXCLUDES(m_lock);
     void supersede_polls(Completions& done) REQUIRES(m_lock);
