@@ -64,7 +64,7 @@ ob::Ref<ke::Event> Endpoint::stop_recording()
             pump->remove(*this);
         Pump::instance().unwatch(*this);
     }
-    if (std::exchange(m_is_watched_by_port, false))
+    if (std::exchange(m_watched_by_port, PortWatch::None) != PortWatch::None)
         m_port_pump.load(std::memory_order_relaxed)->unwatch(*this);
     m_is_recording = false;
     m_record = EventRecord(); // nobody inherits a mask without its event
@@ -450,13 +450,21 @@ void Endpoint::leave_thread_pump()
     }
 }
 
-NTSTATUS Endpoint::watch_by_port(Pump& pump)
+NTSTATUS Endpoint::watch_by_port(PortWatch what)
 {
-    if (m_is_watched_by_port)
+    if (m_watched_by_port >= what)
         return STATUS_SUCCESS;
-    const NTSTATUS status = pump.watch_arrivals(*this);
-    m_is_watched_by_port = NT_SUCCESS(status);
-    return status;
+    Pump& pump = *m_port_pump.load(std::memory_order_relaxed);
+    if (m_watched_by_port != PortWatch::None) {
+        pump.unmute(*this);
+    } else {
+        const NTSTATUS status
+            = what == PortWatch::Arrivals ? pump.watch_arrivals(*this) : pump.watch(*this);
+        if (!NT_SUCCESS(status))
+            return status;
+    }
+    m_watched_by_port = what;
+    return STATUS_SUCCESS;
 }
 
 void Endpoint::mute()

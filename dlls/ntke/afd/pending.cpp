@@ -69,19 +69,23 @@ void SocketFile::refresh_if_recording(Signal& signal)
         refresh(signal);
 }
 
+/// A request that only a port tells of is served by those who wait for its packets.
+bool SocketFile::is_served_by_port(const io::Irp& irp) const
+{
+    const io::CompletionQueue* const awaited = irp.awaiting_port();
+    return awaited && awaited == m_port_queue.load(std::memory_order_relaxed)
+        && m_port_pump.load(std::memory_order_acquire);
+}
+
 NTSTATUS SocketFile::pend(io::Irp& irp, RequestQueue& queue, Completions& done)
 {
     if (m_is_closing)
         return STATUS_CANCELLED;
-    // A receive that only a port tells of is served by those who wait for its packets.
-    const io::CompletionQueue* const awaited = irp.awaiting_port();
-    Pump* const port = &queue == &m_receives && awaited
-            && awaited == m_port_queue.load(std::memory_order_relaxed)
-        ? m_port_pump.load(std::memory_order_acquire)
-        : nullptr;
-    if (const NTSTATUS status = port ? watch_by_port(*port) : watch(); !NT_SUCCESS(status))
+    const bool is_watched_by_port = &queue == &m_receives && is_served_by_port(irp);
+    if (const NTSTATUS status = is_watched_by_port ? watch_by_port(PortWatch::Arrivals) : watch();
+        !NT_SUCCESS(status))
         return status;
-    if (port)
+    if (is_watched_by_port)
         Absence::instance().expect(*m_port.load(std::memory_order_relaxed));
     else if (ke::Event* event = irp.event(); event && !m_event)
         follow(*event);

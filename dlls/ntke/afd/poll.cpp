@@ -132,12 +132,29 @@ void SocketFile::supersede_polls(Completions& done)
     }
 }
 
+/// The file of the poll's handle tells which port looks after its sockets.
+NTSTATUS SocketFile::watch_for_poll(const io::Irp& irp)
+{
+    SocketFile& polled = *from(irp.file());
+    if (polled.is_served_by_port(irp) && !m_port_queue.load(std::memory_order_relaxed))
+        use_port(ob::Ref<io::CompletionQueue>::share(
+                     polled.m_port_queue.load(std::memory_order_relaxed)),
+            *polled.m_port.load(std::memory_order_relaxed),
+            *polled.m_port_pump.load(std::memory_order_relaxed));
+    if (!is_served_by_port(irp))
+        return watch();
+    const NTSTATUS status = watch_by_port(PortWatch::Everything);
+    if (NT_SUCCESS(status))
+        Absence::instance().expect(*m_port.load(std::memory_order_relaxed));
+    return status;
+}
+
 NTSTATUS SocketFile::link_poll(PollLink& link)
 {
     Completions done;
     ke::LockGuard guard(m_lock);
     if (!m_is_closing) {
-        if (const NTSTATUS status = watch(); !NT_SUCCESS(status))
+        if (const NTSTATUS status = watch_for_poll(*link.poll->irp); !NT_SUCCESS(status))
             return status;
     }
     if (link.poll->is_exclusive)

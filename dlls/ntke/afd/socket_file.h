@@ -418,6 +418,8 @@ private:
     /// May other conditions hold than at the time of this count? Looks after those who hold the
     /// lock.
     bool has_changed_since(uint32_t changes) EXCLUDES(m_lock);
+    bool is_served_by_port(const io::Irp& irp) const;
+    NTSTATUS watch_for_poll(const io::Irp& irp) REQUIRES(m_lock);
     NTSTATUS link_poll(PollLink& link) EXCLUDES(m_lock);
     void unlink_poll(PollLink& link) EXCLUDES(m_lock);
     void supersede_polls(Completions& done) REQUIRES(m_lock);
