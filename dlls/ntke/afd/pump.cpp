@@ -1,5 +1,7 @@
 #include "afd/pump.h"
 
+#include <algorithm>
+
 #include <poll.h>
 #include <pthread.h>
 #include <sched.h>
@@ -18,6 +20,8 @@ namespace {
 
 /// Tells guests from endpoints in what epoll keeps for us: a bit that no address has.
 constexpr uint64_t kGuest = 1;
+/// The wake-ups of wake().
+constexpr uint64_t kWake = 0;
 
 /// The pump holds memory of at most this many unwatched endpoints while it sleeps.
 constexpr uint32_t kUnwatchedAtRest = 64;
@@ -234,9 +238,15 @@ NTSTATUS Pump::wait(Round& round, int milliseconds)
     }
     if (m_kind == Kind::OfProcess)
         timers.end_expired();
-    if (round.m_count > 0)
+    if (round.has_something_to_tell())
         m_wakeups.fetch_add(1, std::memory_order_relaxed);
     return STATUS_SUCCESS;
+}
+
+bool Pump::Round::has_something_to_tell() const
+{
+    return std::any_of(m_events, m_events + std::max(m_count, 0),
+        [](const epoll_event& event) { return event.data.u64 != kWake; });
 }
 
 void Pump::look(Round& round)

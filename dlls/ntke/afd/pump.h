@@ -113,6 +113,8 @@ public:
 
 private:
     friend class Pump;
+    bool has_something_to_tell() const;
+
     epoll_event m_events[kMostEvents];
     int m_count = 0;
 };
