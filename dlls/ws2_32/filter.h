@@ -118,9 +118,11 @@ void hand_over(Socket& socket, const char* why);
 /// The socket was found by its handle. Another handle of it may be known to ntke, which does not
 /// see what is done by this one: the host has both from here on.
 void note_adopted(Socket& socket);
-/// A connection has been accepted on the host.
-void note_accepted(Socket& listener, Socket& accepted);
-/// Gives an accepted socket the window of its listener.
+/// Is the socket the host's, with all of its selection?
+bool is_on_host(Socket& socket);
+/// A connection has been accepted on the host. `was_on_host`: is_on_host of the listener before.
+void note_accepted(Socket& listener, Socket& accepted, bool was_on_host);
+/// Gives an accepted socket the window of its listener, if there is one.
 void inherit_messages(Socket& listener, Socket& accepted);
 /// A connection was put back in the listener's queue, where only the host sees it.
 void note_deferred(Socket& listener);

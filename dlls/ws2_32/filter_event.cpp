@@ -220,8 +220,11 @@ void note_adopted(Socket& socket)
 void inherit_messages(Socket& listener, Socket& accepted)
 {
     FilterState& from = listener.filter;
-    SharedGuard guard(from.lock);
-    if (select_messages(accepted, from.window, from.message, from.mask)) // [WSAAsyncSelect/8]
+    SharedGuard guard(from.lock); // the listener stays where it is
+    if (!from.posts_messages)
+        return;
+    // [WSAAsyncSelect/8]
+    if (!from.is_host && select_messages(accepted, from.window, from.message, from.mask))
         return;
     hand_over(accepted, "its messages cannot be posted from here");
     select_messages_on_host(accepted, from.window, from.message, from.mask);

@@ -65,7 +65,7 @@ void SocketFile::leave_to_host()
 {
     if (is_own())
         return; // the host has nothing of it
-    m_is_left_to_host.store(true, std::memory_order_release);
+    m_is_left_to_host.store(true, std::memory_order_seq_cst);
 }
 
 NTSTATUS SocketFile::open_descriptor()

@@ -2,8 +2,10 @@
 #pragma once
 
 #include <atomic>
+#include <utility>
 
 #include "afd/params.h"
+#include "ke/event.h"
 
 namespace afd {
 
@@ -21,6 +23,12 @@ public:
     {
         carry_events(m_carried, found, ~reported);
     }
+    /// The event that is selected on the host by now, for sockets that were accepted before it was:
+    /// null, none, or messages.
+    void select(ob::Ref<ke::Event> event) { m_event = std::move(event); }
+    ke::Event* event() const { return m_event.get(); }
+    /// A condition holds that the host may count as told.
+    void tell_anew(uint32_t condition) { m_carried.flags |= condition; }
     /// Must the event of a selection with this mask be set at once? [WSAEventSelect/13]
     bool has_pending(uint32_t mask) const { return m_carried.flags & mask; }
     /// A request re-enables conditions: what was carried or withheld of them does not count any
@@ -37,6 +45,7 @@ private:
     std::atomic<bool> m_is_kept { false };
     uint32_t m_withheld = 0;
     GetEventsResult m_carried {};
+    ob::Ref<ke::Event> m_event;
 };
 
 } // namespace afd

@@ -70,6 +70,9 @@ public:
     // gone.
     bool begin_use();
     void end_use();
+    /// A socket that records was left to the host: waits until the calls have ended that began
+    /// before, for what they do is noted in the record. `own`: uses of the caller's.
+    void wait_for_calls(uint32_t own) const;
 
     // Under Wine: the file is the host's, and this is attached to its handle. hosted.cpp
 

@@ -17,8 +17,8 @@ MessageSelection hand_over(afd::SocketFile& socket, HANDLE handle);
 /// The same, with the handle by which it was made known.
 MessageSelection hand_over(afd::SocketFile& socket);
 
-/// Gives an accepted socket, which is the host's from here on, the event and the mask of its
-/// listener.
-void inherit_on_host(afd::SocketFile& listener, afd::SocketFile& accepted);
+/// Notes that a connection was accepted by the host, and gives it the event and the mask of its
+/// listener, wherever they are by now. `was_on_host`: they were the host's before it accepted.
+ntke::Inheritance inherit(afd::SocketFile& listener, afd::SocketFile& accepted, bool was_on_host);
 
 } // namespace unix_side
