@@ -68,6 +68,13 @@ void SocketFile::leave_to_host()
     m_is_left_to_host.store(true, std::memory_order_seq_cst);
 }
 
+void SocketFile::leave_to_host_unless_recording()
+{
+    ke::LockGuard guard(m_lock); // a selection looks whose the socket is, and records, in one step
+    if (!is_recording())
+        leave_to_host();
+}
+
 NTSTATUS SocketFile::open_descriptor()
 {
     if (m_has_descriptor.load(std::memory_order_acquire))

@@ -293,7 +293,7 @@ class Noted {
 public:
     Noted(afd::SocketFile* socket, ULONG code, const void* input, ULONG input_length)
         : m_socket(socket && socket->is_noted(code) ? socket : nullptr)
-        , m_request { code, {}, 0, 0 }
+        , m_request { code, {}, 0, 0, false, {} }
     {
         if (!m_socket)
             return;
