@@ -126,7 +126,7 @@ bool take_back(Socket& socket)
         return false;
     ExclusiveGuard guard(state.lock);
     if (state.mask.exchange(0))
-        select_on_host(socket.handle, nullptr, 0);
+        request_selection(socket.handle, nullptr, 0);
     state.has_been_elsewhere = true;
     state.is_host = false;
     socket.shared = false;
