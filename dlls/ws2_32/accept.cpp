@@ -16,6 +16,7 @@ static SocketRef accept_connection(SocketRef& listener)
 {
     ULONG accepted;
     filter::usable_endpoint(*listener); // what it accepts inherits from it
+    const bool was_on_host = filter::is_on_host(*listener);
     const NTSTATUS status = afd_call_and_wait(
         listener, afd::kIoctlAccept, nullptr, 0, &accepted, sizeof(accepted), Alertable::kYes);
     if (status == STATUS_DEVICE_NOT_READY)
@@ -39,7 +40,7 @@ static SocketRef accept_connection(SocketRef& listener)
     socket->connected = true;
     socket->accepted = true;
     socket->nonblocking = listener->nonblocking.load();
-    filter::note_accepted(*listener, *socket);
+    filter::note_accepted(*listener, *socket, was_on_host);
     SharedGuard guard(listener->lock);
     socket->options = listener->options;
     return socket;

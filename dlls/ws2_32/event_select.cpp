@@ -51,15 +51,8 @@ int WSAAPI WSAEventSelect(SOCKET s, WSAEVENT event, long events)
     const bool cancel = events == 0;
     if (!cancel && !event)
         return fail(WSAEINVAL);
-    const afd::EventSelectParams params { .event = cancel ? 0 : reinterpret_cast<ULONG_PTR>(event),
-        .mask = static_cast<int32_t>(poll_flags_from_network_events(events)) };
-    filter::before_event_select(*socket, params.mask);
-    // Not the call that drops stale sockets: a bad event gives the same statuses as a bad socket.
-    const NTSTATUS status
-        = afd_call(socket->handle, afd::kIoctlEventSelect, &params, sizeof(params), nullptr, 0);
-    if (NT_SUCCESS(status))
-        filter::note_event_selected(*socket, params.mask);
-    return result_from_status(status);
+    return result_from_status(filter::select_events(
+        *socket, cancel ? nullptr : event, poll_flags_from_network_events(events)));
 }
 
 int WSAAPI WSAEnumNetworkEvents(SOCKET s, WSAEVENT event, WSANETWORKEVENTS* events)

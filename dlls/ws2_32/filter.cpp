@@ -47,9 +47,9 @@ uint32_t flags_of_unseen(const Socket& socket)
 
 } // namespace
 
-/// Attaches the socket. `listener` is the endpoint of the one it was accepted from, or 0. Without a
-/// descriptor the socket stays with the host.
-static ntke::EndpointId attach(Socket& socket, ntke::EndpointId listener)
+/// Attaches the socket. `listener` is the endpoint of the one it was accepted from, or 0, and
+/// `was_on_host` as note_accepted's. Without a descriptor the socket stays with the host.
+static ntke::EndpointId attach(Socket& socket, ntke::EndpointId listener, bool was_on_host)
 {
     FilterState& state = socket.filter;
     ExclusiveGuard guard(state.lock);
@@ -73,8 +73,8 @@ static ntke::EndpointId attach(Socket& socket, ntke::EndpointId listener)
         .serial = ++attachments,
         .listener = listener,
         .endpoint = 0,
-        .inherited = 0,
-        .padding = 0 };
+        .was_on_host = was_on_host,
+        .inherited = 0 };
     const NTSTATUS status = emulation::call(ntke::kCallAttach, &args);
     if (!NT_SUCCESS(status)) {
         state.is_host = true;
@@ -126,7 +126,7 @@ bool take_back(Socket& socket)
         return false;
     ExclusiveGuard guard(state.lock);
     if (state.mask.exchange(0))
-        select_on_host(socket.handle, nullptr, 0);
+        request_selection(socket.handle, nullptr, 0);
     state.has_been_elsewhere = true;
     state.is_host = false;
     socket.shared = false;
@@ -146,7 +146,7 @@ ntke::EndpointId usable_endpoint(Socket& socket)
         }
         return endpoint;
     }
-    return is_eligible(socket) ? attach(socket, 0) : 0;
+    return is_eligible(socket) ? attach(socket, 0, false) : 0;
 }
 
 // --- The end
@@ -184,13 +184,21 @@ void release(Socket& socket)
     emulation::call(ntke::kCallRelease, &args);
 }
 
-void note_accepted(Socket& listener, Socket& accepted)
+bool is_on_host(Socket& socket)
+{
+    FilterState& state = socket.filter;
+    if (!state.is_host)
+        return false;
+    SharedGuard guard(state.lock); // a hand-over that has begun comes to its end
+    return true;
+}
+
+/// Gives an accepted socket what it inherits in ntke.
+static void inherit(Socket& listener, Socket& accepted, bool was_on_host)
 {
     FilterState& state = listener.filter;
-    accepted.filter.message_selected = state.message_selected.load();
-    if (state.posts_messages)
-        note_re_enabled(listener, afd::kPollAccept);
-    if (listener.shared && !listener.is_of_process()) {
+    const bool is_shared = listener.shared && !listener.is_of_process();
+    if (is_shared && (was_on_host || !state.endpoint)) {
         // Its selection is the host's, if there is one, and so is the accepted socket's.
         accepted.filter.is_host = true;
         return;
@@ -198,11 +206,20 @@ void note_accepted(Socket& listener, Socket& accepted)
     // ntke has not seen the handle come: it must know it before anything is done with it.
     if (!is_eligible(accepted))
         return;
-    attach(accepted, state.endpoint);
-    if (state.posts_messages && !accepted.filter.is_host)
+    attach(accepted, state.endpoint, was_on_host);
+    if (state.posts_messages && !was_on_host)
         inherit_messages(listener, accepted);
     else
         accepted.filter.mask = state.mask.load();
+    if (is_shared)
+        hand_over(accepted, "its listener was duplicated");
+}
+
+void note_accepted(Socket& listener, Socket& accepted, bool was_on_host)
+{
+    accepted.filter.message_selected = listener.filter.message_selected.load();
+    inherit(listener, accepted, was_on_host);
+    note_re_enabled(listener, afd::kPollAccept);
 }
 
 } // namespace ws2::filter

@@ -82,8 +82,8 @@ bool takes_turns(const Socket& socket);
 bool send(Socket& socket, const afd::SendMsgParams& params, NTSTATUS& status, ULONG_PTR& sent,
     SendRest& rest);
 
-/// A request is about to be made: ntke learns of the socket and its state, and with that whether
-/// the request is its own. True: transfers on this socket are.
+/// A request is about to be made, which ntke may serve: it is told of the socket, if it is not yet.
+/// True: it has the socket.
 bool before_request(Socket& socket, ULONG code);
 /// The same for an overlapped one.
 void before_overlapped(Socket& socket, ULONG code);
@@ -95,15 +95,14 @@ enum class PollProgress { kDone, kForNtke, kForHost };
 /// A poll of `count` entries, in and out as the ioctl's. `timeout` too; what was spent of it is
 /// taken off when a request has to go on.
 PollProgress poll(afd::PollEntry* entries, size_t& count, int64_t& timeout);
-/// The host has polled: what it found tells how connects have ended.
+/// The host has polled: what it found tells how connects have ended. (ntke sees that itself of a
+/// poll that was done at once, but not how one ends that was pending.)
 void note_polled(const afd::PollEntry* entries, size_t count);
 
 // The record. filter_event.cpp
 
-/// WSAEventSelect is about to be asked of the kernel.
-void before_event_select(Socket& socket, ULONG mask);
-/// The kernel has done it.
-void note_event_selected(Socket& socket, ULONG mask);
+/// WSAEventSelect, with a mask of conditions; `event` is null without any. The kernel checks it.
+NTSTATUS select_events(Socket& socket, HANDLE event, ULONG mask);
 /// WSAAsyncSelect, with a mask of conditions. Its arguments have been checked.
 bool select_messages(Socket& socket, HWND window, UINT message, ULONG mask);
 /// Takes the record for messages to a window. False: they do not go there any more.
@@ -118,9 +117,11 @@ void hand_over(Socket& socket, const char* why);
 /// The socket was found by its handle. Another handle of it may be known to ntke, which does not
 /// see what is done by this one: the host has both from here on.
 void note_adopted(Socket& socket);
-/// A connection has been accepted on the host.
-void note_accepted(Socket& listener, Socket& accepted);
-/// Gives an accepted socket the window of its listener.
+/// Is the socket the host's, with all of its selection?
+bool is_on_host(Socket& socket);
+/// A connection has been accepted on the host. `was_on_host`: is_on_host of the listener before.
+void note_accepted(Socket& listener, Socket& accepted, bool was_on_host);
+/// Gives an accepted socket the window of its listener, if there is one.
 void inherit_messages(Socket& listener, Socket& accepted);
 /// A connection was put back in the listener's queue, where only the host sees it.
 void note_deferred(Socket& listener);
@@ -143,8 +144,8 @@ bool take_back(Socket& socket);
 /// The same, if it has no selection. Before a request.
 void look_again(Socket& socket);
 
-/// Selects events on the host; `event` is null with mask 0.
-void select_on_host(HANDLE socket, HANDLE event, ULONG mask);
+/// Asks the kernel to select events; `event` is null with mask 0.
+NTSTATUS request_selection(HANDLE socket, HANDLE event, ULONG mask);
 
 /// The endpoint to use for a request, 0 when it is the host's. For the filter's own files.
 ntke::EndpointId usable_endpoint(Socket& socket);

@@ -14,11 +14,12 @@
 
 namespace ws2::filter {
 
-void select_on_host(HANDLE socket, HANDLE event, ULONG mask)
+NTSTATUS request_selection(HANDLE socket, HANDLE event, ULONG mask)
 {
     const afd::EventSelectParams params { .event = reinterpret_cast<ULONG_PTR>(event),
         .mask = static_cast<int32_t>(mask) };
-    afd_call(socket, afd::kIoctlEventSelect, &params, sizeof(params), nullptr, 0);
+    // Not the call that drops stale sockets: a bad event gives the same statuses as a bad socket.
+    return afd_call(socket, afd::kIoctlEventSelect, &params, sizeof(params), nullptr, 0);
 }
 
 namespace {
@@ -58,10 +59,10 @@ ULONG told_on_host(Socket& socket, ULONG conditions)
 
 } // namespace
 
-void before_event_select(Socket& socket, ULONG mask)
+/// WSAEventSelect is about to be asked of the kernel.
+static void before_event_select(Socket& socket, ULONG mask)
 {
-    // A thread that the end of the process has stopped may hold a lock for ever.
-    if (!emulation::is_on() || RtlDllShutdownInProgress())
+    if (!emulation::is_on())
         return;
     take_back(socket); // the selection of before ends anyway
     if (!usable_endpoint(socket) || (mask && !pump::start()))
@@ -70,15 +71,23 @@ void before_event_select(Socket& socket, ULONG mask)
         end_message_select(socket); // [WSAEventSelect/11]
 }
 
-void note_event_selected(Socket& socket, ULONG mask)
+NTSTATUS select_events(Socket& socket, HANDLE event, ULONG mask)
 {
+    // A thread that the end of the process has stopped may hold a lock for ever.
+    if (RtlDllShutdownInProgress())
+        return request_selection(socket.handle, event, mask);
+    before_event_select(socket, mask);
     FilterState& state = socket.filter;
     ExclusiveGuard guard(state.lock);
+    const NTSTATUS status = request_selection(socket.handle, event, mask);
+    if (!NT_SUCCESS(status))
+        return status;
     state.mask = mask;
     state.posts_messages = false;
     state.withheld = 0;
     socket.nonblocking = true; // [WSAEventSelect/7]
     WS2_TRACE(event, "%p: conditions %lx are selected", socket.handle, mask);
+    return status;
 }
 
 bool select_messages(Socket& socket, HWND window, UINT message, ULONG mask)
@@ -220,8 +229,11 @@ void note_adopted(Socket& socket)
 void inherit_messages(Socket& listener, Socket& accepted)
 {
     FilterState& from = listener.filter;
-    SharedGuard guard(from.lock);
-    if (select_messages(accepted, from.window, from.message, from.mask)) // [WSAAsyncSelect/8]
+    SharedGuard guard(from.lock); // the listener stays where it is
+    if (!from.posts_messages)
+        return;
+    // [WSAAsyncSelect/8]
+    if (!from.is_host && select_messages(accepted, from.window, from.message, from.mask))
         return;
     hand_over(accepted, "its messages cannot be posted from here");
     select_messages_on_host(accepted, from.window, from.message, from.mask);

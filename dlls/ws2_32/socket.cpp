@@ -247,8 +247,8 @@ int WSAAPI WSADuplicateSocketW(SOCKET s, DWORD process_id, WSAPROTOCOL_INFOW* in
         return SOCKET_ERROR;
     const bool is_another = process_id != GetCurrentProcessId();
     HANDLE process;
-    if (socket->is_of_process() && !is_another)
-        process = GetCurrentProcess(); // ntke sees that it stays here
+    if (!is_another)
+        process = GetCurrentProcess(); // ntke sees that it stays here, and asks nobody whose it is
     else
         process = process_id ? OpenProcess(PROCESS_DUP_HANDLE, FALSE, process_id) : nullptr;
     if (!process)

@@ -17,7 +17,7 @@
 namespace ntke {
 
 /// Changes with every change of this file; open refuses another one.
-constexpr uint32_t kInterfaceVersion = 14;
+constexpr uint32_t kInterfaceVersion = 15;
 
 /// STATUS_MORE_PROCESSING_REQUIRED: the request is the host's.
 constexpr int32_t kPassDown = static_cast<int32_t>(0xC0000016);
@@ -115,8 +115,8 @@ struct AttachArgs {
     uint64_t serial; // tells this socket from others that had the same handle
     EndpointId listener; // an accepted socket's, which it inherits from; 0 = none is known
     EndpointId endpoint; // out: one reference of the caller's
+    uint32_t was_on_host; // 1: `listener` was the host's before it accepted
     uint32_t inherited; // out: Inheritance, of the selection of `listener`
-    uint32_t padding;
 };
 static_assert(sizeof(AttachArgs) == 72);
 enum Inheritance : uint32_t {

@@ -30,7 +30,7 @@ public:
 
     PassedRequest begin(ULONG code, uint32_t first = 0, uint32_t second = 0, uint32_t third = 0)
     {
-        PassedRequest request { code, { first, second, third, 0 }, 0, 0 };
+        PassedRequest request { code, { first, second, third, 0 }, 0, 0, false, {} };
         m_file->note_passed_down(request);
         return request;
     }
@@ -115,6 +115,9 @@ void a_non_blocking_connect_fails_until_the_next_one(void**)
     assert_true(is_in(socket, SocketState::ConnectFailed));
     socket.connect(STATUS_DEVICE_NOT_READY);
     assert_true(is_in(socket, SocketState::Connecting));
+    socket->note_connect_ended(STATUS_CONNECTION_REFUSED);
+    socket.connect(STATUS_INVALID_PARAMETER); // changes nothing
+    assert_true(is_in(socket, SocketState::ConnectFailed));
 }
 
 /// Another thread may see the end, by a packet or a poll, before the one that connects comes back.
@@ -185,6 +188,26 @@ void a_shutdown_that_fails_leaves_what_was_shut_down(void**)
     assert_false(socket->can_send());
 }
 
+/// Two threads shut down, and the host refuses the first one: it was not connected yet.
+void a_shutdown_that_fails_leaves_what_another_one_has_shut_down(void**)
+{
+    constexpr uint32_t kSend = 1;
+    Hosted socket(kStream);
+    socket.connect(STATUS_SUCCESS);
+    const PassedRequest refused = socket.begin(afd::kIoctlShutdown, kSend);
+    socket.pass(afd::kIoctlShutdown, STATUS_SUCCESS, kSend);
+    socket.end(refused, STATUS_INVALID_CONNECTION);
+    assert_false(socket->can_send());
+
+    Hosted other(kStream);
+    other.connect(STATUS_SUCCESS);
+    const PassedRequest first = other.begin(afd::kIoctlShutdown, kSend);
+    const PassedRequest second = other.begin(afd::kIoctlShutdown, kSend);
+    other.end(first, STATUS_INVALID_CONNECTION);
+    other.end(second, STATUS_SUCCESS);
+    assert_false(other->can_send());
+}
+
 void the_host_is_told_the_mode_it_does_not_know(void**)
 {
     Hosted socket(kStream);
@@ -236,6 +259,25 @@ void a_re_enabled_condition_is_the_hosts(void**)
     assert_int_equal(told.flags, afd::kPollSend);
 }
 
+/// [WSAEventSelect/34]
+void a_connect_that_is_refused_leaves_what_was_pending(void**)
+{
+    constexpr uint32_t kOutcome = afd::kPollConnect | afd::kPollConnectFail;
+    for (const NTSTATUS answer : { STATUS_INVALID_PARAMETER, STATUS_DEVICE_NOT_READY }) {
+        Hosted socket(kStream);
+        {
+            ke::LockGuard guard(socket->selection_lock());
+            socket->hosted_record().begin(afd::kPollSend, events(afd::kPollConnectFail));
+        }
+        socket.connect(answer);
+        afd::GetEventsResult told = events(afd::kPollSend);
+        ke::LockGuard guard(socket->selection_lock());
+        socket->hosted_record().complete(told, kOutcome | afd::kPollSend);
+        const bool is_refused = answer == STATUS_INVALID_PARAMETER;
+        assert_int_equal(told.flags, is_refused ? afd::kPollConnectFail : afd::kPollSend);
+    }
+}
+
 void what_the_host_finds_meanwhile_is_carried(void**)
 {
     HostedRecord record;
@@ -263,10 +305,12 @@ int main()
         cmocka_unit_test(a_receive_of_nothing_ends_no_connect),
         cmocka_unit_test(a_shutdown_is_known_before_the_host_does_it),
         cmocka_unit_test(a_shutdown_that_fails_leaves_what_was_shut_down),
+        cmocka_unit_test(a_shutdown_that_fails_leaves_what_another_one_has_shut_down),
         cmocka_unit_test(the_host_is_told_the_mode_it_does_not_know),
         cmocka_unit_test(what_was_told_is_not_told_again),
         cmocka_unit_test(what_was_pending_is_told_once_and_only_if_selected),
         cmocka_unit_test(a_re_enabled_condition_is_the_hosts),
+        cmocka_unit_test(a_connect_that_is_refused_leaves_what_was_pending),
         cmocka_unit_test(what_the_host_finds_meanwhile_is_carried),
     };
     return cmocka_run_group_tests(cases, nullptr, nullptr);

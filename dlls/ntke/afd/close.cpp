@@ -1,6 +1,7 @@
 // The end of a socket.
 #include "afd/socket_file.h"
 #include "afd/transfer.h"
+#include "ke/backoff.h"
 
 namespace afd {
 
@@ -8,7 +9,7 @@ bool SocketFile::begin_use()
 {
     uint32_t uses = m_uses.load(std::memory_order_relaxed);
     while (uses) {
-        if (m_uses.compare_exchange_weak(uses, uses + 1, std::memory_order_acquire))
+        if (m_uses.compare_exchange_weak(uses, uses + 1, std::memory_order_seq_cst))
             return true;
     }
     return false;
@@ -18,6 +19,15 @@ void SocketFile::end_use()
 {
     if (m_uses.fetch_sub(1, std::memory_order_acq_rel) == 1)
         close_socket();
+}
+
+void SocketFile::wait_for_calls(uint32_t own) const
+{
+    constexpr int64_t kPatience = 1'000'000; // a tenth of a second; a thread may be suspended
+    if (!is_recording())
+        return;
+    const uint32_t rest = 1 + own; // 1 is of the handles
+    ke::await([&] { return m_uses.load(std::memory_order_seq_cst) <= rest; }, kPatience);
 }
 
 void SocketFile::on_last_handle_closed()
@@ -40,6 +50,10 @@ void SocketFile::on_last_handle_closed()
     }
     if (is_of_host())
         wait_for_host_accepts();
+    if (m_hosted_record.is_kept()) {
+        ke::LockGuard guard(m_selection_lock);
+        m_hosted_record.select({}); // its event is not kept for a pump that still knows the socket
+    }
     File::on_last_handle_closed();
     // Else Linux would take it for unread, and close with a reset. [closesocket/15]
     if (m_has_read_urgent.load(std::memory_order_relaxed) && !is_left_to_host())

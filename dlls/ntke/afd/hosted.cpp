@@ -65,7 +65,14 @@ void SocketFile::leave_to_host()
 {
     if (is_own())
         return; // the host has nothing of it
-    m_is_left_to_host.store(true, std::memory_order_release);
+    m_is_left_to_host.store(true, std::memory_order_seq_cst);
+}
+
+void SocketFile::leave_to_host_unless_recording()
+{
+    ke::LockGuard guard(m_lock); // a selection looks whose the socket is, and records, in one step
+    if (!is_recording())
+        leave_to_host();
 }
 
 NTSTATUS SocketFile::open_descriptor()

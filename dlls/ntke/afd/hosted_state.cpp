@@ -77,7 +77,7 @@ void SocketFile::note_passed_down(PassedRequest& request)
     if (request.code == kIoctlConnect && !is_connecting() && state() != SocketState::Connected) {
         // Its outcome is a new event, whatever was told of the last. [WSAEventSelect/34]
         const uint32_t room = is_stream() ? kPollSend : 0u;
-        m_hosted_record.re_enable(kPollConnect | kPollConnectFail | room);
+        request.dropped = m_hosted_record.re_enable(kPollConnect | kPollConnectFail | room);
     }
     if (request.code == kIoctlRecv || request.code == kIoctlRecvMsg)
         m_hosted_record.re_enable(kPollReceive);
@@ -89,6 +89,7 @@ void SocketFile::note_passed_down(PassedRequest& request)
         request.added_flags = flags_of_shutdown(request.input[0]) & ~flags;
         change(state(), flags | request.added_flags, signal);
     } else if (request.code == kIoctlConnect && state() == SocketState::ConnectFailed) {
+        request.had_failed = true;
         change(SocketState::Unconnected, flags, signal);
     }
 }
@@ -104,11 +105,15 @@ void SocketFile::note_answered(const PassedRequest& request, NTSTATUS status, ui
     if (!is_done(status)) {
         if (request.code == kIoctlSendMsg && status == STATUS_DEVICE_NOT_READY)
             m_hosted_record.re_enable(kPollSend);
-        if (request.added_flags)
-            change(state(), flags & ~request.added_flags, signal);
+        if (request.added_flags) // but not what another request has shut down meanwhile
+            change(state(), flags & ~(request.added_flags & ~m_shut_down_on_host), signal);
         return;
     }
     switch (request.code) {
+    case kIoctlShutdown:
+        m_shut_down_on_host |= flags_of_shutdown(request.input[0]);
+        change(state(), flags | flags_of_shutdown(request.input[0]), signal);
+        break;
     case kIoctlCreate:
         if (m_is_created.load(std::memory_order_relaxed))
             break;
@@ -142,6 +147,8 @@ void SocketFile::note_answered(const PassedRequest& request, NTSTATUS status, ui
         break;
     case kIoctlFionbio:
         note_mode(request.input[0] != 0);
+        if (m_record.mask()) // selected meanwhile [ioctlsocket/4]
+            m_is_nonblocking.store(true, std::memory_order_relaxed);
         break;
     case kIoctlEventSelect:
         note_mode(true);
@@ -174,6 +181,12 @@ void SocketFile::note_answered(const PassedRequest& request, NTSTATUS status, ui
 void SocketFile::note_connect(const PassedRequest& request, NTSTATUS status, Signal& signal)
 {
     const uint32_t flags = m_flags.load(std::memory_order_relaxed);
+    if (!NT_SUCCESS(status) && status != STATUS_DEVICE_NOT_READY) { // it has not begun
+        m_hosted_record.restore(request.dropped);
+        if (request.had_failed && state() == SocketState::Unconnected)
+            change(SocketState::ConnectFailed, flags, signal, m_connect_status);
+        return;
+    }
     if (!is_stream()) {
         if (!is_done(status))
             return;
@@ -184,8 +197,6 @@ void SocketFile::note_connect(const PassedRequest& request, NTSTATUS status, Sig
             signal);
         return;
     }
-    if (!NT_SUCCESS(status) && status != STATUS_DEVICE_NOT_READY)
-        return;
     if (request.connects_made != m_connects_made) {
         // Who saw it made did not know of a connect, maybe.
         if (state() == SocketState::Connected)

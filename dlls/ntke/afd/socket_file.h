@@ -38,6 +38,9 @@ struct PassedRequest {
     // What note_passed_down leaves for note_answered.
     uint32_t added_flags;
     uint32_t connects_made;
+    // Of a connect, that one before it has failed, and what it has re-enabled.
+    bool had_failed;
+    HostedRecord::Dropped dropped;
 };
 
 /// An endpoint whose requests come through the file services: what NtCreateFile opens on
@@ -70,6 +73,9 @@ public:
     // gone.
     bool begin_use();
     void end_use();
+    /// A socket that records was left to the host: waits until the calls have ended that began
+    /// before, for what they do is noted in the record. `own`: uses of the caller's.
+    void wait_for_calls(uint32_t own) const;
 
     // Under Wine: the file is the host's, and this is attached to its handle. hosted.cpp
 
@@ -109,6 +115,8 @@ public:
     bool may_serve(ULONG code) const { return is_own() || find_served(code); }
     /// What this has pending goes on; new requests are the host's, for good.
     void leave_to_host();
+    /// The same, but not of a socket that has a record of events, maybe since a moment ago.
+    void leave_to_host_unless_recording() EXCLUDES(m_lock);
     bool is_left_to_host() const { return m_is_left_to_host.load(std::memory_order_acquire); }
     /// A port is told of receives: from here on its pump watches those. A socket that has one keeps
     /// it.
@@ -441,6 +449,7 @@ private:
     std::atomic<bool> m_is_nonblocking { false };
     std::atomic<bool> m_is_nonblocking_on_host { false };
     uint32_t m_connects_made GUARDED_BY(m_lock) = 0; // by the host, as far as noted
+    uint32_t m_shut_down_on_host GUARDED_BY(m_lock) = 0; // SocketFlags, of requests that are done
     ke::Lock m_selection_lock;
     HostedRecord m_hosted_record; // is_kept is read without the lock
     std::atomic<uint32_t> m_mask_on_host { 0 };

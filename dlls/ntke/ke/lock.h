@@ -10,7 +10,8 @@ namespace ke {
 
 /// A mutex of one word over futex. Counterpart: KSPIN_LOCK / EX_PUSH_LOCK.
 ///
-/// Not recursive. Holders do list work only: they never wait for an event and never call the host.
+/// Not recursive. Holders do list work only: they never wait for an event, and never call the host
+/// but for the few whose comment says so.
 class CAPABILITY("lock") Lock {
 public:
     constexpr Lock() = default;

@@ -109,25 +109,6 @@ NTSTATUS open_for_wow64(void* block)
 
 // --- Endpoints
 
-/// Gives an accepted socket the selection of its listener.
-uint32_t inherit(afd::SocketFile& listener, afd::SocketFile& accepted)
-{
-    uint32_t mask;
-    if (listener.is_left_to_host()) {
-        if (!listener.mask_on_host())
-            return kInheritsNothing;
-        accepted.leave_to_host(); // there it has the selection
-        accepted.note_selected_on_host(listener.mask_on_host());
-        return kInheritsOnHost;
-    }
-    if (!listener.is_recording() || !listener.selection(mask))
-        return kInheritsNothing;
-    if (NT_SUCCESS(accepted.open_descriptor()) && accepted.inherit_selection(listener))
-        return kInheritsHere;
-    inherit_on_host(listener, accepted);
-    return kInheritsOnHost;
-}
-
 /// A socket fresh from the host, so whatever is attached to its handle and has been a socket before
 /// is one whose close was not seen.
 NTSTATUS attach(void* block)
@@ -146,8 +127,6 @@ NTSTATUS attach(void* block)
         && (endpoint->is_created() || (endpoint->is_left_to_host() && args.has_been_elsewhere));
     const bool is_seen = endpoint && !endpoint->is_created() && !args.has_been_elsewhere;
     afd::SocketFile* const listener = args.listener ? &endpoint_from(args.listener) : nullptr;
-    if (listener && !is_own)
-        afd::SocketFile::note_accepted_from(*listener);
     if (is_own) {
         endpoint->set_serial(args.serial);
     } else if (!endpoint || is_anew) {
@@ -160,7 +139,7 @@ NTSTATUS attach(void* block)
             return status;
     }
     endpoint->tell_created(args, is_seen, listener);
-    args.inherited = listener ? inherit(*listener, *endpoint) : kInheritsNothing;
+    args.inherited = listener ? inherit(*listener, *endpoint, args.was_on_host) : kInheritsNothing;
     g_endpoints.fetch_add(1, std::memory_order_relaxed);
     args.endpoint = afd::ptr64(endpoint.release());
     return STATUS_SUCCESS;

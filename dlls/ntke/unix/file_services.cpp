@@ -242,26 +242,34 @@ void complete_record(afd::SocketFile& socket, PVOID output)
     ke::write_user(output, &result, sizeof(result));
 }
 
-/// A selection of the host has been replaced there: the event is set for what was pending.
-void set_for_pending(afd::SocketFile& socket, HANDLE event)
+/// A selection of the host has been replaced there, by an event's or, with null, another: the event
+/// is set for what was pending.
+void note_replaced(afd::SocketFile& socket, HANDLE event)
 {
     if (!socket.hosted_record_is_kept())
         return;
     bool is_pending;
     {
         const Uninterrupted section;
+        ob::Ref<ke::Event> selected;
+        if (event && socket.state() == ntke::SocketState::Listening)
+            program_events::reference(event, selected);
         ke::LockGuard guard(socket.selection_lock());
+        socket.hosted_record().select(std::move(selected));
         is_pending = socket.hosted_record().has_pending(socket.mask_on_host());
     }
-    if (is_pending) // [WSAEventSelect/13]
+    if (is_pending && event) // [WSAEventSelect/13]
         host::set_event(event, nullptr);
 }
 
-/// A selection that is on its way to the host comes first.
-void wait_for_hand_over(afd::SocketFile& socket)
+/// A selection that is on its way to the host comes before every request that the host does since
+/// then: what those re-enable and take must find it there.
+void wait_for_hand_over(afd::SocketFile* socket)
 {
+    if (!socket || !socket->is_left_to_host())
+        return;
     const Uninterrupted section;
-    ke::LockGuard guard(socket.selection_lock());
+    ke::LockGuard guard(socket->selection_lock());
 }
 
 /// Does the host's answer depend on whether the socket is a non-blocking one?
@@ -285,7 +293,7 @@ class Noted {
 public:
     Noted(afd::SocketFile* socket, ULONG code, const void* input, ULONG input_length)
         : m_socket(socket && socket->is_noted(code) ? socket : nullptr)
-        , m_request { code, {}, 0, 0 }
+        , m_request { code, {}, 0, 0, false, {} }
     {
         if (!m_socket)
             return;
@@ -341,6 +349,7 @@ NTSTATUS control_by_host(io::File* file, HANDLE handle, const Target& target, UL
     if (!NT_SUCCESS(told.status()) || !NT_SUCCESS(named.status()))
         return NT_SUCCESS(told.status()) ? named.status() : told.status();
     afd::SocketFile* const socket = file ? afd::SocketFile::from(*file) : nullptr;
+    wait_for_hand_over(socket);
     if (socket && code == afd::kIoctlAccept) {
         const Uninterrupted section;
         socket->accept_older_on_host();
@@ -350,8 +359,6 @@ NTSTATUS control_by_host(io::File* file, HANDLE handle, const Target& target, UL
         if (const NTSTATUS status = host::reset_event(event, nullptr); !NT_SUCCESS(status))
             return status;
     }
-    if (socket && code == afd::kIoctlEventSelect)
-        wait_for_hand_over(*socket);
     if (socket && socket->must_tell_mode() && depends_on_mode(code))
         unix_side::tell_mode(handle, *socket);
     Noted noted(socket, code, input, input_length);
@@ -364,8 +371,9 @@ NTSTATUS control_by_host(io::File* file, HANDLE handle, const Target& target, UL
     noted.answered(status, target.iosb, output, output_length);
     if (socket && code == afd::kIoctlGetEvents && NT_SUCCESS(status))
         complete_record(*socket, output);
-    if (socket && code == afd::kIoctlEventSelect && NT_SUCCESS(status))
-        set_for_pending(*socket, event);
+    const bool is_selection = code == afd::kIoctlEventSelect || code == afd::kIoctlMessageSelect;
+    if (socket && is_selection && NT_SUCCESS(status))
+        note_replaced(*socket, event);
     return status;
 }
 
@@ -411,6 +419,7 @@ NTSTATUS read_file(HANDLE handle, HANDLE event, PIO_APC_ROUTINE apc, PVOID apc_c
     const program_events::HostUse use(event);
     if (!NT_SUCCESS(use.status()))
         return use.status();
+    wait_for_hand_over(file ? afd::SocketFile::from(*file) : nullptr);
     OnHost on_host(file.get(), true, false);
     return on_host.answered(
         host::read_file(handle, event, apc, apc_context, iosb, buffer, length, offset, key));
@@ -430,6 +439,7 @@ NTSTATUS write_file(HANDLE handle, HANDLE event, PIO_APC_ROUTINE apc, PVOID apc_
     const program_events::HostUse use(event);
     if (!NT_SUCCESS(use.status()))
         return use.status();
+    wait_for_hand_over(file ? afd::SocketFile::from(*file) : nullptr);
     OnHost on_host(file.get(), true, true);
     return on_host.answered(
         host::write_file(handle, event, apc, apc_context, iosb, buffer, length, offset, key));

@@ -72,6 +72,7 @@ MessageSelection hand_over(afd::SocketFile& socket, HANDLE handle)
     socket.leave_to_host();
     if (!use.is_valid())
         return {};
+    socket.wait_for_calls(1);
     const afd::Endpoint::Selection selection = socket.hand_over();
     if (selection.mode == afd::SelectMode::Message)
         return { selection.mask, selection.reported };
@@ -79,8 +80,13 @@ MessageSelection hand_over(afd::SocketFile& socket, HANDLE handle)
         return {};
     socket.note_mode(true); // a selection on the host sets it
     socket.note_selected_on_host(selection.mask);
-    if (const HANDLE event = event_on_host(*selection.event))
-        continue_on_host(handle, selection, event, socket.hosted_record());
+    const HANDLE event = event_on_host(*selection.event);
+    if (!event)
+        return {};
+    afd::HostedRecord& record = socket.hosted_record();
+    continue_on_host(handle, selection, event, record);
+    if (socket.state() == ntke::SocketState::Listening)
+        record.select(selection.event);
     return {};
 }
 
@@ -89,17 +95,72 @@ MessageSelection hand_over(afd::SocketFile& socket)
     return hand_over(socket, handle_of(socket));
 }
 
-void inherit_on_host(afd::SocketFile& listener, afd::SocketFile& accepted)
+namespace {
+
+/// The host has accepted a connection, before or after it was given the listener's record. It may
+/// count the next one as told.
+void tell_next_connection(afd::SocketFile& listener) REQUIRES(listener.selection_lock())
 {
-    accepted.leave_to_host();
-    uint32_t mask;
-    const ob::Ref<ke::Event> selected = listener.selection(mask);
-    const HANDLE event = selected ? event_on_host(*selected) : nullptr;
-    if (!event)
+    afd::HostedRecord& record = listener.hosted_record();
+    record.re_enable(afd::kPollAccept); // [WSAEventSelect/24]
+    const afd::SocketUse use(listener);
+    if (!use.is_valid() || !record.event()
+        || !(listener.unclaimed_conditions(listener.socket().ready_now()) & afd::kPollAccept))
         return;
-    select_events(handle_of(accepted), event, mask);
-    accepted.note_mode(true);
+    record.tell_anew(afd::kPollAccept);
+    if (record.has_pending(listener.mask_on_host()))
+        host::set_event(record.event()->host_event(), nullptr);
+}
+
+void select_inherited(afd::SocketFile& accepted, ke::Event* event, uint32_t mask)
+{
+    const HANDLE on_host = event ? event_on_host(*event) : nullptr;
+    if (event && !on_host)
+        return;
+    select_events(handle_of(accepted), on_host, mask);
+    accepted.note_mode(true); // a selection on the host sets it
+}
+
+/// Of a listener that is the host's.
+ntke::Inheritance inherit_on_host(afd::SocketFile& listener, afd::SocketFile& accepted,
+    bool was_on_host) REQUIRES(listener.selection_lock())
+{
+    const uint32_t mask = listener.mask_on_host();
+    if (!was_on_host && listener.hosted_record().is_kept()) {
+        tell_next_connection(listener);
+        // The host has given it what it had then: nothing, what was on its way, or this.
+        ke::Event* const event = listener.hosted_record().event();
+        if (event || !mask) // a window is selected by the caller
+            select_inherited(accepted, event, mask);
+    }
+    if (!mask)
+        return ntke::kInheritsNothing;
+    accepted.leave_to_host(); // there it has the selection
     accepted.note_selected_on_host(mask);
+    return ntke::kInheritsOnHost;
+}
+
+} // namespace
+
+ntke::Inheritance inherit(afd::SocketFile& listener, afd::SocketFile& accepted, bool was_on_host)
+{
+    if (listener.is_recording()) // it will be needed, and asking for it takes a while
+        accepted.open_descriptor();
+    ke::LockGuard guard(listener.selection_lock());
+    if (listener.is_left_to_host())
+        return inherit_on_host(listener, accepted, was_on_host);
+    if (!listener.is_own())
+        afd::SocketFile::note_accepted_from(listener);
+    uint32_t mask;
+    const ob::Ref<ke::Event> event = listener.selection(mask);
+    if (!event || !mask)
+        return ntke::kInheritsNothing;
+    if (NT_SUCCESS(accepted.open_descriptor()) && accepted.inherit_selection(listener))
+        return ntke::kInheritsHere;
+    accepted.leave_to_host();
+    select_inherited(accepted, event.get(), mask);
+    accepted.note_selected_on_host(mask);
+    return ntke::kInheritsOnHost;
 }
 
 } // namespace unix_side

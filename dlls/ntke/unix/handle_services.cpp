@@ -115,7 +115,7 @@ void give_socket_to_host(HANDLE handle, afd::SocketFile& socket)
         return;
     if (socket.must_tell_mode())
         unix_side::tell_mode(handle, socket);
-    socket.leave_to_host();
+    socket.leave_to_host_unless_recording();
 }
 
 /// Another process is about to get a handle: the object is the host's from here on.

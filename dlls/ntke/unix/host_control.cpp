@@ -7,6 +7,7 @@
 #include "afd/ioctl.h"
 #include "nt/caller.h"
 #include "unix/host_services.h"
+#include "unix/uninterrupted.h"
 
 namespace unix_side {
 
@@ -52,6 +53,10 @@ NTSTATUS control_on_host(HANDLE file, ULONG code, const void* input, ULONG input
 
 void tell_mode(HANDLE handle, afd::SocketFile& socket)
 {
+    const Uninterrupted section;
+    ke::LockGuard guard(socket.selection_lock());
+    if (!socket.must_tell_mode())
+        return; // another thread has told it, or set another mode
     const uint32_t on = 1;
     const NTSTATUS status
         = control_on_host(handle, afd::kIoctlFionbio, &on, sizeof(on), nullptr, 0);

@@ -10,7 +10,8 @@ namespace unix_side {
 NTSTATUS control_on_host(HANDLE file, ULONG code, const void* input, ULONG input_length,
     void* output, ULONG output_length);
 
-/// Makes the host know of the non-blocking mode of a socket that it does not know of.
+/// Makes the host know of the non-blocking mode of a socket, if it does not: a step with what is
+/// noted of the mode and of the selection.
 void tell_mode(HANDLE handle, afd::SocketFile& socket);
 
 } // namespace unix_side
