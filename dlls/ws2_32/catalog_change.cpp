@@ -21,8 +21,17 @@ int make_change_notification(HANDLE* handle)
     return WSAEFAULT; // [service-providers/22]
 }
 
-int await_change(WSAOVERLAPPED* overlapped, LPWSAOVERLAPPED_COMPLETION_ROUTINE routine)
+static bool is_event(HANDLE handle)
 {
+    EventBasicInformation event;
+    return NT_SUCCESS(NtQueryEvent(handle, kEventBasicInformation, &event, sizeof(event), nullptr));
+}
+
+int await_change(
+    HANDLE handle, WSAOVERLAPPED* overlapped, LPWSAOVERLAPPED_COMPLETION_ROUTINE routine)
+{
+    if (!is_event(handle))
+        return WSA_INVALID_HANDLE; // [service-providers/13]
     if (!overlapped)
         return WSAEWOULDBLOCK;
     kernel::Completion completion;
@@ -42,7 +51,7 @@ INT WSAAPI WSAProviderConfigChange(
     if (!notification || !guard::read(notification, handle))
         return fail(WSAEFAULT);
     if (handle)
-        return fail(await_change(overlapped, routine));
+        return fail(await_change(handle, overlapped, routine));
     const int error = make_change_notification(notification); // The first call does only this.
     return error ? fail(error) : succeed();
 }

@@ -9,8 +9,10 @@ namespace ws2 {
 /// with CloseHandle.
 int make_change_notification(HANDLE* handle);
 
-/// Starts a wait. Returns the error that says how it goes on: WSAEWOULDBLOCK without an OVERLAPPED,
-/// WSA_IO_PENDING with one, WSAEFAULT for a bad one. [service-providers/13]
-int await_change(WSAOVERLAPPED* overlapped, LPWSAOVERLAPPED_COMPLETION_ROUTINE routine);
+/// Starts a wait with such a handle. Returns the error that says how it goes on: WSAEWOULDBLOCK
+/// without an OVERLAPPED, WSA_IO_PENDING with one, WSAEFAULT for a bad one, WSA_INVALID_HANDLE for
+/// a handle that is none. [service-providers/13]
+int await_change(
+    HANDLE handle, WSAOVERLAPPED* overlapped, LPWSAOVERLAPPED_COMPLETION_ROUTINE routine);
 
 } // namespace ws2

@@ -14,30 +14,55 @@ namespace ws2 {
 struct OpenTable {
     HandleContextTable table;
     OpenTable* next = nullptr; // under open_tables_lock
+    LONG uses = 1; // the program's, and those of calls
 };
 
 static SrwLock open_tables_lock;
 static OpenTable* open_tables; // under open_tables_lock
 
-static HandleContextTable* find_table(const void* address)
+static void end_use(OpenTable* open)
 {
-    SharedGuard guard(open_tables_lock);
-    OpenTable* open = open_tables;
-    while (open && open != address)
-        open = open->next;
-    return open ? &open->table : nullptr;
+    if (InterlockedDecrement(&open->uses))
+        return;
+    open->~OpenTable();
+    heap_free(open);
 }
 
-/// The table and the handle a context of the program is for. False: one of them is bad, or in
-/// memory where references cannot be counted. [Wah/9]
-static bool find_place(
-    const void* address, HandleContext* context, HandleContextTable*& table, HANDLE& handle)
+/// The use of a table by a call: the program may end it meanwhile. Null where the address is
+/// none's.
+class TableUse {
+public:
+    explicit TableUse(const void* address)
+    {
+        SharedGuard guard(open_tables_lock);
+        m_open = open_tables;
+        while (m_open && m_open != address)
+            m_open = m_open->next;
+        if (m_open)
+            InterlockedIncrement(&m_open->uses);
+    }
+    ~TableUse()
+    {
+        if (m_open)
+            end_use(m_open);
+    }
+    TableUse(const TableUse&) = delete;
+
+    explicit operator bool() const { return m_open; }
+    HandleContextTable* operator->() const { return &m_open->table; }
+
+private:
+    OpenTable* m_open;
+};
+
+/// The handle a context of the program is for. False: the context is bad, or in memory where
+/// references cannot be counted. [Wah/9]
+static bool read_handle(HandleContext* context, HANDLE& handle)
 {
-    table = find_table(address);
     // The count itself is not tried: another thread may be changing it.
     LONG count;
-    return table && context && guard::is_writable(context)
-        && guard::read(&context->reference_count, count) && guard::read(&context->handle, handle);
+    return context && guard::is_writable(context) && guard::read(&context->reference_count, count)
+        && guard::read(&context->handle, handle);
 }
 
 } // namespace ws2
@@ -73,29 +98,30 @@ DWORD WSAAPI WahDestroyHandleContextTable(void* table)
             return WSAEINVAL;
         *link = open->next;
     }
-    open->~OpenTable();
-    heap_free(open);
+    // Now, not at the end of the last use: the program may free its contexts then.
+    open->table.clear();
+    end_use(open);
     return 0;
 }
 
 HandleContext* WSAAPI WahInsertHandleContext(void* address, HandleContext* context)
 {
-    HandleContextTable* table;
+    const TableUse table(address);
     HANDLE handle;
-    return find_place(address, context, table, handle) ? table->insert(context, handle) : nullptr;
+    return table && read_handle(context, handle) ? table->insert(context, handle) : nullptr;
 }
 
 HandleContext* WSAAPI WahReferenceContextByHandle(void* address, HANDLE handle)
 {
-    HandleContextTable* const table = find_table(address);
+    const TableUse table(address);
     return table ? table->reference(handle) : nullptr;
 }
 
 DWORD WSAAPI WahRemoveHandleContext(void* address, HandleContext* context)
 {
-    HandleContextTable* table;
+    const TableUse table(address);
     HANDLE handle;
-    if (!find_place(address, context, table, handle))
+    if (!table || !read_handle(context, handle))
         return WSAEINVAL;
     return table->remove(context, handle) ? 0 : WSAENOTSOCK;
 }
@@ -103,7 +129,7 @@ DWORD WSAAPI WahRemoveHandleContext(void* address, HandleContext* context)
 BOOL WSAAPI WahEnumerateHandleContexts(
     void* address, HandleContextTable::Enumerator enumerator, void* argument)
 {
-    HandleContextTable* const table = find_table(address);
+    const TableUse table(address);
     return table && enumerator && table->enumerate(enumerator, argument);
 }
 

@@ -28,11 +28,17 @@ HandleContextTable::HandleContextTable()
 
 HandleContextTable::~HandleContextTable()
 {
-    for (Entry* entry : m_buckets) {
-        while (entry)
-            heap_free(std::exchange(entry, entry->next));
-    }
+    clear();
     DeleteCriticalSection(&m_lock);
+}
+
+void HandleContextTable::clear()
+{
+    const SectionGuard guard(m_lock);
+    for (Entry*& first : m_buckets) {
+        while (first)
+            heap_free(std::exchange(first, first->next));
+    }
 }
 
 HandleContextTable::Entry** HandleContextTable::find(HANDLE handle)

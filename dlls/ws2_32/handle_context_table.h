@@ -28,6 +28,8 @@ public:
     HandleContext* reference(HANDLE handle);
     /// False: it is not in the table.
     bool remove(const HandleContext* context, HANDLE handle);
+    /// Takes all of them out.
+    void clear();
 
     using Enumerator = BOOL(WSAAPI*)(void* argument, HandleContext* context);
     /// Shows every context to the function until that returns FALSE. Returns what it returned

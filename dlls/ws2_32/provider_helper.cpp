@@ -83,7 +83,7 @@ DWORD WSAAPI WahQueueUserApc(
         return error;
     if (!thread || !guard::read(thread, id) || !routine)
         return WSAEFAULT;
-    return QueueUserAPC(routine, id.ThreadHandle, context) ? 0 : GetLastError();
+    return QueueUserAPC(routine, id.ThreadHandle, context) ? 0 : WSAEFAULT;
 }
 
 // --- Changes of the catalogs. [Wah/7]
@@ -110,7 +110,7 @@ DWORD WSAAPI WahWaitForNotification(HANDLE helper, HANDLE notification, WSAOVERL
 {
     if (const DWORD error = check_helper(helper, kNotificationHelper))
         return error;
-    return notification ? await_change(overlapped, routine) : WSAEINVAL;
+    return await_change(notification, overlapped, routine);
 }
 
 /// Telling everybody of a change is for who may make one.

@@ -136,6 +136,51 @@ void every_context_is_enumerated(void**) // [Wah/4]
     assert_int_equal(table.destroy(table.handle), 0);
 }
 
+BOOL WSAAPI end_the_table(void* argument, Context*)
+{
+    auto* walk = static_cast<Walk*>(argument);
+    ++walk->count;
+    walk->table->destroy(walk->table->handle);
+    return TRUE;
+}
+
+void a_table_that_is_ended_shows_no_more(void**) // [Wah/10]
+{
+    Table table;
+    auto* contexts = static_cast<Context*>(lasting_memory(2 * sizeof(Context)));
+    for (unsigned i = 0; i < 2; ++i) {
+        contexts[i].handle = number(i + 1);
+        table.insert(table.handle, &contexts[i]);
+    }
+    Walk walk = { &table, 0, 0 };
+    assert_true(table.enumerate(table.handle, end_the_table, &walk));
+    assert_int_equal(walk.count, 1);
+    assert_int_equal(table.destroy(table.handle), WSAEINVAL);
+    assert_false(table.enumerate(table.handle, end_the_table, &walk));
+}
+
+void a_table_can_be_ended_by_any_thread(void**) // [Wah/10]
+{
+    constexpr int kTables = 200;
+    constexpr int kThreads = 3;
+    auto* context = lasting<Context>();
+    context->handle = number(1);
+    for (int i = 0; i < kTables; ++i) {
+        const Table table;
+        table.insert(table.handle, context);
+        Background* threads[kThreads];
+        for (Background*& thread : threads) {
+            thread = run_in_background([table] {
+                while (table.reference(table.handle, number(1))) { }
+                return 0LL;
+            });
+        }
+        assert_int_equal(table.destroy(table.handle), 0);
+        for (Background* thread : threads)
+            join(thread);
+    }
+}
+
 void bad_tables_are_refused(void**) // [Wah/5]
 {
     Table table;
@@ -200,6 +245,31 @@ void an_apc_reaches_the_thread_it_is_for(void**) // [Wah/6]
     assert_int_not_equal(open(nullptr), 0);
 }
 
+void an_apc_needs_a_thread(void**) // [Wah/6]
+{
+    const auto open = export_of<DWORD(WSAAPI*)(HANDLE*)>("WahOpenApcHelper");
+    const auto open_thread
+        = export_of<DWORD(WSAAPI*)(HANDLE, WSATHREADID*)>("WahOpenCurrentThread");
+    const auto close_thread = export_of<DWORD(WSAAPI*)(HANDLE, WSATHREADID*)>("WahCloseThread");
+    const auto queue = export_of<DWORD(WSAAPI*)(HANDLE, WSATHREADID*, LPWSAUSERAPC, DWORD_PTR)>(
+        "WahQueueUserApc");
+    HANDLE helper = nullptr;
+    auto* ended = lasting<WSATHREADID>();
+    auto* event = lasting<WSATHREADID>();
+    event->ThreadHandle = new_event();
+
+    assert_int_equal(open(&helper), 0);
+    Background* opener = run_in_background([=] { return open_thread(helper, ended); });
+    assert_int_equal(join(opener).value, 0);
+    WaitForSingleObject(ended->ThreadHandle, kHangLimit);
+    assert_int_equal(queue(helper, ended, note_apc, 1), WSAEFAULT);
+    assert_int_equal(queue(helper, event, note_apc, 1), WSAEFAULT);
+    assert_int_equal(queue(helper, nullptr, note_apc, 1), WSAEFAULT);
+    assert_int_equal(open_thread(helper, nullptr), WSAEFAULT);
+    assert_int_equal(close_thread(helper, ended), 0);
+    assert_int_equal(queue(helper, ended, note_apc, 1), WSAEFAULT);
+}
+
 void a_change_is_waited_for_with_a_helper(void**) // [Wah/7]
 {
     const auto open = export_of<DWORD(WSAAPI*)(HANDLE*)>("WahOpenNotificationHandleHelper");
@@ -218,6 +288,7 @@ void a_change_is_waited_for_with_a_helper(void**) // [Wah/7]
     assert_int_equal(wait(helper, notification, overlapped, nullptr), WSA_IO_PENDING);
     assert_int_equal(overlapped->Internal, STATUS_PENDING);
     assert_false(is_signaled(overlapped->hEvent));
+    assert_int_equal(wait(helper, nullptr, overlapped, nullptr), WSA_INVALID_HANDLE);
     assert_int_not_equal(create(nullptr, &notification), 0);
     assert_int_equal(close(helper), 0);
 }
@@ -237,9 +308,12 @@ const CMUnitTest kCases[] = {
     cmocka_unit_test(references_of_all_threads_count),
     cmocka_unit_test(a_new_context_replaces_that_of_its_handle),
     cmocka_unit_test(every_context_is_enumerated),
+    cmocka_unit_test(a_table_that_is_ended_shows_no_more),
+    cmocka_unit_test(a_table_can_be_ended_by_any_thread),
     cmocka_unit_test(bad_tables_are_refused),
     cmocka_unit_test(a_context_that_cannot_be_written_is_refused),
     cmocka_unit_test(an_apc_reaches_the_thread_it_is_for),
+    cmocka_unit_test(an_apc_needs_a_thread),
     cmocka_unit_test(a_change_is_waited_for_with_a_helper),
     cmocka_unit_test(handles_that_are_no_files_are_not_supported),
 };

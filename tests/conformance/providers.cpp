@@ -402,6 +402,9 @@ void a_change_of_the_catalog_is_waited_for(void**) // [service-providers/13]
 
     assert_wsa_ok(WSAProviderConfigChange(&notification, nullptr, nullptr));
     assert_non_null(owned(notification));
+    HANDLE thread = GetCurrentThread();
+    assert_wsa_fails(WSAProviderConfigChange(&thread, lasting<WSAOVERLAPPED>(), nullptr),
+        SOCKET_ERROR, WSA_INVALID_HANDLE);
     assert_wsa_fails(WSAProviderConfigChange(nullptr, nullptr, nullptr), SOCKET_ERROR, WSAEFAULT);
 }
 

@@ -74,10 +74,20 @@ void data_is_told_once_or_as_long_as_it_is_there(void**) // [ProcessSocketNotifi
     enable(port, pair.server, sdk::kNotifyIn, kLevel);
     assert_int_equal(next_events(port), sdk::kNotifyIn);
     assert_int_equal(taken_events(port), sdk::kNotifyIn);
-    char data[4];
+    char data[2];
     receive_exactly(pair.server, data, 2);
     assert_int_equal(next_events(port), sdk::kNotifyIn);
-    receive_exactly(pair.server, data, 2);
+}
+
+void what_was_received_is_told_no_more(void**) // [ProcessSocketNotifications/5]
+{
+    const HANDLE port = new_port();
+    const TcpPair pair = new_tcp_pair();
+    enable(port, pair.server, sdk::kNotifyIn, kLevel);
+    send_text(pair.client, "data");
+    assert_int_equal(next_events(port), sdk::kNotifyIn);
+    char data[4];
+    receive_exactly(pair.server, data, 4);
     assert_no_packet(port);
     send_text(pair.client, "more");
     assert_int_equal(next_events(port), sdk::kNotifyIn);
@@ -287,6 +297,7 @@ void a_closed_port_leaves_nothing_open(void**) // [ProcessSocketNotifications/13
 
 constexpr CMUnitTest kCases[] = {
     cmocka_unit_test(data_is_told_once_or_as_long_as_it_is_there),
+    cmocka_unit_test(what_was_received_is_told_no_more),
     cmocka_unit_test(a_level_needs_no_persistence_to_persist),
     cmocka_unit_test(an_edge_is_a_change),
     cmocka_unit_test(a_socket_with_room_can_send),
