@@ -17,7 +17,7 @@
 namespace ntke {
 
 /// Changes with every change of this file; open refuses another one.
-constexpr uint32_t kInterfaceVersion = 14;
+constexpr uint32_t kInterfaceVersion = 15;
 
 /// STATUS_MORE_PROCESSING_REQUIRED: the request is the host's.
 constexpr int32_t kPassDown = static_cast<int32_t>(0xC0000016);
@@ -47,6 +47,7 @@ enum Call : uint32_t {
     kCallSubmit, // SubmitArgs
     kCallOpenNotifications, // OpenNotificationsArgs
     kCallRecord, // RecordArgs
+    kCallCreateUnix, // CreateUnixArgs
     kCallCount,
 };
 
@@ -243,6 +244,14 @@ struct CreateEventArgs {
     uint64_t event; // out: a handle of the host
 };
 static_assert(sizeof(CreateEventArgs) == 8);
+
+/// kCallCreateUnix makes a socket of AF_UNIX, which no host has.
+struct CreateUnixArgs {
+    uint64_t socket; // out: a handle of the host
+    uint32_t is_inheritable;
+    uint32_t padding;
+};
+static_assert(sizeof(CreateUnixArgs) == 16);
 
 /// Requests that came by the system services.
 struct RequestCounts {

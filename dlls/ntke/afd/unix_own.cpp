@@ -1,14 +1,15 @@
-// AF_UNIX sockets that go to another process: the host, which does not know them, carries their
-// descriptors.
+// AF_UNIX sockets under Wine: the host's file of one is its descriptor, and nothing else of it is
+// known there.
 #include "afd/params.h"
 #include "afd/socket_file.h"
 
 namespace afd {
 
-NTSTATUS (*SocketFile::make_carrier)(uint64_t stand_in, int fd, HANDLE& carrier) = nullptr;
+NTSTATUS (*SocketFile::publish_own)(SocketFile& socket, HANDLE& handle) = nullptr;
 
 namespace {
 
+constexpr int kStream = 1; // Windows' and Linux' type
 constexpr int kProtocol = 0; // of AF_UNIX streams, the only one
 constexpr size_t kPathOffset = sizeof(uint16_t); // in an address
 
@@ -17,16 +18,29 @@ bool has_path(const Address& address)
     return address.bytes[kPathOffset] != 0;
 }
 
-/// What Linux knows of a socket that another process has made.
-SocketState find_state(const HostSocket& socket, uint32_t& flags)
+int option_of_socket(const HostSocket& socket, int name)
 {
     constexpr int kLevelSocket = 1; // Linux: SOL_SOCKET
+    int value = 0;
+    uint32_t length = sizeof(value);
+    socket.get_option(kLevelSocket, name, &value, &length);
+    return value;
+}
+
+bool is_unix_stream(const HostSocket& socket)
+{
+    constexpr int kType = 3; // Linux: SO_TYPE
+    Address name;
+    return NT_SUCCESS(socket.local_name(name)) && name.family() == kFamilyUnix
+        && option_of_socket(socket, kType) == kStream;
+}
+
+/// What Linux knows of a socket that another process may have made.
+SocketState find_state(const HostSocket& socket, uint32_t& flags)
+{
     constexpr int kIsListening = 30; // Linux: SO_ACCEPTCONN
     flags = ntke::kSocketBound;
-    int is_listening = 0;
-    uint32_t length = sizeof(is_listening);
-    socket.get_option(kLevelSocket, kIsListening, &is_listening, &length);
-    if (is_listening)
+    if (option_of_socket(socket, kIsListening))
         return SocketState::Listening;
     Address name;
     if (NT_SUCCESS(socket.peer_name(name)))
@@ -38,37 +52,42 @@ SocketState find_state(const HostSocket& socket, uint32_t& flags)
 
 } // namespace
 
-NTSTATUS SocketFile::share(io::Irp& irp, ULONG_PTR& information)
+NTSTATUS SocketFile::make_own(HostSocket& opened, ob::Ref<SocketFile>& socket)
 {
-    if (!is_own())
-        return STATUS_NOT_SUPPORTED;
-    HANDLE carrier;
-    const NTSTATUS status = make_carrier(m_host_handle, m_socket.descriptor(), carrier);
-    if (!NT_SUCCESS(status))
-        return status;
-    const auto told = static_cast<ULONG>(reinterpret_cast<uintptr_t>(carrier));
-    memcpy(irp.parameters().output, &told, sizeof(told));
-    information = sizeof(told);
-    return STATUS_SUCCESS;
-}
-
-NTSTATUS SocketFile::create_shared(io::Irp& irp, ULONG_PTR&)
-{
-    if (!m_host_handle)
-        return STATUS_NOT_SUPPORTED;
-    const auto params = input_of<CreateSharedParams>(irp);
-    int fd;
-    if (const NTSTATUS status = open_host_descriptor(params.carrier, fd); !NT_SUCCESS(status))
-        return status;
-    HostSocket opened(fd);
-    Address name;
-    if (!NT_SUCCESS(opened.local_name(name)) || name.family() != kFamilyUnix) {
+    NTSTATUS status = STATUS_INVALID_HANDLE;
+    if (is_unix_stream(opened)) {
+        socket = ob::Ref<SocketFile>::adopt(ke::pool_new<SocketFile>(Mode::Asynchronous));
+        status = socket ? STATUS_SUCCESS : STATUS_NO_MEMORY;
+    }
+    if (!NT_SUCCESS(status)) {
         opened.close();
-        return STATUS_INVALID_HANDLE; // something else was given that value
+        return status;
     }
     uint32_t flags;
     const SocketState state = find_state(opened, flags);
-    return become_socket(opened, { kFamilyUnix, kTypeStream, kProtocol, 0 }, state, flags);
+    socket->m_is_own = true;
+    socket->m_is_nonblocking = opened.told_mode();
+    return socket->become_socket(opened, { kFamilyUnix, kStream, kProtocol, 0 }, state, flags);
+}
+
+void SocketFile::change_mode(bool is_nonblocking)
+{
+    m_is_nonblocking.store(is_nonblocking, std::memory_order_relaxed);
+    if (is_own())
+        tell_mode();
+}
+
+void SocketFile::tell_mode()
+{
+    m_socket.tell_mode(is_nonblocking());
+}
+
+NTSTATUS SocketFile::get_mode(io::Irp& irp, ULONG_PTR& information)
+{
+    const ULONG is_nonblocking = this->is_nonblocking();
+    memcpy(irp.parameters().output, &is_nonblocking, sizeof(is_nonblocking));
+    information = sizeof(is_nonblocking);
+    return STATUS_SUCCESS;
 }
 
 } // namespace afd

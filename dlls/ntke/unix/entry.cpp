@@ -83,13 +83,11 @@ NTSTATUS open(void* block)
             return open_descriptor(reinterpret_cast<HANDLE>(handle), fd);
         };
         afd::SocketFile::accept_by_host = accept_by_host;
-        afd::SocketFile::make_carrier = [](uint64_t stand_in, int fd, HANDLE& carrier) {
-            return make_handle(reinterpret_cast<HANDLE>(stand_in), fd, carrier);
-        };
         afd::SocketFile::find_event = program_events::reference;
         afd::SocketFile::give_to_host = [](afd::SocketFile& socket) { hand_over(socket); };
-        afd::SocketFile::make_stand_in = make_stand_in;
-        afd::SocketFile::open_stand_in = open_stand_in;
+        afd::SocketFile::publish_own = [](afd::SocketFile& socket, HANDLE& handle) {
+            return own_sockets::publish(socket, Inheritable::Yes, handle); // as every accepted one
+        };
         why = services::take();
         if (why)
             give_stops_back();
@@ -483,6 +481,17 @@ NTSTATUS create_event(void* block)
     return status;
 }
 
+NTSTATUS create_unix(void* block)
+{
+    auto& args = *static_cast<CreateUnixArgs*>(block);
+    const Uninterrupted section;
+    HANDLE handle = nullptr;
+    const NTSTATUS status
+        = own_sockets::create(args.is_inheritable ? Inheritable::Yes : Inheritable::No, handle);
+    args.socket = afd::ptr64(handle);
+    return status;
+}
+
 NTSTATUS is_helper(void* block)
 {
     auto& args = *static_cast<IsHelperArgs*>(block);
@@ -576,6 +585,7 @@ constexpr Calls calls(EntryFunction open)
         registered_io::submit,
         notifications::open_port,
         unix_side::record,
+        unix_side::create_unix,
     };
 }
 static_assert(calls(unix_side::open).back());

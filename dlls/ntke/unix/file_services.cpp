@@ -14,6 +14,7 @@
 #include "unix/host_control.h"
 #include "unix/host_services.h"
 #include "unix/host_threads.h"
+#include "unix/own_sockets.h"
 #include "unix/port.h"
 #include "unix/program_events.h"
 #include "unix/services.h"
@@ -26,6 +27,7 @@ namespace services {
 namespace {
 
 using unix_side::Uninterrupted;
+namespace own_sockets = unix_side::own_sockets;
 namespace statistics = unix_side::statistics;
 
 constexpr NTSTATUS kPassDown = ntke::kPassDown;
@@ -164,6 +166,7 @@ public:
         return m_bytes && (!length || ke::read_user(m_bytes, input, length));
     }
     const void* bytes() const { return m_bytes; }
+    void* bytes() { return m_bytes; }
 
 private:
     static constexpr ULONG kMost = 1u << 20; // a poll of 65,535 sockets
@@ -312,6 +315,13 @@ private:
     afd::PassedRequest m_request;
 };
 
+/// Is the handle a socket that the host does not know?
+bool adopt_own(HANDLE handle)
+{
+    const Uninterrupted section;
+    return own_sockets::adopt(handle);
+}
+
 /// The host has done a poll at once.
 void note_polled(const void* output, ULONG output_length)
 {
@@ -329,6 +339,17 @@ void note_polled(const void* output, ULONG output_length)
         const Uninterrupted section;
         afd::SocketFile::from(*file)->note_polled(static_cast<uint32_t>(entry.flags));
     }
+}
+
+/// The input of a request for the host. Of a poll it may be another one, whose memory is `copy`.
+PVOID input_for_host(ULONG code, PVOID input, ULONG length, Input& copy)
+{
+    if (code != afd::kIoctlPoll || !own_sockets::may_exist()) [[likely]]
+        return input;
+    const Uninterrupted section;
+    return copy.read(input, length) && own_sockets::replace_in_poll(copy.bytes(), length)
+        ? copy.bytes()
+        : input;
 }
 
 /// A request goes to the host, which tells its end. What comes of it is noted.
@@ -356,9 +377,10 @@ NTSTATUS control_by_host(io::File* file, HANDLE handle, const Target& target, UL
         unix_side::tell_mode(handle, *socket);
     Noted noted(socket, code, input, input_length);
     OnHost on_host(file, may_pend(code), code == afd::kIoctlSendMsg || code == afd::kIoctlTransmit);
-    const NTSTATUS status
-        = on_host.answered(host::device_io_control(handle, target.event, target.apc,
-            target.apc_context, target.iosb, code, input, input_length, output, output_length));
+    Input copy;
+    const NTSTATUS status = on_host.answered(host::device_io_control(handle, target.event,
+        target.apc, target.apc_context, target.iosb, code,
+        input_for_host(code, input, input_length, copy), input_length, output, output_length));
     if (code == afd::kIoctlPoll && status == STATUS_SUCCESS)
         note_polled(output, output_length);
     noted.answered(status, target.iosb, output, output_length);
@@ -391,8 +413,13 @@ NTSTATUS device_io_control(HANDLE handle, HANDLE event, PIO_APC_ROUTINE apc, PVO
     }
     if (afd::is_of_ntke(code))
         return STATUS_NOT_SUPPORTED; // as the host would say
-    return control_by_host(
+    const NTSTATUS status = control_by_host(
         file.get(), handle, target, code, input, input_length, output, output_length);
+    // Winsock asks this of a handle that it does not know. [af_unix/16]
+    if (code == afd::kIoctlGetInfo && !NT_SUCCESS(status) && !file && adopt_own(handle))
+        return device_io_control(handle, event, apc, apc_context, iosb, code, input, input_length,
+            output, output_length);
+    return status;
 }
 
 namespace {
@@ -499,15 +526,68 @@ void note_associated(io::File* file, const FileCompletionInformation& info)
     file->associate(std::move(queue), info.key);
 }
 
+/// Binds a socket that the host does not know to a port: all its packets are ours. The host says
+/// what is no port.
+NTSTATUS associate_own(afd::SocketFile& socket, const FileCompletionInformation& info)
+{
+    constexpr ULONG kBasicInformation = 0;
+    ob::Ref<io::CompletionQueue> queue = unix_side::Port::find(info.port);
+    NTSTATUS status = STATUS_SUCCESS;
+    if (!queue) {
+        ULONG depth;
+        status = host::query_io_completion(
+            info.port, kBasicInformation, &depth, sizeof(depth), nullptr);
+        if (NT_SUCCESS(status))
+            status = unix_side::Port::attach(info.port, queue);
+    }
+    if (!NT_SUCCESS(status))
+        return status;
+    unix_side::Port& port = unix_side::Port::of(*queue);
+    status = port.begin_serving(info.port);
+    if (!NT_SUCCESS(status))
+        return status;
+    socket.use_port(queue, port, port.pump());
+    return socket.associate(std::move(queue), info.key);
+}
+
+/// What is told of a socket that the host does not know.
+NTSTATUS set_information_of_own(
+    afd::SocketFile& socket, IO_STATUS_BLOCK* iosb, PVOID info, ULONG length, ULONG info_class)
+{
+    union {
+        FileCompletionInformation completion;
+        ULONG modes;
+    } given {};
+    const bool is_completion = info_class == kFileCompletionInformation;
+    const ULONG needed = is_completion ? sizeof(given.completion) : sizeof(given.modes);
+    if (length < needed)
+        return STATUS_INFO_LENGTH_MISMATCH;
+    if (!ke::read_user(&given, info, needed))
+        return STATUS_ACCESS_VIOLATION;
+    const Uninterrupted section;
+    const NTSTATUS status = is_completion ? associate_own(socket, given.completion)
+                                          : socket.add_completion_modes(given.modes);
+    if (NT_SUCCESS(status))
+        ke::publish_user(&iosb->Information, 0, &iosb->Status, status);
+    return status;
+}
+
 NTSTATUS set_information_file(
     HANDLE handle, IO_STATUS_BLOCK* iosb, PVOID info, ULONG length, ULONG info_class)
 {
-    const NTSTATUS status = host::set_information_file(handle, iosb, info, length, info_class);
     const bool is_ours = info_class == kFileCompletionInformation
         || info_class == kFileIoCompletionNotificationInformation;
-    if (!NT_SUCCESS(status) || !is_ours)
-        return status;
+    if (!is_ours)
+        return host::set_information_file(handle, iosb, info, length, info_class);
     const KnownFile file(handle);
+    if (file && afd::SocketFile::from(*file)->is_own())
+        return set_information_of_own(
+            *afd::SocketFile::from(*file), iosb, info, length, info_class);
+    const NTSTATUS status = host::set_information_file(handle, iosb, info, length, info_class);
+    if (!NT_SUCCESS(status))
+        return !file && adopt_own(handle)
+            ? set_information_file(handle, iosb, info, length, info_class)
+            : status;
     const Uninterrupted section;
     if (info_class == kFileCompletionInformation)
         note_associated(file.get(), *static_cast<const FileCompletionInformation*>(info));
