@@ -3,7 +3,6 @@
 #include <ctime>
 
 #include <poll.h>
-#include <sys/eventfd.h>
 #include <unistd.h>
 
 #include "afd/direct_calls.h"
@@ -49,18 +48,9 @@ ke::EventSource* ThreadPump::own()
 
 bool ThreadPump::open()
 {
-    const int wake_fd = eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK);
-    const int epoll = epoll_create1(EPOLL_CLOEXEC);
-    if (wake_fd >= 0 && epoll >= 0 && NT_SUCCESS(Pump::instance().add_guest(epoll, *this))) {
-        m_wake_fd = wake_fd;
-        m_epoll.store(epoll, std::memory_order_release);
-        return true;
-    }
-    for (const int fd : { wake_fd, epoll }) {
-        if (fd >= 0)
-            ::close(fd);
-    }
-    return false;
+    return open_with([this](int epoll, int) {
+        return NT_SUCCESS(Pump::instance().add_guest(epoll, *this)); // wakes it another way
+    });
 }
 
 NTSTATUS ThreadPump::add(Endpoint& endpoint)
@@ -104,7 +94,7 @@ void ThreadPump::share_all()
 /// Only asks whether there is something, as Pump::wait does.
 void ThreadPump::sleep(const ke::DueTime& due)
 {
-    pollfd fds[] = { { epoll(), POLLIN, 0 }, { m_wake_fd, POLLIN, 0 } };
+    pollfd fds[] = { { epoll(), POLLIN, 0 }, { wake_fd(), POLLIN, 0 } };
     timespec room;
     {
         const ke::Stoppable section;
@@ -112,7 +102,7 @@ void ThreadPump::sleep(const ke::DueTime& due)
     }
     if (fds[1].revents) {
         uint64_t count;
-        const ssize_t taken = read(m_wake_fd, &count, sizeof(count));
+        const ssize_t taken = read(wake_fd(), &count, sizeof(count));
         static_cast<void>(taken); // nobody else reads it, and nothing is lost if there is nothing
     }
 }
@@ -136,9 +126,7 @@ void ThreadPump::serve()
 
 void ThreadPump::wake()
 {
-    const uint64_t one = 1;
-    const ssize_t written = direct::write(m_wake_fd, &one, sizeof(one));
-    static_cast<void>(written); // a full counter wakes as well
+    write_to_wake_fd();
 }
 
 void ThreadPump::disown()

@@ -49,7 +49,6 @@ public:
 private:
     bool open();
 
-    int m_wake_fd = -1; // written before the first owner sleeps
     std::atomic<bool> m_is_owned { false };
     ke::Lock m_lock;
 };

@@ -1,5 +1,6 @@
 #include "afd/watcher.h"
 
+#include "afd/direct_calls.h"
 #include "afd/endpoint.h"
 
 namespace afd {
@@ -22,6 +23,13 @@ void Watcher::watch_again(Endpoint& endpoint)
 void Watcher::unwatch_for_now(Endpoint& endpoint)
 {
     control(EPOLL_CTL_DEL, endpoint, 0);
+}
+
+void Watcher::write_to_wake_fd()
+{
+    const uint64_t one = 1;
+    const ssize_t written = direct::write(wake_fd(), &one, sizeof(one));
+    static_cast<void>(written); // nobody writes so often that the counter is full
 }
 
 int Watcher::control(int operation, Endpoint& endpoint, uint32_t events)

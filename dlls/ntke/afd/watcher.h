@@ -5,13 +5,16 @@
 #include <cstdint>
 
 #include <sys/epoll.h>
+#include <sys/eventfd.h>
+#include <unistd.h>
 
 namespace afd {
 
 class Endpoint;
 
-/// Endpoints of which Linux tells, edge-triggered, what happens to them: an epoll. Keeps no
-/// reference to them, and has no lock: who adds and removes an endpoint holds its lock.
+/// Endpoints of which Linux tells, edge-triggered, what happens to them: an epoll, and a descriptor
+/// that wakes who waits for it. Keeps no reference to them, and has no lock: who adds and removes
+/// an endpoint holds its lock.
 class Watcher {
 public:
     // An endpoint that is watched here ...
@@ -33,6 +36,26 @@ protected:
     constexpr Watcher() = default;
     ~Watcher() = default;
 
+    /// Opens both descriptors, unless `join(epoll, wake_fd)` says that they are of no use. False:
+    /// none is open.
+    template <typename Join> bool open_with(Join join)
+    {
+        const int wake_fd = eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK);
+        const int epoll = epoll_create1(EPOLL_CLOEXEC);
+        if (wake_fd >= 0 && epoll >= 0 && join(epoll, wake_fd)) {
+            m_wake_fd.store(wake_fd, std::memory_order_relaxed);
+            m_epoll.store(epoll, std::memory_order_release);
+            return true;
+        }
+        for (const int fd : { wake_fd, epoll }) {
+            if (fd >= 0)
+                ::close(fd);
+        }
+        return false;
+    }
+    int wake_fd() const { return m_wake_fd.load(std::memory_order_relaxed); }
+    void write_to_wake_fd();
+
     /// 0, or -1 as epoll_ctl.
     int control(int operation, Endpoint& endpoint, uint32_t events);
     int epoll() const { return m_epoll.load(std::memory_order_relaxed); }
@@ -40,6 +63,7 @@ protected:
     static uint32_t ready_from(const epoll_event& event);
 
     std::atomic<int> m_epoll { -1 };
+    std::atomic<int> m_wake_fd { -1 };
 };
 
 /// Told by the pump of the process that another epoll has something to tell.
