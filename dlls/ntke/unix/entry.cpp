@@ -224,6 +224,18 @@ bool wait_ready(afd::SocketFile& endpoint, uint32_t ready, uint32_t microseconds
     return endpoint.socket().wait_ready(ready, microseconds);
 }
 
+/// A transfer, `attempt()`, and once more when the socket has become ready for it meanwhile.
+template <typename Attempt>
+NTSTATUS transfer(
+    const TransferArgs& args, afd::SocketFile& endpoint, uint32_t ready, Attempt attempt)
+{
+    const NTSTATUS status = attempt();
+    return status == STATUS_DEVICE_NOT_READY && args.patience
+            && wait_ready(endpoint, ready, args.patience)
+        ? attempt()
+        : status;
+}
+
 NTSTATUS receive(void* block)
 {
     auto& args = *static_cast<TransferArgs*>(block);
@@ -240,14 +252,10 @@ NTSTATUS receive(void* block)
         return kPassDown;
     afd::Address from;
     size_t received = 0;
-    const auto attempt = [&] {
+    const NTSTATUS status = transfer(args, endpoint, afd::kReadyIn | afd::kReadyPeerEnd, [&] {
         return endpoint.receive_now(
             buffers, args.count, args.flags, args.address ? &from : nullptr, &received);
-    };
-    NTSTATUS status = attempt();
-    if (status == STATUS_DEVICE_NOT_READY && args.patience
-        && wait_ready(endpoint, afd::kReadyIn | afd::kReadyPeerEnd, args.patience))
-        status = attempt();
+    });
     if (args.address && from.length && from.length <= args.address_length) {
         __builtin_memcpy(reinterpret_cast<void*>(args.address), from.bytes, from.length);
         args.address_length = from.length;
@@ -274,14 +282,10 @@ NTSTATUS send(void* block)
         __builtin_memcpy(to.bytes, reinterpret_cast<const void*>(args.address), to.length);
     }
     size_t sent = 0;
-    const auto attempt = [&] {
+    const NTSTATUS status = transfer(args, endpoint, afd::kReadyOut, [&] {
         return endpoint.send_now(
             buffers, args.count, args.flags, args.address ? &to : nullptr, &sent);
-    };
-    NTSTATUS status = attempt();
-    if (status == STATUS_DEVICE_NOT_READY && args.patience
-        && wait_ready(endpoint, afd::kReadyOut, args.patience))
-        status = attempt();
+    });
     args.transferred = sent;
     return status;
 }

@@ -424,42 +424,44 @@ NTSTATUS device_io_control(HANDLE handle, HANDLE event, PIO_APC_ROUTINE apc, PVO
 
 namespace {
 
-NTSTATUS read_file(HANDLE handle, HANDLE event, PIO_APC_ROUTINE apc, PVOID apc_context,
-    IO_STATUS_BLOCK* iosb, PVOID buffer, ULONG length, LARGE_INTEGER* offset, ULONG* key)
+/// A read or a write. `ask_host()` asks the host for it.
+template <typename AskHost>
+NTSTATUS transfer(
+    HANDLE handle, const Target& target, const io::Parameters& parameters, AskHost ask_host)
 {
+    const bool is_send = parameters.operation == io::Operation::Write;
     const KnownFile file(handle);
     if (file) {
-        const io::Parameters parameters { io::Operation::Read, 0, nullptr, 0, buffer, length };
-        const NTSTATUS status = serve(*file, { event, apc, apc_context, iosb }, parameters);
-        statistics::count(afd::kIoctlRecv, status != kPassDown);
+        const NTSTATUS status = serve(*file, target, parameters);
+        statistics::count(is_send ? afd::kIoctlSendMsg : afd::kIoctlRecv, status != kPassDown);
         if (status != kPassDown)
             return status;
     }
-    const program_events::HostUse use(event);
+    const program_events::HostUse use(target.event);
     if (!NT_SUCCESS(use.status()))
         return use.status();
-    OnHost on_host(file.get(), true, false);
-    return on_host.answered(
-        host::read_file(handle, event, apc, apc_context, iosb, buffer, length, offset, key));
+    OnHost on_host(file.get(), true, is_send);
+    return on_host.answered(ask_host());
+}
+
+NTSTATUS read_file(HANDLE handle, HANDLE event, PIO_APC_ROUTINE apc, PVOID apc_context,
+    IO_STATUS_BLOCK* iosb, PVOID buffer, ULONG length, LARGE_INTEGER* offset, ULONG* key)
+{
+    return transfer(handle, { event, apc, apc_context, iosb },
+        { io::Operation::Read, 0, nullptr, 0, buffer, length }, [=] {
+            return host::read_file(
+                handle, event, apc, apc_context, iosb, buffer, length, offset, key);
+        });
 }
 
 NTSTATUS write_file(HANDLE handle, HANDLE event, PIO_APC_ROUTINE apc, PVOID apc_context,
     IO_STATUS_BLOCK* iosb, const void* buffer, ULONG length, LARGE_INTEGER* offset, ULONG* key)
 {
-    const KnownFile file(handle);
-    if (file) {
-        const io::Parameters parameters { io::Operation::Write, 0, buffer, length, nullptr, 0 };
-        const NTSTATUS status = serve(*file, { event, apc, apc_context, iosb }, parameters);
-        statistics::count(afd::kIoctlSendMsg, status != kPassDown);
-        if (status != kPassDown)
-            return status;
-    }
-    const program_events::HostUse use(event);
-    if (!NT_SUCCESS(use.status()))
-        return use.status();
-    OnHost on_host(file.get(), true, true);
-    return on_host.answered(
-        host::write_file(handle, event, apc, apc_context, iosb, buffer, length, offset, key));
+    return transfer(handle, { event, apc, apc_context, iosb },
+        { io::Operation::Write, 0, buffer, length, nullptr, 0 }, [=] {
+            return host::write_file(
+                handle, event, apc, apc_context, iosb, buffer, length, offset, key);
+        });
 }
 
 // --- Cancelling
