@@ -1,5 +1,6 @@
 #include "afd_call.h"
 
+#include "emulation.h"
 #include "error.h"
 #include "guard.h"
 #include "poll_request.h"
@@ -13,29 +14,29 @@ static bool is_not_a_socket(NTSTATUS status)
     return status == STATUS_INVALID_HANDLE || status == STATUS_OBJECT_TYPE_MISMATCH;
 }
 
-/// Opens the device and makes it a socket by a request.
-static NTSTATUS open_socket_by(ULONG code, const void* input, ULONG input_length, ULONG attributes,
-    ULONG options, HANDLE* handle)
+/// Of the family that no host has. [af_unix/1]
+static NTSTATUS create_unix_socket(ULONG attributes, HANDLE* handle)
 {
-    SharedGuard guard(g_unmade_sockets);
-    NTSTATUS status = kernel::open_afd(handle, attributes, options);
-    if (!NT_SUCCESS(status))
-        return status;
-    status = afd_call(*handle, code, input, input_length, nullptr, 0);
-    if (!NT_SUCCESS(status))
-        kernel::close(*handle);
+    ntke::CreateUnixArgs args {};
+    args.is_inheritable = attributes == OBJ_INHERIT;
+    const NTSTATUS status = emulation::call(ntke::kCallCreateUnix, &args);
+    *handle = reinterpret_cast<HANDLE>(static_cast<uintptr_t>(args.socket));
     return status;
 }
 
 NTSTATUS afd_open_socket(
     const afd::CreateParams& params, ULONG attributes, ULONG options, HANDLE* handle)
 {
-    return open_socket_by(afd::kIoctlCreate, &params, sizeof(params), attributes, options, handle);
-}
-
-NTSTATUS afd_open_shared(const afd::CreateSharedParams& params, HANDLE* handle)
-{
-    return open_socket_by(afd::kIoctlCreateShared, &params, sizeof(params), 0, 0, handle);
+    if (params.family == AF_UNIX && emulation::is_on())
+        return create_unix_socket(attributes, handle);
+    SharedGuard guard(g_unmade_sockets);
+    NTSTATUS status = kernel::open_afd(handle, attributes, options);
+    if (!NT_SUCCESS(status))
+        return status;
+    status = afd_call(*handle, afd::kIoctlCreate, &params, sizeof(params), nullptr, 0);
+    if (!NT_SUCCESS(status))
+        kernel::close(*handle);
+    return status;
 }
 
 NTSTATUS afd_call(HANDLE handle, ULONG code, const void* input, ULONG input_length, void* output,

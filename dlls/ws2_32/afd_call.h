@@ -12,8 +12,6 @@ namespace ws2 {
 /// `attributes` is OBJ_INHERIT or 0, `options` FILE_SYNCHRONOUS_IO_* or 0 for overlapped use.
 NTSTATUS afd_open_socket(
     const afd::CreateParams& params, ULONG attributes, ULONG options, HANDLE* handle);
-/// The same of a socket that another process has given to this one.
-NTSTATUS afd_open_shared(const afd::CreateSharedParams& params, HANDLE* handle);
 
 /// A request that never pends (options, names, states). Returns the status of the request;
 /// `information`, if given, receives the bytes written to `output` for those requests that say so.

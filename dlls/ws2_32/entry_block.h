@@ -68,4 +68,22 @@ template <typename Put> void* make_thread_entry(ThreadBlock& block, Put put)
     return block.memory;
 }
 
+/// The end of a call that looks in a table: the entry of the calling thread, in its block `block`,
+/// made with `put(EntryBlock&, const NamedNumber&)`, or null with an error.
+template <typename Find, typename Put>
+void* find_thread_entry(const NameQuery& query, Find find, ThreadBlock Thread::*block, Put put)
+{
+    NamedNumber found;
+    if (!find(query, found)) {
+        SetLastError(WSANO_DATA);
+        return nullptr;
+    }
+    Thread* thread = Thread::current();
+    if (!thread) {
+        SetLastError(WSA_NOT_ENOUGH_MEMORY);
+        return nullptr;
+    }
+    return make_thread_entry(thread->*block, [&](EntryBlock& entry) { put(entry, found); });
+}
+
 } // namespace ws2

@@ -42,21 +42,10 @@ bool find_protocol(const NameQuery& query, NamedNumber& protocol)
         || (answer == FileAnswer::kEmpty && find_builtin(kProtocols, query, protocol));
 }
 
-/// The end of both calls: the entry of the calling thread, or null with an error.
 static protoent* protocol_entry(const NameQuery& query)
 {
-    NamedNumber protocol;
-    if (!find_protocol(query, protocol)) {
-        SetLastError(WSANO_DATA);
-        return nullptr;
-    }
-    Thread* thread = Thread::current();
-    if (!thread) {
-        SetLastError(WSA_NOT_ENOUGH_MEMORY);
-        return nullptr;
-    }
-    return static_cast<protoent*>(make_thread_entry(
-        thread->protocol_entry, [&](EntryBlock& block) { block.put_protocol(protocol); }));
+    return static_cast<protoent*>(find_thread_entry(query, find_protocol, &Thread::protocol_entry,
+        [](EntryBlock& entry, const NamedNumber& found) { entry.put_protocol(found); }));
 }
 
 } // namespace ws2

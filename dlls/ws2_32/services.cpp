@@ -83,21 +83,10 @@ bool find_service(const NameQuery& query, NamedNumber& service)
     return find_builtin(kServices, query, service);
 }
 
-/// The end of both calls: the entry of the calling thread, or null with an error.
 static servent* service_entry(const NameQuery& query)
 {
-    NamedNumber service;
-    if (!find_service(query, service)) {
-        SetLastError(WSANO_DATA);
-        return nullptr;
-    }
-    Thread* thread = Thread::current();
-    if (!thread) {
-        SetLastError(WSA_NOT_ENOUGH_MEMORY);
-        return nullptr;
-    }
-    return static_cast<servent*>(make_thread_entry(
-        thread->service_entry, [&](EntryBlock& block) { block.put_service(service); }));
+    return static_cast<servent*>(find_thread_entry(query, find_service, &Thread::service_entry,
+        [](EntryBlock& entry, const NamedNumber& found) { entry.put_service(found); }));
 }
 
 } // namespace ws2

@@ -67,11 +67,6 @@ constexpr DWORD kDuplicateMark = 0xFF00FF00;
 // Ours also carries the flags the socket was created with, in dwProviderReserved, under this bit,
 // and a number of its own in dwServiceFlags2.
 constexpr DWORD kFlagsGiven = 0x80000000;
-// And by these: the handle is no socket's, but carries one of ntke's to the other process; it does
-// not block.
-constexpr DWORD kIsCarrier = 0x40000000;
-constexpr DWORD kIsNonblocking = 0x20000000;
-constexpr DWORD kMarks = kFlagsGiven | kIsCarrier | kIsNonblocking;
 
 /// Tells the infos apart that name the same value one after the other, also those of other
 /// processes.
@@ -86,43 +81,13 @@ static bool is_duplicate(const WSAPROTOCOL_INFOW& info)
     return info.dwServiceFlags4 == kDuplicateMark;
 }
 
-/// Makes a socket of what a carrier has brought. The carrier is closed with that. [af_unix/13]
-static SOCKET open_carried(const WSAPROTOCOL_INFOW& info)
-{
-    const afd::CreateSharedParams params { .carrier = info.dwServiceFlags3 };
-    HANDLE handle;
-    const NTSTATUS status = afd_open_shared(params, &handle);
-    if (!NT_SUCCESS(status)) {
-        fail(error_from_status(status));
-        return INVALID_SOCKET;
-    }
-    kernel::close(ULongToHandle(params.carrier));
-    const SOCKET s = socket_from_handle(handle);
-    const DWORD flags = info.dwProviderReserved & ~kMarks;
-    SocketRef socket = adopt_socket(s, &flags);
-    if (!socket) {
-        kernel::close(handle);
-        fail(WSAENOBUFS);
-        return INVALID_SOCKET;
-    }
-    if (info.dwProviderReserved & kIsNonblocking) {
-        const DWORD on = 1;
-        afd_call(*socket, afd::kIoctlFionbio, &on, sizeof(on), nullptr, 0);
-        socket->nonblocking = true;
-    }
-    succeed();
-    return s;
-}
-
 static SOCKET open_duplicate(const WSAPROTOCOL_INFOW& info)
 {
-    if (info.dwProviderReserved & kIsCarrier)
-        return open_carried(info);
     const SOCKET s = info.dwServiceFlags3;
     const DWORD number = info.dwServiceFlags2;
     const SocketRef known = find_known_socket(s);
     const bool is_used = known && number && known->opened_by == number;
-    const DWORD flags = info.dwProviderReserved & ~kMarks;
+    const DWORD flags = info.dwProviderReserved & ~kFlagsGiven;
     SocketRef opened;
     // The kernel must agree that this is a socket; the answer also tells what kind.
     if (!is_used)
@@ -134,34 +99,6 @@ static SOCKET open_duplicate(const WSAPROTOCOL_INFOW& info)
     opened->opened_by = number;
     succeed();
     return s;
-}
-
-/// A handle in another process, and what its info says of it.
-struct Given {
-    HANDLE handle;
-    DWORD marks;
-};
-
-/// Gives a process a handle to open the socket by. Of a socket of ntke's the host's handle is
-/// nothing there; the host carries the socket itself. Returns 0 or a Winsock error.
-static int give_to(Socket& socket, HANDLE process, bool is_another, Given& given)
-{
-    HANDLE source = socket.handle;
-    DWORD options = DUPLICATE_SAME_ACCESS;
-    given.marks = kFlagsGiven;
-    if (is_another && socket.is_of_process()) {
-        ULONG carrier;
-        const NTSTATUS status
-            = afd_call(socket, afd::kIoctlShare, nullptr, 0, &carrier, sizeof(carrier));
-        if (!NT_SUCCESS(status))
-            return error_from_status(status);
-        source = ULongToHandle(carrier);
-        options |= DUPLICATE_CLOSE_SOURCE;
-        given.marks |= kIsCarrier | (socket.nonblocking ? kIsNonblocking : 0);
-    }
-    const BOOL is_given
-        = DuplicateHandle(GetCurrentProcess(), source, process, &given.handle, 0, FALSE, options);
-    return is_given ? 0 : WSAEMFILE;
 }
 
 } // namespace ws2
@@ -245,9 +182,8 @@ int WSAAPI WSADuplicateSocketW(SOCKET s, DWORD process_id, WSAPROTOCOL_INFOW* in
     SocketRef socket = find_socket(s);
     if (!socket)
         return SOCKET_ERROR;
-    const bool is_another = process_id != GetCurrentProcessId();
     HANDLE process;
-    if (!is_another)
+    if (process_id == GetCurrentProcessId())
         process = GetCurrentProcess(); // ntke sees that it stays here, and asks nobody whose it is
     else
         process = process_id ? OpenProcess(PROCESS_DUP_HANDLE, FALSE, process_id) : nullptr;
@@ -255,18 +191,19 @@ int WSAAPI WSADuplicateSocketW(SOCKET s, DWORD process_id, WSAPROTOCOL_INFOW* in
         return fail(WSAEINVAL);
 
     int result;
-    Given given;
+    HANDLE given;
     filter::hand_over(*socket, "it was duplicated");
     WSAPROTOCOL_INFOW filled = protocol_info(socket->family, socket->type, socket->protocol);
     if (!info || !guard::is_writable(info, sizeof(*info))) {
         result = fail(WSAEFAULT);
-    } else if (const int error = give_to(*socket, process, is_another, given)) {
-        result = fail(error);
+    } else if (!DuplicateHandle(GetCurrentProcess(), socket->handle, process, &given, 0, FALSE,
+                   DUPLICATE_SAME_ACCESS)) {
+        result = fail(WSAEMFILE);
     } else {
         filled.dwServiceFlags2 = new_info_number();
-        filled.dwServiceFlags3 = HandleToULong(given.handle);
+        filled.dwServiceFlags3 = HandleToULong(given);
         filled.dwServiceFlags4 = kDuplicateMark;
-        filled.dwProviderReserved = given.marks | socket->flags;
+        filled.dwProviderReserved = kFlagsGiven | socket->flags;
         guard::write(info, filled);
         socket->shared = true;
         socket->forget_names();

@@ -200,8 +200,10 @@ SocketRef find_known_socket(SOCKET socket)
 }
 
 /// The WSA_FLAG_* a handle of unknown origin was opened with, as far as the kernel tells them.
-static DWORD query_flags(HANDLE handle)
+static DWORD query_flags(HANDLE handle, int family)
 {
+    if (family == AF_UNIX)
+        return WSA_FLAG_OVERLAPPED; // always [af_unix/1]
     ULONG mode = 0; // FileModeInformation: FILE_SYNCHRONOUS_IO_* of the handle
     IO_STATUS_BLOCK iosb;
     constexpr auto kFileModeInformation = static_cast<FILE_INFORMATION_CLASS>(16);
@@ -229,6 +231,17 @@ static bool wait_for_closes(SOCKET socket, uint32_t& closes)
     return !slot;
 }
 
+/// Sockets of ntke's have the mode that whoever gives them on has set; of the host's the host
+/// knows it. [af_unix/13]
+static bool is_nonblocking_already(HANDLE handle, int family)
+{
+    ULONG is_nonblocking = 0;
+    return family == AF_UNIX
+        && NT_SUCCESS(afd_call(
+            handle, afd::kIoctlGetMode, nullptr, 0, &is_nonblocking, sizeof(is_nonblocking)))
+        && is_nonblocking;
+}
+
 SocketRef adopt_socket(SOCKET socket, const DWORD* flags)
 {
     // Pseudo handles and values no handle can have need no question.
@@ -247,11 +260,12 @@ SocketRef adopt_socket(SOCKET socket, const DWORD* flags)
     if (!slot)
         return {};
     SocketRef ref = SocketTable::insert(*slot,
-        SocketTable::create(
-            handle, info.family, info.type, info.protocol, flags ? *flags : query_flags(handle)),
+        SocketTable::create(handle, info.family, info.type, info.protocol,
+            flags ? *flags : query_flags(handle, info.family)),
         &known_closes);
     if (ref) {
         ref->shared = true;
+        ref->nonblocking = is_nonblocking_already(handle, info.family);
         filter::note_adopted(*ref);
     }
     return ref;

@@ -30,13 +30,6 @@ struct CreateParams {
 };
 static_assert(sizeof(CreateParams) == 16);
 
-/// kIoctlCreateShared, input: a handle that another process made with kIoctlShare, and gave to this
-/// one. The socket does not keep it.
-struct CreateSharedParams {
-    uint32_t carrier;
-};
-static_assert(sizeof(CreateSharedParams) == 4);
-
 /// kIoctlBind, input: followed by the socket address, and that, of AF_UNIX, by the path of the file
 /// on Linux. Output: the bound address.
 struct BindParams {

@@ -47,6 +47,7 @@ enum Call : uint32_t {
     kCallSubmit, // SubmitArgs
     kCallOpenNotifications, // OpenNotificationsArgs
     kCallRecord, // RecordArgs
+    kCallCreateUnix, // CreateUnixArgs
     kCallCount,
 };
 
@@ -243,6 +244,14 @@ struct CreateEventArgs {
     uint64_t event; // out: a handle of the host
 };
 static_assert(sizeof(CreateEventArgs) == 8);
+
+/// kCallCreateUnix makes a socket of AF_UNIX, which no host has.
+struct CreateUnixArgs {
+    uint64_t socket; // out: a handle of the host
+    uint32_t is_inheritable;
+    uint32_t padding;
+};
+static_assert(sizeof(CreateUnixArgs) == 16);
 
 /// Requests that came by the system services.
 struct RequestCounts {

@@ -21,9 +21,10 @@ void assert_receives(SOCKET socket, const char* text)
 
 // --- What there is
 
-void only_streams_can_be_made(void**) // [af_unix/1] [af_unix/2]
+void only_streams_can_be_made(void**) // [af_unix/1] [af_unix/2] [WSASocket/9]
 {
     const SOCKET made = unix_socket();
+    assert_int_equal(GetFileType(as_handle(made)), FILE_TYPE_PIPE);
     int type = 0;
     int length = sizeof(type);
     assert_wsa_ok(getsockopt(made, SOL_SOCKET, SO_TYPE, reinterpret_cast<char*>(&type), &length));

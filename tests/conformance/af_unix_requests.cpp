@@ -257,6 +257,20 @@ void assert_message(SOCKET socket, int event, Where where = Where::current())
             static_cast<unsigned long long>(message.lParam), event);
 }
 
+void a_select_may_have_sockets_of_other_families(void**) // [af_unix/12]
+{
+    const UnixPair pair = new_unix_pair();
+    const SOCKET others[] = { tcp_socket(), udp_socket() };
+    timeval shortly = { 0, 20'000 };
+    fd_set read;
+    FD_ZERO(&read);
+    FD_SET(pair.client, &read);
+    for (const SOCKET other : others)
+        FD_SET(other, &read);
+    assert_int_equal(select(0, &read, nullptr, nullptr, &shortly), 0);
+    assert_joined(pair);
+}
+
 void messages_tell_of_connections_data_and_the_end(void**) // [af_unix/12]
 {
     const UnixListener listener = new_unix_listener();
@@ -443,6 +457,82 @@ void a_child_uses_an_inherited_socket(void**) // [af_unix/16]
     assert_memory_equal(greeting, "hello", 5);
 }
 
+void a_child_has_an_inherited_socket_after_the_original_is_closed(void**) // [af_unix/16]
+{
+    const UnixPair pair = new_unix_pair();
+    const Child child = start_child("greet-when-told", pair.client, true);
+    close_owned(pair.client);
+    write_to_child(child, "x", 1);
+    char greeting[5];
+    receive_exactly(pair.server, greeting, sizeof(greeting));
+    assert_memory_equal(greeting, "hello", 5);
+    // Its end is the end of the stream.
+    assert_int_equal(recv(pair.server, greeting, 1, 0), 0);
+    assert_int_equal(exit_code_of(child), 0);
+}
+
+void a_child_uses_an_inherited_socket_by_a_port(void**) // [af_unix/16]
+{
+    const UnixPair pair = new_unix_pair();
+    const Child child = start_child("echo-by-port", pair.client, true);
+    for (int i = 0; i < 8; ++i) {
+        char in[2];
+        send_text(pair.server, "ab");
+        receive_exactly(pair.server, in, sizeof(in));
+        assert_memory_equal(in, "ab", sizeof(in));
+        if (i == 4)
+            close_owned(pair.client);
+    }
+    assert_wsa_ok(shutdown(pair.server, SD_SEND));
+    assert_int_equal(exit_code_of(child), 0);
+    char byte;
+    assert_int_equal(recv(pair.server, &byte, 1, 0), 0);
+}
+
+void an_inherited_socket_is_as_nonblocking_as_the_original(void**) // [af_unix/16]
+{
+    const UnixPair pair = new_unix_pair();
+    set_nonblocking(pair.client);
+    const Child child = start_child("receive-on-inherited", pair.client, true);
+    assert_int_equal(exit_code_of(child), WSAEWOULDBLOCK);
+    assert_joined(pair);
+}
+
+void a_child_accepts_on_an_inherited_listener(void**) // [af_unix/16]
+{
+    const UnixListener listener = new_unix_listener();
+    const Child child = start_child("accept-on-inherited", listener.socket, true);
+    const SOCKET client = connect_to(listener);
+    char greeting[5];
+    receive_exactly(client, greeting, sizeof(greeting));
+    send_text(client, "ok");
+    assert_int_equal(exit_code_of(child), 0);
+    assert_true(DeleteFileA(listener.name.sun_path));
+}
+
+void a_child_does_not_have_a_private_socket(void**) // [af_unix/16] [WSASocket/8]
+{
+    const SOCKET socket = owned(WSASocketW(
+        AF_UNIX, SOCK_STREAM, 0, nullptr, 0, WSA_FLAG_OVERLAPPED | WSA_FLAG_NO_HANDLE_INHERIT));
+    assert_true(socket != INVALID_SOCKET);
+    const Child child = start_child("receive-on-inherited", socket, true);
+    assert_int_equal(exit_code_of(child), WSAENOTSOCK);
+}
+
+void a_child_uses_a_handle_that_it_was_given(void**) // [af_unix/13]
+{
+    const UnixPair pair = new_unix_pair();
+    const Child child = start_child("use-handle", 0, false);
+    const HANDLE given = handle_for_child(child, reinterpret_cast<HANDLE>(pair.client));
+    close_owned(pair.client);
+    write_to_child(child, &given, sizeof(given));
+    char greeting[5];
+    receive_exactly(pair.server, greeting, sizeof(greeting));
+    assert_memory_equal(greeting, "hello", 5);
+    send_text(pair.server, "ok");
+    assert_int_equal(exit_code_of(child), 0);
+}
+
 void a_duplicate_of_a_listener_accepts(void**) // [af_unix/13]
 {
     const UnixListener listener = new_unix_listener();
@@ -478,6 +568,7 @@ const CMUnitTest kCases[] = {
     cmocka_unit_test(a_file_that_pends_is_transmitted_to_its_end),
     cmocka_unit_test(elements_are_transmitted_in_their_order),
     cmocka_unit_test(polls_tell_of_connections_data_and_the_end),
+    cmocka_unit_test(a_select_may_have_sockets_of_other_families),
     cmocka_unit_test_setup_teardown(
         messages_tell_of_connections_data_and_the_end, make_window, destroy_window),
     cmocka_unit_test(notifications_tell_of_connections_data_and_the_end),
@@ -489,6 +580,12 @@ const CMUnitTest kCases[] = {
     cmocka_unit_test(a_duplicate_is_as_nonblocking_as_the_original),
     cmocka_unit_test(a_child_accepts_on_a_duplicate),
     cmocka_unit_test(a_child_uses_an_inherited_socket),
+    cmocka_unit_test(a_child_has_an_inherited_socket_after_the_original_is_closed),
+    cmocka_unit_test(a_child_uses_an_inherited_socket_by_a_port),
+    cmocka_unit_test(an_inherited_socket_is_as_nonblocking_as_the_original),
+    cmocka_unit_test(a_child_accepts_on_an_inherited_listener),
+    cmocka_unit_test(a_child_does_not_have_a_private_socket),
+    cmocka_unit_test(a_child_uses_a_handle_that_it_was_given),
     cmocka_unit_test(a_duplicate_of_a_listener_accepts),
     cmocka_unit_test(what_is_wrong_with_a_duplicate_is_told),
 };

@@ -61,23 +61,68 @@ int open_duplicate_w()
 }
 
 /// Greets on the connection that comes next.
-int accept_on_duplicate()
+int accept_on(SOCKET listener)
 {
-    SOCKET listener;
-    if (const int problem = open_given(listener))
-        return problem;
     const SOCKET socket = accept(listener, nullptr, nullptr);
     return socket == INVALID_SOCKET ? WSAGetLastError() : greet(socket);
 }
 
+int accept_on_duplicate()
+{
+    SOCKET listener;
+    const int problem = open_given(listener);
+    return problem ? problem : accept_on(listener);
+}
+
 /// Ends with the error of a receive, where nothing comes.
+int receive_on(SOCKET socket)
+{
+    char byte;
+    return recv(socket, &byte, 1, 0) < 0 ? WSAGetLastError() : 0;
+}
+
 int receive_on_duplicate()
 {
     SOCKET socket;
+    const int problem = open_given(socket);
+    return problem ? problem : receive_on(socket);
+}
+
+/// Greets when it is told to. The process' end closes the socket.
+int greet_when_told(SOCKET socket)
+{
     char byte;
-    if (const int problem = open_given(socket))
-        return problem;
-    return recv(socket, &byte, 1, 0) < 0 ? WSAGetLastError() : 0;
+    if (!read_input(&byte, 1))
+        return kNoInput;
+    return send(socket, "hello", 5, 0) == 5 ? 0 : WSAGetLastError();
+}
+
+/// Sends back what comes, by overlapped requests whose ends a port tells, until the peer ends the
+/// stream.
+int echo_by_port(SOCKET socket)
+{
+    const HANDLE port
+        = CreateIoCompletionPort(reinterpret_cast<HANDLE>(socket), nullptr, socket, 0);
+    if (!port)
+        return static_cast<int>(GetLastError());
+    for (;;) {
+        char byte;
+        WSABUF buffer = { 1, &byte };
+        WSAOVERLAPPED request {};
+        DWORD flags = 0;
+        DWORD moved = 0;
+        ULONG_PTR key = 0;
+        OVERLAPPED* ended = nullptr;
+        if (WSARecv(socket, &buffer, 1, nullptr, &flags, &request, nullptr) != 0
+            && WSAGetLastError() != WSA_IO_PENDING)
+            return WSAGetLastError();
+        if (!GetQueuedCompletionStatus(port, &moved, &key, &ended, kHangLimit) || key != socket)
+            return kNotTold;
+        if (!moved)
+            return closesocket(socket) == 0 ? 0 : WSAGetLastError();
+        if (send(socket, &byte, 1, 0) != 1)
+            return WSAGetLastError();
+    }
 }
 
 int open_duplicate_a()
@@ -349,8 +394,17 @@ int child_main(const char* role, const char* argument)
         return echo_on_duplicate();
     if (!strcmp(role, "end-on-duplicate"))
         return end_on_duplicate();
+    const auto inherited = static_cast<SOCKET>(strtoull(argument, nullptr, 10));
     if (!strcmp(role, "use-inherited"))
-        return greet(static_cast<SOCKET>(strtoull(argument, nullptr, 10)));
+        return greet(inherited);
+    if (!strcmp(role, "greet-when-told"))
+        return greet_when_told(inherited);
+    if (!strcmp(role, "echo-by-port"))
+        return echo_by_port(inherited);
+    if (!strcmp(role, "receive-on-inherited"))
+        return receive_on(inherited);
+    if (!strcmp(role, "accept-on-inherited"))
+        return accept_on(inherited);
     if (!strcmp(role, "use-handle"))
         return use_handle();
     if (!strcmp(role, "post-to-ports"))

@@ -14,13 +14,14 @@ sockaddr_un name_of(const char* path)
     return name;
 }
 
+/// In a folder whose path is a short one on Linux, too, where an address has no more room.
 sockaddr_un new_name()
 {
     static int count = 0;
     char folder[MAX_PATH];
-    assert_true(GetTempPathA(sizeof(folder), folder));
+    assert_true(GetWindowsDirectoryA(folder, sizeof(folder)));
     char path[MAX_PATH + 32];
-    snprintf(path, sizeof(path), "%su%lx_%d", folder, GetCurrentProcessId(), count++);
+    snprintf(path, sizeof(path), "%s\\temp\\u%lx_%d", folder, GetCurrentProcessId(), count++);
     return name_of(path);
 }
 

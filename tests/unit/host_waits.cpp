@@ -252,39 +252,86 @@ void no_signal_is_lost_between_ke_and_the_host(void**)
     }
 }
 
-/// While the wait sleeps, the event is set and goes to the host, and then something else ends the
-/// wait.
+/// While the wait sleeps, something happens to its events, and then something else ends the wait.
 class InterruptedPlace final : public ke::WaitPlace {
 public:
-    explicit InterruptedPlace(Token& token)
-        : m_token(token)
+    using Happening = void(const ob::Ref<ke::Event>* events);
+
+    InterruptedPlace(const ob::Ref<ke::Event>* events, Happening* happen)
+        : m_events(events)
+        , m_happen(happen)
     {
     }
     NTSTATUS sleep(ke::Thread&, const ke::DueTime&) override
     {
-        m_token.event->set();
-        m_token.event->move_to_host(g_host, m_token.host_event);
+        m_happen(m_events);
         return STATUS_USER_APC;
     }
-    void give_back(ke::DispatcherObject&) override { m_token.event->set(); }
+    void give_back(ke::DispatcherObject& event) override
+    {
+        const ob::Ref<ke::Event>* given = m_events;
+        while (&(*given)->state() != &event)
+            ++given;
+        (*given)->set();
+    }
 
 private:
-    Token& m_token;
+    const ob::Ref<ke::Event>* m_events;
+    Happening* m_happen;
 };
+
+template <uint32_t kCount>
+void interrupt_wait(
+    ob::Ref<ke::Event> (&events)[kCount], WaitType type, InterruptedPlace::Happening* happen)
+{
+    ke::DispatcherObject* objects[kCount];
+    for (uint32_t i = 0; i < kCount; ++i) {
+        assert_status(ke::Event::create(kSynchronizationEvent, false, events[i]), STATUS_SUCCESS);
+        objects[i] = &events[i]->state();
+    }
+    InterruptedPlace place(events, happen);
+    assert_status(
+        ke::wait_at(place, *ke::Thread::current(), objects, kCount, type, ke::DueTime::never()),
+        STATUS_USER_APC);
+}
+
+HANDLE g_moved = nullptr;
 
 void a_set_that_is_given_back_follows_its_event_to_the_host(void**)
 {
-    Token token;
-    token.host_event = g_host.make();
+    g_moved = g_host.make();
     for (const WaitType type : { kWaitAny, kWaitAll }) {
-        assert_status(ke::Event::create(kSynchronizationEvent, false, token.event), STATUS_SUCCESS);
-        InterruptedPlace place(token);
-        ke::DispatcherObject* objects[] = { &token.event->state() };
-        assert_status(
-            ke::wait_at(place, *ke::Thread::current(), objects, 1, type, ke::DueTime::never()),
-            STATUS_USER_APC);
-        assert_int_equal(g_host.wait(&token.host_event, 1, ke::DueTime::now()), 0);
+        ob::Ref<ke::Event> event[1];
+        interrupt_wait(event, type, [](const ob::Ref<ke::Event>* events) {
+            events[0]->set();
+            events[0]->move_to_host(g_host, g_moved);
+        });
+        assert_int_equal(g_host.wait(&g_moved, 1, ke::DueTime::now()), 0);
     }
+}
+
+void a_pulse_whose_wait_ends_otherwise_leaves_nothing(void**) // [NtEvent/12]
+{
+    ob::Ref<ke::Event> any[2];
+    interrupt_wait(any, kWaitAny, [](const ob::Ref<ke::Event>* events) { events[1]->pulse(); });
+    assert_false(any[1]->peek());
+
+    // Of a wait for all, the set that came before it is given back.
+    ob::Ref<ke::Event> all[2];
+    interrupt_wait(all, kWaitAll, [](const ob::Ref<ke::Event>* events) {
+        events[0]->set();
+        events[1]->pulse();
+    });
+    assert_true(all[0]->peek());
+    assert_false(all[1]->peek());
+
+    // A set that comes after it is another one.
+    ob::Ref<ke::Event> later[1];
+    interrupt_wait(later, kWaitAny, [](const ob::Ref<ke::Event>* events) {
+        events[0]->pulse();
+        events[0]->set();
+    });
+    assert_true(later[0]->peek());
 }
 
 } // namespace
@@ -295,6 +342,7 @@ int main()
     const CMUnitTest cases[] = {
         cmocka_unit_test(no_signal_is_lost_between_ke_and_the_host),
         cmocka_unit_test(a_set_that_is_given_back_follows_its_event_to_the_host),
+        cmocka_unit_test(a_pulse_whose_wait_ends_otherwise_leaves_nothing),
     };
     return cmocka_run_group_tests(cases, nullptr, nullptr);
 }

@@ -239,7 +239,7 @@ NTSTATUS SocketFile::publish_connection(SocketFile& listener, io::Irp& irp)
 {
     HANDLE handle = nullptr;
     const NTSTATUS status = is_own()
-        ? open_stand_in(*this, handle)
+        ? publish_own(*this, handle)
         : ob::HandleTable::current().insert(
             *this, object_type().map_access(kAccess), ob::kHandleInherit, &handle);
     if (!NT_SUCCESS(status)) {

@@ -27,7 +27,7 @@ NTSTATUS SocketFile::set_nonblocking(io::Irp& irp, ULONG_PTR&)
     ke::LockGuard guard(m_lock);
     if (!is_nonblocking && m_record.mask())
         return STATUS_INVALID_PARAMETER; // as long as events are selected [ioctlsocket/4]
-    m_is_nonblocking.store(is_nonblocking, std::memory_order_relaxed);
+    change_mode(is_nonblocking);
     return STATUS_SUCCESS;
 }
 

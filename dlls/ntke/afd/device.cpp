@@ -58,9 +58,7 @@ constexpr SocketFile::IoctlRow SocketFile::kIoctls[] = {
     { kIoctlKeepaliveVals, sizeof(KeepaliveParams), 0, STATUS_BUFFER_TOO_SMALL,
         &SocketFile::keepalive_values },
     { kIoctlTransmit, sizeof(TransmitParams), 0, STATUS_BUFFER_TOO_SMALL, &SocketFile::transmit },
-    { kIoctlShare, 0, sizeof(ULONG), STATUS_BUFFER_TOO_SMALL, &SocketFile::share },
-    { kIoctlCreateShared, sizeof(CreateSharedParams), 0, STATUS_INVALID_PARAMETER,
-        &SocketFile::create_shared },
+    { kIoctlGetMode, 0, sizeof(ULONG), STATUS_BUFFER_TOO_SMALL, &SocketFile::get_mode },
     { kIoctlTransmitView, sizeof(TransmitViewParams), 0, STATUS_BUFFER_TOO_SMALL,
         &SocketFile::transmit_view },
     // They need a host with windows or network adapters.
@@ -132,7 +130,7 @@ NTSTATUS SocketFile::control(io::Irp& irp, ULONG_PTR& information)
                                                          : STATUS_INVALID_DEVICE_REQUEST;
     }
     const bool is_for_any_handle = row
-        && (row->code == kIoctlCreate || row->code == kIoctlCreateShared || row->code == kIoctlPoll
+        && (row->code == kIoctlCreate || row->code == kIoctlPoll
             || (is_of_host() && (row->code == kIoctlCompleteAsync || row->code == kIoctlConnect)));
     if (!is_for_any_handle && !m_is_created.load(std::memory_order_acquire)
         && !m_is_accepted_into.load(std::memory_order_acquire))
@@ -172,11 +170,6 @@ NTSTATUS SocketFile::create(io::Irp& irp, ULONG_PTR&)
 NTSTATUS SocketFile::become_socket(
     HostSocket& created, const CreateParams& params, SocketState state, uint32_t flags)
 {
-    const NTSTATUS status = m_host_handle ? make_stand_in(m_host_handle) : STATUS_SUCCESS;
-    if (!NT_SUCCESS(status)) {
-        created.close();
-        return status;
-    }
     ke::LockGuard guard(m_lock);
     if (m_is_created.load(std::memory_order_relaxed)) {
         created.close();
@@ -192,7 +185,6 @@ NTSTATUS SocketFile::become_socket(
         m_connect_time = ke::interrupt_time();
     }
     add_flags(flags);
-    m_is_own = m_host_handle != 0;
     m_has_descriptor = true;
     m_is_created.store(true, std::memory_order_release);
     return STATUS_SUCCESS;

@@ -79,7 +79,7 @@ NTSTATUS SocketFile::select_events(
 {
     const NTSTATUS status = select(std::move(event), mask, replaced, mode);
     if (NT_SUCCESS(status))
-        m_is_nonblocking.store(true, std::memory_order_relaxed); // for good [WSAEventSelect/7]
+        change_mode(true); // for good [WSAEventSelect/7]
     return status;
 }
 

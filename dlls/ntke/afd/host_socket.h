@@ -191,6 +191,9 @@ public:
     NTSTATUS bind_to_file(const char* path);
     /// Never on its way: a listener whose queue is full refuses.
     NTSTATUS connect_to_file(const char* path);
+    /// Keeps with the socket whether it is a non-blocking one, for all that have it.
+    void tell_mode(bool is_nonblocking);
+    bool told_mode() const;
 
     NTSTATUS local_name(Address& address) const;
     NTSTATUS peer_name(Address& address) const;

@@ -87,4 +87,20 @@ NTSTATUS HostSocket::connect_to_file(const char* path)
     return is_nobody_there ? STATUS_CONNECTION_REFUSED : status_from_errno(errno); // [af_unix/8]
 }
 
+// O_NONBLOCK is always on; the priority means nothing to these sockets.
+
+void HostSocket::tell_mode(bool is_nonblocking)
+{
+    const int priority = is_nonblocking;
+    setsockopt(m_fd, SOL_SOCKET, SO_PRIORITY, &priority, sizeof(priority));
+}
+
+bool HostSocket::told_mode() const
+{
+    int priority = 0;
+    socklen_t length = sizeof(priority);
+    getsockopt(m_fd, SOL_SOCKET, SO_PRIORITY, &priority, &length);
+    return priority;
+}
+
 } // namespace afd

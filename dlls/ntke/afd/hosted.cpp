@@ -7,8 +7,6 @@
 namespace afd {
 
 NTSTATUS (*SocketFile::open_host_descriptor)(uint64_t host_handle, int& fd) = nullptr;
-NTSTATUS (*SocketFile::make_stand_in)(uint64_t host_handle) = nullptr;
-NTSTATUS (*SocketFile::open_stand_in)(SocketFile& socket, HANDLE& handle) = nullptr;
 
 ob::Ref<SocketFile> SocketFile::make_hosted(uint64_t host_handle, Mode mode)
 {
@@ -157,8 +155,6 @@ constexpr SocketFile::ServedRow SocketFile::kServed[] = {
     { kIoctlSetIpv6DropSourceMembership, &SocketFile::serves_option },
     { kIoctlSetIpv6BlockSource, &SocketFile::serves_option },
     { kIoctlSetIpv6UnblockSource, &SocketFile::serves_option },
-    { kIoctlCreate, &SocketFile::serves_create },
-    { kIoctlCreateShared, &SocketFile::serves_create_shared },
 };
 
 const SocketFile::ServedRow* SocketFile::find_served(ULONG code)
@@ -178,21 +174,6 @@ bool SocketFile::serves(const io::Parameters& parameters)
         return serves_data(parameters);
     const ServedRow* row = find_served(parameters.code);
     return row && (this->*row->serves)(parameters);
-}
-
-/// The host has no sockets of this family.
-bool SocketFile::serves_create(const io::Parameters& parameters)
-{
-    CreateParams params;
-    if (parameters.input_length != sizeof(params))
-        return false;
-    memcpy(&params, parameters.input, sizeof(params));
-    return params.family == kFamilyUnix && !m_is_created.load(std::memory_order_acquire);
-}
-
-bool SocketFile::serves_create_shared(const io::Parameters&)
-{
-    return !m_is_created.load(std::memory_order_acquire);
 }
 
 /// The host gives control data in its way: WSARecvMsg asks for kIoctlRecvMessage.

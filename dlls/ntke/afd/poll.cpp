@@ -50,17 +50,42 @@ bool SocketFile::can_be_polled()
         && (can_transfer() || state() == SocketState::Listening) && NT_SUCCESS(open_descriptor());
 }
 
+/// How many entries there are behind the header. 0: also if they cannot all be there.
+static uint32_t count_entries(const void* poll, ULONG length)
+{
+    PollHeader header;
+    if (length < sizeof(header))
+        return 0;
+    memcpy(&header, poll, sizeof(header));
+    return (length - sizeof(header)) / entry_size() < header.count ? 0 : header.count;
+}
+
+bool SocketFile::name_other_in_poll(void* poll, ULONG length, uint64_t other)
+{
+    auto* bytes = static_cast<uint8_t*>(poll) + sizeof(PollHeader);
+    bool is_any = false;
+    for (uint32_t left = count_entries(poll, length); left; --left, bytes += entry_size()) {
+        PollEntry entry;
+        ob::Ref<SocketFile> socket;
+        if (!read_entry(entry, bytes)
+            || !NT_SUCCESS(by_handle(reinterpret_cast<HANDLE>(entry.socket), socket))
+            || !socket->is_own())
+            continue;
+        entry.socket = other;
+        write_entry(bytes, entry);
+        is_any = true;
+    }
+    return is_any;
+}
+
 /// A poll is served when all of its sockets are.
 bool SocketFile::serves_poll(const io::Parameters& parameters)
 {
-    PollHeader header;
-    if (parameters.input_length < sizeof(header) || mode() != Mode::Asynchronous)
+    const uint32_t count = count_entries(parameters.input, parameters.input_length);
+    if (!count || mode() != Mode::Asynchronous)
         return false;
-    memcpy(&header, parameters.input, sizeof(header));
-    const auto* entries = static_cast<const uint8_t*>(parameters.input) + sizeof(header);
-    if (!header.count || (parameters.input_length - sizeof(header)) / entry_size() < header.count)
-        return false;
-    for (uint32_t i = 0; i < header.count; ++i) {
+    const auto* entries = static_cast<const uint8_t*>(parameters.input) + sizeof(PollHeader);
+    for (uint32_t i = 0; i < count; ++i) {
         PollEntry entry;
         ob::Ref<SocketFile> socket;
         if (!read_entry(entry, entries + i * entry_size())

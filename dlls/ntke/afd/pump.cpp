@@ -5,8 +5,6 @@
 #include <poll.h>
 #include <pthread.h>
 #include <sched.h>
-#include <sys/eventfd.h>
-#include <unistd.h>
 
 #include "afd/absence.h"
 #include "afd/direct_calls.h"
@@ -20,8 +18,6 @@ namespace {
 
 /// Tells guests from endpoints in what epoll keeps for us: a bit that no address has.
 constexpr uint64_t kGuest = 1;
-/// The wake-ups of wake().
-constexpr uint64_t kWake = 0;
 
 /// The pump holds memory of at most this many unwatched endpoints while it sleeps.
 constexpr uint32_t kUnwatchedAtRest = 64;
@@ -48,20 +44,7 @@ NTSTATUS Pump::open()
     ke::LockGuard guard(m_lock);
     if (m_epoll.load(std::memory_order_relaxed) >= 0)
         return STATUS_SUCCESS;
-    const int wake_fd = eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK);
-    const int epoll = epoll_create1(EPOLL_CLOEXEC);
-    epoll_event event {};
-    event.events = EPOLLIN | EPOLLET;
-    if (wake_fd < 0 || epoll < 0 || epoll_ctl(epoll, EPOLL_CTL_ADD, wake_fd, &event) < 0) {
-        if (wake_fd >= 0)
-            ::close(wake_fd);
-        if (epoll >= 0)
-            ::close(epoll);
-        return STATUS_INSUFFICIENT_RESOURCES;
-    }
-    m_wake_fd.store(wake_fd, std::memory_order_relaxed);
-    m_epoll.store(epoll, std::memory_order_release);
-    return STATUS_SUCCESS;
+    return open_descriptors(true) ? STATUS_SUCCESS : STATUS_INSUFFICIENT_RESOURCES;
 }
 
 NTSTATUS Pump::start_thread()
@@ -279,12 +262,8 @@ void Pump::tell_each(const Round& round)
 void Pump::wake()
 {
     // The thread may be on its way to its first wait.
-    if (!NT_SUCCESS(open()))
-        return;
-    const uint64_t one = 1;
-    const ssize_t written
-        = direct::write(m_wake_fd.load(std::memory_order_relaxed), &one, sizeof(one));
-    static_cast<void>(written); // nobody writes so often that the counter is full
+    if (NT_SUCCESS(open()))
+        write_to_wake_fd();
 }
 
 } // namespace afd

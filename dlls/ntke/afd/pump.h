@@ -91,7 +91,6 @@ private:
     void release_unwatched() EXCLUDES(m_lock);
 
     const Kind m_kind = Kind::OfPort;
-    std::atomic<int> m_wake_fd { -1 };
     std::atomic<bool> m_has_thread { false };
     std::atomic<uint32_t> m_watch_count { 0 };
     std::atomic<uint64_t> m_wakeups { 0 };

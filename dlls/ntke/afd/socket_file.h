@@ -180,16 +180,18 @@ public:
     /// Gives a descriptor of its own for a socket of the host.
     static NTSTATUS (*open_host_descriptor)(uint64_t host_handle, int& fd);
 
-    // Under Wine, sockets that the host cannot make: it has a file for each, that nothing is asked
-    // of.
+    // Under Wine, sockets of AF_UNIX, which the host cannot make. unix_own.cpp
 
-    /// Makes that file a socket for the host, too.
-    static NTSTATUS (*make_stand_in)(uint64_t host_handle);
-    /// Opens such a file for an accepted socket, which it is attached to.
-    static NTSTATUS (*open_stand_in)(SocketFile& socket, HANDLE& handle);
-    /// Makes a handle of the host's that carries a descriptor to another process.
-    /// open_host_descriptor opens it there. Errors: the host's, STATUS_NOT_SUPPORTED.
-    static NTSTATUS (*make_carrier)(uint64_t stand_in, int fd, HANDLE& carrier);
+    /// Makes a socket of a descriptor, which it owns from here on. Errors: STATUS_INVALID_HANDLE
+    /// (of another kind), STATUS_NO_MEMORY.
+    static NTSTATUS make_own(HostSocket& opened, ob::Ref<SocketFile>& socket);
+    /// Gives an accepted one its handle.
+    static NTSTATUS (*publish_own)(SocketFile& socket, HANDLE& handle);
+    /// Keeps the mode where every process that has the socket finds it.
+    void tell_mode();
+    /// Names the host's handle `other` in a poll wherever one of these is named. False: there is
+    /// none.
+    static bool name_other_in_poll(void* poll, ULONG length, uint64_t other);
     void set_host_handle(uint64_t host_handle) { m_host_handle = host_handle; }
     /// Its owner's number for it.
     void set_serial(uint64_t serial) { m_serial = serial; }
@@ -219,8 +221,6 @@ private:
     bool serves_message(const io::Parameters& parameters);
     bool serves_data(const io::Parameters& parameters);
     bool serves_count(const io::Parameters& parameters);
-    bool serves_create(const io::Parameters& parameters);
-    bool serves_create_shared(const io::Parameters& parameters);
     bool serves_accept(const io::Parameters& parameters);
     bool serves_taken(const io::Parameters& parameters);
     bool serves_connect_time(const io::Parameters& parameters);
@@ -257,8 +257,8 @@ private:
     /// Becomes a socket with that descriptor, which is closed on failure.
     NTSTATUS become_socket(HostSocket& created, const CreateParams& params, SocketState state,
         uint32_t flags) EXCLUDES(m_lock);
-    NTSTATUS share(io::Irp& irp, ULONG_PTR& information);
-    NTSTATUS create_shared(io::Irp& irp, ULONG_PTR& information);
+    void change_mode(bool is_nonblocking);
+    NTSTATUS get_mode(io::Irp& irp, ULONG_PTR& information);
     NTSTATUS bind(io::Irp& irp, ULONG_PTR& information);
     NTSTATUS listen(io::Irp& irp, ULONG_PTR& information);
     NTSTATUS local_name(io::Irp& irp, ULONG_PTR& information);

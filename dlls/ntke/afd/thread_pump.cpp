@@ -3,7 +3,6 @@
 #include <ctime>
 
 #include <poll.h>
-#include <sys/eventfd.h>
 #include <unistd.h>
 
 #include "afd/direct_calls.h"
@@ -39,28 +38,12 @@ ke::EventSource* ThreadPump::own()
         if (pump.m_is_owned.load(std::memory_order_relaxed)
             || pump.m_is_owned.exchange(true, std::memory_order_acquire))
             continue;
-        if (pump.epoll() >= 0 || pump.open())
+        if (pump.epoll() >= 0 || pump.open_descriptors(false))
             return &pump;
         pump.m_is_owned.store(false, std::memory_order_release);
         return nullptr;
     }
     return nullptr;
-}
-
-bool ThreadPump::open()
-{
-    const int wake_fd = eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK);
-    const int epoll = epoll_create1(EPOLL_CLOEXEC);
-    if (wake_fd >= 0 && epoll >= 0) {
-        m_wake_fd = wake_fd;
-        m_epoll.store(epoll, std::memory_order_release);
-        return true;
-    }
-    for (const int fd : { wake_fd, epoll }) {
-        if (fd >= 0)
-            ::close(fd);
-    }
-    return false;
 }
 
 NTSTATUS ThreadPump::add(Endpoint& endpoint)
@@ -118,7 +101,7 @@ void ThreadPump::share_all()
 /// Only asks whether there is something, as Pump::wait does.
 void ThreadPump::sleep(const ke::DueTime& due)
 {
-    pollfd fds[] = { { epoll(), POLLIN, 0 }, { m_wake_fd, POLLIN, 0 } };
+    pollfd fds[] = { { epoll(), POLLIN, 0 }, { wake_fd(), POLLIN, 0 } };
     timespec room;
     {
         const ke::Stoppable section;
@@ -126,7 +109,7 @@ void ThreadPump::sleep(const ke::DueTime& due)
     }
     if (fds[1].revents) {
         uint64_t count;
-        const ssize_t taken = read(m_wake_fd, &count, sizeof(count));
+        const ssize_t taken = read(wake_fd(), &count, sizeof(count));
         static_cast<void>(taken); // nobody else reads it, and nothing is lost if there is nothing
     }
 }
@@ -150,9 +133,7 @@ void ThreadPump::serve()
 
 void ThreadPump::wake()
 {
-    const uint64_t one = 1;
-    const ssize_t written = direct::write(m_wake_fd, &one, sizeof(one));
-    static_cast<void>(written); // a full counter wakes as well
+    write_to_wake_fd();
 }
 
 void ThreadPump::disown()

@@ -51,7 +51,6 @@ public:
     constexpr ThreadPump() = default;
 
 private:
-    bool open();
     int epoll_to_watch() override { return epoll(); }
     // It stays for ever.
     void hold() override { }
@@ -59,7 +58,6 @@ private:
     bool is_over() const override { return false; }
     void on_let_go() override { }
 
-    int m_wake_fd = -1; // written before the first owner sleeps
     std::atomic<bool> m_is_owned { false };
     std::atomic<bool> m_is_shared { false };
     ke::Lock m_lock;

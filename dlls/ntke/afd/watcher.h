@@ -10,8 +10,9 @@ namespace afd {
 
 class Endpoint;
 
-/// Endpoints of which Linux tells, edge-triggered, what happens to them: an epoll. Keeps no
-/// reference to them, and has no lock: who adds and removes an endpoint holds its lock.
+/// Endpoints of which Linux tells, edge-triggered, what happens to them: an epoll, and a descriptor
+/// that wakes who waits for it. Keeps no reference to them, and has no lock: who adds and removes
+/// an endpoint holds its lock.
 class Watcher {
 public:
     // An endpoint that is watched here ...
@@ -29,9 +30,17 @@ protected:
     static_assert(EPOLLIN == 1 && EPOLLPRI == 2 && EPOLLOUT == 4 && EPOLLRDHUP == 0x2000);
     static constexpr uint32_t kArrivals = EPOLLIN | EPOLLPRI | EPOLLRDHUP | EPOLLET;
     static constexpr uint32_t kWatched = kArrivals | EPOLLOUT;
+    /// What the epoll keeps for the descriptor that wakes; for an endpoint it is the address.
+    static constexpr uint64_t kWake = 0;
 
     constexpr Watcher() = default;
     ~Watcher() = default;
+
+    /// Opens both descriptors. `wakes_epoll`: who waits for the epoll is woken, too, not only who
+    /// asks for both. False: none is open.
+    bool open_descriptors(bool wakes_epoll);
+    int wake_fd() const { return m_wake_fd.load(std::memory_order_relaxed); }
+    void write_to_wake_fd();
 
     /// 0, or -1 as epoll_ctl.
     int control(int operation, Endpoint& endpoint, uint32_t events);
@@ -40,6 +49,7 @@ protected:
     static uint32_t ready_from(const epoll_event& event);
 
     std::atomic<int> m_epoll { -1 };
+    std::atomic<int> m_wake_fd { -1 };
 };
 
 /// Told by the pump of the process that another epoll has something to tell.

@@ -34,6 +34,7 @@ struct WaitBlock {
     uint32_t key = 0; // index of the object in the wait: the result of a satisfied wait-any
     WaitType type = kWaitAny;
     bool is_linked = false;
+    bool is_pulsed = false; // a pulse of the object has ended the wait
 };
 
 /// Something a thread can wait for. Counterpart: DISPATCHER_HEADER.
@@ -208,7 +209,7 @@ private:
     Before set_slow(AfterSet after);
     Before set_slow(AfterSet after, WakeList& wakes);
     Before reset_slow();
-    void satisfy_waiters(WakeList& wakes) REQUIRES(this);
+    void satisfy_waiters(AfterSet after, WakeList& wakes) REQUIRES(this);
     bool satisfy_all_of(WaitBlock& block) REQUIRES(this);
 
     std::atomic<uint32_t> m_word;

@@ -87,8 +87,9 @@ bool DispatcherObject::satisfy_all_of(WaitBlock& block)
     return true;
 }
 
-void DispatcherObject::satisfy_waiters(WakeList& wakes)
+void DispatcherObject::satisfy_waiters(AfterSet after, WakeList& wakes)
 {
+    const bool is_pulse = after == AfterSet::Clear;
     WaitBlock* next = nullptr;
     for (WaitBlock* block = m_first; block && is_signaled(); block = next) {
         next = block->next;
@@ -100,6 +101,7 @@ void DispatcherObject::satisfy_waiters(WakeList& wakes)
             Thread& thread = *block->thread;
             const NTSTATUS result = STATUS_WAIT_0 + static_cast<NTSTATUS>(block->key);
             unlink(*block);
+            block->is_pulsed = is_pulse;
             if (thread.try_end_wait(result, sleeper)) {
                 satisfy();
                 wakes.add(sleeper);
@@ -114,6 +116,7 @@ void DispatcherObject::satisfy_waiters(WakeList& wakes)
         // The end comes first: should a time-out have won it, nothing may be taken. The thread may
         // run on at once, but not past its objects' locks, all of which are ours for now: it passes
         // through each before it lets go of blocks and objects (wait.cpp, wait_for_all).
+        block->is_pulsed = is_pulse;
         if (!thread.try_end_wait(STATUS_WAIT_0, sleeper))
             continue; // Its thread is about to unlink it. Nothing was taken.
         for (uint32_t i = 0; i < count; ++i) {
@@ -141,7 +144,7 @@ DispatcherObject::Before DispatcherObject::set_slow(AfterSet after, WakeList& wa
 
     const uint32_t before = m_word.fetch_or(kSignaled, std::memory_order_relaxed);
     if (m_first)
-        satisfy_waiters(wakes);
+        satisfy_waiters(after, wakes);
     if (after == AfterSet::Clear)
         m_word.fetch_and(~kSignaled, std::memory_order_relaxed);
     return before_from(before);

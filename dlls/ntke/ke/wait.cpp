@@ -17,6 +17,7 @@ WaitBlock& prepare_block(Thread& thread, uint32_t index, DispatcherObject* objec
     block.thread = &thread;
     block.key = index;
     block.type = type;
+    block.is_pulsed = false;
     return block;
 }
 
@@ -50,19 +51,21 @@ void unlink_blocks(Thread& thread)
     thread.set_linked_blocks(0);
 }
 
-/// What the place says of a wait that ke has ended meanwhile, with `ended_by`. Where both took
-/// something, what ke took is given back: the set of a synchronization event becomes one that came
-/// later. A time-out has taken nothing.
-NTSTATUS settle_end(WaitPlace& place, NTSTATUS at_place, NTSTATUS ended_by,
-    DispatcherObject* const* taken, uint32_t count)
+/// What the place says of a wait that ke has ended meanwhile, with `ended_by`: by `count` of its
+/// blocks. Where both took something, what ke took is given back: the set of a synchronization
+/// event becomes one that came later. So does a pulse, which leaves nothing. [NtEvent/12] A
+/// time-out has taken nothing.
+NTSTATUS settle_end(WaitPlace& place, Thread& thread, NTSTATUS at_place, NTSTATUS ended_by,
+    uint32_t first, uint32_t count)
 {
     if (ended_by == Thread::kEndedOnHost || at_place == ended_by)
         return at_place;
     if (at_place == STATUS_TIMEOUT)
         return ended_by;
-    for (uint32_t i = 0; ended_by != STATUS_REPARSE && i < count; ++i) {
-        if (taken[i]->kind() == DispatcherObject::Kind::Synchronization)
-            place.give_back(*taken[i]);
+    for (uint32_t i = first; i < first + count; ++i) {
+        const WaitBlock& block = thread.wait_block(i);
+        if (block.object->kind() == DispatcherObject::Kind::Synchronization && !block.is_pulsed)
+            place.give_back(*block.object);
     }
     return at_place;
 }
@@ -140,9 +143,8 @@ NTSTATUS wait_for_any(WaitPlace& place, Thread& thread, DispatcherObject* const*
     const NTSTATUS status = sleep(place, thread, objects, count, due);
     const NTSTATUS ended_by = thread.wait_result();
     unlink_blocks(thread);
-    const bool took_one = static_cast<uint32_t>(ended_by) < count;
-    return settle_end(
-        place, status, ended_by, objects + (took_one ? ended_by : 0), took_one ? 1 : 0);
+    const auto taken = static_cast<uint32_t>(ended_by);
+    return settle_end(place, thread, status, ended_by, taken, taken < count ? 1 : 0);
 }
 
 /// Are all signaled? If so, takes what each gives. All are locked.
@@ -210,7 +212,7 @@ NTSTATUS wait_for_all(WaitPlace& place, Thread& thread, DispatcherObject* const*
     // Whoever signals one of the objects locks them all. Passing through every lock makes sure
     // that it is done with the blocks and the objects before either is gone.
     unlink_blocks(thread);
-    return settle_end(place, status, ended_by, sorted, ended_by == STATUS_WAIT_0 ? count : 0);
+    return settle_end(place, thread, status, ended_by, 0, ended_by == STATUS_WAIT_0 ? count : 0);
 }
 
 } // namespace

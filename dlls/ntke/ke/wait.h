@@ -27,8 +27,8 @@ public:
     /// signaled object of the others that comes before it, which has been taken then, or that one
     /// of the others cannot be waited for. STATUS_PENDING: nothing.
     virtual NTSTATUS check_others(uint32_t) { return STATUS_PENDING; }
-    /// A set of an event of ke's was taken for a wait that has ended otherwise. No lock is held;
-    /// the event may have gone away since, where there is a host: the set follows it.
+    /// A set, no pulse, of an event of ke's was taken for a wait that has ended otherwise. No lock
+    /// is held; the event may have gone away since, where there is a host: the set follows it.
     virtual void give_back(DispatcherObject& event) = 0;
 
 protected:

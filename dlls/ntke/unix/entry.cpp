@@ -83,13 +83,11 @@ NTSTATUS open(void* block)
             return open_descriptor(reinterpret_cast<HANDLE>(handle), fd);
         };
         afd::SocketFile::accept_by_host = accept_by_host;
-        afd::SocketFile::make_carrier = [](uint64_t stand_in, int fd, HANDLE& carrier) {
-            return make_handle(reinterpret_cast<HANDLE>(stand_in), fd, carrier);
-        };
         afd::SocketFile::find_event = program_events::reference;
         afd::SocketFile::give_to_host = [](afd::SocketFile& socket) { hand_over(socket); };
-        afd::SocketFile::make_stand_in = make_stand_in;
-        afd::SocketFile::open_stand_in = open_stand_in;
+        afd::SocketFile::publish_own = [](afd::SocketFile& socket, HANDLE& handle) {
+            return own_sockets::publish(socket, Inheritable::Yes, handle); // as every accepted one
+        };
         why = services::take();
         if (why)
             give_stops_back();
@@ -205,6 +203,18 @@ bool wait_ready(afd::SocketFile& endpoint, uint32_t ready, uint32_t microseconds
     return endpoint.socket().wait_ready(ready, microseconds);
 }
 
+/// A transfer, `attempt()`, and once more when the socket has become ready for it meanwhile.
+template <typename Attempt>
+NTSTATUS transfer(
+    const TransferArgs& args, afd::SocketFile& endpoint, uint32_t ready, Attempt attempt)
+{
+    const NTSTATUS status = attempt();
+    return status == STATUS_DEVICE_NOT_READY && args.patience
+            && wait_ready(endpoint, ready, args.patience)
+        ? attempt()
+        : status;
+}
+
 NTSTATUS receive(void* block)
 {
     auto& args = *static_cast<TransferArgs*>(block);
@@ -221,14 +231,10 @@ NTSTATUS receive(void* block)
         return kPassDown;
     afd::Address from;
     size_t received = 0;
-    const auto attempt = [&] {
+    const NTSTATUS status = transfer(args, endpoint, afd::kReadyIn | afd::kReadyPeerEnd, [&] {
         return endpoint.receive_now(
             buffers, args.count, args.flags, args.address ? &from : nullptr, &received);
-    };
-    NTSTATUS status = attempt();
-    if (status == STATUS_DEVICE_NOT_READY && args.patience
-        && wait_ready(endpoint, afd::kReadyIn | afd::kReadyPeerEnd, args.patience))
-        status = attempt();
+    });
     if (args.address && from.length && from.length <= args.address_length) {
         __builtin_memcpy(reinterpret_cast<void*>(args.address), from.bytes, from.length);
         args.address_length = from.length;
@@ -255,14 +261,10 @@ NTSTATUS send(void* block)
         __builtin_memcpy(to.bytes, reinterpret_cast<const void*>(args.address), to.length);
     }
     size_t sent = 0;
-    const auto attempt = [&] {
+    const NTSTATUS status = transfer(args, endpoint, afd::kReadyOut, [&] {
         return endpoint.send_now(
             buffers, args.count, args.flags, args.address ? &to : nullptr, &sent);
-    };
-    NTSTATUS status = attempt();
-    if (status == STATUS_DEVICE_NOT_READY && args.patience
-        && wait_ready(endpoint, afd::kReadyOut, args.patience))
-        status = attempt();
+    });
     args.transferred = sent;
     return status;
 }
@@ -462,6 +464,17 @@ NTSTATUS create_event(void* block)
     return status;
 }
 
+NTSTATUS create_unix(void* block)
+{
+    auto& args = *static_cast<CreateUnixArgs*>(block);
+    const Uninterrupted section;
+    HANDLE handle = nullptr;
+    const NTSTATUS status
+        = own_sockets::create(args.is_inheritable ? Inheritable::Yes : Inheritable::No, handle);
+    args.socket = afd::ptr64(handle);
+    return status;
+}
+
 NTSTATUS is_helper(void* block)
 {
     auto& args = *static_cast<IsHelperArgs*>(block);
@@ -555,6 +568,7 @@ constexpr Calls calls(EntryFunction open)
         registered_io::submit,
         notifications::open_port,
         unix_side::record,
+        unix_side::create_unix,
     };
 }
 static_assert(calls(unix_side::open).back());

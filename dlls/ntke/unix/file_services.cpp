@@ -14,6 +14,7 @@
 #include "unix/host_control.h"
 #include "unix/host_services.h"
 #include "unix/host_threads.h"
+#include "unix/own_sockets.h"
 #include "unix/port.h"
 #include "unix/program_events.h"
 #include "unix/services.h"
@@ -26,6 +27,7 @@ namespace services {
 namespace {
 
 using unix_side::Uninterrupted;
+namespace own_sockets = unix_side::own_sockets;
 namespace statistics = unix_side::statistics;
 
 constexpr NTSTATUS kPassDown = ntke::kPassDown;
@@ -164,6 +166,7 @@ public:
         return m_bytes && (!length || ke::read_user(m_bytes, input, length));
     }
     const void* bytes() const { return m_bytes; }
+    void* bytes() { return m_bytes; }
 
 private:
     static constexpr ULONG kMost = 1u << 20; // a poll of 65,535 sockets
@@ -320,6 +323,13 @@ private:
     afd::PassedRequest m_request;
 };
 
+/// Is the handle a socket that the host does not know?
+bool adopt_own(HANDLE handle)
+{
+    const Uninterrupted section;
+    return own_sockets::adopt(handle);
+}
+
 /// The host has done a poll at once.
 void note_polled(const void* output, ULONG output_length)
 {
@@ -337,6 +347,17 @@ void note_polled(const void* output, ULONG output_length)
         const Uninterrupted section;
         afd::SocketFile::from(*file)->note_polled(static_cast<uint32_t>(entry.flags));
     }
+}
+
+/// The input of a request for the host. Of a poll it may be another one, whose memory is `copy`.
+PVOID input_for_host(ULONG code, PVOID input, ULONG length, Input& copy)
+{
+    if (code != afd::kIoctlPoll || !own_sockets::may_exist()) [[likely]]
+        return input;
+    const Uninterrupted section;
+    return copy.read(input, length) && own_sockets::replace_in_poll(copy.bytes(), length)
+        ? copy.bytes()
+        : input;
 }
 
 /// A request goes to the host, which tells its end. What comes of it is noted.
@@ -363,9 +384,10 @@ NTSTATUS control_by_host(io::File* file, HANDLE handle, const Target& target, UL
         unix_side::tell_mode(handle, *socket);
     Noted noted(socket, code, input, input_length);
     OnHost on_host(file, may_pend(code), code == afd::kIoctlSendMsg || code == afd::kIoctlTransmit);
-    const NTSTATUS status
-        = on_host.answered(host::device_io_control(handle, target.event, target.apc,
-            target.apc_context, target.iosb, code, input, input_length, output, output_length));
+    Input copy;
+    const NTSTATUS status = on_host.answered(host::device_io_control(handle, target.event,
+        target.apc, target.apc_context, target.iosb, code,
+        input_for_host(code, input, input_length, copy), input_length, output, output_length));
     if (code == afd::kIoctlPoll && status == STATUS_SUCCESS)
         note_polled(output, output_length);
     noted.answered(status, target.iosb, output, output_length);
@@ -399,50 +421,56 @@ NTSTATUS device_io_control(HANDLE handle, HANDLE event, PIO_APC_ROUTINE apc, PVO
     }
     if (afd::is_of_ntke(code))
         return STATUS_NOT_SUPPORTED; // as the host would say
-    return control_by_host(
+    const NTSTATUS status = control_by_host(
         file.get(), handle, target, code, input, input_length, output, output_length);
+    // Winsock asks this of a handle that it does not know. [af_unix/16]
+    if (code == afd::kIoctlGetInfo && !NT_SUCCESS(status) && !file && adopt_own(handle))
+        return device_io_control(handle, event, apc, apc_context, iosb, code, input, input_length,
+            output, output_length);
+    return status;
 }
 
 namespace {
 
-NTSTATUS read_file(HANDLE handle, HANDLE event, PIO_APC_ROUTINE apc, PVOID apc_context,
-    IO_STATUS_BLOCK* iosb, PVOID buffer, ULONG length, LARGE_INTEGER* offset, ULONG* key)
+/// A read or a write. `ask_host()` asks the host for it.
+template <typename AskHost>
+NTSTATUS transfer(
+    HANDLE handle, const Target& target, const io::Parameters& parameters, AskHost ask_host)
 {
+    const bool is_send = parameters.operation == io::Operation::Write;
     const KnownFile file(handle);
     if (file) {
-        const io::Parameters parameters { io::Operation::Read, 0, nullptr, 0, buffer, length };
-        const NTSTATUS status = serve(*file, { event, apc, apc_context, iosb }, parameters);
-        statistics::count(afd::kIoctlRecv, status != kPassDown);
+        const NTSTATUS status = serve(*file, target, parameters);
+        statistics::count(is_send ? afd::kIoctlSendMsg : afd::kIoctlRecv, status != kPassDown);
         if (status != kPassDown)
             return status;
     }
-    const program_events::HostUse use(event);
+    const program_events::HostUse use(target.event);
     if (!NT_SUCCESS(use.status()))
         return use.status();
     wait_for_hand_over(file ? afd::SocketFile::from(*file) : nullptr);
-    OnHost on_host(file.get(), true, false);
-    return on_host.answered(
-        host::read_file(handle, event, apc, apc_context, iosb, buffer, length, offset, key));
+    OnHost on_host(file.get(), true, is_send);
+    return on_host.answered(ask_host());
+}
+
+NTSTATUS read_file(HANDLE handle, HANDLE event, PIO_APC_ROUTINE apc, PVOID apc_context,
+    IO_STATUS_BLOCK* iosb, PVOID buffer, ULONG length, LARGE_INTEGER* offset, ULONG* key)
+{
+    return transfer(handle, { event, apc, apc_context, iosb },
+        { io::Operation::Read, 0, nullptr, 0, buffer, length }, [=] {
+            return host::read_file(
+                handle, event, apc, apc_context, iosb, buffer, length, offset, key);
+        });
 }
 
 NTSTATUS write_file(HANDLE handle, HANDLE event, PIO_APC_ROUTINE apc, PVOID apc_context,
     IO_STATUS_BLOCK* iosb, const void* buffer, ULONG length, LARGE_INTEGER* offset, ULONG* key)
 {
-    const KnownFile file(handle);
-    if (file) {
-        const io::Parameters parameters { io::Operation::Write, 0, buffer, length, nullptr, 0 };
-        const NTSTATUS status = serve(*file, { event, apc, apc_context, iosb }, parameters);
-        statistics::count(afd::kIoctlSendMsg, status != kPassDown);
-        if (status != kPassDown)
-            return status;
-    }
-    const program_events::HostUse use(event);
-    if (!NT_SUCCESS(use.status()))
-        return use.status();
-    wait_for_hand_over(file ? afd::SocketFile::from(*file) : nullptr);
-    OnHost on_host(file.get(), true, true);
-    return on_host.answered(
-        host::write_file(handle, event, apc, apc_context, iosb, buffer, length, offset, key));
+    return transfer(handle, { event, apc, apc_context, iosb },
+        { io::Operation::Write, 0, buffer, length, nullptr, 0 }, [=] {
+            return host::write_file(
+                handle, event, apc, apc_context, iosb, buffer, length, offset, key);
+        });
 }
 
 // --- Cancelling
@@ -509,15 +537,68 @@ void note_associated(io::File* file, const FileCompletionInformation& info)
     file->associate(std::move(queue), info.key);
 }
 
+/// Binds a socket that the host does not know to a port: all its packets are ours. The host says
+/// what is no port.
+NTSTATUS associate_own(afd::SocketFile& socket, const FileCompletionInformation& info)
+{
+    constexpr ULONG kBasicInformation = 0;
+    ob::Ref<io::CompletionQueue> queue = unix_side::Port::find(info.port);
+    NTSTATUS status = STATUS_SUCCESS;
+    if (!queue) {
+        ULONG depth;
+        status = host::query_io_completion(
+            info.port, kBasicInformation, &depth, sizeof(depth), nullptr);
+        if (NT_SUCCESS(status))
+            status = unix_side::Port::attach(info.port, queue);
+    }
+    if (!NT_SUCCESS(status))
+        return status;
+    unix_side::Port& port = unix_side::Port::of(*queue);
+    status = port.begin_serving(info.port);
+    if (!NT_SUCCESS(status))
+        return status;
+    socket.use_port(queue, port, port.pump());
+    return socket.associate(std::move(queue), info.key);
+}
+
+/// What is told of a socket that the host does not know.
+NTSTATUS set_information_of_own(
+    afd::SocketFile& socket, IO_STATUS_BLOCK* iosb, PVOID info, ULONG length, ULONG info_class)
+{
+    union {
+        FileCompletionInformation completion;
+        ULONG modes;
+    } given {};
+    const bool is_completion = info_class == kFileCompletionInformation;
+    const ULONG needed = is_completion ? sizeof(given.completion) : sizeof(given.modes);
+    if (length < needed)
+        return STATUS_INFO_LENGTH_MISMATCH;
+    if (!ke::read_user(&given, info, needed))
+        return STATUS_ACCESS_VIOLATION;
+    const Uninterrupted section;
+    const NTSTATUS status = is_completion ? associate_own(socket, given.completion)
+                                          : socket.add_completion_modes(given.modes);
+    if (NT_SUCCESS(status))
+        ke::publish_user(&iosb->Information, 0, &iosb->Status, status);
+    return status;
+}
+
 NTSTATUS set_information_file(
     HANDLE handle, IO_STATUS_BLOCK* iosb, PVOID info, ULONG length, ULONG info_class)
 {
-    const NTSTATUS status = host::set_information_file(handle, iosb, info, length, info_class);
     const bool is_ours = info_class == kFileCompletionInformation
         || info_class == kFileIoCompletionNotificationInformation;
-    if (!NT_SUCCESS(status) || !is_ours)
-        return status;
+    if (!is_ours)
+        return host::set_information_file(handle, iosb, info, length, info_class);
     const KnownFile file(handle);
+    if (file && afd::SocketFile::from(*file)->is_own())
+        return set_information_of_own(
+            *afd::SocketFile::from(*file), iosb, info, length, info_class);
+    const NTSTATUS status = host::set_information_file(handle, iosb, info, length, info_class);
+    if (!NT_SUCCESS(status))
+        return !file && adopt_own(handle)
+            ? set_information_file(handle, iosb, info, length, info_class)
+            : status;
     const Uninterrupted section;
     if (info_class == kFileCompletionInformation)
         note_associated(file.get(), *static_cast<const FileCompletionInformation*>(info));

@@ -111,7 +111,8 @@ ACCESS_MASK rights_of_duplicate(
 /// over with all that.)
 void give_socket_to_host(HANDLE handle, afd::SocketFile& socket)
 {
-    if (!socket.is_created() || socket.is_left_to_host() || socket.is_recording())
+    if (!socket.is_created() || socket.is_own() || socket.is_left_to_host()
+        || socket.is_recording())
         return;
     if (socket.must_tell_mode())
         unix_side::tell_mode(handle, socket);

@@ -136,16 +136,16 @@ NTSTATUS open_descriptor(HANDLE socket, int& fd)
     return STATUS_SUCCESS;
 }
 
-NTSTATUS make_handle(HANDLE socket, int fd, HANDLE& handle)
+NTSTATUS make_handle(HANDLE socket, int fd, Inheritable inheritable, HANDLE& handle)
 {
     constexpr unsigned kAccess = GENERIC_READ | GENERIC_WRITE | SYNCHRONIZE;
     pthread_once(&g_once, find_service);
     ke::LockGuard guard(g_lock);
     if (!g_service || !g_make_service || !is_convention_known(socket))
         return STATUS_NOT_SUPPORTED;
-    constexpr unsigned kAttributes = 0;
+    const unsigned attributes = inheritable == Inheritable::Yes ? OBJ_INHERIT : 0;
     return host::call_in<NTSTATUS, int, unsigned, unsigned, HANDLE*>(
-        g_convention, g_make_service, fd, kAccess, kAttributes, &handle);
+        g_convention, g_make_service, fd, kAccess, attributes, &handle);
 }
 
 } // namespace unix_side

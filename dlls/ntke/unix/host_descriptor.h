@@ -17,9 +17,11 @@ void set_host_version(uint32_t major);
 /// STATUS_NOT_SUPPORTED (this host has no such service), or the host's.
 NTSTATUS open_descriptor(HANDLE socket, int& fd);
 
+enum class Inheritable { No, Yes };
+
 /// Makes a handle of the host's for a descriptor, which stays the caller's; open_descriptor opens
-/// it, also in another process that it is duplicated to. `socket` is any socket of the host's.
+/// it, also in another process that gets it. `socket` is any socket of the host's.
 /// Errors: STATUS_NOT_SUPPORTED (this host has no such service), or the host's.
-NTSTATUS make_handle(HANDLE socket, int fd, HANDLE& handle);
+NTSTATUS make_handle(HANDLE socket, int fd, Inheritable inheritable, HANDLE& handle);
 
 } // namespace unix_side

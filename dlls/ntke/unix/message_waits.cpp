@@ -5,6 +5,7 @@
 
 #include "ke/user_memory.h"
 #include "unix/host_services.h"
+#include "unix/program_events.h"
 #include "unix/services.h"
 #include "unix/uninterrupted.h"
 #include "unix/wait_place.h"
@@ -87,14 +88,15 @@ DWORD wait_for_messages(DWORD count, const HANDLE* handles, DWORD timeout, DWORD
 
 void take_message_waits()
 {
-    if (!service_table::can_take_of_windows()) [[likely]]
+    if (!service_table::has_new_one_of_windows()) [[likely]]
         return;
     const unix_side::Uninterrupted section;
     if (!host::wait_for_messages.entry)
         host::wait_for_messages.entry = host::find_function(host::wait_for_messages.name);
-    if (host::wait_for_messages.entry)
-        service_table::take_of_windows(
-            service_table::row<wait_for_messages>(host::wait_for_messages.name));
+    // Past us such a wait would see no event of the process'.
+    if (!service_table::take_of_windows(
+            service_table::row<wait_for_messages>(host::wait_for_messages.name)))
+        program_events::leave_all_to_host();
 }
 
 } // namespace services

@@ -21,8 +21,8 @@ static_assert(sizeof(ObjectBasicInformation) == 56);
 constexpr ULONG kObjectNameInformation = 1;
 
 std::atomic<uint64_t> g_sets { 0 };
-/// The process ends: no event becomes its own any more.
-std::atomic<bool> g_is_ending { false };
+/// No event becomes the process' own any more: it ends, say.
+std::atomic<bool> g_all_are_of_host { false };
 
 /// Events are attached one at a time. Held over requests to the host, which do not wait.
 ke::Lock g_attach_lock;
@@ -40,7 +40,7 @@ public:
 };
 
 /// The same by a handle of the program's, which is not ours to close.
-class EventsOfEndingProcess final : public HostEvents {
+class EventsByProgramsHandle final : public HostEvents {
 public:
     void release_host_event(HANDLE) override { }
 };
@@ -48,6 +48,12 @@ public:
 ke::HostSignal& host_events()
 {
     static constinit HostEvents events;
+    return events;
+}
+
+ke::HostSignal& events_by_programs_handle()
+{
+    static constinit EventsByProgramsHandle events;
     return events;
 }
 
@@ -84,7 +90,7 @@ NTSTATUS settle(HANDLE handle, ke::Event& event)
 {
     ObjectBasicInformation object {};
     EventBasicInformation basic {};
-    if (!g_is_ending && !ob::OutsideUse::has_been_begun(handle)
+    if (!g_all_are_of_host && !ob::OutsideUse::has_been_begun(handle)
         && NT_SUCCESS(
             host::query_object(handle, kObjectBasicInformation, &object, sizeof(object), nullptr))
         && is_exclusive(handle, object)
@@ -98,8 +104,7 @@ NTSTATUS settle(HANDLE handle, ke::Event& event)
     if (NT_SUCCESS(status)) {
         event.settle_on_host(host_events(), own);
     } else {
-        static constinit EventsOfEndingProcess never_closed;
-        event.settle_on_host(never_closed, handle); // nobody keeps it
+        event.settle_on_host(events_by_programs_handle(), handle); // nobody keeps it
     }
     return status;
 }
@@ -164,6 +169,23 @@ NTSTATUS open_on_host(ke::Event& event, HANDLE* own)
         own, EVENT_ALL_ACCESS, nullptr, event.event_type(), event.is_signaled_on_host());
 }
 
+/// Gives an event to the host, come what may.
+void leave_to_host(ke::Event& event, HANDLE handle)
+{
+    if (!NT_SUCCESS(move_to_host(event)))
+        event.move_to_host(events_by_programs_handle(), handle);
+}
+
+void give_all(void (*give)(ke::Event& event, HANDLE handle))
+{
+    g_all_are_of_host = true;
+    ob::HandleTable& table = ob::HandleTable::current();
+    ob::Ref<ob::Object> event;
+    HANDLE handle = nullptr;
+    while ((handle = table.next(handle, ke::Event::object_type(), event)))
+        give(static_cast<ke::Event&>(*event), handle);
+}
+
 } // namespace
 
 NTSTATUS create(HANDLE* handle)
@@ -175,8 +197,11 @@ NTSTATUS create(HANDLE* handle)
         return status;
     ob::Ref<ke::Event> event;
     // Without memory to note it, it is the host's.
-    if (!g_is_ending && NT_SUCCESS(ke::Event::create(kNotificationEvent, false, event)))
-        ob::HandleTable::current().attach(*handle, *event, EVENT_ALL_ACCESS, 0);
+    if (g_all_are_of_host || !NT_SUCCESS(ke::Event::create(kNotificationEvent, false, event))
+        || !NT_SUCCESS(ob::HandleTable::current().attach(*handle, *event, EVENT_ALL_ACCESS, 0)))
+        return status;
+    if (g_all_are_of_host) // who gives all to the host may have passed it by
+        leave_to_host(*event, *handle);
     return status;
 }
 
@@ -221,13 +246,14 @@ NTSTATUS move_to_host(ke::Event& event)
 
 void move_all_to_host()
 {
-    g_is_ending = true;
-    static constinit EventsOfEndingProcess events;
-    ob::HandleTable& table = ob::HandleTable::current();
-    ob::Ref<ob::Object> event;
-    HANDLE handle = nullptr;
-    while ((handle = table.next(handle, ke::Event::object_type(), event)))
-        static_cast<ke::Event&>(*event).move_to_host(events, handle);
+    give_all([](ke::Event& event, HANDLE handle) {
+        event.move_to_host(events_by_programs_handle(), handle);
+    });
+}
+
+void leave_all_to_host()
+{
+    give_all(leave_to_host);
 }
 
 HostUse::HostUse(HANDLE event)

@@ -5,9 +5,10 @@
 //             └─ move_to_host: before anybody looks who does not come through the service table
 //                  └─ the host's, for good
 //
-// Who does not come: another process (a duplicate, an inherited handle), a request of the host that
-// is to set the event, a wait of the host for all of several objects, and this process at its end.
-// Waits for any, alertable waits and waits for messages need no move (unix/wait_place.h).
+// Who does not come: waits for messages, where these cannot be taken; another process (a duplicate,
+// an inherited handle), a request of the host that is to set the event, a wait of the host for all
+// of several objects, and this process at its end. Waits for any, alertable waits and waits for
+// messages need no move (unix/wait_place.h).
 #pragma once
 
 #include "ke/event.h"
@@ -38,6 +39,10 @@ NTSTATUS move_to_host(ke::Event& event);
 
 /// Gives all to the host: the process ends, and the services with it.
 void move_all_to_host();
+
+/// The same while the process goes on: no event is its own any more. For waits that do not come
+/// through the service table.
+void leave_all_to_host();
 
 /// While it exists, the host may do with an event what it is given it for: an event of the
 /// process' goes to the host, one that is not known is not attached. Owner: a service's frame.

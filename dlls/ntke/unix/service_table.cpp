@@ -32,12 +32,12 @@ struct Taken {
     std::atomic<void**>* services = nullptr; // the descriptor's first field
     void** of_host = nullptr;
 };
-ke::Lock g_lock; // guards taking that of windows
+ke::Lock g_lock; // held while that of windows is taken
 Descriptor* g_descriptor = nullptr; // the first of the host's; the next one is that of windows
 std::atomic<bool> g_has_descriptor { false };
 Taken g_of_kernel;
 Taken g_of_windows;
-std::atomic<bool> g_is_of_windows_taken { false };
+std::atomic<bool> g_is_of_windows_tried { false };
 
 /// A writable segment of the host's Linux half: its data are there.
 struct Segment {
@@ -172,23 +172,27 @@ const char* take(const Row* rows, uint32_t count)
     return nullptr;
 }
 
-bool can_take_of_windows()
+bool has_new_one_of_windows()
 {
     return g_has_descriptor.load(std::memory_order_acquire)
-        && !g_is_of_windows_taken.load(std::memory_order_relaxed)
-        && __atomic_load_n(&g_descriptor[1].services, __ATOMIC_ACQUIRE);
+        && !g_is_of_windows_tried.load(std::memory_order_acquire)
+        && __atomic_load_n(&g_descriptor[1].services, __ATOMIC_ACQUIRE)
+        && __atomic_load_n(&g_descriptor[1].limit, __ATOMIC_ACQUIRE);
 }
 
-void take_of_windows(const Row& row)
+bool take_of_windows(const Row& row)
 {
     ke::LockGuard guard(g_lock);
-    if (g_is_of_windows_taken)
-        return;
+    if (g_is_of_windows_tried.load(std::memory_order_relaxed))
+        return g_of_windows.services;
     Descriptor& descriptor = g_descriptor[1];
     const void* service = host::find_function(row.name);
-    if (service && descriptor.limit >= kFewestServices && descriptor.limit <= kMostServices
-        && number_of(descriptor.services, descriptor.limit, service) != descriptor.limit)
-        g_is_of_windows_taken = replace(descriptor, &row, 1, g_of_windows);
+    const bool is_taken = service && descriptor.limit >= kFewestServices
+        && descriptor.limit <= kMostServices
+        && number_of(descriptor.services, descriptor.limit, service) != descriptor.limit
+        && replace(descriptor, &row, 1, g_of_windows);
+    g_is_of_windows_tried.store(true, std::memory_order_release);
+    return is_taken;
 }
 
 void give_back()

@@ -67,11 +67,12 @@ template <auto function> Row row(const char* name, Recorded recorded = Recorded:
 /// touched. Returns why not, null: the services are ours.
 const char* take(const Row* rows, uint32_t count);
 
-/// Has the host a second table by now, that of windows, which is not taken? Its Linux half is
+/// Has the host a second table by now, that of windows, which was not tried? Its Linux half is
 /// loaded when somebody needs it, maybe after ours.
-bool can_take_of_windows();
-/// Takes one service of it. May be called by several threads, and again when it did not succeed.
-void take_of_windows(const Row& row);
+bool has_new_one_of_windows();
+/// Takes one service of it. May be called by several threads. False: it cannot be had; it is not
+/// tried again.
+bool take_of_windows(const Row& row);
 
 /// Puts the host's tables back. A process that ends does this before its other threads are killed,
 /// for one may hold a lock of ours.

@@ -11,8 +11,9 @@ namespace services {
 /// Puts them into the host's table. Returns why not, null: they are there.
 const char* take();
 
-/// Takes the wait for messages, once the host has loaded the Linux half of windows. Whoever loads a
-/// module closes handles, so this is looked at with each; it costs next to nothing.
+/// Takes the wait for messages, once the host has loaded the Linux half of windows; where it cannot
+/// be had, all events are the host's from there on. Whoever loads a module closes handles, so this
+/// is looked at with each; it costs next to nothing.
 void take_message_waits();
 
 /// Sets the event of the process' with this handle. Away: there is none, and nothing has happened.
