@@ -279,6 +279,26 @@ void a_thread_may_come_and_go(void**)
     source->disown();
 }
 
+/// Also when the pump knows that nobody else is expected to come back.
+void a_thread_may_come_and_go_among_others(void**)
+{
+    Connection connection;
+    Receiver receiver { connection, kWarm };
+    receiver.start_warm();
+    receiver.end();
+    assert_told(connection); // the pump looks after it
+    ke::EventSource* source = afd::ThreadPump::own();
+    ke::EventSource* other = afd::ThreadPump::own();
+    assert_true(source && other);
+    other->look_away();
+    source->attend();
+    source->leave();
+    assert_true(comes_true([] { return afd::Absence::instance().limit_sleep(-1) < 0; }));
+    assert_told(connection);
+    source->disown();
+    other->disown();
+}
+
 /// Threads wait for the same events in turn, for a time, elsewhere, or not at all for a while. Each
 /// byte is sent when the one before has been taken: one that is not told is a hang.
 struct Crowd {
@@ -378,6 +398,20 @@ void a_thread_that_is_stopped_asleep_keeps_nobody_from_data(void**)
     assert_true(comes_true([&] { return connection.event->peek(); }));
     source->leave();
     source->disown();
+
+    // The same for those that nobody had before.
+    ke::EventSource* sources[afd::ThreadPump::kMost / 2];
+    for (ke::EventSource*& each : sources) {
+        each = afd::ThreadPump::own();
+        assert_non_null(each);
+    }
+    Connection other;
+    other.event->state().set_source(*sources[std::size(sources) - 1]);
+    for (uint32_t i = 0; i < kWarm; ++i)
+        assert_told(other); // it moves there
+    for (ke::EventSource* each : sources)
+        each->disown();
+    assert_told(other);
 }
 
 } // namespace
@@ -393,6 +427,7 @@ int main()
         cmocka_unit_test(a_set_wakes_the_thread_at_its_sockets),
         cmocka_unit_test(an_idle_process_wakes_nobody),
         cmocka_unit_test(a_thread_may_come_and_go),
+        cmocka_unit_test(a_thread_may_come_and_go_among_others),
         cmocka_unit_test(threads_that_share_events_lose_no_data),
         cmocka_unit_test(a_thread_that_is_stopped_asleep_keeps_nobody_from_data),
     };

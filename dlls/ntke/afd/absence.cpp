@@ -1,12 +1,14 @@
 #include "afd/absence.h"
 
 #include "afd/pump.h"
+#include "ke/time.h"
 
 namespace afd {
 
 namespace {
 
 constexpr int kPatience = 10; // milliseconds
+constexpr int64_t kTicksPerMillisecond = 10'000;
 
 } // namespace
 
@@ -25,7 +27,6 @@ bool Absence::enlist(Guest& guest)
     guest.m_next = m_first;
     m_first = &guest;
     guest.m_state.store(Guest::State::Expected, std::memory_order_seq_cst);
-    m_has_expected.store(true, std::memory_order_release);
     return true;
 }
 
@@ -46,9 +47,8 @@ void Absence::begin(Guest& guest)
         ke::LockGuard guard(m_lock);
         is_new = enlist(guest);
     }
-    if (is_new)
-        Pump::instance().wake(); // it sleeps without a limit, maybe
-    else
+    have_look();
+    if (!is_new)
         guest.release();
 }
 
@@ -66,24 +66,25 @@ void Absence::arm_now(Guest& guest)
     if (!is_new)
         guest.release();
     if (!is_armed)
-        Pump::instance().wake(); // tries again
+        have_look(); // it tries again
 }
 
-/// It stays in the list until the pump's next look: what that has been told is still to be looked
-/// at.
+/// It stays in the list until a look of the pump's: what that has been told is still to be looked
+/// at. If none is due, the thread demands one when it leaves.
 void Absence::disarm(Guest& guest)
 {
-    {
-        ke::LockGuard guard(m_lock);
-        if (guest.m_state.load(std::memory_order_relaxed) != Guest::State::Armed)
-            return;
-        Pump::instance().remove_guest(guest.epoll_to_watch());
-        guest.m_was_seen = false;
-        guest.m_state.store(Guest::State::Expected, std::memory_order_seq_cst);
-        if (m_has_expected.exchange(true, std::memory_order_acq_rel))
-            return;
-    }
-    Pump::instance().wake(); // it sleeps without a limit, and would not see the thread leave
+    ke::LockGuard guard(m_lock);
+    if (guest.m_state.load(std::memory_order_relaxed) != Guest::State::Armed)
+        return;
+    Pump::instance().remove_guest(guest.epoll_to_watch());
+    guest.m_was_seen = false;
+    guest.m_state.store(Guest::State::Expected, std::memory_order_seq_cst);
+}
+
+void Absence::demand_look()
+{
+    if (!m_is_look_due.exchange(true, std::memory_order_seq_cst))
+        Pump::instance().wake(); // it sleeps without a limit, maybe
 }
 
 void Absence::expect_end(Guest& guest)
@@ -92,34 +93,42 @@ void Absence::expect_end(Guest& guest)
     Pump::instance().wake(); // nothing else makes it look, when the guest is armed
 }
 
+/// Rounds of the pump may follow each other at once: that is no time for a thread to come back.
 void Absence::look()
 {
-    while (Guest* gone = take_gone()) {
+    const int64_t now = ke::interrupt_time();
+    const bool is_time = now - m_last_look >= kPatience * kTicksPerMillisecond;
+    while (Guest* gone = take_gone(is_time)) {
         gone->on_let_go();
         // A thread may have left it, or a watch have begun, before it was out of the list.
         if (!gone->is_over())
             expect(*gone);
         gone->release();
     }
+    if (!is_time)
+        return;
+    m_last_look = now;
     ke::LockGuard guard(m_lock);
-    bool has_expected = false;
+    bool is_any_expected = false;
     for (Guest* guest = m_first; guest; guest = guest->m_next) {
         if (guest->m_state.load(std::memory_order_relaxed) == Guest::State::Armed)
             continue;
         if (!guest->m_was_seen || !add_to_pump(*guest))
-            has_expected = true;
+            is_any_expected = true;
         guest->m_was_seen = true;
     }
-    m_has_expected.store(has_expected, std::memory_order_release);
+    m_is_look_due.store(is_any_expected, std::memory_order_seq_cst);
 }
 
-/// Takes one off the list that is attended again, or over; the caller has its reference then.
-Absence::Guest* Absence::take_gone()
+/// Takes one off the list that is over or, if it is time, attended again; the caller has its
+/// reference then.
+Absence::Guest* Absence::take_gone(bool is_time)
 {
     ke::LockGuard guard(m_lock);
     for (Guest** link = &m_first; Guest* guest = *link; link = &guest->m_next) {
         const bool is_armed = guest->m_state.load(std::memory_order_relaxed) == Guest::State::Armed;
-        const bool is_attended = !is_armed && guest->m_is_attended.load(std::memory_order_seq_cst);
+        const bool is_attended
+            = is_time && !is_armed && guest->m_is_attended.load(std::memory_order_seq_cst);
         if (!is_attended && !guest->is_over())
             continue;
         if (is_armed)
@@ -133,7 +142,7 @@ Absence::Guest* Absence::take_gone()
 
 int Absence::limit_sleep(int milliseconds) const
 {
-    if (!m_has_expected.load(std::memory_order_acquire))
+    if (!m_is_look_due.load(std::memory_order_seq_cst))
         return milliseconds;
     return milliseconds < 0 || milliseconds > kPatience ? kPatience : milliseconds;
 }

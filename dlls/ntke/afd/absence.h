@@ -66,9 +66,13 @@ public:
     }
     void expect(Guest& guest) EXCLUDES(m_lock)
     {
-        if (guest.m_state.load(std::memory_order_seq_cst) == Guest::State::Attended
-            && !guest.m_is_attended.load(std::memory_order_seq_cst)) [[unlikely]]
+        if (guest.m_is_attended.load(std::memory_order_seq_cst))
+            return;
+        const Guest::State state = guest.m_state.load(std::memory_order_seq_cst);
+        if (state == Guest::State::Attended) [[unlikely]]
             begin(guest);
+        else if (state == Guest::State::Expected)
+            have_look();
     }
     /// No thread is waited for: what is told is needed at once, until one waits again.
     void arm(Guest& guest) EXCLUDES(m_lock)
@@ -100,16 +104,24 @@ public:
     constexpr Absence() = default;
 
 private:
+    void have_look()
+    {
+        if (!m_is_look_due.load(std::memory_order_seq_cst)) [[unlikely]]
+            demand_look();
+    }
+    void demand_look();
     void begin(Guest& guest) EXCLUDES(m_lock);
     void arm_now(Guest& guest) EXCLUDES(m_lock);
     void disarm(Guest& guest) EXCLUDES(m_lock);
     bool enlist(Guest& guest) REQUIRES(m_lock);
     bool add_to_pump(Guest& guest) REQUIRES(m_lock);
-    Guest* take_gone() EXCLUDES(m_lock);
+    Guest* take_gone(bool is_time) EXCLUDES(m_lock);
 
     ke::Lock m_lock;
     Guest* m_first GUARDED_BY(m_lock) = nullptr; // expected and armed ones
-    std::atomic<bool> m_has_expected { false };
+    /// The pump will look, soon. Whoever makes it true wakes the pump.
+    std::atomic<bool> m_is_look_due { false };
+    int64_t m_last_look = 0; // interrupt time. The pump's thread alone
 };
 
 } // namespace afd

@@ -54,6 +54,10 @@ NTSTATUS SocketFile::become_connection(HostSocket& connection, Completions& done
             m_is_muted = false;
             watcher().watch_again(*this);
         }
+        if (m_watched_by_port != PortWatch::None) {
+            m_port_pump.load(std::memory_order_relaxed)->watch_again(*this);
+            m_watched_by_port = PortWatch::Everything;
+        }
     } else {
         m_socket.adopt(connection.descriptor());
     }

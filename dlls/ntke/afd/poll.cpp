@@ -4,6 +4,7 @@
 
 #include <poll.h>
 
+#include "afd/thread_pump.h"
 #include "ke/pool.h"
 #include "ke/user_memory.h"
 #include "nt/caller.h"
@@ -166,12 +167,12 @@ NTSTATUS SocketFile::watch_for_poll(const io::Irp& irp)
                      polled.m_port_queue.load(std::memory_order_relaxed)),
             *polled.m_port.load(std::memory_order_relaxed),
             *polled.m_port_pump.load(std::memory_order_relaxed));
-    if (!is_served_by_port(irp))
+    // A thread may be suspended while it waits at the port for all of them.
+    if (ThreadPump::are_shared() || !is_served_by_port(irp)
+        || !NT_SUCCESS(watch_by_port(PortWatch::Everything)))
         return watch();
-    const NTSTATUS status = watch_by_port(PortWatch::Everything);
-    if (NT_SUCCESS(status))
-        Absence::instance().expect(*m_port.load(std::memory_order_relaxed));
-    return status;
+    Absence::instance().expect(*m_port.load(std::memory_order_relaxed));
+    return STATUS_SUCCESS;
 }
 
 NTSTATUS SocketFile::link_poll(PollLink& link)

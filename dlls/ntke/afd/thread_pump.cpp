@@ -38,8 +38,12 @@ ke::EventSource* ThreadPump::own()
         if (pump.m_is_owned.load(std::memory_order_relaxed)
             || pump.m_is_owned.exchange(true, std::memory_order_acquire))
             continue;
-        if (pump.epoll() >= 0 || pump.open_descriptors(false))
+        if (pump.epoll() >= 0 || pump.open_descriptors(false)) {
+            pump.m_is_shared.store(false, std::memory_order_relaxed);
+            if (g_are_shared.load(std::memory_order_seq_cst))
+                Absence::instance().leave_for_long(pump);
             return &pump;
+        }
         pump.m_is_owned.store(false, std::memory_order_release);
         return nullptr;
     }
@@ -64,7 +68,7 @@ void ThreadPump::attend()
         return;
     Absence::instance().attend(*this);
     if (g_are_shared.load(std::memory_order_seq_cst))
-        Absence::instance().arm(*this);
+        Absence::instance().leave_for_long(*this);
 }
 
 void ThreadPump::leave()
@@ -88,13 +92,18 @@ void ThreadPump::share()
     Absence::instance().arm_unless_attended(*this);
 }
 
+bool ThreadPump::are_shared()
+{
+    return g_are_shared.load(std::memory_order_relaxed);
+}
+
 void ThreadPump::share_all()
 {
     if (g_are_shared.exchange(true, std::memory_order_seq_cst))
         return;
     for (ThreadPump& pump : g_pumps) {
-        if (pump.m_epoll.load(std::memory_order_acquire) >= 0)
-            Absence::instance().arm(pump);
+        if (pump.m_epoll.load(std::memory_order_seq_cst) >= 0)
+            Absence::instance().leave_for_long(pump);
     }
 }
 

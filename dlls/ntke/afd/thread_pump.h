@@ -33,6 +33,7 @@ public:
     /// A thread may be suspended from here on, and serve nothing though it is asleep: the pump of
     /// the process is told always.
     static void share_all();
+    static bool are_shared();
 
     /// An endpoint is watched here from now on. Errors: STATUS_INSUFFICIENT_RESOURCES.
     NTSTATUS add(Endpoint& endpoint);

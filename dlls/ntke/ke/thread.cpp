@@ -255,11 +255,16 @@ void Thread::choose_source(DispatcherObject* const* objects, uint32_t count)
         const OwnEventSource own = objects[i] ? objects[i]->own_source() : nullptr;
         if (!own)
             continue;
-        if (!source && !(source = event_source(own)))
-            return;
+        if (!source)
+            source = event_source(own);
         EventSource* const before = objects[i]->source();
-        if (before && before != source)
+        const bool is_shared = before && before != source;
+        if (is_shared)
             before->share();
+        if (!source)
+            continue;
+        if (is_shared)
+            source->share(); // the other thread may be waiting still
         objects[i]->set_source(*source);
     }
     m_sleeps_at_source = source;

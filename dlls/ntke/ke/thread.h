@@ -139,8 +139,13 @@ public:
     /// The calling thread, if it is one of ke's, goes to sleep where ke does not know of it.
     static void look_away()
     {
-        if (t_current)
+        if (has_source())
             t_current->leave_source_to_others();
+    }
+    /// Has the calling thread slept where files tell it of events?
+    static bool has_source()
+    {
+        return t_current && t_current->m_event_source.load(std::memory_order_relaxed);
     }
     /// The same, asleep on a host, where more than the objects of the wait may end it. The thread
     /// has a host_sleeper.

@@ -59,7 +59,8 @@ ke::DueTime due_from(DWORD timeout)
 /// None of ours is among them.
 DWORD pass_down(DWORD count, const HANDLE* handles, DWORD timeout, DWORD mask, DWORD flags)
 {
-    look_away();
+    const LARGE_INTEGER time { .QuadPart = -int64_t { timeout } * kPerMillisecond };
+    look_away(&time);
     return host::wait_for_messages(count, handles, timeout, mask, flags);
 }
 

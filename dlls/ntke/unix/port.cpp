@@ -405,7 +405,7 @@ NTSTATUS Port::wait_alertably(const ke::DueTime& due)
     m_alertable_waiters.fetch_add(1, std::memory_order_seq_cst);
     {
         const Uninterrupted section;
-        afd::Absence::instance().expect(*this);
+        afd::Absence::instance().arm_unless_attended(*this);
     }
     LARGE_INTEGER timeout;
     NTSTATUS status = STATUS_WAIT_0;
@@ -460,7 +460,7 @@ ob::Ref<ke::Event> Port::event_for_host_waits()
         if (m_wait_event.compare_exchange_strong(none, made.get(), std::memory_order_acq_rel))
             static_cast<void>(made.release());
     }
-    afd::Absence::instance().expect(*this);
+    afd::Absence::instance().arm_unless_attended(*this);
     tell_depth();
     return ob::Ref<ke::Event>::share(m_wait_event.load(std::memory_order_acquire));
 }

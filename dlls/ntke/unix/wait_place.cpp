@@ -4,6 +4,7 @@
 
 #include "io/file.h"
 #include "ke/stoppable.h"
+#include "ke/user_memory.h"
 #include "ob/handle_table.h"
 #include "unix/host_services.h"
 #include "unix/host_threads.h"
@@ -159,8 +160,12 @@ NTSTATUS Waited::move_to_host()
     return STATUS_REPARSE;
 }
 
-void look_away()
+void look_away(const LARGE_INTEGER* timeout)
 {
+    LARGE_INTEGER time;
+    if (!ke::Thread::has_source()
+        || (timeout && (!ke::read_user(&time, timeout, sizeof(time)) || !time.QuadPart)))
+        return;
     const unix_side::Uninterrupted section;
     ke::Thread::look_away();
 }

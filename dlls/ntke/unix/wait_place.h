@@ -75,8 +75,9 @@ private:
     bool m_is_any_known = false;
 };
 
-/// The calling thread is about to sleep, and ke has no part in it.
-void look_away();
+/// The calling thread is about to sleep, and ke has no part in it. `timeout`: the program's; a wait
+/// of no time is no sleep.
+void look_away(const LARGE_INTEGER* timeout);
 
 /// A wait of which at least one handle is ke's. STATUS_REPARSE: it is to be begun anew. Errors: the
 /// host's, STATUS_NO_MEMORY.

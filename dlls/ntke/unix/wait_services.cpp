@@ -50,7 +50,7 @@ NTSTATUS wait_for_handles(const HANDLE* handles, ULONG count, WaitType type, boo
             HostPlace place(waited.handles(), is_alertable);
             status = wait_for(waited, place, type, is_alertable, due);
         } else {
-            look_away();
+            look_away(timeout);
             status = host::wait_for_multiple_objects(
                 count, waited.handles().host_handles, type, is_alertable, timeout);
         }
@@ -72,7 +72,7 @@ NTSTATUS wait_for_single_object(HANDLE handle, BOOLEAN alertable, const LARGE_IN
             is_known = ob::HandleTable::current().find(section, handle).object;
         }
         if (!is_known) {
-            look_away();
+            look_away(timeout);
             return host::wait_for_single_object(handle, alertable, timeout);
         }
     }
@@ -103,7 +103,7 @@ NTSTATUS wait_for_multiple_objects(ULONG count, const HANDLE* handles, WaitType 
 
 NTSTATUS delay_execution(BOOLEAN alertable, const LARGE_INTEGER* timeout)
 {
-    look_away();
+    look_away(timeout);
     return host::delay_execution(alertable, timeout);
 }
 
@@ -150,6 +150,7 @@ NTSTATUS signal_and_wait(
     if (!waited.has_ours()) {
         // Nothing is signaled when it cannot be waited: the host looks at both handles.
         const program_events::HostUse use(signal);
+        look_away(time_given);
         return NT_SUCCESS(use.status())
             ? host::signal_and_wait(signal, waited.handles().host_handles[0], alertable, time_given)
             : use.status();
