@@ -79,6 +79,19 @@ void what_comes_later_is_told(void**) // [WSADuplicateSocket/10]
     assert_events(s.pair.server, s.event, FD_CLOSE);
 }
 
+void an_end_that_was_told_is_not_told_as_a_reset(
+    void**) // [WSAEventSelect/61] [WSADuplicateSocket/10]
+{
+    const Selected s = new_selected(new_event());
+    assert_int_equal(shutdown(s.pair.client, SD_SEND), 0);
+    assert_events(s.pair.server, s.event, FD_CLOSE);
+    duplicate_of(s.pair.server);
+    reset_connection(s.pair.client);
+    while (send(s.pair.server, "x", 1, 0) == 1) // until the reset has come
+        Sleep(1);
+    assert_int_equal(enumerate(s.pair.server, nullptr), 0);
+}
+
 void what_is_pending_sets_a_new_event(void**) // [WSAEventSelect/13] [WSADuplicateSocket/10]
 {
     const Selected s = new_selected(new_event());
@@ -211,6 +224,7 @@ const CMUnitTest kCases[] = {
     cmocka_unit_test(the_signal_of_another_socket_stays),
     cmocka_unit_test(what_was_told_is_not_told_again),
     cmocka_unit_test(what_comes_later_is_told),
+    cmocka_unit_test(an_end_that_was_told_is_not_told_as_a_reset),
     cmocka_unit_test(what_is_pending_sets_a_new_event),
     cmocka_unit_test(a_failed_connect_keeps_its_code),
     cmocka_unit_test(a_new_connect_is_told),

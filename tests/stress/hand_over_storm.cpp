@@ -1,13 +1,15 @@
 // Sockets that are given away by WSADuplicateSocket in the moment in which another thread uses
-// them and lives by the network events they tell: a listener that accepts, and a connection that
-// receives. Whoever has the record of events by then, no event is lost: accepted sockets have the
-// listener's selection, and each connection and each byte is told of.
+// them and lives by the network events they tell: a listener that accepts, told by an event or by
+// messages, and a connection that receives. Whoever has the record of events by then, no event is
+// lost: accepted sockets have the listener's selection, and each connection and each byte is told
+// of.
 
 #include "harness.h"
 #include "loopback.h"
 #include "thread.h"
 
 #include <array>
+#include <vector>
 
 namespace stress {
 
@@ -110,22 +112,115 @@ UniqueSocket accept_when_told(SOCKET listener, WSAEVENT event)
     }
 }
 
+constexpr unsigned kConnections = 6;
+
+/// Connections that wait to be accepted, with a byte each.
+class Clients {
+public:
+    explicit Clients(const sockaddr_in& address)
+    {
+        for (UniqueSocket& client : m_clients) {
+            client.reset(socket(AF_INET, SOCK_STREAM, IPPROTO_TCP));
+            require(
+                !connect(client.get(), reinterpret_cast<const sockaddr*>(&address), sizeof(address))
+                    && bench::send_all(client.get(), "x", 1),
+                "connecting");
+        }
+    }
+    ~Clients()
+    {
+        for (const UniqueSocket& client : m_clients)
+            bench::close_with_reset(client.get());
+    }
+    Clients(const Clients&) = delete;
+
+private:
+    std::array<UniqueSocket, kConnections> m_clients;
+};
+
+/// A window whose messages its thread reads. It tells what sockets have had posted.
+class Window {
+public:
+    Window()
+        : m_window(CreateWindowExW(
+            0, L"STATIC", L"", 0, 0, 0, 0, 0, HWND_MESSAGE, nullptr, nullptr, nullptr))
+    {
+        require(m_window, "making a window");
+    }
+    ~Window() { DestroyWindow(m_window); }
+    Window(const Window&) = delete;
+
+    void select(SOCKET socket, long events)
+    {
+        require(!WSAAsyncSelect(socket, m_window, kMessage, events), "WSAAsyncSelect");
+    }
+    /// Waits until a message of this event has come since the last call for it.
+    void wait_for(SOCKET socket, long which, const char* lost)
+    {
+        const double end = now() + kPatience / 1000.0;
+        for (;; Sleep(0)) {
+            require(now() < end, lost);
+            read_messages();
+            for (MSG& message : m_messages) {
+                if (message.wParam == socket && WSAGETSELECTEVENT(message.lParam) == which) {
+                    message.wParam = INVALID_SOCKET;
+                    return;
+                }
+            }
+        }
+    }
+    /// The sockets are closed, and their handles may be others' by and by.
+    void forget()
+    {
+        read_messages();
+        m_messages.clear();
+    }
+
+private:
+    static constexpr UINT kMessage = WM_USER;
+    void read_messages()
+    {
+        for (MSG message; PeekMessageW(&message, m_window, kMessage, kMessage, PM_REMOVE);)
+            m_messages.push_back(message);
+    }
+
+    HWND m_window;
+    std::vector<MSG> m_messages;
+};
+
+/// Connections are accepted as messages tell of them while the listener is given away.
+void give_a_listener_of_messages(Giver& giver, unsigned delay, Window& window, Activity& activity)
+{
+    sockaddr_in address;
+    const UniqueSocket listener(bench::listen_on_loopback(address));
+    require(listener.is_valid(), "opening a listener");
+    window.select(listener.get(), kEvents);
+    const Clients clients(address);
+    giver.begin(listener.get(), delay);
+    activity.doing("accepting as messages tell");
+    std::array<UniqueSocket, kConnections> accepted;
+    for (UniqueSocket& each : accepted) {
+        while (!each.is_valid()) {
+            window.wait_for(listener.get(), FD_ACCEPT, "no message told of a connection");
+            each.reset(accept(listener.get(), nullptr, nullptr));
+            require(each.is_valid() || WSAGetLastError() == WSAEWOULDBLOCK, "accept");
+        }
+    }
+    giver.wait();
+    activity.doing("looking for messages of what was accepted");
+    for (const UniqueSocket& each : accepted)
+        window.wait_for(each.get(), FD_READ, "an accepted socket has no window");
+}
+
 /// Connections are accepted as they are told of while the listener is given away.
 void give_a_listener(Giver& giver, unsigned delay, Activity& activity)
 {
-    constexpr unsigned kConnections = 6;
     sockaddr_in address;
     const UniqueSocket listener(bench::listen_on_loopback(address));
     const UniqueEvent event(WSACreateEvent());
     require(listener.is_valid() && !WSAEventSelect(listener.get(), event.get(), kEvents),
         "opening a listener");
-    std::array<UniqueSocket, kConnections> clients;
-    for (UniqueSocket& client : clients) {
-        client.reset(socket(AF_INET, SOCK_STREAM, IPPROTO_TCP));
-        require(!connect(client.get(), reinterpret_cast<const sockaddr*>(&address), sizeof(address))
-                && bench::send_all(client.get(), "x", 1),
-            "connecting");
-    }
+    const Clients clients(address);
     giver.begin(listener.get(), delay);
     activity.doing("accepting");
     std::array<UniqueSocket, kConnections> accepted;
@@ -137,8 +232,6 @@ void give_a_listener(Giver& giver, unsigned delay, Activity& activity)
     activity.doing("looking at what was accepted");
     for (const UniqueSocket& each : accepted)
         look_for(each.get(), FD_READ, "an accepted socket has no selection");
-    for (const UniqueSocket& client : clients)
-        bench::close_with_reset(client.get());
 }
 
 /// Bytes are received as they are told of while their socket is given away.
@@ -177,11 +270,15 @@ Totals storm(double seconds, Activity& receiver, Activity& of_giver)
 {
     Totals totals;
     Giver giver(of_giver);
+    Window window;
     Dice dice(1);
     for (const double deadline = now() + seconds; now() < deadline;) {
         receiver.doing("opening a listener");
         give_a_listener(giver, dice.below(kLongestDelay), receiver);
-        ++totals.listeners;
+        receiver.doing("opening a listener of messages");
+        give_a_listener_of_messages(giver, dice.below(kLongestDelay), window, receiver);
+        window.forget();
+        totals.listeners += 2;
         receiver.doing("opening a connection");
         give_a_connection(giver, dice.below(kLongestDelay), receiver);
         ++totals.connections;

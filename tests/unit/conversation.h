@@ -145,11 +145,11 @@ private:
     {
         const NTSTATUS result = client.endpoint->socket().connect(m_address);
         if (!succeeded(result)) {
-            client.endpoint->set_state(ntke::SocketState::ConnectFailed, 0, result, 0);
+            unit::set_state(*client.endpoint, ntke::SocketState::ConnectFailed, 0, result, 0);
             wait_until_told(client, afd::kPollConnectFail);
             return false;
         }
-        client.endpoint->set_state(ntke::SocketState::Connecting, 0, STATUS_SUCCESS, 0);
+        unit::set_state(*client.endpoint, ntke::SocketState::Connecting, 0, STATUS_SUCCESS, 0);
         wait_until_told(client, kOutcome);
         client.flags = ntke::kSocketConnected;
         return client.told & afd::kPollConnect;
@@ -162,7 +162,7 @@ private:
         afd::Address peer;
         if (!succeeded(listener.endpoint->socket().accept(accepted, &peer)))
             return false;
-        listener.endpoint->set_state(ntke::SocketState::Listening, 0, STATUS_SUCCESS, 1);
+        unit::set_state(*listener.endpoint, ntke::SocketState::Listening, 0, STATUS_SUCCESS, 1);
         if (!succeeded(attach(accepted, ntke::SocketState::Connected, kStream, 0, server.endpoint)))
             return false;
         server.endpoint->inherit_selection(*listener.endpoint);
@@ -251,7 +251,8 @@ private:
     bool shut_down()
     {
         client.flags |= ntke::kSocketSendShutDown;
-        client.endpoint->set_state(ntke::SocketState::Connected, client.flags, STATUS_SUCCESS, 0);
+        unit::set_state(
+            *client.endpoint, ntke::SocketState::Connected, client.flags, STATUS_SUCCESS, 0);
         if (!succeeded(client.endpoint->socket().shutdown(1)))
             return false;
         wait_until_told(server, kEnd);

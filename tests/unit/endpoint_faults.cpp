@@ -315,7 +315,7 @@ void use_closed(Side& side)
     assert_status(unit::select(endpoint, side.event, 0), STATUS_INVALID_HANDLE);
     for (const SocketState state : { SocketState::Connecting, SocketState::ConnectFailed,
              SocketState::Connected, SocketState::Listening })
-        endpoint.set_state(state, 0, STATUS_SUCCESS, 1);
+        unit::set_state(endpoint, state, 0, STATUS_SUCCESS, 1);
     endpoint.on_ready(~0u);
     afd::GetEventsResult result;
     endpoint.take_events(result);

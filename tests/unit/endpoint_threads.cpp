@@ -141,7 +141,8 @@ void* send_all(void* argument)
         else if (status != STATUS_SUCCESS)
             end.failure = "a send failed";
     }
-    end.endpoint->set_state(SocketState::Connected, ntke::kSocketSendShutDown, STATUS_SUCCESS, 0);
+    unit::set_state(
+        *end.endpoint, SocketState::Connected, ntke::kSocketSendShutDown, STATUS_SUCCESS, 0);
     end.endpoint->socket().shutdown(1);
     end.is_over = true;
     return nullptr;
@@ -324,7 +325,7 @@ void* take_connections(void*)
             continue;
         if (status != STATUS_SUCCESS)
             g_taker.failure = "an accept failed";
-        g_taker.endpoint->set_state(SocketState::Listening, 0, STATUS_SUCCESS, 1);
+        unit::set_state(*g_taker.endpoint, SocketState::Listening, 0, STATUS_SUCCESS, 1);
         accepted.close();
         ++g_taken;
     }

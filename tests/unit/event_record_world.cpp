@@ -5,6 +5,7 @@
 #include "event_record_model.h"
 #include "event_record_schedule.h"
 #include "fake_host_socket.h"
+#include "test_endpoint.h"
 
 namespace schedule {
 
@@ -122,7 +123,7 @@ private:
         ntke::AttachArgs args {};
         args.type = kind == Kind::Datagram ? 2 : 1;
         args.state = static_cast<uint32_t>(slot.record.state);
-        afd::Endpoint::attach(slot.fd, args, slot.endpoint);
+        unit::TestEndpoint::attach(slot.fd, args, slot.endpoint);
         if (listener && listener->record.mask) {
             slot.endpoint->inherit_selection(*listener->endpoint);
             slot.event = listener->event;
@@ -427,7 +428,7 @@ private:
             listener.record.happened(afd::kPollAccept, listener.facts());
         }
         listener.record.re_enable(afd::kPollAccept, listener.facts());
-        listener.endpoint->set_state(SocketState::Listening, 0, STATUS_SUCCESS, 1);
+        unit::set_state(*listener.endpoint, SocketState::Listening, 0, STATUS_SUCCESS, 1);
         if (listener.record.is_recording)
             looked_at(listener);
         Slot& slot = m_slots[(operation.slot + 1u + operation.choice % (kSlots - 1)) % kSlots];
@@ -442,7 +443,7 @@ private:
         slot.record.state = state;
         slot.record.flags = flags;
         slot.record.look(slot.facts());
-        slot.endpoint->set_state(state, flags, status, 0);
+        unit::set_state(*slot.endpoint, state, flags, status, 0);
         if (slot.record.is_recording)
             looked_at(slot);
     }
@@ -462,7 +463,8 @@ private:
         slot.record.forget(afd::kPollConnect | afd::kPollConnectFail | afd::kPollSend);
         slot.record.state = SocketState::Connecting;
         slot.is_host_asked = false;
-        slot.endpoint->set_state(SocketState::Connecting, slot.record.flags, STATUS_SUCCESS, 0);
+        unit::set_state(
+            *slot.endpoint, SocketState::Connecting, slot.record.flags, STATUS_SUCCESS, 0);
         return true;
     }
 
@@ -487,7 +489,8 @@ private:
             = afd::status_from_errno(slot.net().link == Link::Failed ? slot.net().error : 0);
         slot.net().error = 0; // the host has read it
         settle(slot);
-        slot.endpoint->set_state(slot.record.state, slot.record.flags, slot.connect_status, 0);
+        unit::set_state(
+            *slot.endpoint, slot.record.state, slot.record.flags, slot.connect_status, 0);
         return true;
     }
     static void note_question(afd::Endpoint& endpoint)

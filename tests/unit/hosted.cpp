@@ -235,6 +235,27 @@ void what_was_told_is_not_told_again(void**)
     assert_int_equal(told.flags, afd::kPollReceive); // data the host sees by itself are new
 }
 
+void an_end_is_told_once_in_whatever_form(void**) // [WSAEventSelect/61]
+{
+    HostedRecord told_before;
+    told_before.begin(afd::kPollDisconnect, events(0));
+    afd::GetEventsResult told = events(afd::kPollAbort);
+    told_before.complete(told, ~0u);
+    assert_int_equal(told.flags, 0);
+
+    told_before.carry(events(afd::kPollAbort), afd::kPollDisconnect);
+    assert_false(told_before.has_pending(~0u));
+
+    HostedRecord pending;
+    pending.begin(0, events(afd::kPollDisconnect));
+    told = events(afd::kPollAbort);
+    pending.complete(told, ~0u);
+    assert_int_equal(told.flags, afd::kPollDisconnect);
+    told = events(afd::kPollAbort);
+    pending.complete(told, ~0u);
+    assert_int_equal(told.flags, 0);
+}
+
 void what_was_pending_is_told_once_and_only_if_selected(void**)
 {
     HostedRecord record;
@@ -308,6 +329,7 @@ int main()
         cmocka_unit_test(a_shutdown_that_fails_leaves_what_another_one_has_shut_down),
         cmocka_unit_test(the_host_is_told_the_mode_it_does_not_know),
         cmocka_unit_test(what_was_told_is_not_told_again),
+        cmocka_unit_test(an_end_is_told_once_in_whatever_form),
         cmocka_unit_test(what_was_pending_is_told_once_and_only_if_selected),
         cmocka_unit_test(a_re_enabled_condition_is_the_hosts),
         cmocka_unit_test(a_connect_that_is_refused_leaves_what_was_pending),

@@ -10,6 +10,7 @@
 #include "afd/pump.h"
 #include "ke/pool.h"
 #include "ke/wait.h"
+#include "test_endpoint.h"
 #include "unit.h"
 
 namespace unit {
@@ -62,7 +63,7 @@ inline NTSTATUS attach(afd::HostSocket& socket, ntke::SocketState state, int typ
     args.type = type;
     args.state = static_cast<uint32_t>(state);
     args.flags = flags;
-    return afd::Endpoint::attach(fd, args, endpoint);
+    return TestEndpoint::attach(fd, args, endpoint);
 }
 
 inline NTSTATUS receive(

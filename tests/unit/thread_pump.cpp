@@ -32,8 +32,8 @@ struct Connection {
         args.family = afd::kFamilyUnix;
         args.type = unit::kStream;
         args.state = static_cast<uint32_t>(SocketState::Connected);
-        assert_status(afd::Endpoint::attach(fds[0], args, sender), STATUS_SUCCESS);
-        assert_status(afd::Endpoint::attach(fds[1], args, receiver), STATUS_SUCCESS);
+        assert_status(unit::TestEndpoint::attach(fds[0], args, sender), STATUS_SUCCESS);
+        assert_status(unit::TestEndpoint::attach(fds[1], args, receiver), STATUS_SUCCESS);
         assert_status(ke::Event::create(kNotificationEvent, false, event), STATUS_SUCCESS);
         assert_status(unit::select(*receiver, event, afd::kPollReceive), STATUS_SUCCESS);
     }

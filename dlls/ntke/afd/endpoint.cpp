@@ -3,7 +3,6 @@
 #include "afd/pump.h"
 #include "afd/thread_pump.h"
 #include "ke/backoff.h"
-#include "ke/pool.h"
 #include "ke/timeline.h"
 
 namespace afd {
@@ -26,24 +25,6 @@ constexpr uint32_t bits_if(bool condition, uint32_t bits)
 Endpoint::Endpoint(Mode mode)
     : File(mode)
 {
-}
-
-NTSTATUS Endpoint::attach(int fd, const ntke::AttachArgs& args, ob::Ref<Endpoint>& endpoint)
-{
-    auto created = ob::Ref<Endpoint>::adopt(ke::pool_new<Endpoint>(Mode::Asynchronous));
-    if (!created) {
-        HostSocket(fd).close();
-        return STATUS_NO_MEMORY;
-    }
-    created->m_socket.adopt(fd);
-    created->m_family = args.family;
-    created->m_type = args.type;
-    created->m_protocol = args.protocol;
-    created->m_host_handle = args.handle;
-    created->m_flags = args.flags;
-    created->m_state = static_cast<SocketState>(args.state);
-    endpoint = std::move(created);
-    return STATUS_SUCCESS;
 }
 
 ob::Ref<ke::Event> Endpoint::close_socket()
@@ -592,13 +573,6 @@ bool Endpoint::inherit_selection(Endpoint& listener)
 }
 
 // --- State
-
-void Endpoint::set_state(SocketState state, uint32_t flags, NTSTATUS status, uint32_t accepted)
-{
-    Signal signal;
-    ke::LockGuard guard(m_lock);
-    apply_state(state, flags, status, accepted, signal);
-}
 
 void Endpoint::apply_state(
     SocketState state, uint32_t flags, NTSTATUS status, uint32_t accepted, Signal& signal)

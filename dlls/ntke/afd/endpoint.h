@@ -24,8 +24,7 @@ using ntke::SocketState;
 /// A socket: its state, its data, its record of network events. Counterpart: AFD_ENDPOINT.
 ///
 /// The base of SocketFile, whose requests come through dispatch (device.cpp). Under Wine what
-/// changes the socket's state happens on the host (hosted_state.cpp); the suites tell it with
-/// set_state.
+/// changes the socket's state happens on the host (hosted_state.cpp).
 ///
 /// Owner: references; handles, the pump and pending requests hold them. Lock: m_lock guards state,
 /// record and event. It may be held while the kernel is asked about the socket, never while an
@@ -33,10 +32,6 @@ using ntke::SocketState;
 /// itself.
 class Endpoint : public io::File {
 public:
-    /// Makes an endpoint for a descriptor of the host, one that no child inherits. It owns the
-    /// descriptor, also on failure. Errors: STATUS_NO_MEMORY.
-    static NTSTATUS attach(int fd, const ntke::AttachArgs& args, ob::Ref<Endpoint>& endpoint);
-
     explicit Endpoint(Mode mode);
 
     HostSocket& socket() { return m_socket; }
@@ -120,10 +115,6 @@ public:
 
     // What happens to the socket elsewhere.
 
-    /// The host has changed the socket's state. `accepted` connections have left a listener's
-    /// queue.
-    void set_state(SocketState state, uint32_t flags, NTSTATUS status, uint32_t accepted)
-        EXCLUDES(m_lock);
     /// Lets go of the descriptor. No other call may be running; returns the event of the selection.
     ob::Ref<ke::Event> close_socket() EXCLUDES(m_lock);
     /// The pump saw something happen.
@@ -192,7 +183,8 @@ protected:
     void settle_connect(uint32_t ready, Signal& signal) REQUIRES(m_lock);
     void enter_state(SocketState state, NTSTATUS status, uint32_t re_enabled, Signal& signal)
         REQUIRES(m_lock);
-    /// set_state, for who has the lock.
+    /// The host has changed the socket's state. `accepted` connections have left a listener's
+    /// queue.
     void apply_state(SocketState state, uint32_t flags, NTSTATUS status, uint32_t accepted,
         Signal& signal) REQUIRES(m_lock);
     /// Has the pump tell what happens. Errors: STATUS_INSUFFICIENT_RESOURCES.

@@ -1,15 +1,18 @@
 #include "afd/hosted_record.h"
 
-#include "afd/ioctl.h"
+#include "afd/record.h"
 
 namespace afd {
 
 void HostedRecord::begin(uint32_t reported, const GetEventsResult& pending)
 {
-    constexpr uint32_t kRecordedAnew
-        = kPollSend | kPollConnect | kPollConnectFail | kPollDisconnect | kPollAbort;
+    const uint32_t recorded = reported | static_cast<uint32_t>(pending.flags);
     m_is_kept = true;
-    m_withheld = reported & kRecordedAnew;
+    m_withheld = reported & kPollSend; // the host records it anew
+    for (const uint32_t group : kToldOnce) {
+        if (recorded & group)
+            m_withheld |= group; // the same, maybe in another form
+    }
     m_carried = pending;
 }
 

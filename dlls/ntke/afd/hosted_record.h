@@ -21,7 +21,7 @@ public:
     /// What the host has recorded of it meanwhile, and told.
     void carry(const GetEventsResult& found, uint32_t reported)
     {
-        carry_events(m_carried, found, ~reported);
+        carry_events(m_carried, found, ~(reported | m_withheld));
     }
     /// The event that is selected on the host by now, for sockets that were accepted before it was:
     /// null, none, or messages.

@@ -112,7 +112,8 @@ void SocketFile::note_answered(const PassedRequest& request, NTSTATUS status, ui
     switch (request.code) {
     case kIoctlShutdown:
         m_shut_down_on_host |= flags_of_shutdown(request.input[0]);
-        change(state(), flags | flags_of_shutdown(request.input[0]), signal);
+        if (m_shut_down_on_host & ~flags) // another request that has failed took it back
+            change(state(), flags | m_shut_down_on_host, signal);
         break;
     case kIoctlCreate:
         if (m_is_created.load(std::memory_order_relaxed))

@@ -2,18 +2,9 @@
 
 namespace afd {
 
-namespace {
-
-constexpr uint32_t kOnce[] = {
-    kPollDisconnect | kPollAbort,
-    kPollConnect | kPollConnectFail,
-};
-
-} // namespace
-
 bool EventRecord::record(uint32_t condition, NTSTATUS status)
 {
-    for (const uint32_t group : kOnce) {
+    for (const uint32_t group : kToldOnce) {
         if ((condition & group) && !is_open(group))
             return false;
     }

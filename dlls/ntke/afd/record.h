@@ -15,6 +15,13 @@ namespace afd {
 /// [WSAAsyncSelect/7]
 enum class SelectMode : bool { Event, Message };
 
+/// The end of a connection and the outcome of a connect are told once, in whichever of their forms
+/// comes first. [WSAEventSelect/28] [WSAEventSelect/55]
+inline constexpr uint32_t kToldOnce[] = {
+    kPollDisconnect | kPollAbort,
+    kPollConnect | kPollConnectFail,
+};
+
 /// What an endpoint has to tell through its selected event: which conditions have come true since
 /// they were last told. Counterpart: the EventsActive, EventsEnabled and EventStatus members of
 /// AFD's endpoint.
@@ -34,8 +41,7 @@ public:
     bool is_open(uint32_t condition) const { return !((m_pending | m_reported) & condition); }
 
     /// Notes that a condition has come true, with the status for its slot. Returns whether the
-    /// selected event must be set. The end of a connection and the outcome of a connect are told
-    /// once, in whichever of their forms comes first. [WSAEventSelect/28] [WSAEventSelect/55]
+    /// selected event must be set: not of what was told once, in this form or another.
     [[nodiscard]] bool record(uint32_t condition, NTSTATUS status = STATUS_SUCCESS);
 
     /// The conditions may be told again. What was pending and not told is looked at anew.

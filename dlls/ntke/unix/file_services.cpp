@@ -245,8 +245,8 @@ void complete_record(afd::SocketFile& socket, PVOID output)
     ke::write_user(output, &result, sizeof(result));
 }
 
-/// A selection of the host has been replaced there, by an event's or, with null, another: the event
-/// is set for what was pending.
+/// A selection on the host has been replaced by one with this event, which is set for what was
+/// pending; with null, by none or one of messages.
 void note_replaced(afd::SocketFile& socket, HANDLE event)
 {
     if (!socket.hosted_record_is_kept())
@@ -267,8 +267,9 @@ void note_replaced(afd::SocketFile& socket, HANDLE event)
 
 /// A selection that is on its way to the host comes before every request that the host does since
 /// then: what those re-enable and take must find it there.
-void wait_for_hand_over(afd::SocketFile* socket)
+void wait_for_hand_over(io::File* file)
 {
+    afd::SocketFile* const socket = file ? afd::SocketFile::from(*file) : nullptr;
     if (!socket || !socket->is_left_to_host())
         return;
     const Uninterrupted section;
@@ -370,7 +371,7 @@ NTSTATUS control_by_host(io::File* file, HANDLE handle, const Target& target, UL
     if (!NT_SUCCESS(told.status()) || !NT_SUCCESS(named.status()))
         return NT_SUCCESS(told.status()) ? named.status() : told.status();
     afd::SocketFile* const socket = file ? afd::SocketFile::from(*file) : nullptr;
-    wait_for_hand_over(socket);
+    wait_for_hand_over(file);
     if (socket && code == afd::kIoctlAccept) {
         const Uninterrupted section;
         socket->accept_older_on_host();
@@ -448,7 +449,7 @@ NTSTATUS transfer(
     const program_events::HostUse use(target.event);
     if (!NT_SUCCESS(use.status()))
         return use.status();
-    wait_for_hand_over(file ? afd::SocketFile::from(*file) : nullptr);
+    wait_for_hand_over(file.get());
     OnHost on_host(file.get(), true, is_send);
     return on_host.answered(ask_host());
 }
