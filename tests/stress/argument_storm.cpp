@@ -60,7 +60,8 @@ struct Call {
     uint64_t number = 0;
     std::atomic<ULONGLONG> since = 0; // 0: between two calls
     DWORD thread = 0;
-    ArgumentWorld* world = nullptr;
+    SRWLOCK world_lock = SRWLOCK_INIT;
+    ArgumentWorld* world = nullptr; // under the lock: it ends with its thread
 };
 
 std::array<Call, kThreads> g_calls;
@@ -114,8 +115,10 @@ DWORD WINAPI nurse(void* stop)
             const ULONGLONG waited = GetTickCount64() - since;
             if (waited > kHangAfter)
                 die_in(call, "a call hangs");
-            if (waited > kRescueAfter && call.since == since)
+            AcquireSRWLockExclusive(&call.world_lock);
+            if (waited > kRescueAfter && call.since == since && call.world)
                 call.world->rescue();
+            ReleaseSRWLockExclusive(&call.world_lock);
         }
     }
     return 0;
@@ -229,7 +232,7 @@ public:
     void run(double deadline)
     {
         ArgumentWorld world(g_seed * kThreads + m_number);
-        m_call.world = &world;
+        tell_world(&world);
         m_call.thread = GetCurrentThreadId();
         do {
             m_activity.doing("calling");
@@ -237,12 +240,20 @@ public:
             call(world, m_targets[world.dice().below(static_cast<unsigned>(m_targets.size()))]);
         } while (now() < deadline);
         m_call.thread = 0;
+        tell_world(nullptr);
         m_activity.doing("finished");
     }
 
     uint64_t calls() const { return m_call.number; }
 
 private:
+    void tell_world(ArgumentWorld* world)
+    {
+        AcquireSRWLockExclusive(&m_call.world_lock);
+        m_call.world = world;
+        ReleaseSRWLockExclusive(&m_call.world_lock);
+    }
+
     void call(ArgumentWorld& world, const Target& target)
     {
         const Row& row = *target.row;
