@@ -258,11 +258,13 @@ SOCKET member_of(const char* group)
 }
 
 /// Sends text to a group on the loopback interface.
-void send_to_group(const char* group, unsigned short port, const char* text)
+/// `through`: the address of an interface, or its index in the form 0.x.x.x.
+void send_to_group(
+    const char* group, unsigned short port, const char* text, DWORD through = INADDR_LOOPBACK)
 {
     const SOCKET sender = udp_socket();
     bind_to_loopback(sender);
-    const DWORD loopback = htonl(INADDR_LOOPBACK);
+    const DWORD loopback = htonl(through);
     assert_wsa_ok(setsockopt(sender, IPPROTO_IP, IP_MULTICAST_IF,
         reinterpret_cast<const char*>(&loopback), sizeof(loopback)));
     sockaddr_in name = {};
@@ -289,6 +291,15 @@ void a_member_receives_what_is_sent_to_the_group(void**) // [setsockopt/18]
 
     send_to_group("239.255.77.1", local_port(member), "multi");
     assert_receives(member, "multi");
+}
+
+void groups_are_sent_to_by_the_index_of_an_interface(void**) // [setsockopt/18]
+{
+    constexpr DWORD kLoopback = 1; // the index it has everywhere
+    const SOCKET member = member_of("239.255.77.1");
+
+    send_to_group("239.255.77.1", local_port(member), "index", kLoopback);
+    assert_receives(member, "index");
 }
 
 /// Asserts that a datagram to the group passes the socket by: another one, to itself, is the next.
@@ -509,6 +520,7 @@ const CMUnitTest kCases[] = {
     cmocka_unit_test(ip_options_can_be_removed),
     cmocka_unit_test(a_raw_socket_has_removable_ip_options),
     cmocka_unit_test(a_member_receives_what_is_sent_to_the_group),
+    cmocka_unit_test(groups_are_sent_to_by_the_index_of_an_interface),
     cmocka_unit_test(a_group_is_received_by_its_own_members_only),
     cmocka_unit_test(a_member_of_no_group_receives_none),
     cmocka_unit_test(the_loop_is_switched_off_by_the_receiver),

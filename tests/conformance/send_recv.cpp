@@ -248,6 +248,26 @@ void a_blocking_receive_waits_for_data(void**) // [recv/4]
     assert_int_equal(*byte, 'x');
 }
 
+void a_socket_that_is_not_overlapped_has_no_timeout(void**) // [recv/6]
+{
+    const Listener listener = new_listener();
+    const SOCKET client = owned(WSASocketW(AF_INET, SOCK_STREAM, IPPROTO_TCP, nullptr, 0, 0));
+    sockaddr_storage address;
+    const int length = loopback_address(AF_INET, local_port(listener.socket), &address);
+    assert_wsa_ok(connect(client, reinterpret_cast<sockaddr*>(&address), length));
+    const SOCKET server = accept_from(listener);
+    set_option(client, SOL_SOCKET, SO_RCVTIMEO, 50);
+    char byte = 0;
+    Background* receiving
+        = run_in_background([client, &byte] { return receive(client, &byte, 1); });
+    char other;
+    set_option(server, SOL_SOCKET, SO_RCVTIMEO, 200); // in which the time of the client passes
+    assert_wsa_fails(receive(server, &other, 1), SOCKET_ERROR, WSAETIMEDOUT);
+    send_text(server, "x");
+    assert_int_equal(join(receiving).value, 1);
+    assert_int_equal(byte, 'x');
+}
+
 void a_receive_times_out(void**) // [recv/6]
 {
     const TcpPair pair = new_tcp_pair();
@@ -484,6 +504,7 @@ const CMUnitTest kCases[] = {
     cmocka_unit_test(nothing_there_would_block),
     cmocka_unit_test(an_unconnected_stream_cannot_receive),
     cmocka_unit_test(a_blocking_receive_waits_for_data),
+    cmocka_unit_test(a_socket_that_is_not_overlapped_has_no_timeout),
     cmocka_unit_test(a_receive_times_out),
     cmocka_unit_test(peeking_leaves_the_data),
     cmocka_unit_test(waiting_for_all_fills_the_buffer),

@@ -4,6 +4,7 @@
 // lose a handle, or fail without saying why.
 
 #include "argument_world.h"
+#include "sdk/socket_notifications.h"
 #include "thread.h"
 
 #include <windows.h>
@@ -59,7 +60,8 @@ struct Call {
     uint64_t number = 0;
     std::atomic<ULONGLONG> since = 0; // 0: between two calls
     DWORD thread = 0;
-    ArgumentWorld* world = nullptr;
+    SRWLOCK world_lock = SRWLOCK_INIT;
+    ArgumentWorld* world = nullptr; // under the lock: it ends with its thread
 };
 
 std::array<Call, kThreads> g_calls;
@@ -113,8 +115,10 @@ DWORD WINAPI nurse(void* stop)
             const ULONGLONG waited = GetTickCount64() - since;
             if (waited > kHangAfter)
                 die_in(call, "a call hangs");
-            if (waited > kRescueAfter && call.since == since)
+            AcquireSRWLockExclusive(&call.world_lock);
+            if (waited > kRescueAfter && call.since == since && call.world)
                 call.world->rescue();
+            ReleaseSRWLockExclusive(&call.world_lock);
         }
     }
     return 0;
@@ -228,7 +232,7 @@ public:
     void run(double deadline)
     {
         ArgumentWorld world(g_seed * kThreads + m_number);
-        m_call.world = &world;
+        tell_world(&world);
         m_call.thread = GetCurrentThreadId();
         do {
             m_activity.doing("calling");
@@ -236,12 +240,20 @@ public:
             call(world, m_targets[world.dice().below(static_cast<unsigned>(m_targets.size()))]);
         } while (now() < deadline);
         m_call.thread = 0;
+        tell_world(nullptr);
         m_activity.doing("finished");
     }
 
     uint64_t calls() const { return m_call.number; }
 
 private:
+    void tell_world(ArgumentWorld* world)
+    {
+        AcquireSRWLockExclusive(&m_call.world_lock);
+        m_call.world = world;
+        ReleaseSRWLockExclusive(&m_call.world_lock);
+    }
+
     void call(ArgumentWorld& world, const Target& target)
     {
         const Row& row = *target.row;
@@ -336,6 +348,21 @@ uint64_t storm(const std::vector<Target>& targets, unsigned threads, double seco
     return calls;
 }
 
+/// On the host kernel one handle of a port that sockets were registered with stays until another
+/// port is used so, and a thread with what it works on from the first one on: the storm's own port
+/// takes the place of the last one of its arguments. [ProcessSocketNotifications/13]
+void use_port_for_notifications()
+{
+    const auto function = reinterpret_cast<sdk::ProcessSocketNotifications>(reinterpret_cast<void*>(
+        GetProcAddress(GetModuleHandleW(L"ws2_32"), "ProcessSocketNotifications")));
+    if (!function)
+        return;
+    const HANDLE port = CreateIoCompletionPort(INVALID_HANDLE_VALUE, nullptr, 0, 1);
+    sdk::NotifyRegistration nothing = {};
+    require(port && !function(port, 1, &nothing, 0, 0, nullptr, nullptr), "using a port");
+    CloseHandle(port);
+}
+
 } // namespace
 
 } // namespace stress
@@ -359,10 +386,12 @@ int main(int argc, char** argv)
 
     const std::vector<Target> targets = find_targets(options.only);
     storm(targets, kThreads, options.seconds / 4.0); // What is made once per process may stay.
+    use_port_for_notifications();
     const unsigned before = count_handles();
     const uint64_t calls = storm(targets, kThreads, options.seconds);
     note(std::to_string(calls) + " calls");
     report(calls > 0, "bad_arguments_are_refused");
+    use_port_for_notifications();
     report_handles(before);
     for (unsigned i = 0; i < kThreads; ++i)
         WSACleanup();

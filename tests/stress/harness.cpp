@@ -74,7 +74,8 @@ static void stock_sleepers()
 }
 
 /// Has a connect end that its caller does not wait for. The DLL's own thread then waits for the
-/// host to have heard of it, and keeps events for that from the first time on.
+/// host to have heard of it, and keeps events for that from the first time on. And as it has
+/// something to do, it gives back what some closed sockets had left, which waits for that.
 static void connect_unattended()
 {
     sockaddr_in address;
@@ -262,10 +263,8 @@ static unsigned count_handles_now()
 unsigned count_handles()
 {
     static std::once_flag is_stocked;
-    std::call_once(is_stocked, [] {
-        stock_sleepers();
-        connect_unattended();
-    });
+    std::call_once(is_stocked, stock_sleepers);
+    connect_unattended();
     // The DLL closes some handles a moment later, on a thread of its own.
     constexpr int kSameCounts = 10;
     constexpr DWORD kPause = 20; // ms
