@@ -69,6 +69,11 @@ int WSAAPI WSAEnumNetworkEvents(SOCKET s, WSAEVENT event, WSANETWORKEVENTS* even
     if (!NT_SUCCESS(status))
         return fail(error_from_status(status));
 
+    // Linux tells a reset once: after a receive was told, a host takes it for an end.
+    if ((record.flags & afd::kPollDisconnect) && socket->told_reset)
+        record.flags |= afd::kPollAbort;
+    if (record.flags & afd::kPollAbort)
+        socket->told_reset = true;
     long found = 0;
     for (const NetworkEventRow& row : kNetworkEvents) {
         if (!(record.flags & row.conditions))

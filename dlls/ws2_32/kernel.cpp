@@ -50,11 +50,6 @@ bool get_events_resets_event()
     return emulation::is_on() || wine_version().major >= 10;
 }
 
-bool reports_reset_to_receives()
-{
-    return wine_version().major >= 10;
-}
-
 bool has_keepalive_options()
 {
     return wine_version().major >= 10;

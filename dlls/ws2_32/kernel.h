@@ -91,9 +91,6 @@ WineVersion wine_version();
 /// Does the kernel reset the event of a get-events request itself?
 bool get_events_resets_event();
 
-/// Does a receive report that the peer has reset the connection, rather than the end of the stream?
-bool reports_reset_to_receives();
-
 /// Does the host offer TCP_KEEPIDLE, TCP_KEEPCNT and TCP_KEEPINTVL?
 bool has_keepalive_options();
 

@@ -75,18 +75,16 @@ NTSTATUS refine_status(Socket& socket, NTSTATUS status)
     return status;
 }
 
-/// Was the end of the stream that a receive just saw a reset by the peer? Where the host does not
-/// tell the two apart, a poll still knows; Linux tells a reset once, and where the emulation uses
-/// the socket too, it may have been told.
+/// Was the end of the stream that a receive just saw a reset by the peer? The host does not tell
+/// the two apart, or not always: Linux tells a reset once, to whoever asks first. A poll still
+/// knows, or an event has told.
 bool is_end_of_stream_a_reset(SOCKET s, const Socket& received_on)
 {
-    if (kernel::reports_reset_to_receives() && !received_on.filter.endpoint)
-        return false;
     // A wait has let go of the handle, which may have been closed and reused since.
     SocketRef socket = find_known_socket(s);
     if (!socket || &*socket != &received_on)
         return false;
-    return conditions_now(s, afd::kPollAbort) != 0;
+    return socket->told_reset || conditions_now(s, afd::kPollAbort) != 0;
 }
 
 /// Would a receive of urgent data wait although such a receive never does? [recv/15]
@@ -252,6 +250,8 @@ int receive_on_socket(SOCKET s, const ReceiveCall& call)
     if (is_end && guard::read(call.buffers, first) && first.len
         && is_end_of_stream_a_reset(s, *socket))
         status = STATUS_CONNECTION_RESET;
+    if (status == STATUS_CONNECTION_RESET && socket->is_stream())
+        socket->told_reset = true;
     if (status == STATUS_DEVICE_NOT_READY)
         notifications::drained(*socket, ntke::kNotifyIn);
     if (!NT_SUCCESS(status) && status != STATUS_BUFFER_OVERFLOW)

@@ -113,7 +113,7 @@ bool is_reset(const Request& request, NTSTATUS status, ULONG_PTR information)
 {
     const bool is_end = status == STATUS_SUCCESS && !information && request.length
         && !(request.flags & ntke::kRegisteredSend) && request.owner->socket().is_stream();
-    return is_end && !kernel::reports_reset_to_receives() && request.owner->open_socket()
+    return is_end && request.owner->open_socket()
         && conditions_now(socket_from_handle(request.owner->socket().handle), afd::kPollAbort);
 }
 

@@ -67,6 +67,7 @@ public:
     std::atomic<bool> connect_failed {
         false
     }; // the last non-blocking connect, and no new one began
+    std::atomic<bool> told_reset { false }; // stream: the program knows that the peer has reset it
     std::atomic<bool> accepted { false }; // connected by accept or AcceptEx
 
     FilterState filter; // what the emulation does for the socket

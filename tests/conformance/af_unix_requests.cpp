@@ -382,6 +382,24 @@ void registered_receives_tell_whole_names(void**) // [af_unix/15] [RIO/5]
 
 // --- Other processes
 
+/// The child has the client's end, and sends back what comes until the stream ends; the original is
+/// closed meanwhile.
+void assert_echoes(const UnixPair& pair, const Child& child)
+{
+    for (int i = 0; i < 8; ++i) {
+        char in[2];
+        send_text(pair.server, "ab");
+        receive_exactly(pair.server, in, sizeof(in));
+        assert_memory_equal(in, "ab", sizeof(in));
+        if (i == 4)
+            close_owned(pair.client);
+    }
+    assert_wsa_ok(shutdown(pair.server, SD_SEND));
+    assert_int_equal(exit_code_of(child), 0);
+    char byte;
+    assert_int_equal(recv(pair.server, &byte, 1, 0), 0);
+}
+
 void a_child_uses_a_duplicate(void**) // [af_unix/13]
 {
     const UnixPair pair = new_unix_pair();
@@ -411,18 +429,7 @@ void a_child_has_the_socket_after_the_original_is_closed(void**) // [af_unix/13]
 {
     const UnixPair pair = new_unix_pair();
     const Child child = give_to_child(pair.client, "echo-on-duplicate");
-    for (int i = 0; i < 8; ++i) {
-        char in[2];
-        send_text(pair.server, "ab");
-        receive_exactly(pair.server, in, sizeof(in));
-        assert_memory_equal(in, "ab", sizeof(in));
-        if (i == 4)
-            close_owned(pair.client);
-    }
-    assert_wsa_ok(shutdown(pair.server, SD_SEND));
-    assert_int_equal(exit_code_of(child), 0);
-    char byte;
-    assert_int_equal(recv(pair.server, &byte, 1, 0), 0);
+    assert_echoes(pair, child);
 }
 
 void a_duplicate_is_as_nonblocking_as_the_original(void**) // [af_unix/13]
@@ -475,18 +482,7 @@ void a_child_uses_an_inherited_socket_by_a_port(void**) // [af_unix/16]
 {
     const UnixPair pair = new_unix_pair();
     const Child child = start_child("echo-by-port", pair.client, true);
-    for (int i = 0; i < 8; ++i) {
-        char in[2];
-        send_text(pair.server, "ab");
-        receive_exactly(pair.server, in, sizeof(in));
-        assert_memory_equal(in, "ab", sizeof(in));
-        if (i == 4)
-            close_owned(pair.client);
-    }
-    assert_wsa_ok(shutdown(pair.server, SD_SEND));
-    assert_int_equal(exit_code_of(child), 0);
-    char byte;
-    assert_int_equal(recv(pair.server, &byte, 1, 0), 0);
+    assert_echoes(pair, child);
 }
 
 void an_inherited_socket_is_as_nonblocking_as_the_original(void**) // [af_unix/16]

@@ -157,6 +157,18 @@ void a_receive_after_a_reset_tells_it(void**) // [WSAEventSelect/59]
     assert_wsa_fails(recv(s.pair.server, &byte, 1, 0), SOCKET_ERROR, WSAECONNRESET);
 }
 
+void a_reset_that_a_receive_has_told_is_recorded_as_one(void**) // [WSAEventSelect/59]
+{
+    const TcpPair pair = new_tcp_pair();
+    const WSAEVENT event = new_event();
+    char byte;
+    reset_connection(pair.client);
+    wait_until_readable(pair.server);
+    assert_wsa_fails(recv(pair.server, &byte, 1, 0), SOCKET_ERROR, WSAECONNRESET);
+    select_events(pair.server, event, FD_CLOSE);
+    assert_events(pair.server, event, FD_CLOSE, WSAECONNABORTED);
+}
+
 void an_end_before_the_selection_is_recorded_by_it(void**) // [WSAEventSelect/60]
 {
     const TcpPair pair = new_tcp_pair();
@@ -227,6 +239,7 @@ const CMUnitTest kCases[] = {
     cmocka_unit_test(the_end_is_recorded_after_a_local_shutdown_of_both),
     cmocka_unit_test(a_reset_is_recorded_as_an_abort),
     cmocka_unit_test(a_receive_after_a_reset_tells_it),
+    cmocka_unit_test(a_reset_that_a_receive_has_told_is_recorded_as_one),
     cmocka_unit_test(an_end_before_the_selection_is_recorded_by_it),
     cmocka_unit_test(a_reported_end_is_not_reported_again),
     cmocka_unit_test(a_pending_end_is_not_lost_to_a_new_event),

@@ -3,8 +3,10 @@
 
 #include "common/poll_device.h"
 
+#include "extensions.h"
 #include "peers.h"
 #include "ports.h"
+#include "unix_sockets.h"
 
 using namespace conformance;
 
@@ -15,6 +17,11 @@ constexpr ULONG kReadable = afd::kPollReceive | afd::kPollAccept | afd::kPollDis
 constexpr ULONG kWritable = afd::kPollSend | afd::kPollConnectFail | afd::kPollAbort;
 constexpr ULONG_PTR kKey = 0xafd;
 constexpr unsigned kMany = 100;
+constexpr DWORD kUnixName = sizeof(sockaddr_un) + 16; // of AcceptEx
+
+struct UnixNames {
+    char bytes[2 * kUnixName];
+};
 
 using OnePoll = poll_device::Poll<1>;
 using ManyPolls = poll_device::Poll<kMany>;
@@ -399,6 +406,31 @@ void a_poll_tells_a_connection_to_accept(void**) // [afd/75]
     assert_told(p.port, poll, listener.socket, afd::kPollAccept);
 }
 
+/// The socket that a connection is accepted into becomes another one for Linux.
+void a_poll_of_an_acceptor_tells_its_data(void**) // [afd/81] [af_unix/12]
+{
+    const PolledPort p = new_polled_port();
+    const UnixListener listener = new_unix_listener();
+    const SOCKET acceptor = unix_socket();
+    auto* names = lasting<UnixNames>();
+    Operation* accepting = new_operation(new_event());
+    OnePoll* early = new_poll(acceptor, kReadable);
+    early->start(p.device); // of a socket that is none yet: whatever it tells
+    assert_wsa_fails(accept_ex_of(listener.socket)(listener.socket, acceptor, names->bytes, 0,
+                         kUnixName, kUnixName, &accepting->transferred, &accepting->overlapped),
+        FALSE, WSA_IO_PENDING);
+    const SOCKET client = connect_to(listener);
+    assert_int_equal(await_status(accepting), STATUS_SUCCESS);
+    OnePoll* poll = early;
+    if (!early->is_pending()) {
+        next_packet(p.port);
+        poll = pending_poll(p.device, acceptor, kReadable);
+    }
+    send_text(client, "x");
+    assert_told(p.port, poll, acceptor, afd::kPollReceive);
+    assert_true(DeleteFileA(listener.name.sun_path));
+}
+
 void a_poll_tells_the_peers_end(void**) // [afd/76]
 {
     const PolledPort p = new_polled_port();
@@ -611,6 +643,7 @@ const CMUnitTest kCases[] = {
     cmocka_unit_test(a_poll_tells_the_end_of_a_connect),
     cmocka_unit_test(a_poll_tells_a_refused_connect),
     cmocka_unit_test(a_poll_tells_a_connection_to_accept),
+    cmocka_unit_test(a_poll_of_an_acceptor_tells_its_data),
     cmocka_unit_test(a_poll_tells_the_peers_end),
     cmocka_unit_test(a_poll_tells_the_peers_reset),
     cmocka_unit_test(a_poll_runs_beside_a_selection),
