@@ -22,12 +22,10 @@ public:
             UnmapViewOfFile(m_base);
     }
 
-    /// Maps the part that the request names. Errors: STATUS_INVALID_PARAMETER (nothing that can be
-    /// mapped, or too much), STATUS_NO_MEMORY.
+    /// Maps the part that the request names, and moves the file's pointer behind it if it begins
+    /// there. Errors: STATUS_INVALID_PARAMETER (nothing that can be mapped, or too much),
+    /// STATUS_NO_MEMORY.
     NTSTATUS map(const afd::TransmitParams& params);
-    /// The request is made: moves the file's pointer behind the part if it begins there.
-    /// [TransmitFile/6]
-    void pass(const afd::TransmitParams& params) const;
     const char* bytes() const { return m_bytes; }
     DWORD length() const { return m_length; }
     /// Null if nothing is mapped.
@@ -39,7 +37,6 @@ private:
     void* m_base = nullptr;
     const char* m_bytes = nullptr;
     DWORD m_length = 0;
-    uint64_t m_end = 0; // in the file
 };
 
 NTSTATUS FileView::map(const afd::TransmitParams& params)
@@ -56,15 +53,14 @@ NTSTATUS FileView::map(const afd::TransmitParams& params)
     if (wanted < 0 || wanted > kMostTransmitted)
         return STATUS_INVALID_PARAMETER; // [TransmitFile/11]
     m_length = static_cast<DWORD>(wanted);
-    m_end = static_cast<uint64_t>(position.QuadPart) + m_length;
-    return m_length ? map_at(file, static_cast<uint64_t>(position.QuadPart)) : STATUS_SUCCESS;
-}
-
-void FileView::pass(const afd::TransmitParams& params) const
-{
-    const LARGE_INTEGER end { .QuadPart = static_cast<LONGLONG>(m_end) };
-    if (params.offset == afd::kCurrentPosition)
-        SetFilePointerEx(ULongToHandle(params.file), end, nullptr, FILE_BEGIN);
+    if (!m_length)
+        return STATUS_SUCCESS;
+    const NTSTATUS status = map_at(file, static_cast<uint64_t>(position.QuadPart));
+    if (NT_SUCCESS(status) && is_here) {
+        position.QuadPart += m_length;
+        SetFilePointerEx(file, position, nullptr, FILE_BEGIN); // [TransmitFile/6]
+    }
+    return status;
 }
 
 NTSTATUS FileView::map_at(HANDLE file, uint64_t position)
@@ -83,15 +79,9 @@ NTSTATUS FileView::map_at(HANDLE file, uint64_t position)
     return STATUS_SUCCESS;
 }
 
-/// Maps the file if ntke can send it: the host, which would read it itself, does not always see
-/// that the peer has reset the connection, and waits for ever. [TransmitFile/9]
-/// STATUS_NOT_SUPPORTED: the host has to.
-NTSTATUS map_for_ntke(Socket& socket, const afd::TransmitParams& params, FileView& view)
+bool reads_file_here(const Socket& socket, const afd::TransmitParams& params)
 {
-    if (!params.file || !filter::before_request(socket, afd::kIoctlTransmitView))
-        return STATUS_NOT_SUPPORTED;
-    const NTSTATUS status = view.map(params);
-    return NT_SUCCESS(status) || socket.is_of_process() ? status : STATUS_NOT_SUPPORTED;
+    return socket.is_of_process() && params.file;
 }
 
 afd::TransmitViewParams view_params(const afd::TransmitParams& params, const FileView& view)
@@ -106,24 +96,27 @@ afd::TransmitViewParams view_params(const afd::TransmitParams& params, const Fil
 
 NTSTATUS transmit_and_wait(SocketRef& socket, const afd::TransmitParams& params)
 {
+    if (!reads_file_here(*socket, params))
+        return afd_call_and_wait(
+            socket, afd::kIoctlTransmit, &params, sizeof(params), nullptr, 0, Alertable::kYes);
     FileView view;
-    NTSTATUS status = map_for_ntke(*socket, params, view);
-    if (NT_SUCCESS(status)) {
-        const afd::TransmitViewParams request = view_params(params, view);
-        status = afd_call_and_wait(socket, afd::kIoctlTransmitView, &request, sizeof(request),
-            nullptr, 0, Alertable::kYes);
-        if (status != STATUS_NOT_SUPPORTED)
-            view.pass(params);
-    }
-    return status != STATUS_NOT_SUPPORTED ? status
-                                          : afd_call_and_wait(socket, afd::kIoctlTransmit, &params,
-                                              sizeof(params), nullptr, 0, Alertable::kYes);
+    if (const NTSTATUS status = view.map(params); !NT_SUCCESS(status))
+        return status;
+    const afd::TransmitViewParams request = view_params(params, view);
+    return afd_call_and_wait(
+        socket, afd::kIoctlTransmitView, &request, sizeof(request), nullptr, 0, Alertable::kYes);
 }
 
-/// As transmit_overlapped, of a file that is mapped.
-static NTSTATUS transmit_view(Socket& socket, const kernel::Completion& completion,
-    const afd::TransmitParams& params, const OVERLAPPED* overlapped, FileView& view)
+NTSTATUS transmit_overlapped(Socket& socket, const kernel::Completion& completion,
+    const afd::TransmitParams& params, const OVERLAPPED* overlapped)
 {
+    if (!reads_file_here(socket, params))
+        return afd_call_overlapped(
+            socket, completion, afd::kIoctlTransmit, &params, sizeof(params), nullptr, 0);
+    socket.gathered_files.free_ended();
+    FileView view;
+    if (const NTSTATUS status = view.map(params); !NT_SUCCESS(status))
+        return status;
     GatheredFile* const kept = new_gathered_view();
     if (!kept)
         return STATUS_NO_MEMORY;
@@ -138,20 +131,6 @@ static NTSTATUS transmit_view(Socket& socket, const kernel::Completion& completi
         free_gathered_file(kept);
     }
     return status;
-}
-
-NTSTATUS transmit_overlapped(Socket& socket, const kernel::Completion& completion,
-    const afd::TransmitParams& params, const OVERLAPPED* overlapped)
-{
-    socket.gathered_files.free_ended();
-    FileView view;
-    NTSTATUS status = map_for_ntke(socket, params, view);
-    if (NT_SUCCESS(status))
-        status = transmit_view(socket, completion, params, overlapped, view);
-    return status != STATUS_NOT_SUPPORTED
-        ? status
-        : afd_call_overlapped(
-            socket, completion, afd::kIoctlTransmit, &params, sizeof(params), nullptr, 0);
 }
 
 } // namespace ws2

@@ -126,7 +126,6 @@ constexpr SocketFile::ServedRow SocketFile::kServed[] = {
     { kIoctlRecvDatagram, &SocketFile::serves_data },
     { kIoctlRecvMessage, &SocketFile::serves_data },
     { kIoctlSendControl, &SocketFile::serves_data },
-    { kIoctlTransmitView, &SocketFile::serves_data },
     { kIoctlRecv, &SocketFile::serves_data },
     { kIoctlEventSelect, &SocketFile::serves_event_select },
     { kIoctlAcceptInto, &SocketFile::serves_accept },
