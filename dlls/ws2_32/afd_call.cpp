@@ -100,11 +100,10 @@ static bool is_send(ULONG code)
         || code == afd::kIoctlTransmit || code == afd::kIoctlTransmitView;
 }
 
-/// Takes the turn of a send, before anything else; it lasts until the send is done here, or the
-/// host has it: what Wine 10.0 sends at once and what its server is to send are not one step.
+/// Takes the turn of a request that needs one.
 static void take_turn(Socket& socket, ULONG code, SendTurnGuard& turn)
 {
-    if (is_send(code) && socket.is_stream())
+    if (is_send(code) && filter::takes_turns(socket))
         turn.take(socket.filter.send_turn, socket.closing);
 }
 

@@ -75,6 +75,9 @@ struct SendRest {
     WSABUF buffers[kMostBuffers];
     ULONG_PTR sent = 0; // bytes that are on their way already
 };
+/// Do the sends of this socket take turns? Then a send takes one before anything else, and holds it
+/// until it is done here or the host has it.
+bool takes_turns(const Socket& socket);
 /// A send. False with `rest.sent`: the host must send `rest`.
 bool send(Socket& socket, const afd::SendMsgParams& params, NTSTATUS& status, ULONG_PTR& sent,
     SendRest& rest);

@@ -122,6 +122,11 @@ static DWORD drop_sent(WSABUF* buffers, DWORD count, size_t sent)
     return count - first;
 }
 
+bool takes_turns(const Socket& socket)
+{
+    return emulation::is_on() && socket.is_stream();
+}
+
 bool send(Socket& socket, const afd::SendMsgParams& params, NTSTATUS& status, ULONG_PTR& sent,
     SendRest& rest)
 {
