@@ -3,6 +3,7 @@
 #include "afd_call.h"
 #include "error.h"
 #include "kernel.h"
+#include "pump.h"
 #include "rio.h"
 #include "socket.h"
 #include "socket_notifications.h"
@@ -256,6 +257,9 @@ SocketRef adopt_socket(SOCKET socket, const DWORD* flags)
         return {};
     if (!info.type)
         return {}; // A handle of the device that was made no socket of: the DLL polls on such ones.
+    // ReadFile on it waits for the pump, and need not come by here.
+    if (info.family == AF_UNIX && !pump::start())
+        return {};
     Slot* slot = make_slot(socket);
     if (!slot)
         return {};

@@ -191,9 +191,11 @@ public:
     NTSTATUS bind_to_file(const char* path);
     /// Never on its way: a listener whose queue is full refuses.
     NTSTATUS connect_to_file(const char* path);
-    /// Keeps with the socket whether it is a non-blocking one, for all that have it.
+    /// Keeps with the socket that it is one of ntke's, and whether it is a non-blocking one, for
+    /// all processes that have it.
     void tell_mode(bool is_nonblocking);
-    bool told_mode() const;
+    /// False: nobody has told it. It is not ntke's.
+    bool find_mode(bool& is_nonblocking) const;
 
     NTSTATUS local_name(Address& address) const;
     NTSTATUS peer_name(Address& address) const;

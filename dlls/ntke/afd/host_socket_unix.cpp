@@ -14,6 +14,10 @@ namespace afd {
 
 namespace {
 
+// Linux takes priorities from 0, which is what a new socket has, to 6.
+constexpr int kMarkOfOurs = 4;
+constexpr int kMarkOfNonblocking = 1;
+
 static_assert(sizeof(sockaddr_un) == kUnixNameSize);
 
 using SocketCall = int (*)(int socket, const sockaddr* name, socklen_t length);
@@ -87,20 +91,23 @@ NTSTATUS HostSocket::connect_to_file(const char* path)
     return is_nobody_there ? STATUS_CONNECTION_REFUSED : status_from_errno(errno); // [af_unix/8]
 }
 
-// O_NONBLOCK is always on; the priority means nothing to these sockets.
+// The priority means nothing to these sockets: it carries a mark, that ntke of some process has
+// made the socket, and the mode. To Linux they are all non-blocking ones; others are not ours to
+// change, for a process that knows nothing of ntke may use them, too.
 
 void HostSocket::tell_mode(bool is_nonblocking)
 {
-    const int priority = is_nonblocking;
+    const int priority = kMarkOfOurs | (is_nonblocking ? kMarkOfNonblocking : 0);
     setsockopt(m_fd, SOL_SOCKET, SO_PRIORITY, &priority, sizeof(priority));
 }
 
-bool HostSocket::told_mode() const
+bool HostSocket::find_mode(bool& is_nonblocking) const
 {
     int priority = 0;
     socklen_t length = sizeof(priority);
     getsockopt(m_fd, SOL_SOCKET, SO_PRIORITY, &priority, &length);
-    return priority;
+    is_nonblocking = priority & kMarkOfNonblocking;
+    return (priority & ~kMarkOfNonblocking) == kMarkOfOurs && (fcntl(m_fd, F_GETFL) & O_NONBLOCK);
 }
 
 } // namespace afd

@@ -55,7 +55,8 @@ SocketState find_state(const HostSocket& socket, uint32_t& flags)
 NTSTATUS SocketFile::make_own(HostSocket& opened, ob::Ref<SocketFile>& socket)
 {
     NTSTATUS status = STATUS_INVALID_HANDLE;
-    if (is_unix_stream(opened)) {
+    bool is_nonblocking;
+    if (is_unix_stream(opened) && opened.find_mode(is_nonblocking)) {
         socket = ob::Ref<SocketFile>::adopt(ke::pool_new<SocketFile>(Mode::Asynchronous));
         status = socket ? STATUS_SUCCESS : STATUS_NO_MEMORY;
     }
@@ -66,7 +67,7 @@ NTSTATUS SocketFile::make_own(HostSocket& opened, ob::Ref<SocketFile>& socket)
     uint32_t flags;
     const SocketState state = find_state(opened, flags);
     socket->m_is_own = true;
-    socket->m_is_nonblocking = opened.told_mode();
+    socket->m_is_nonblocking = is_nonblocking;
     return socket->become_socket(opened, { kFamilyUnix, kStream, kProtocol, 0 }, state, flags);
 }
 

@@ -104,6 +104,7 @@ NTSTATUS create(Inheritable inheritable, HANDLE& handle)
     NTSTATUS status = created.create(afd::kFamilyUnix, kStream, kTheProtocol);
     if (!NT_SUCCESS(status))
         return status;
+    created.tell_mode(false);
     ob::Ref<afd::SocketFile> socket;
     status = afd::SocketFile::make_own(created, socket);
     return NT_SUCCESS(status) ? publish(*socket, inheritable, handle) : status;
