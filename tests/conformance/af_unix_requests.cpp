@@ -478,6 +478,18 @@ void a_child_has_an_inherited_socket_after_the_original_is_closed(void**) // [af
     assert_int_equal(exit_code_of(child), 0);
 }
 
+/// What the file functions wait for is looked after, too, though nothing of Winsock's has waited.
+void a_child_reads_an_inherited_socket_as_a_file(void**) // [af_unix/16]
+{
+    const UnixPair pair = new_unix_pair();
+    const Child child = start_child("read-inherited", pair.client, true);
+    char ready;
+    receive_exactly(pair.server, &ready, 1);
+    let_it_settle();
+    send_text(pair.server, "late");
+    assert_int_equal(exit_code_of(child), 0);
+}
+
 void a_child_uses_an_inherited_socket_by_a_port(void**) // [af_unix/16]
 {
     const UnixPair pair = new_unix_pair();
@@ -577,6 +589,7 @@ const CMUnitTest kCases[] = {
     cmocka_unit_test(a_child_accepts_on_a_duplicate),
     cmocka_unit_test(a_child_uses_an_inherited_socket),
     cmocka_unit_test(a_child_has_an_inherited_socket_after_the_original_is_closed),
+    cmocka_unit_test(a_child_reads_an_inherited_socket_as_a_file),
     cmocka_unit_test(a_child_uses_an_inherited_socket_by_a_port),
     cmocka_unit_test(an_inherited_socket_is_as_nonblocking_as_the_original),
     cmocka_unit_test(a_child_accepts_on_an_inherited_listener),

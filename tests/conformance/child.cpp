@@ -81,6 +81,22 @@ int receive_on(SOCKET socket)
     return recv(socket, &byte, 1, 0) < 0 ? WSAGetLastError() : 0;
 }
 
+/// Says that it knows what the handle is, and then reads from it, with the file functions.
+int read_from(SOCKET socket)
+{
+    const HANDLE file = reinterpret_cast<HANDLE>(socket);
+    int type = 0;
+    int length = sizeof(type);
+    char text[4];
+    DWORD moved = 0;
+    if (getsockopt(socket, SOL_SOCKET, SO_TYPE, reinterpret_cast<char*>(&type), &length) != 0)
+        return WSAGetLastError();
+    if (!WriteFile(file, "r", 1, &moved, nullptr)
+        || !ReadFile(file, text, sizeof(text), &moved, nullptr))
+        return static_cast<int>(GetLastError());
+    return moved == sizeof(text) && !memcmp(text, "late", sizeof(text)) ? 0 : kNoInput;
+}
+
 int receive_on_duplicate()
 {
     SOCKET socket;
@@ -401,6 +417,8 @@ int child_main(const char* role, const char* argument)
         return greet_when_told(inherited);
     if (!strcmp(role, "echo-by-port"))
         return echo_by_port(inherited);
+    if (!strcmp(role, "read-inherited"))
+        return read_from(inherited);
     if (!strcmp(role, "receive-on-inherited"))
         return receive_on(inherited);
     if (!strcmp(role, "accept-on-inherited"))

@@ -1,5 +1,8 @@
 // Sockets whose files are a host's: what is noted of the requests that pass, and a record that the
 // host goes on with.
+#include <sys/socket.h>
+#include <unistd.h>
+
 #include "afd/ioctl.h"
 #include "afd/params.h"
 #include "afd/socket_file.h"
@@ -309,6 +312,30 @@ void what_the_host_finds_meanwhile_is_carried(void**)
     assert_int_equal(told.flags, afd::kPollAccept);
 }
 
+/// Any process may give us a handle of what it likes.
+void only_what_ntke_has_made_is_a_unix_socket_of_its_own(void**)
+{
+    const auto is_one = [](int flags, const bool* mode) {
+        int fds[2];
+        assert_int_equal(socketpair(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC | flags, 0, fds), 0);
+        afd::HostSocket opened(fds[0]);
+        if (mode)
+            opened.tell_mode(*mode);
+        ob::Ref<afd::SocketFile> socket;
+        const NTSTATUS status = afd::SocketFile::make_own(opened, socket);
+        close(fds[1]);
+        if (NT_SUCCESS(status))
+            assert_int_equal(socket->is_nonblocking(), *mode);
+        return NT_SUCCESS(status);
+    };
+    for (const bool mode : { false, true }) {
+        assert_true(is_one(SOCK_NONBLOCK, &mode));
+        assert_false(is_one(0, &mode));
+    }
+    assert_false(is_one(SOCK_NONBLOCK, nullptr));
+    assert_false(is_one(0, nullptr));
+}
+
 } // namespace
 
 int main()
@@ -334,6 +361,7 @@ int main()
         cmocka_unit_test(a_re_enabled_condition_is_the_hosts),
         cmocka_unit_test(a_connect_that_is_refused_leaves_what_was_pending),
         cmocka_unit_test(what_the_host_finds_meanwhile_is_carried),
+        cmocka_unit_test(only_what_ntke_has_made_is_a_unix_socket_of_its_own),
     };
     return cmocka_run_group_tests(cases, nullptr, nullptr);
 }
