@@ -146,6 +146,8 @@ constexpr uint32_t kMask = afd::kPollAccept | afd::kPollReceive;
 
 // --- What ntke knows of its sockets
 
+std::vector<ob::Ref<afd::SocketFile>> g_files; // of the case
+
 ob::Ref<afd::SocketFile> make_known(
     HANDLE handle, SocketState state, const afd::SocketFile* listener = nullptr)
 {
@@ -157,7 +159,17 @@ ob::Ref<afd::SocketFile> make_known(
     args.type = unit::kStream;
     args.state = static_cast<uint32_t>(state);
     file->tell_created(args, false, listener);
+    g_files.push_back(file);
     return file;
+}
+
+/// Who is watched is referenced until it is closed.
+void close_files()
+{
+    for (const ob::Ref<afd::SocketFile>& file : g_files)
+        file->close_socket();
+    g_files.clear();
+    afd::Pump::instance().drain();
 }
 
 ob::Ref<ke::Event> make_event()
@@ -371,6 +383,7 @@ void a_call_that_has_begun_is_waited_for(void**) // [WSAEventSelect/42]
 
 int forget_host(void**)
 {
+    close_files();
     g_host.forget_all();
     return 0;
 }
