@@ -7,7 +7,9 @@ namespace afd {
 
 namespace {
 
-constexpr int kPatience = 10; // milliseconds
+// Milliseconds. Each look wakes a thread, which moves those that work to other processors: with ten
+// looks in the time of one, a conversation of two threads is a third slower.
+constexpr int kPatience = 100;
 constexpr int64_t kTicksPerMillisecond = 10'000;
 
 } // namespace
@@ -36,6 +38,14 @@ bool Absence::add_to_pump(Guest& guest)
     if (epoll < 0 || !NT_SUCCESS(Pump::instance().add_guest(epoll, guest)))
         return false;
     guest.m_state.store(Guest::State::Armed, std::memory_order_seq_cst);
+    return true;
+}
+
+bool Absence::take_from_pump(Guest& guest)
+{
+    Pump::instance().remove_guest(guest.epoll_to_watch());
+    guest.m_was_seen = false;
+    guest.m_state.store(Guest::State::Expected, std::memory_order_seq_cst);
     return true;
 }
 
@@ -76,9 +86,7 @@ void Absence::disarm(Guest& guest)
     ke::LockGuard guard(m_lock);
     if (guest.m_state.load(std::memory_order_relaxed) != Guest::State::Armed)
         return;
-    Pump::instance().remove_guest(guest.epoll_to_watch());
-    guest.m_was_seen = false;
-    guest.m_state.store(Guest::State::Expected, std::memory_order_seq_cst);
+    take_from_pump(guest);
 }
 
 void Absence::demand_look()
@@ -113,9 +121,12 @@ void Absence::look()
     for (Guest* guest = m_first; guest; guest = guest->m_next) {
         if (guest->m_state.load(std::memory_order_relaxed) == Guest::State::Armed)
             continue;
-        if (!guest->m_was_seen || !add_to_pump(*guest))
+        const bool was_seen = guest->m_was_seen.exchange(true, std::memory_order_seq_cst);
+        const bool is_absent = !guest->m_is_attended.load(std::memory_order_seq_cst);
+        if (!was_seen || !is_absent || !add_to_pump(*guest))
             is_any_expected = true;
-        guest->m_was_seen = true;
+        else if (guest->m_is_attended.load(std::memory_order_seq_cst))
+            is_any_expected |= take_from_pump(*guest); // it came back meanwhile
     }
     m_is_look_due.store(is_any_expected, std::memory_order_seq_cst);
 }
@@ -127,8 +138,9 @@ Absence::Guest* Absence::take_gone(bool is_time)
     ke::LockGuard guard(m_lock);
     for (Guest** link = &m_first; Guest* guest = *link; link = &guest->m_next) {
         const bool is_armed = guest->m_state.load(std::memory_order_relaxed) == Guest::State::Armed;
-        const bool is_attended
-            = is_time && !is_armed && guest->m_is_attended.load(std::memory_order_seq_cst);
+        const bool is_attended = is_time && !is_armed
+            && guest->m_is_attended.load(std::memory_order_seq_cst)
+            && !guest->m_has_left.exchange(false, std::memory_order_relaxed);
         if (!is_attended && !guest->is_over())
             continue;
         if (is_armed)

@@ -17,7 +17,7 @@ namespace afd {
 ///        ^                    │                                            │
 ///        └──── a thread waits again ───────────────────────────────────────┘
 ///
-/// A busy thread mostly comes back at once, so that it left costs nothing but a look a hundredth of
+/// A busy thread mostly comes back at once, so that it left costs nothing but a look a tenth of
 /// a second later. Owner: the process. Lock: m_lock, a leaf; the guests are kept by a reference
 /// each while they are in the list.
 class Absence {
@@ -46,7 +46,8 @@ public:
 
         std::atomic<State> m_state { State::Attended };
         std::atomic<bool> m_is_attended { false };
-        bool m_was_seen = false; // absent already at the last look
+        std::atomic<bool> m_was_seen { false }; // absent at the last look, and since
+        std::atomic<bool> m_has_left { false }; // since the last look: it will again
         Guest* m_next = nullptr;
     };
 
@@ -55,12 +56,14 @@ public:
     /// A thread begins to wait there / comes back, or a request begins to wait without one.
     void attend(Guest& guest) EXCLUDES(m_lock)
     {
+        guest.m_was_seen.store(false, std::memory_order_relaxed);
         guest.m_is_attended.store(true, std::memory_order_seq_cst);
         if (guest.m_state.load(std::memory_order_seq_cst) == Guest::State::Armed) [[unlikely]]
             disarm(guest);
     }
     void leave(Guest& guest) EXCLUDES(m_lock)
     {
+        guest.m_has_left.store(true, std::memory_order_relaxed);
         guest.m_is_attended.store(false, std::memory_order_seq_cst);
         expect(guest);
     }
@@ -115,6 +118,7 @@ private:
     void disarm(Guest& guest) EXCLUDES(m_lock);
     bool enlist(Guest& guest) REQUIRES(m_lock);
     bool add_to_pump(Guest& guest) REQUIRES(m_lock);
+    bool take_from_pump(Guest& guest) REQUIRES(m_lock);
     Guest* take_gone(bool is_time) EXCLUDES(m_lock);
 
     ke::Lock m_lock;
