@@ -41,12 +41,11 @@ bool Absence::add_to_pump(Guest& guest)
     return true;
 }
 
-bool Absence::take_from_pump(Guest& guest)
+void Absence::take_from_pump(Guest& guest)
 {
     Pump::instance().remove_guest(guest.epoll_to_watch());
     guest.m_was_seen = false;
     guest.m_state.store(Guest::State::Expected, std::memory_order_seq_cst);
-    return true;
 }
 
 void Absence::begin(Guest& guest)
@@ -123,10 +122,12 @@ void Absence::look()
             continue;
         const bool was_seen = guest->m_was_seen.exchange(true, std::memory_order_seq_cst);
         const bool is_absent = !guest->m_is_attended.load(std::memory_order_seq_cst);
-        if (!was_seen || !is_absent || !add_to_pump(*guest))
-            is_any_expected = true;
-        else if (guest->m_is_attended.load(std::memory_order_seq_cst))
-            is_any_expected |= take_from_pump(*guest); // it came back meanwhile
+        const bool is_armed = was_seen && is_absent && add_to_pump(*guest);
+        if (is_armed && !guest->m_is_attended.load(std::memory_order_seq_cst))
+            continue;
+        if (is_armed)
+            take_from_pump(*guest); // it came back meanwhile
+        is_any_expected = true;
     }
     m_is_look_due.store(is_any_expected, std::memory_order_seq_cst);
 }

@@ -118,7 +118,7 @@ private:
     void disarm(Guest& guest) EXCLUDES(m_lock);
     bool enlist(Guest& guest) REQUIRES(m_lock);
     bool add_to_pump(Guest& guest) REQUIRES(m_lock);
-    bool take_from_pump(Guest& guest) REQUIRES(m_lock);
+    void take_from_pump(Guest& guest) REQUIRES(m_lock);
     Guest* take_gone(bool is_time) EXCLUDES(m_lock);
 
     ke::Lock m_lock;

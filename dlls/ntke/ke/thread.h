@@ -136,6 +136,9 @@ public:
     /// Where files set one of the wait's objects, it sleeps at the thread's event source, if it
     /// gets one. Once they are linked.
     void choose_source(DispatcherObject* const* objects, uint32_t count);
+    /// The same, asleep on a host, where more than the objects of the wait may end it. The thread
+    /// has a host_sleeper.
+    NTSTATUS sleep_on_host(HostSleep& host, const DueTime& due);
     /// The calling thread, if it is one of ke's, goes to sleep where ke does not know of it.
     static void look_away()
     {
@@ -147,9 +150,6 @@ public:
     {
         return t_current && t_current->m_event_source.load(std::memory_order_relaxed);
     }
-    /// The same, asleep on a host, where more than the objects of the wait may end it. The thread
-    /// has a host_sleeper.
-    NTSTATUS sleep_on_host(HostSleep& host, const DueTime& due);
     WaitBlock& wait_block(uint32_t index) { return m_wait_blocks[index]; }
     /// How many blocks the wait may have linked, from the first one on; 0 when it has taken them
     /// all off again. A thread that is stopped in a wait leaves them to its run-down.
