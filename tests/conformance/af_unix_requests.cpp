@@ -441,16 +441,21 @@ void a_duplicate_is_as_nonblocking_as_the_original(void**) // [af_unix/13]
     assert_joined(pair);
 }
 
-void a_child_accepts_on_a_duplicate(void**) // [af_unix/13]
+void assert_greets_who_connects(const Child& child, const UnixListener& listener)
 {
-    const UnixListener listener = new_unix_listener();
-    const Child child = give_to_child(listener.socket, "accept-on-duplicate");
     const SOCKET client = connect_to(listener);
     char greeting[5];
     receive_exactly(client, greeting, sizeof(greeting));
     send_text(client, "ok");
     assert_int_equal(exit_code_of(child), 0);
     assert_true(DeleteFileA(listener.name.sun_path));
+}
+
+void a_child_accepts_on_a_duplicate(void**) // [af_unix/13]
+{
+    const UnixListener listener = new_unix_listener();
+    const Child child = give_to_child(listener.socket, "accept-on-duplicate");
+    assert_greets_who_connects(child, listener);
 }
 
 void a_child_uses_an_inherited_socket(void**) // [af_unix/16]
@@ -510,12 +515,7 @@ void a_child_accepts_on_an_inherited_listener(void**) // [af_unix/16]
 {
     const UnixListener listener = new_unix_listener();
     const Child child = start_child("accept-on-inherited", listener.socket, true);
-    const SOCKET client = connect_to(listener);
-    char greeting[5];
-    receive_exactly(client, greeting, sizeof(greeting));
-    send_text(client, "ok");
-    assert_int_equal(exit_code_of(child), 0);
-    assert_true(DeleteFileA(listener.name.sun_path));
+    assert_greets_who_connects(child, listener);
 }
 
 void a_child_does_not_have_a_private_socket(void**) // [af_unix/16] [WSASocket/8]

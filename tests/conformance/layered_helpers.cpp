@@ -218,56 +218,63 @@ void CALLBACK note_apc(DWORD_PTR context)
     apc_thread = GetCurrentThreadId();
 }
 
+struct ApcExports {
+    DWORD(WSAAPI* open)(HANDLE*);
+    DWORD(WSAAPI* open_thread)(HANDLE, WSATHREADID*);
+    DWORD(WSAAPI* close_thread)(HANDLE, WSATHREADID*);
+    DWORD(WSAAPI* queue)(HANDLE, WSATHREADID*, LPWSAUSERAPC, DWORD_PTR);
+};
+
+ApcExports apc_exports()
+{
+    return {
+        export_of<decltype(ApcExports::open)>("WahOpenApcHelper"),
+        export_of<decltype(ApcExports::open_thread)>("WahOpenCurrentThread"),
+        export_of<decltype(ApcExports::close_thread)>("WahCloseThread"),
+        export_of<decltype(ApcExports::queue)>("WahQueueUserApc"),
+    };
+}
+
 void an_apc_reaches_the_thread_it_is_for(void**) // [Wah/6]
 {
-    const auto open = export_of<DWORD(WSAAPI*)(HANDLE*)>("WahOpenApcHelper");
-    const auto open_thread
-        = export_of<DWORD(WSAAPI*)(HANDLE, WSATHREADID*)>("WahOpenCurrentThread");
-    const auto close_thread = export_of<DWORD(WSAAPI*)(HANDLE, WSATHREADID*)>("WahCloseThread");
-    const auto queue = export_of<DWORD(WSAAPI*)(HANDLE, WSATHREADID*, LPWSAUSERAPC, DWORD_PTR)>(
-        "WahQueueUserApc");
+    const ApcExports apc = apc_exports();
     const auto close = export_of<DWORD(WSAAPI*)(HANDLE)>("WahCloseApcHelper");
     HANDLE helper = nullptr;
     auto* thread = lasting<WSATHREADID>();
 
-    assert_int_equal(open(&helper), 0);
-    assert_int_equal(open_thread(helper, thread), 0);
+    assert_int_equal(apc.open(&helper), 0);
+    assert_int_equal(apc.open_thread(helper, thread), 0);
     apc_context = 0;
-    Background* caller = run_in_background([=] { return queue(helper, thread, note_apc, 77); });
+    Background* caller = run_in_background([=] { return apc.queue(helper, thread, note_apc, 77); });
     assert_int_equal(join(caller).value, 0);
     assert_int_equal(apc_context, 0);
     assert_int_equal(SleepEx(kHangLimit, TRUE), WAIT_IO_COMPLETION);
     assert_int_equal(apc_context, 77);
     assert_int_equal(apc_thread, GetCurrentThreadId());
-    assert_int_equal(close_thread(helper, thread), 0);
+    assert_int_equal(apc.close_thread(helper, thread), 0);
     assert_int_equal(close(helper), 0);
-    assert_int_not_equal(queue(nullptr, thread, note_apc, 1), 0);
-    assert_int_not_equal(open(nullptr), 0);
+    assert_int_not_equal(apc.queue(nullptr, thread, note_apc, 1), 0);
+    assert_int_not_equal(apc.open(nullptr), 0);
 }
 
 void an_apc_needs_a_thread(void**) // [Wah/6]
 {
-    const auto open = export_of<DWORD(WSAAPI*)(HANDLE*)>("WahOpenApcHelper");
-    const auto open_thread
-        = export_of<DWORD(WSAAPI*)(HANDLE, WSATHREADID*)>("WahOpenCurrentThread");
-    const auto close_thread = export_of<DWORD(WSAAPI*)(HANDLE, WSATHREADID*)>("WahCloseThread");
-    const auto queue = export_of<DWORD(WSAAPI*)(HANDLE, WSATHREADID*, LPWSAUSERAPC, DWORD_PTR)>(
-        "WahQueueUserApc");
+    const ApcExports apc = apc_exports();
     HANDLE helper = nullptr;
     auto* ended = lasting<WSATHREADID>();
     auto* event = lasting<WSATHREADID>();
     event->ThreadHandle = new_event();
 
-    assert_int_equal(open(&helper), 0);
-    Background* opener = run_in_background([=] { return open_thread(helper, ended); });
+    assert_int_equal(apc.open(&helper), 0);
+    Background* opener = run_in_background([=] { return apc.open_thread(helper, ended); });
     assert_int_equal(join(opener).value, 0);
     WaitForSingleObject(ended->ThreadHandle, kHangLimit);
-    assert_int_equal(queue(helper, ended, note_apc, 1), WSAEFAULT);
-    assert_int_equal(queue(helper, event, note_apc, 1), WSAEFAULT);
-    assert_int_equal(queue(helper, nullptr, note_apc, 1), WSAEFAULT);
-    assert_int_equal(open_thread(helper, nullptr), WSAEFAULT);
-    assert_int_equal(close_thread(helper, ended), 0);
-    assert_int_equal(queue(helper, ended, note_apc, 1), WSAEFAULT);
+    assert_int_equal(apc.queue(helper, ended, note_apc, 1), WSAEFAULT);
+    assert_int_equal(apc.queue(helper, event, note_apc, 1), WSAEFAULT);
+    assert_int_equal(apc.queue(helper, nullptr, note_apc, 1), WSAEFAULT);
+    assert_int_equal(apc.open_thread(helper, nullptr), WSAEFAULT);
+    assert_int_equal(apc.close_thread(helper, ended), 0);
+    assert_int_equal(apc.queue(helper, ended, note_apc, 1), WSAEFAULT);
 }
 
 void a_change_is_waited_for_with_a_helper(void**) // [Wah/7]

@@ -142,6 +142,14 @@ struct Receiver {
     }
 };
 
+/// Has a thread receive so much that the socket has moved to where it waits. It has ended then.
+void warm_up(Connection& connection)
+{
+    Receiver receiver { connection, kWarm };
+    receiver.start_warm();
+    receiver.end();
+}
+
 void a_thread_that_waits_finds_its_data_itself(void**)
 {
     constexpr uint32_t kRounds = 100;
@@ -160,9 +168,7 @@ void a_thread_that_comes_back_soon_is_waited_for(void**)
 {
     constexpr uint32_t kRounds = 1'000;
     Connection connection;
-    Receiver receiver { connection, kWarm };
-    receiver.start_warm();
-    receiver.end();
+    warm_up(connection);
     const auto take_one = [&] {
         connection.send();
         assert_status(connection.wait(), STATUS_SUCCESS);
@@ -190,9 +196,7 @@ void a_socket_outlives_the_thread_that_looked_after_it(void**)
 {
     Connection connections[2];
     for (Connection& connection : connections) {
-        Receiver receiver { connection, kWarm };
-        receiver.start_warm();
-        receiver.end();
+        warm_up(connection);
         assert_told(connection);
     }
     Receiver receiver { connections[0], kWarm };
@@ -264,9 +268,7 @@ void a_thread_may_come_and_go(void**)
 {
     constexpr uint32_t kRounds = 20;
     Connection connection;
-    Receiver receiver { connection, kWarm };
-    receiver.start_warm();
-    receiver.end();
+    warm_up(connection);
     ke::EventSource* source = afd::ThreadPump::own();
     assert_non_null(source);
     for (uint32_t i = 0; i < kRounds; ++i) {
@@ -283,9 +285,7 @@ void a_thread_may_come_and_go(void**)
 void a_thread_may_come_and_go_among_others(void**)
 {
     Connection connection;
-    Receiver receiver { connection, kWarm };
-    receiver.start_warm();
-    receiver.end();
+    warm_up(connection);
     assert_told(connection); // the pump looks after it
     ke::EventSource* source = afd::ThreadPump::own();
     ke::EventSource* other = afd::ThreadPump::own();
@@ -381,9 +381,7 @@ void threads_that_share_events_lose_no_data(void**)
 void a_thread_that_is_stopped_asleep_keeps_nobody_from_data(void**)
 {
     Connection connection;
-    Receiver receiver { connection, kWarm };
-    receiver.start_warm();
-    receiver.end();
+    warm_up(connection);
     // The source is this thread's now, and the thread does not look at it.
     ke::EventSource* source = afd::ThreadPump::own();
     assert_non_null(source);
