@@ -100,6 +100,14 @@ static bool is_send(ULONG code)
         || code == afd::kIoctlTransmit || code == afd::kIoctlTransmitView;
 }
 
+/// Who ends a request on a socket that ntke has?
+static WaitsFor who_ends(ULONG code)
+{
+    if (code == afd::kIoctlConnect)
+        return WaitsFor::kEither;
+    return is_send(code) || is_receive(code) ? WaitsFor::kNtke : WaitsFor::kHost;
+}
+
 /// Takes the turn of a request that needs one.
 static void take_turn(Socket& socket, ULONG code, SendTurnGuard& turn)
 {
@@ -140,7 +148,7 @@ NTSTATUS afd_call_and_wait(SocketRef& socket, ULONG code, const void* input, ULO
     if (rest.sent)
         input = &rest.params;
     const bool is_served = filter::before_request(*socket, code);
-    WaitEvent event(is_served && (sends || is_receive(code)) ? WaitsFor::kNtke : WaitsFor::kHost);
+    WaitEvent event(is_served ? who_ends(code) : WaitsFor::kHost);
     if (!event.get())
         return STATUS_INSUFFICIENT_RESOURCES;
 

@@ -106,14 +106,14 @@ static HANDLE create_wait_event()
     return NT_SUCCESS(kernel::create_event(&event, kNotificationEvent)) ? event : nullptr;
 }
 
-/// Both at once, so that a thread has what it needs from its first blocking call on.
-static void create_wait_events(Thread& thread)
+/// Of transfers both at once, so that a thread has what it needs from its first one on.
+static void create_wait_events(Thread& thread, WaitsFor whom)
 {
-    for (Thread::KeptEvent& event : thread.wait_events) {
-        if (!event.handle)
+    const bool is_alone = whom == WaitsFor::kEither || !emulation::is_on();
+    for (const WaitsFor kind : { WaitsFor::kHost, WaitsFor::kNtke, WaitsFor::kEither }) {
+        Thread::KeptEvent& event = thread.wait_events[static_cast<int>(kind)];
+        if (!event.handle && (kind == whom || (!is_alone && kind != WaitsFor::kEither)))
             event.handle = create_wait_event();
-        if (!emulation::is_on())
-            return; // the host's is the first
     }
 }
 
@@ -126,7 +126,7 @@ WaitEvent::WaitEvent(WaitsFor whom)
         return;
     }
     if (!kept->handle)
-        create_wait_events(*thread);
+        create_wait_events(*thread, whom);
     m_kept = kept;
     m_event = kept->handle;
     kept->in_use = m_event != nullptr;

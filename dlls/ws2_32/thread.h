@@ -20,8 +20,9 @@ struct ThreadBlock {
 };
 
 /// Who ends a blocking call. An event that the host has had is the host's for good, and costs
-/// requests of it from then on, so what ntke serves waits for another one.
-enum class WaitsFor { kHost, kNtke };
+/// requests of it from then on, so what ntke serves waits for another one, and what turns out to be
+/// served or not for a third.
+enum class WaitsFor { kHost, kNtke, kEither };
 
 /// Per-thread state. Owner: the thread, from its first use to its end. Then it is empty and waits
 /// for another thread; the memory goes with the DLL.
@@ -30,7 +31,7 @@ struct Thread {
         HANDLE handle = nullptr; // notification event
         bool in_use = false; // a blocking call below us on the stack waits for it
     };
-    KeptEvent wait_events[2]; // of the thread's blocking calls, by WaitsFor
+    KeptEvent wait_events[3]; // of the thread's blocking calls, by WaitsFor
     DWORD open_type = 0; // SO_OPENTYPE: 0 or SO_SYNCHRONOUS_(NON)ALERT for later sockets
     char inet_ntoa_text[16] = {};
     ThreadBlock host_entry; // gethostby*

@@ -9,7 +9,8 @@ namespace {
 
 constexpr uint16_t kFamilyUnspecified = 0;
 
-/// A pending connect. ConnectEx' first data is a copy: the caller gets its buffer back at once.
+} // namespace
+
 Transfer* new_connect(const uint8_t* data, size_t length)
 {
     Transfer first(Transfer::Direction::Send);
@@ -18,12 +19,10 @@ Transfer* new_connect(const uint8_t* data, size_t length)
     return Transfer::with_copy_of(first);
 }
 
-} // namespace
-
 NTSTATUS SocketFile::connect(io::Irp& irp, ULONG_PTR&)
 {
     if (is_of_host())
-        return STATUS_INVALID_PARAMETER; // it is to be accepted into [AcceptEx/8]
+        return connect_on_host(irp);
     const auto params = input_of<ConnectParams>(irp);
     const auto* bytes = static_cast<const uint8_t*>(irp.parameters().input) + sizeof(params);
     const size_t rest = irp.parameters().input_length - sizeof(params);

@@ -132,7 +132,7 @@ constexpr SocketFile::ServedRow SocketFile::kServed[] = {
     { kIoctlAcceptHere, &SocketFile::serves_accept },
     { kIoctlFionread, &SocketFile::serves_count },
     { kIoctlFionbio, &SocketFile::serves_mode },
-    { kIoctlConnect, &SocketFile::serves_taken },
+    { kIoctlConnect, &SocketFile::serves_connect },
     { kIoctlGetSoConnectTime, &SocketFile::serves_connect_time },
     { kIoctlCompleteAsync, &SocketFile::serves_completion },
     { kIoctlGetIpRecvTos, &SocketFile::serves_class_of_service },
@@ -155,6 +155,12 @@ constexpr SocketFile::ServedRow SocketFile::kServed[] = {
     { kIoctlSetIpv6DropSourceMembership, &SocketFile::serves_option },
     { kIoctlSetIpv6BlockSource, &SocketFile::serves_option },
     { kIoctlSetIpv6UnblockSource, &SocketFile::serves_option },
+    { kIoctlGetSoLinger, &SocketFile::serves_plain_option },
+    { kIoctlSetSoLinger, &SocketFile::serves_plain_option },
+    { kIoctlGetSoKeepalive, &SocketFile::serves_plain_option },
+    { kIoctlSetSoKeepalive, &SocketFile::serves_plain_option },
+    { kIoctlGetTcpNoDelay, &SocketFile::serves_plain_option },
+    { kIoctlSetTcpNoDelay, &SocketFile::serves_plain_option },
 };
 
 const SocketFile::ServedRow* SocketFile::find_served(ULONG code)
@@ -199,6 +205,13 @@ bool SocketFile::serves_option(const io::Parameters&)
 {
     return m_is_created.load(std::memory_order_acquire)
         && !m_is_left_to_host.load(std::memory_order_acquire) && NT_SUCCESS(open_descriptor());
+}
+
+/// Options that are Linux' alone, and set for most connections: the host would fetch a descriptor
+/// of its own for them.
+bool SocketFile::serves_plain_option(const io::Parameters& parameters)
+{
+    return has_descriptor() && serves_option(parameters);
 }
 
 SocketFile* SocketFile::from(ob::Object& object)

@@ -43,12 +43,6 @@ bool SocketFile::serves_accept(const io::Parameters& parameters)
         && NT_SUCCESS(open_descriptor());
 }
 
-/// The host does not know that it is taken.
-bool SocketFile::serves_taken(const io::Parameters&)
-{
-    return is_taken();
-}
-
 bool SocketFile::serves_connect_time(const io::Parameters&)
 {
     return m_is_accepted_into.load(std::memory_order_acquire);

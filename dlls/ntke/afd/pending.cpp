@@ -89,6 +89,12 @@ NTSTATUS SocketFile::pend(io::Irp& irp, RequestQueue& queue, Completions& done)
         Absence::instance().expect(*m_port.load(std::memory_order_relaxed));
     else if (ke::Event* event = irp.event(); event && !m_event)
         follow(*event);
+    enqueue(irp, queue, done);
+    return STATUS_PENDING;
+}
+
+void SocketFile::enqueue(io::Irp& irp, RequestQueue& queue, Completions& done)
+{
     Request& request = Request::of(irp);
     request.owner = this;
     request.queue = &queue;
@@ -100,14 +106,11 @@ NTSTATUS SocketFile::pend(io::Irp& irp, RequestQueue& queue, Completions& done)
     if (irp.thread().is_stopped() && !irp.outlives_thread() && irp.claim()) {
         queue.remove(irp);
         done.add(irp, STATUS_CANCELLED, 0);
-        return STATUS_PENDING;
-    }
-    if (request.timeout) {
+    } else if (request.timeout) {
         LARGE_INTEGER time;
         time.QuadPart = -int64_t { request.timeout } * 10'000;
         TimerList::instance().start(request.timer, ke::DueTime::from_timeout(&time));
     }
-    return STATUS_PENDING;
 }
 
 /// A receive of a connection that its owner closes was aborted; everything else, cancelled.

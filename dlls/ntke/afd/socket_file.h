@@ -199,6 +199,9 @@ public:
     /// Has the host accept a connection, now. STATUS_DEVICE_NOT_READY: there is none after all.
     using AcceptByHost = NTSTATUS(uint64_t listener, uint64_t acceptor, HostedAccept& accepted);
     static AcceptByHost* accept_by_host;
+    /// Has the host connect, which is as good as done. `input` is a request's, without data.
+    using ConnectByHost = NTSTATUS(uint64_t host_handle, const void* input, uint32_t length);
+    static ConnectByHost* connect_by_host;
 
     /// A transfer of a call that does not wait, past the requests: kPassDown, nothing has happened,
     /// when older ones wait. Otherwise as Endpoint's.
@@ -222,11 +225,12 @@ private:
     bool serves_data(const io::Parameters& parameters);
     bool serves_count(const io::Parameters& parameters);
     bool serves_accept(const io::Parameters& parameters);
-    bool serves_taken(const io::Parameters& parameters);
+    bool serves_connect(const io::Parameters& parameters);
     bool serves_connect_time(const io::Parameters& parameters);
     bool serves_completion(const io::Parameters& parameters);
     bool serves_class_of_service(const io::Parameters& parameters);
     bool serves_option(const io::Parameters& parameters);
+    bool serves_plain_option(const io::Parameters& parameters);
     bool serves_poll(const io::Parameters& parameters);
     bool can_be_polled();
     bool serves_event_select(const io::Parameters& parameters);
@@ -314,6 +318,8 @@ private:
     /// Puts a request in a queue, the driver's part of it given. Returns STATUS_PENDING, whatever
     /// has become of it already, or an error: it has not been queued.
     NTSTATUS pend(io::Irp& irp, RequestQueue& queue, Completions& done) REQUIRES(m_lock);
+    /// The same of a socket that is watched, or need not be.
+    void enqueue(io::Irp& irp, RequestQueue& queue, Completions& done) REQUIRES(m_lock);
     static NTSTATUS cancel_queued(io::Irp& irp, ULONG_PTR& information);
     static void expire_queued(io::Irp& irp);
     /// Takes a claimed request off its queue. Returns how it ends that is not served any more.
@@ -403,6 +409,11 @@ private:
     NTSTATUS publish_connection(SocketFile& listener, io::Irp& irp) EXCLUDES(m_lock);
     void drop_deferred() REQUIRES(m_lock);
 
+    // Connecting where the host does it. hosted_connect.cpp
+
+    NTSTATUS connect_on_host(io::Irp& irp) EXCLUDES(m_lock);
+    bool connect_ahead(const Address& address, bool is_synchronous) EXCLUDES(m_lock);
+
     // Accepting where the host does it. hosted_accept.cpp
 
     NTSTATUS find_acceptor(HANDLE handle, ob::Ref<SocketFile>& socket);
@@ -443,6 +454,7 @@ private:
     std::atomic<uint32_t> m_sends_on_host { 0 };
     std::atomic<bool> m_is_accepting { false }; // listener: the host accepts for a request of ours
     std::atomic<bool> m_is_accepted_into { false }; // a connection of such a request
+    std::atomic<bool> m_is_connecting_ahead { false }; // Linux has connected, or is about to
     std::atomic<bool> m_owner_closes { false };
     bool m_has_unseen_past = false; // of another process, say; written before m_is_created
     uint64_t m_serial = 0; // its owner's; written before m_is_created

@@ -106,4 +106,8 @@ private:
     NTSTATUS capture_at(uint32_t index, const WsaBuf& buffer);
 };
 
+/// A connect that pends, in the pool; null: no memory. What is sent with it is a copy: the caller
+/// gets its buffer back at once.
+Transfer* new_connect(const uint8_t* data, size_t length);
+
 } // namespace afd

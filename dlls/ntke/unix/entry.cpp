@@ -16,7 +16,7 @@
 #include "nt/caller.h"
 #include "ob/handle_table.h"
 #include "unix/hand_over.h"
-#include "unix/host_accept.h"
+#include "unix/host_connections.h"
 #include "unix/host_control.h"
 #include "unix/host_descriptor.h"
 #include "unix/host_services.h"
@@ -83,6 +83,7 @@ NTSTATUS open(void* block)
             return open_descriptor(reinterpret_cast<HANDLE>(handle), fd);
         };
         afd::SocketFile::accept_by_host = accept_by_host;
+        afd::SocketFile::connect_by_host = connect_by_host;
         afd::SocketFile::find_event = program_events::reference;
         afd::SocketFile::give_to_host = [](afd::SocketFile& socket) { hand_over(socket); };
         afd::SocketFile::publish_own = [](afd::SocketFile& socket, HANDLE& handle) {

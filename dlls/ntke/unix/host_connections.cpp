@@ -1,4 +1,4 @@
-#include "unix/host_accept.h"
+#include "unix/host_connections.h"
 
 #include <atomic>
 #include <csignal>
@@ -47,6 +47,22 @@ void wait_for_signal(IO_STATUS_BLOCK& iosb)
     pthread_sigmask(SIG_SETMASK, &before, nullptr);
 }
 
+/// The end of a request that takes no longer than the host takes to answer. Given up, it ends with
+/// STATUS_CANCELLED.
+NTSTATUS wait_for_end(HANDLE handle, NTSTATUS status, IO_STATUS_BLOCK& iosb)
+{
+    if (status != STATUS_PENDING)
+        return status;
+    wait_for_signal(iosb);
+    if (is_pending(iosb)) {
+        IO_STATUS_BLOCK cancelled;
+        host::cancel_io_ex(handle, &iosb, &cancelled);
+    }
+    while (is_pending(iosb))
+        wait_for_signal(iosb);
+    return iosb.Status;
+}
+
 void read_block(const Block& block, afd::Address& address)
 {
     address.length = 0;
@@ -66,25 +82,26 @@ NTSTATUS accept_by_host(uint64_t listener, uint64_t acceptor, afd::HostedAccept&
     IO_STATUS_BLOCK iosb {};
     iosb.Status = STATUS_PENDING;
     // Without a context the host tells no port.
-    const NTSTATUS status = host::device_io_control(handle, nullptr, nullptr, nullptr, &iosb,
+    NTSTATUS status = host::device_io_control(handle, nullptr, nullptr, nullptr, &iosb,
         afd::kIoctlAcceptInto, &params, sizeof(params), blocks, sizeof(blocks));
-    if (status != STATUS_PENDING && !NT_SUCCESS(status))
-        return status;
-    if (status == STATUS_PENDING)
-        wait_for_signal(iosb);
-    if (is_pending(iosb)) {
-        IO_STATUS_BLOCK cancelled;
-        host::cancel_io_ex(handle, &iosb, &cancelled);
-    }
-    while (is_pending(iosb))
-        wait_for_signal(iosb);
-    if (iosb.Status == STATUS_CANCELLED)
+    status = wait_for_end(handle, status, iosb);
+    if (status == STATUS_CANCELLED)
         return STATUS_DEVICE_NOT_READY;
-    if (NT_SUCCESS(iosb.Status)) {
+    if (NT_SUCCESS(status)) {
         read_block(blocks[0], accepted.local);
         read_block(blocks[1], accepted.remote);
     }
-    return iosb.Status;
+    return status;
+}
+
+NTSTATUS connect_by_host(uint64_t host_handle, const void* input, uint32_t length)
+{
+    const HANDLE handle = reinterpret_cast<HANDLE>(host_handle);
+    IO_STATUS_BLOCK iosb {};
+    iosb.Status = STATUS_PENDING;
+    const NTSTATUS status = host::device_io_control(handle, nullptr, nullptr, nullptr, &iosb,
+        afd::kIoctlConnect, const_cast<void*>(input), length, nullptr, 0);
+    return wait_for_end(handle, status, iosb);
 }
 
 } // namespace unix_side

@@ -1,0 +1,134 @@
+// Connecting where the host does it. A host connects in two turns, for Linux does not tell at once
+// what becomes of a connect, and the end of the second is a request by itself. On this machine
+// Linux knows it by the time it could be asked: so it has connected before the host is told to, and
+// what the host's own call of Linux then says is how that has ended, once.
+#include <cstring>
+
+#include "afd/socket_file.h"
+#include "afd/transfer.h"
+#include "nt/caller.h"
+
+namespace afd {
+
+SocketFile::ConnectByHost* SocketFile::connect_by_host = nullptr;
+
+namespace {
+
+/// Does it lead to this machine, whatever its network?
+bool is_loopback(const Address& address)
+{
+    static constexpr uint8_t kLoopback[] = { 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 1 };
+    constexpr size_t kAddress = 4; // behind family and port
+    constexpr size_t kAddress6 = 8; // behind the flow, too
+    constexpr uint8_t kNet = 127;
+    if (address.family() == kFamilyInet)
+        return address.bytes[kAddress] == kNet;
+    constexpr size_t kMapped = kAddress6 + 12; // where such an address has one of IPv4
+    return memcmp(address.bytes + kAddress6, kLoopback, sizeof(kLoopback)) == 0
+        || (is_mapped(address) && address.bytes[kMapped] == kNet);
+}
+
+/// The address of a request. False: it is none that can be connected ahead.
+bool read_loopback(const io::Parameters& parameters, ConnectParams& params, Address& address)
+{
+    if (parameters.input_length < sizeof(params))
+        return false;
+    memcpy(&params, parameters.input, sizeof(params));
+    const size_t rest = parameters.input_length - sizeof(params);
+    if (params.address_length < 0 || rest < static_cast<size_t>(params.address_length))
+        return false;
+    const auto* bytes = static_cast<const uint8_t*>(parameters.input) + sizeof(params);
+    const auto length = static_cast<size_t>(params.address_length);
+    return NT_SUCCESS(capture_address(bytes, length, address))
+        && (address.family() == kFamilyInet || address.family() == kFamilyInet6)
+        && is_loopback(address);
+}
+
+} // namespace
+
+/// The host does not know that a socket is taken: its connect is refused here.
+bool SocketFile::serves_connect(const io::Parameters& parameters)
+{
+    if (is_taken())
+        return true;
+    ConnectParams params;
+    Address address;
+    return !nt::is_wow64() // the host would write a status block of the program
+        && is_created() && is_stream() && state() == SocketState::Unconnected
+        && read_loopback(parameters, params, address) && address.family() == m_family
+        && NT_SUCCESS(open_descriptor());
+}
+
+NTSTATUS SocketFile::connect_on_host(io::Irp& irp)
+{
+    if (is_taken())
+        return STATUS_INVALID_PARAMETER; // it is to be accepted into [AcceptEx/8]
+    ConnectParams params;
+    Address address;
+    if (!read_loopback(irp.parameters(), params, address))
+        return STATUS_INVALID_PARAMETER;
+    const bool is_synchronous = params.synchronous != 0;
+    const auto* data = static_cast<const uint8_t*>(irp.parameters().input) + sizeof(params)
+        + params.address_length;
+    const uint32_t host_length = sizeof(params) + static_cast<uint32_t>(params.address_length);
+    Transfer* request
+        = new_connect(data, is_synchronous ? 0 : irp.parameters().input_length - host_length);
+    if (!request)
+        return STATUS_NO_MEMORY;
+    Request::give(irp, request);
+
+    if (m_is_connecting_ahead.exchange(true, std::memory_order_acq_rel))
+        return ntke::kPassDown; // two connect at once: the host tells them which of them it was
+    NTSTATUS status = ntke::kPassDown;
+    if (connect_ahead(address, is_synchronous)) {
+        PassedRequest passed { kIoctlConnect, {}, 0, 0, false, {} };
+        memcpy(passed.input, irp.parameters().input, sizeof(passed.input));
+        note_passed_down(passed);
+        status = connect_by_host(m_host_handle, irp.parameters().input, host_length);
+        note_answered(passed, status, 0);
+    }
+    m_is_connecting_ahead.store(false, std::memory_order_release);
+    if (!NT_SUCCESS(status) || is_synchronous)
+        return status;
+
+    Completions done;
+    ke::LockGuard guard(m_lock);
+    if (request->total) {
+        if (status = pend(irp, m_connects, done); !NT_SUCCESS(status))
+            return status;
+    } else {
+        enqueue(irp, m_connects, done);
+    }
+    serve_connect(done);
+    return STATUS_PENDING; // as always, whatever has become of it
+}
+
+/// Connects by Linux. False: that has failed, or takes longer, and is forgotten.
+bool SocketFile::connect_ahead(const Address& address, bool is_synchronous)
+{
+    // That long the handshake may take where the machine is busy. A listener whose queue is full
+    // takes a second.
+    constexpr uint32_t kPatience = 10'000; // us
+    constexpr uint32_t kEnded = kReadyOut | kReadyError | kReadyHangUp;
+    ke::LockGuard guard(m_lock);
+    const bool waits = is_synchronous ? !m_is_nonblocking.load(std::memory_order_relaxed)
+                                      : has(ntke::kSocketBound);
+    if (!waits || m_is_closing || m_accept_irp || state() != SocketState::Unconnected
+        || is_recording() || m_requests_on_host.load(std::memory_order_relaxed))
+        return false;
+    if (!NT_SUCCESS(m_socket.connect(address)))
+        return false;
+    uint32_t ended = m_socket.wait_ready(kEnded, 0);
+    if (!ended)
+        ended = m_socket.wait_ready(kEnded, kPatience);
+    if (ended == kReadyOut)
+        return true;
+    // Of a failure the host makes more than an answer, when it sees it itself: it tries again.
+    // Linux does, once it has told of this one.
+    Address nobody;
+    nobody.length = address_size(kFamilyInet);
+    m_socket.connect(ended ? address : nobody);
+    return false;
+}
+
+} // namespace afd
