@@ -482,11 +482,9 @@ void Port::wait_and_serve(io::CompletionQueue& queue, const ke::DueTime& due)
     afd::Absence& absence = afd::Absence::instance();
     const int milliseconds = milliseconds_until(due);
     afd::Pump::Round round;
-    if (milliseconds)
-        absence.attend(*this);
+    absence.attend(*this); // without a wait, too: a thread that comes now and again is not absent
     const NTSTATUS status = m_pump.wait(round, milliseconds);
-    if (milliseconds)
-        absence.leave(*this);
+    absence.leave(*this);
     if (!NT_SUCCESS(status)) {
         sched_yield(); // no descriptor is left
         return;
