@@ -115,13 +115,17 @@ bool start_connect(Fixture& f)
         || WSAGetLastError() == ERROR_IO_PENDING;
 }
 
-bool finish_connect(Fixture& f)
+bool connect_to_the_end(Fixture& f)
 {
-    const bool ok = finish_operation(f, f.fresh.get(), 0);
+    return start_connect(f) && finish_operation(f, f.fresh.get(), 0);
+}
+
+bool close_connected(Fixture& f)
+{
     f.accepted.reset(accept(f.listener.get(), nullptr, nullptr));
     const bool is_accepted = f.accepted.is_valid();
     f.accepted.reset();
-    return close_with_reset(f.fresh.release()) && ok && is_accepted;
+    return close_with_reset(f.fresh.release()) && is_accepted;
 }
 
 } // namespace
@@ -159,7 +163,7 @@ std::vector<CountedCall> counted_overlapped_calls()
                 f.accepted.reset();
                 return close_with_reset(f.fresh.release());
             } },
-        { "ConnectEx", prepare_connect, start_connect, finish_connect },
+        { "ConnectEx (to its end)", prepare_connect, connect_to_the_end, close_connected },
     };
 }
 

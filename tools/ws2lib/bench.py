@@ -95,9 +95,8 @@ def main(args) -> int:
     else:
         figures = _measure_all(args)
     print(bench_report.table(figures), end="")
-    for part in (bench_targets.table(figures), bench_targets.goals_table(figures)):
-        if part:
-            print("\n" + part, end="")
+    if targets := bench_targets.table(figures):
+        print("\n" + targets, end="")
     if args.json:
         bench_report.write_json(figures, args.json)
     if args.plot:

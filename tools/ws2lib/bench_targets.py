@@ -18,16 +18,10 @@ MOST_REQUESTS = {
         "WSAEnumNetworkEvents (no event)", "WSAEnumNetworkEvents (no event, FD_READ)",
         "WSAEnumNetworkEvents (event)", "WSAEnumNetworkEvents (event, FD_READ)", "WSASetEvent", "WSAResetEvent",
         "WSAWaitForMultipleEvents (signaled)", "WSAWaitForMultipleEvents (not signaled)", "SetEvent",
-        "ResetEvent", "WaitForSingleObject (signaled)"), 0),
-    "connect to close": 14,
-}
-
-# What these are to cost on ntke once it serves them; until then the builtin's number is their limit. A goal
-# that is reached moves up into the table of limits.
-REQUEST_GOALS = {
-    **dict.fromkeys((
-        "WSARecv (overlapped, pending)", "WSARecv (overlapped, ready)", "WSASend (overlapped)",
-        "receive, send (events)"), 0),
+        "ResetEvent", "WaitForSingleObject (signaled)", "WSARecv (overlapped, pending)",
+        "WSARecv (overlapped, ready)", "WSASend (overlapped)", "receive, send (events)"), 0),
+    "connect": 3,
+    "connect to close": 12,
 }
 
 
@@ -103,14 +97,6 @@ def table(figures: dict) -> str:
                      f"{reached:.3g}x", f"{low:.3g}..{high:.3g}",
                      "" if reached >= target.factor else "missed"])
     return aligned(rows, left=2) if len(rows) > 1 else ""
-
-
-def goals_table(figures: dict) -> str:
-    """The calls that were counted and still cost more than their goal; empty if there is none."""
-    rows = [["goal in server requests on ntke", "at most", "reached"]]
-    rows += [[row["call"], str(goal), f"{row['ntke']:g}"] for row in figures["requests"]
-             if (goal := REQUEST_GOALS.get(row["call"])) is not None and row.get("ntke", 0) > goal]
-    return aligned(rows) if len(rows) > 1 else ""
 
 
 def too_many_requests(figures: dict, names: dict) -> list[str]:

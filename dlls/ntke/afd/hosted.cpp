@@ -155,6 +155,7 @@ constexpr SocketFile::ServedRow SocketFile::kServed[] = {
     { kIoctlSetIpv6DropSourceMembership, &SocketFile::serves_option },
     { kIoctlSetIpv6BlockSource, &SocketFile::serves_option },
     { kIoctlSetIpv6UnblockSource, &SocketFile::serves_option },
+    { kIoctlGetPeerName, &SocketFile::serves_peer_name },
     { kIoctlGetSoLinger, &SocketFile::serves_plain_option },
     { kIoctlSetSoLinger, &SocketFile::serves_plain_option },
     { kIoctlGetSoKeepalive, &SocketFile::serves_plain_option },
@@ -205,6 +206,11 @@ bool SocketFile::serves_option(const io::Parameters&)
 {
     return m_is_created.load(std::memory_order_acquire)
         && !m_is_left_to_host.load(std::memory_order_acquire) && NT_SUCCESS(open_descriptor());
+}
+
+bool SocketFile::serves_peer_name(const io::Parameters& parameters)
+{
+    return state() == SocketState::Connected && serves_plain_option(parameters);
 }
 
 /// Options that are Linux' alone, and set for most connections: the host would fetch a descriptor

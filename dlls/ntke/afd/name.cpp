@@ -190,7 +190,10 @@ NTSTATUS SocketFile::peer_name(io::Irp& irp, ULONG_PTR& information)
     {
         // A connection that has been reset has no name any more for Linux.
         ke::LockGuard guard(m_lock);
-        address = m_peer;
+        if (is_of_host() && !NT_SUCCESS(m_socket.peer_name(address)))
+            return ntke::kPassDown;
+        if (!is_of_host())
+            address = m_peer;
     }
     return tell_address(address, irp, information);
 }

@@ -231,6 +231,7 @@ private:
     bool serves_class_of_service(const io::Parameters& parameters);
     bool serves_option(const io::Parameters& parameters);
     bool serves_plain_option(const io::Parameters& parameters);
+    bool serves_peer_name(const io::Parameters& parameters);
     bool serves_poll(const io::Parameters& parameters);
     bool can_be_polled();
     bool serves_event_select(const io::Parameters& parameters);
