@@ -185,6 +185,8 @@ DWORD take_packets(
     const NTSTATUS status
         = NtRemoveIoCompletionEx(port, reinterpret_cast<CompletionPacket*>(entries), count, &number,
             timeout == INFINITE ? nullptr : &due, FALSE);
+    if (status == STATUS_INVALID_HANDLE || status == STATUS_OBJECT_TYPE_MISMATCH)
+        return WSAEINVAL; // no port [ProcessSocketNotifications/2]
     if (status == STATUS_TIMEOUT)
         number = 0;
     else if (!NT_SUCCESS(status))

@@ -346,7 +346,10 @@ void arguments_belong_together(
     assert_int_equal(function()(port, 0, nullptr, 0, 0, &entry, nullptr), WSAEINVAL);
     assert_int_equal(function()(port, 0, nullptr, 0, 1, nullptr, &received), WSAEINVAL);
     assert_int_equal(function()(port, 0, nullptr, 0, 0, nullptr, nullptr), 0);
-    assert_int_equal(function()(nullptr, 1, &registration, 0, 0, nullptr, nullptr), WSAEINVAL);
+    for (const HANDLE bad : { HANDLE { nullptr }, HANDLE { new_event() } }) {
+        assert_int_equal(function()(bad, 1, &registration, 0, 0, nullptr, nullptr), WSAEINVAL);
+        assert_int_equal(function()(bad, 0, nullptr, 0, 1, &entry, &received), WSAEINVAL);
+    }
 }
 
 void a_closed_port_leaves_nothing_open(void**) // [ProcessSocketNotifications/13]
