@@ -7,6 +7,7 @@
 #include "unix_sockets.h"
 
 #include <cstring>
+#include <string>
 
 using namespace conformance;
 
@@ -73,6 +74,32 @@ void an_address_may_end_with_its_path(void**) // [af_unix/4]
     assert_string_equal(ask_name(getsockname, server).sun_path, name.sun_path);
     assert_true(DeleteFileA(name.sun_path));
     assert_wsa_fails(bind(unix_socket(), generic(name), 1), SOCKET_ERROR, WSAEFAULT);
+}
+
+void a_name_may_fill_its_address(void**) // [af_unix/4] [af_unix/6]
+{
+    // The last one has no room for a zero.
+    for (const size_t length :
+        { sizeof(sockaddr_un::sun_path) - 1, sizeof(sockaddr_un::sun_path) }) {
+        sockaddr_un name = new_name();
+        std::memset(name.sun_path + strlen(name.sun_path), 'x', length - strlen(name.sun_path));
+        const std::string path(name.sun_path, length);
+        const SOCKET server = unix_socket();
+        assert_wsa_ok(bind_to(server, name));
+        assert_wsa_fails(bind_to(unix_socket(), name), SOCKET_ERROR, WSAEADDRINUSE);
+        assert_wsa_ok(listen(server, 1));
+        const SOCKET client = unix_socket();
+        assert_wsa_ok(connect(client, generic(name), sizeof(name)));
+        for (const sockaddr_un& told :
+            { ask_name(getsockname, server), ask_name(getpeername, client) })
+            assert_memory_equal(told.sun_path, path.data(), length);
+        send_text(client, "long");
+        const SOCKET accepted = owned(accept(server, nullptr, nullptr));
+        assert_receives(accepted, "long");
+        assert_true(DeleteFileA(path.c_str()));
+        assert_wsa_fails(
+            connect(unix_socket(), generic(name), sizeof(name)), SOCKET_ERROR, WSAECONNREFUSED);
+    }
 }
 
 void a_bound_socket_is_a_file_until_that_is_deleted(void**) // [af_unix/6] [af_unix/7]
@@ -383,6 +410,7 @@ const CMUnitTest cases[] = {
     cmocka_unit_test(the_catalog_has_it),
     cmocka_unit_test(an_address_without_a_path_is_refused),
     cmocka_unit_test(an_address_may_end_with_its_path),
+    cmocka_unit_test(a_name_may_fill_its_address),
     cmocka_unit_test(a_bound_socket_is_a_file_until_that_is_deleted),
     cmocka_unit_test(a_path_without_its_folder_cannot_be_bound),
     cmocka_unit_test(a_path_is_utf_8),
