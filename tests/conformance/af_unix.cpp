@@ -6,6 +6,7 @@
 #include "ports.h"
 #include "unix_sockets.h"
 
+#include <cstdlib>
 #include <cstring>
 #include <string>
 
@@ -116,6 +117,33 @@ void a_bound_socket_is_a_file_until_that_is_deleted(void**) // [af_unix/6] [af_u
     assert_wsa_ok(bind_to(unix_socket(), name));
     assert_true(DeleteFileA(name.sun_path));
     assert_false(DeleteFileA(name.sun_path));
+}
+
+void the_file_is_found_by_its_name(void**) // [af_unix/17]
+{
+    const sockaddr_un name = new_name();
+    assert_int_equal(GetFileAttributesA(name.sun_path), INVALID_FILE_ATTRIBUTES);
+    assert_wsa_ok(bind_to(unix_socket(), name));
+    const DWORD attributes = GetFileAttributesA(name.sun_path);
+    assert_int_not_equal(attributes, INVALID_FILE_ATTRIBUTES);
+    assert_false(attributes & FILE_ATTRIBUTE_DIRECTORY);
+    WIN32_FILE_ATTRIBUTE_DATA data;
+    assert_true(GetFileAttributesExA(name.sun_path, GetFileExInfoStandard, &data));
+    assert_int_equal(data.dwFileAttributes, attributes);
+    assert_int_equal(data.nFileSizeHigh | data.nFileSizeLow, 0);
+    FILETIME now;
+    GetSystemTimeAsFileTime(&now);
+    const auto units = [](const FILETIME& time) {
+        return static_cast<long long>(time.dwHighDateTime) << 32 | time.dwLowDateTime;
+    };
+    constexpr long long kHour = 3600LL * 10'000'000;
+    assert_true(std::abs(units(now) - units(data.ftLastWriteTime)) < kHour);
+    WIN32_FIND_DATAA found;
+    const HANDLE search = FindFirstFileA(name.sun_path, &found);
+    assert_true(search != INVALID_HANDLE_VALUE);
+    FindClose(search);
+    assert_true(DeleteFileA(name.sun_path));
+    assert_int_equal(GetFileAttributesA(name.sun_path), INVALID_FILE_ATTRIBUTES);
 }
 
 void a_path_without_its_folder_cannot_be_bound(void**) // [af_unix/6]
@@ -412,6 +440,7 @@ const CMUnitTest cases[] = {
     cmocka_unit_test(an_address_may_end_with_its_path),
     cmocka_unit_test(a_name_may_fill_its_address),
     cmocka_unit_test(a_bound_socket_is_a_file_until_that_is_deleted),
+    cmocka_unit_test(the_file_is_found_by_its_name),
     cmocka_unit_test(a_path_without_its_folder_cannot_be_bound),
     cmocka_unit_test(a_path_is_utf_8),
     cmocka_unit_test(nobody_listening_refuses),
