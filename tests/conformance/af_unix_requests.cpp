@@ -5,6 +5,7 @@
 #include "extensions.h"
 #include "message_window.h"
 #include "network_events.h"
+#include "open_handles.h"
 #include "peers.h"
 #include "ports.h"
 #include "rio.h"
@@ -552,6 +553,72 @@ void a_duplicate_of_a_listener_accepts(void**) // [af_unix/13]
     assert_true(DeleteFileA(listener.name.sun_path));
 }
 
+/// A connection whose `client` end is the one that AcceptEx has accepted.
+UnixPair new_pair_of_accept_ex()
+{
+    struct Blocks {
+        char bytes[2 * kNameBlock];
+    };
+    const UnixListener listener = new_unix_listener();
+    const SOCKET acceptor = unix_socket();
+    const WSAEVENT event = new_event();
+    Operation* operation = new_operation(event);
+    assert_wsa_fails(
+        accept_ex_of(listener.socket)(listener.socket, acceptor, lasting<Blocks>()->bytes, 0,
+            kNameBlock, kNameBlock, &operation->transferred, &operation->overlapped),
+        FALSE, WSA_IO_PENDING);
+    const SOCKET peer = connect_to(listener);
+    assert_int_equal(await_status(operation), STATUS_SUCCESS);
+    assert_wsa_ok(setsockopt(acceptor, SOL_SOCKET, SO_UPDATE_ACCEPT_CONTEXT,
+        reinterpret_cast<const char*>(&listener.socket), sizeof(listener.socket)));
+    assert_true(DeleteFileA(listener.name.sun_path));
+    close_owned(listener.socket);
+    close_owned(event);
+    return { acceptor, peer };
+}
+
+void a_child_inherits_what_accept_ex_has_accepted(void**) // [af_unix/16]
+{
+    const UnixPair pair = new_pair_of_accept_ex();
+    const Child child = start_child("echo-by-port", pair.client, true);
+    assert_echoes(pair, child);
+}
+
+void a_child_opens_a_duplicate_of_what_accept_ex_has_accepted(void**) // [af_unix/13]
+{
+    const UnixPair pair = new_pair_of_accept_ex();
+    const Child child = give_to_child(pair.client, "open-duplicate-w");
+    char greeting[5];
+    receive_exactly(pair.server, greeting, sizeof(greeting));
+    assert_memory_equal(greeting, "hello", 5);
+    send_text(pair.server, "ok");
+    assert_int_equal(exit_code_of(child), 0);
+    assert_joined(pair);
+    // Here is the last of its handles.
+    close_owned(pair.client);
+    assert_int_equal(recv(pair.server, greeting, 1, 0), 0);
+}
+
+void what_accept_ex_has_accepted_is_as_nonblocking_as_here(void**) // [af_unix/16]
+{
+    const UnixPair pair = new_pair_of_accept_ex();
+    set_nonblocking(pair.client);
+    const Child child = start_child("receive-on-inherited", pair.client, true);
+    assert_int_equal(exit_code_of(child), WSAEWOULDBLOCK);
+    assert_joined(pair);
+}
+
+void many_accepts_into_sockets_leave_nothing_open(void**) // [af_unix/12]
+{
+    assert_rounds_leave_nothing_open([] {
+        const UnixPair pair = new_pair_of_accept_ex();
+        close_owned(pair.client);
+        char byte;
+        assert_int_equal(recv(pair.server, &byte, 1, 0), 0);
+        close_owned(pair.server);
+    });
+}
+
 void what_is_wrong_with_a_duplicate_is_told(void**) // [af_unix/13] [WSADuplicateSocket/7]
 {
     const UnixPair pair = new_unix_pair();
@@ -596,6 +663,10 @@ const CMUnitTest kCases[] = {
     cmocka_unit_test(a_child_does_not_have_a_private_socket),
     cmocka_unit_test(a_child_uses_a_handle_that_it_was_given),
     cmocka_unit_test(a_duplicate_of_a_listener_accepts),
+    cmocka_unit_test(a_child_inherits_what_accept_ex_has_accepted),
+    cmocka_unit_test(a_child_opens_a_duplicate_of_what_accept_ex_has_accepted),
+    cmocka_unit_test(what_accept_ex_has_accepted_is_as_nonblocking_as_here),
+    cmocka_unit_test(many_accepts_into_sockets_leave_nothing_open),
     cmocka_unit_test(what_is_wrong_with_a_duplicate_is_told),
 };
 
