@@ -311,6 +311,24 @@ void a_network_that_does_not_fit_can_be_dropped(void**) // [service-providers/16
     assert_wsa_ok(WSALookupServiceEnd(lookup));
 }
 
+void networks_that_stay_are_no_change(void**) // [service-providers/23]
+{
+    const HANDLE lookup = begin_network_lookup(WSALookupServiceBeginW, NS_NLA);
+    if (!lookup)
+        return;
+    DWORD returned = 0;
+    WSACOMPLETION at_once = {};
+    at_once.Type = NSP_NOTIFY_IMMEDIATELY;
+    const auto ask = [&](DWORD code, DWORD* count, WSACOMPLETION* completion) {
+        return WSANSPIoctl(lookup, code, nullptr, 0, nullptr, 0, count, completion);
+    };
+    assert_wsa_fails(ask(SIO_NSP_NOTIFY_CHANGE, &returned, nullptr), SOCKET_ERROR, WSAEWOULDBLOCK);
+    assert_wsa_fails(ask(SIO_NSP_NOTIFY_CHANGE, &returned, &at_once), SOCKET_ERROR, WSAEWOULDBLOCK);
+    assert_wsa_fails(ask(SIO_NSP_NOTIFY_CHANGE, nullptr, nullptr), SOCKET_ERROR, WSAEFAULT);
+    assert_wsa_fails(ask(FIONREAD, &returned, nullptr), SOCKET_ERROR, WSAEOPNOTSUPP);
+    assert_wsa_ok(WSALookupServiceEnd(lookup));
+}
+
 void what_is_no_lookup_is_refused(void**) // [service-providers/8]
 {
     DWORD size = 0;
@@ -534,6 +552,7 @@ const CMUnitTest kCases[] = {
     cmocka_unit_test(a_name_space_that_is_not_there_has_no_services),
     cmocka_unit_test(a_network_has_a_name),
     cmocka_unit_test(a_network_that_does_not_fit_can_be_dropped),
+    cmocka_unit_test(networks_that_stay_are_no_change),
     cmocka_unit_test(what_is_no_lookup_is_refused),
     cmocka_unit_test(an_unknown_service_class_is_not_found),
     cmocka_unit_test(services_cannot_be_registered),
