@@ -401,15 +401,21 @@ void assert_echoes(const UnixPair& pair, const Child& child)
     assert_int_equal(recv(pair.server, &byte, 1, 0), 0);
 }
 
-void a_child_uses_a_duplicate(void**) // [af_unix/13]
+/// The child has the client's end: it says hello, and ends well when it is answered.
+void assert_greets(const UnixPair& pair, const Child& child)
 {
-    const UnixPair pair = new_unix_pair();
-    const Child child = give_to_child(pair.client, "open-duplicate-w");
     char greeting[5];
     receive_exactly(pair.server, greeting, sizeof(greeting));
     assert_memory_equal(greeting, "hello", 5);
     send_text(pair.server, "ok");
     assert_int_equal(exit_code_of(child), 0);
+}
+
+void a_child_uses_a_duplicate(void**) // [af_unix/13]
+{
+    const UnixPair pair = new_unix_pair();
+    const Child child = give_to_child(pair.client, "open-duplicate-w");
+    assert_greets(pair, child);
     assert_joined(pair);
 }
 
@@ -420,10 +426,7 @@ void a_child_uses_an_ansi_duplicate(void**) // [af_unix/13]
     WSAPROTOCOL_INFOA info;
     assert_wsa_ok(WSADuplicateSocketA(pair.client, child.process_id, &info));
     write_to_child(child, &info, sizeof(info));
-    char greeting[5];
-    receive_exactly(pair.server, greeting, sizeof(greeting));
-    send_text(pair.server, "ok");
-    assert_int_equal(exit_code_of(child), 0);
+    assert_greets(pair, child);
 }
 
 void a_child_has_the_socket_after_the_original_is_closed(void**) // [af_unix/13]
@@ -535,11 +538,7 @@ void a_child_uses_a_handle_that_it_was_given(void**) // [af_unix/13]
     const HANDLE given = handle_for_child(child, reinterpret_cast<HANDLE>(pair.client));
     close_owned(pair.client);
     write_to_child(child, &given, sizeof(given));
-    char greeting[5];
-    receive_exactly(pair.server, greeting, sizeof(greeting));
-    assert_memory_equal(greeting, "hello", 5);
-    send_text(pair.server, "ok");
-    assert_int_equal(exit_code_of(child), 0);
+    assert_greets(pair, child);
 }
 
 void a_duplicate_of_a_listener_accepts(void**) // [af_unix/13]
@@ -588,15 +587,12 @@ void a_child_opens_a_duplicate_of_what_accept_ex_has_accepted(void**) // [af_uni
 {
     const UnixPair pair = new_pair_of_accept_ex();
     const Child child = give_to_child(pair.client, "open-duplicate-w");
-    char greeting[5];
-    receive_exactly(pair.server, greeting, sizeof(greeting));
-    assert_memory_equal(greeting, "hello", 5);
-    send_text(pair.server, "ok");
-    assert_int_equal(exit_code_of(child), 0);
+    assert_greets(pair, child);
     assert_joined(pair);
     // Here is the last of its handles.
     close_owned(pair.client);
-    assert_int_equal(recv(pair.server, greeting, 1, 0), 0);
+    char byte;
+    assert_int_equal(recv(pair.server, &byte, 1, 0), 0);
 }
 
 void what_accept_ex_has_accepted_is_as_nonblocking_as_here(void**) // [af_unix/16]
