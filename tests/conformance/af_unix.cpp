@@ -305,6 +305,26 @@ void a_blocking_accept_waits(void**) // [af_unix/12]
     assert_true(DeleteFileA(listener.name.sun_path));
 }
 
+void options_of_streams_can_be_set(void**) // [af_unix/12]
+{
+    const UnixPair pair = new_unix_pair();
+    for (const SOCKET socket : { pair.client, pair.server, unix_socket() }) {
+        for (const int name : { SO_KEEPALIVE, SO_OOBINLINE }) {
+            for (const bool value : { true, false }) {
+                set_option(socket, SOL_SOCKET, name, value);
+                BYTE told = 7;
+                int length = sizeof(told);
+                getsockopt(socket, SOL_SOCKET, name, reinterpret_cast<char*>(&told), &length);
+                assert_int_equal(told, value);
+            }
+        }
+        set_option(socket, SOL_SOCKET, SO_RCVTIMEO, 500);
+        assert_int_equal(option(socket, SOL_SOCKET, SO_RCVTIMEO), 500);
+        set_option(socket, SOL_SOCKET, SO_RCVBUF, 20000);
+        assert_true(option(socket, SOL_SOCKET, SO_RCVBUF) >= 20000);
+    }
+}
+
 void events_are_recorded(void**) // [af_unix/12]
 {
     const UnixListener listener = new_unix_listener();
@@ -450,6 +470,7 @@ const CMUnitTest cases[] = {
     cmocka_unit_test(there_is_no_urgent_data),
     cmocka_unit_test(a_nonblocking_socket_would_block),
     cmocka_unit_test(a_blocking_accept_waits),
+    cmocka_unit_test(options_of_streams_can_be_set),
     cmocka_unit_test(events_are_recorded),
     cmocka_unit_test(a_receive_pends_and_can_be_cancelled),
     cmocka_unit_test(a_port_is_told),
