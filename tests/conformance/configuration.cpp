@@ -79,20 +79,26 @@ void a_layered_provider_cannot_be_installed(void**) // [service-providers/18]
     fails(&nobody, L"x.dll", L"x", catalog, count, WSANO_RECOVERY);
 }
 
+/// Orders that do not have every entry of the catalog once, and the one that has. Returns what no
+/// list is.
+template <typename Id> int check_orders(int(WSPAPI* write)(Id*, DWORD), Id* ids, int count)
+{
+    const auto number = static_cast<DWORD>(count);
+    assert_int_equal(write(ids, number - 1), WSAEINVAL);
+    assert_int_equal(write(ids, number), WSANO_RECOVERY);
+    ids[0] = ids[number - 1]; // one is there twice, and one is missing
+    assert_int_equal(write(ids, number), WSAEINVAL);
+    return write(nullptr, number);
+}
+
 void an_order_has_every_provider_once(void**) // [service-providers/5]
 {
-    const auto write = EXPORT_OF(WSCWriteProviderOrder);
     int count;
     WSAPROTOCOL_INFOW* const catalog = whole_catalog(&count);
     auto* ids = static_cast<DWORD*>(lasting_memory(static_cast<size_t>(count) * sizeof(DWORD)));
     for (int i = 0; i < count; ++i)
         ids[i] = catalog[i].dwCatalogEntryId;
-    const auto number = static_cast<DWORD>(count);
-    assert_int_equal(write(nullptr, number), WSAEINVAL);
-    assert_int_equal(write(ids, number - 1), WSAEINVAL);
-    assert_int_equal(write(ids, number), WSANO_RECOVERY);
-    ids[0] = ids[number - 1]; // one is there twice, and one is missing
-    assert_int_equal(write(ids, number), WSAEINVAL);
+    assert_int_equal(check_orders(EXPORT_OF(WSCWriteProviderOrder), ids, count), WSAEINVAL);
 }
 
 /// The name space providers, as one of the functions lists them, in memory of the harness.
@@ -132,18 +138,12 @@ void name_spaces_are_listed_with_their_data(void**) // [service-providers/6]
 
 void an_order_has_every_name_space_once(void**) // [service-providers/5]
 {
-    const auto write = EXPORT_OF(WSCWriteNameSpaceOrder);
     int count;
     const auto* infos = list_providers(&WSAEnumNameSpaceProvidersW, &count);
     auto* ids = static_cast<GUID*>(lasting_memory(static_cast<size_t>(count) * sizeof(GUID)));
     for (int i = 0; i < count; ++i)
         ids[i] = infos[i].NSProviderId;
-    const auto number = static_cast<DWORD>(count);
-    assert_int_equal(write(nullptr, number), WSAEFAULT);
-    assert_int_equal(write(ids, number - 1), WSAEINVAL);
-    assert_int_equal(write(ids, number), WSANO_RECOVERY);
-    ids[0] = ids[number - 1];
-    assert_int_equal(write(ids, number), WSAEINVAL);
+    assert_int_equal(check_orders(EXPORT_OF(WSCWriteNameSpaceOrder), ids, count), WSAEFAULT);
 }
 
 void a_name_space_cannot_be_changed(void**) // [service-providers/7]
