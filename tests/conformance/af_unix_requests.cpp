@@ -272,6 +272,72 @@ void a_select_may_have_sockets_of_other_families(void**) // [af_unix/12]
     assert_joined(pair);
 }
 
+/// What a select finds for a socket of this family to read, and one that connects to be writable.
+struct Found {
+    int count;
+    bool is_readable;
+    bool is_writable;
+};
+
+Found select_both(SOCKET reads, SOCKET connects, long milliseconds)
+{
+    fd_set read;
+    fd_set write;
+    FD_ZERO(&read);
+    FD_ZERO(&write);
+    FD_SET(reads, &read);
+    FD_SET(connects, &write);
+    timeval time = { milliseconds / 1000, milliseconds % 1000 * 1000 };
+    const int count = select(0, &read, &write, nullptr, &time);
+    return { count, FD_ISSET(reads, &read) != 0, FD_ISSET(connects, &write) != 0 };
+}
+
+void a_select_sees_data_while_another_socket_connects(void**) // [af_unix/12]
+{
+    const UnixPair pair = new_unix_pair();
+    const SOCKET connecting = new_connecting_socket();
+    assert_int_equal(select_both(pair.client, connecting, 20).count, 0);
+    send_text(pair.server, "x");
+    for (const long time : { 0L, long { kHangLimit } }) {
+        const Found found = select_both(pair.client, connecting, time);
+        assert_int_equal(found.count, 1);
+        assert_true(found.is_readable && !found.is_writable);
+    }
+    char byte;
+    receive_exactly(pair.client, &byte, 1);
+    Background* sender = run_in_background([=] {
+        let_it_settle();
+        return static_cast<long long>(send(pair.server, "y", 1, 0));
+    });
+    assert_true(select_both(pair.client, connecting, kHangLimit).is_readable);
+    assert_int_equal(join(sender).value, 1);
+
+    WSAPOLLFD polled[] = { { connecting, POLLWRNORM, 0 }, { pair.client, POLLRDNORM, 0 } };
+    assert_int_equal(WSAPoll(polled, 2, kHangLimit), 1);
+    assert_int_equal(polled[0].revents, 0);
+    assert_int_equal(polled[1].revents, POLLRDNORM);
+    receive_exactly(pair.client, &byte, 1);
+    assert_joined(pair);
+}
+
+void a_select_sees_a_connect_while_nothing_comes(void**) // [af_unix/12]
+{
+    const UnixPair pair = new_unix_pair();
+    const Listener listener = new_listener();
+    const SOCKET socket = tcp_socket();
+    set_nonblocking(socket);
+    Background* connector = run_in_background([=] {
+        let_it_settle();
+        return static_cast<long long>(
+            connect(socket, as_name(listener.address), listener.address_length));
+    });
+    const Found found = select_both(pair.client, socket, kHangLimit);
+    assert_int_equal(found.count, 1);
+    assert_true(found.is_writable && !found.is_readable);
+    join(connector);
+    assert_joined(pair);
+}
+
 void messages_tell_of_connections_data_and_the_end(void**) // [af_unix/12]
 {
     const UnixListener listener = new_unix_listener();
@@ -640,6 +706,8 @@ const CMUnitTest kCases[] = {
     cmocka_unit_test(elements_are_transmitted_in_their_order),
     cmocka_unit_test(polls_tell_of_connections_data_and_the_end),
     cmocka_unit_test(a_select_may_have_sockets_of_other_families),
+    cmocka_unit_test(a_select_sees_data_while_another_socket_connects),
+    cmocka_unit_test(a_select_sees_a_connect_while_nothing_comes),
     cmocka_unit_test_setup_teardown(
         messages_tell_of_connections_data_and_the_end, make_window, destroy_window),
     cmocka_unit_test(notifications_tell_of_connections_data_and_the_end),
