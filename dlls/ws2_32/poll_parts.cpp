@@ -2,6 +2,7 @@
 // knows nothing: each kernel is asked about its own, and the first that finds something ends the
 // wait. [af_unix/12]
 #include "afd_call.h"
+#include "emulation.h"
 #include "poll_request.h"
 #include "socket.h"
 
@@ -26,6 +27,8 @@ void wait_for_either(HANDLE first, HANDLE second)
 
 bool PollRequest::is_of_two_kernels() const
 {
+    if (!emulation::is_on())
+        return false;
     bool is_any_of_ntke = false;
     bool is_any_other = false;
     for (const afd::PollEntry& entry : *this)
