@@ -352,6 +352,35 @@ void arguments_belong_together(
     }
 }
 
+void a_call_that_fails_changes_nothing(void**) // [ProcessSocketNotifications/3]
+{
+    const HANDLE port = new_port();
+    const TcpPair pair = new_tcp_pair();
+    OVERLAPPED_ENTRY entry;
+    UINT32 received;
+    const auto bad_entries = reinterpret_cast<OVERLAPPED_ENTRY*>(0x10);
+    const auto bad_count = reinterpret_cast<UINT32*>(0x10);
+    NotifyRegistration registration { pair.server, kKey, sdk::kNotifyIn, sdk::kNotifyEnable, kLevel,
+        0xBEEF };
+    post(port, 7, nullptr, 8);
+    assert_int_equal(function()(port, 1, &registration, 0, 1, bad_entries, &received), WSAEFAULT);
+    assert_int_equal(function()(port, 1, &registration, 0, 1, &entry, bad_count), WSAEFAULT);
+    // Only the first of two registrations is in memory.
+    SYSTEM_INFO system;
+    GetSystemInfo(&system);
+    auto* const page = static_cast<char*>(
+        VirtualAlloc(nullptr, 2 * system.dwPageSize, MEM_RESERVE, PAGE_NOACCESS));
+    assert_non_null(VirtualAlloc(page, system.dwPageSize, MEM_COMMIT, PAGE_READWRITE));
+    auto* const cut = reinterpret_cast<NotifyRegistration*>(page + system.dwPageSize) - 1;
+    *cut = registration;
+    assert_int_equal(function()(port, 2, cut, 0, 0, nullptr, nullptr), WSAEFAULT);
+    VirtualFree(page, 0, MEM_RELEASE);
+
+    assert_int_equal(change(port, pair.server, sdk::kNotifyDisable), ERROR_NOT_FOUND);
+    assert_int_equal(function()(port, 0, nullptr, 0, 1, &entry, &received), 0);
+    assert_int_equal(entry.lpCompletionKey, 7);
+}
+
 void a_closed_port_leaves_nothing_open(void**) // [ProcessSocketNotifications/13]
 {
     assert_rounds_leave_nothing_open([] {
@@ -386,6 +415,7 @@ constexpr CMUnitTest kCases[] = {
     cmocka_unit_test(one_call_registers_and_takes),
     cmocka_unit_test(an_entry_without_an_operation_does_nothing),
     cmocka_unit_test(arguments_belong_together),
+    cmocka_unit_test(a_call_that_fails_changes_nothing),
     cmocka_unit_test(a_closed_port_leaves_nothing_open),
 };
 
