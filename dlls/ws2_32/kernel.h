@@ -78,6 +78,10 @@ inline NTSTATUS cancel(HANDLE file, IO_STATUS_BLOCK* request)
     return NtCancelIoFileEx(file, request, &iosb);
 }
 
+/// What is behind a handle? One without the right to be asked is of its kind all the same.
+bool is_event(HANDLE handle);
+bool is_port(HANDLE handle);
+
 /// Opens a handle on the AFD device. It is no socket before the create ioctl has succeeded.
 /// `attributes` is OBJ_INHERIT or 0, `options` FILE_SYNCHRONOUS_IO_* or 0 for overlapped use.
 NTSTATUS open_afd(HANDLE* file, ULONG attributes, ULONG options);
