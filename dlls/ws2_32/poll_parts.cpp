@@ -55,6 +55,8 @@ NTSTATUS PollRequest::issue_in_parts(int64_t timeout)
         return STATUS_INSUFFICIENT_RESOURCES;
     for (const afd::PollEntry& entry : *this)
         (is_of_ntke(entry) ? own : others).add(entry.socket, static_cast<ULONG>(entry.flags));
+    if (own.is_empty()) // closed meanwhile
+        return STATUS_INVALID_HANDLE;
     Asked asked_own(WaitsFor::kNtke);
     Asked asked_others(WaitsFor::kHost);
     NTSTATUS status = own.start(timeout, asked_own);
