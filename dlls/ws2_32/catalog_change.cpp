@@ -21,16 +21,10 @@ int make_change_notification(HANDLE* handle)
     return WSAEFAULT; // [service-providers/22]
 }
 
-static bool is_event(HANDLE handle)
-{
-    EventBasicInformation event;
-    return NT_SUCCESS(NtQueryEvent(handle, kEventBasicInformation, &event, sizeof(event), nullptr));
-}
-
 int await_change(
     HANDLE handle, WSAOVERLAPPED* overlapped, LPWSAOVERLAPPED_COMPLETION_ROUTINE routine)
 {
-    if (!is_event(handle))
+    if (!kernel::is_event(handle))
         return WSA_INVALID_HANDLE; // [service-providers/13]
     if (!overlapped)
         return WSAEWOULDBLOCK;

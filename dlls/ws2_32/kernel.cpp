@@ -22,6 +22,23 @@ WineVersion wine_version()
     return { static_cast<int>(known >> 16), static_cast<int>(known & 0xffff) };
 }
 
+bool is_event(HANDLE handle)
+{
+    EventBasicInformation event;
+    const NTSTATUS status
+        = NtQueryEvent(handle, kEventBasicInformation, &event, sizeof(event), nullptr);
+    return NT_SUCCESS(status) || status == STATUS_ACCESS_DENIED;
+}
+
+bool is_port(HANDLE handle)
+{
+    constexpr ULONG kBasicInformation = 0;
+    ULONG depth;
+    const NTSTATUS status
+        = NtQueryIoCompletion(handle, kBasicInformation, &depth, sizeof(depth), nullptr);
+    return NT_SUCCESS(status) || status == STATUS_ACCESS_DENIED;
+}
+
 NTSTATUS open_afd(HANDLE* file, ULONG attributes, ULONG options)
 {
     static wchar_t kDeviceName[] = L"\\Device\\Afd";

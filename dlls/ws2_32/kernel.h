@@ -41,7 +41,6 @@ inline NTSTATUS close(HANDLE handle)
     return NtClose(handle);
 }
 
-/// A time-out for tests.
 /// Does no process have another handle of its object?
 inline bool is_only_handle(HANDLE handle)
 {
@@ -50,6 +49,7 @@ inline bool is_only_handle(HANDLE handle)
         && info.HandleCount == 1;
 }
 
+/// A time-out for tests.
 inline const LARGE_INTEGER kNoWait {};
 
 /// `timeout` in 100 ns units, negative is relative, null is for ever.
@@ -77,6 +77,10 @@ inline NTSTATUS cancel(HANDLE file, IO_STATUS_BLOCK* request)
     IO_STATUS_BLOCK iosb;
     return NtCancelIoFileEx(file, request, &iosb);
 }
+
+/// What is behind a handle? One without the right to be asked is of its kind all the same.
+bool is_event(HANDLE handle);
+bool is_port(HANDLE handle);
 
 /// Opens a handle on the AFD device. It is no socket before the create ioctl has succeeded.
 /// `attributes` is OBJ_INHERIT or 0, `options` FILE_SYNCHRONOUS_IO_* or 0 for overlapped use.

@@ -80,19 +80,6 @@ int enum_providers(const void* caller, DWORD* size, Info* buffer)
     return kNameSpaceCount;
 }
 
-/// 0 when `pointer` names a provider, else the Winsock error.
-int check_provider(const GUID* pointer)
-{
-    GUID id;
-    if (!pointer || !guard::read(pointer, id))
-        return WSAEFAULT;
-    for (const NameSpace& name_space : kNameSpaces) {
-        if (IsEqualGUID(id, name_space.provider))
-            return 0;
-    }
-    return WSAEINVAL;
-}
-
 /// What every change meets after its arguments were found good. [service-providers/7]
 int refuse(int error)
 {
@@ -110,6 +97,18 @@ int check_name_space(const WCHAR* identifier, const WCHAR* path, const GUID* pro
 }
 
 } // namespace
+
+int check_name_space_provider(const GUID* pointer)
+{
+    GUID id;
+    if (!pointer || !guard::read(pointer, id))
+        return WSAEFAULT;
+    for (const NameSpace& name_space : kNameSpaces) {
+        if (IsEqualGUID(id, name_space.provider))
+            return 0;
+    }
+    return WSAEINVAL;
+}
 
 int check_host_name_space(DWORD name_space, const GUID* provider)
 {
@@ -163,23 +162,32 @@ int WSAAPI WSCInstallNameSpaceEx(WCHAR* identifier, WCHAR* path, DWORD /*name_sp
 
 INT WSPAPI WSCUnInstallNameSpace(GUID* provider)
 {
-    return refuse(check_provider(provider));
+    return refuse(check_name_space_provider(provider));
 }
 
 INT WSPAPI WSCEnableNSProvider(GUID* provider, BOOL /*enable*/)
 {
-    return refuse(check_provider(provider));
+    return refuse(check_name_space_provider(provider));
 }
 
 int WSPAPI WSCWriteNameSpaceOrder(GUID* providers, DWORD count)
 {
+    // This one returns its error. [service-providers/5]
     if (!providers)
         return WSAEFAULT;
     if (count != kNameSpaceCount)
         return WSAEINVAL;
-    for (DWORD i = 0; i < count; ++i) {
-        if (const int error = check_provider(providers + i))
-            return error;
+    for (const NameSpace& name_space : kNameSpaces) {
+        // As many as there are, and none is missing: so each is there once.
+        bool is_there = false;
+        for (DWORD i = 0; i < count; ++i) {
+            GUID id;
+            if (!guard::read(providers + i, id))
+                return WSAEFAULT;
+            is_there |= IsEqualGUID(id, name_space.provider);
+        }
+        if (!is_there)
+            return WSAEINVAL;
     }
     return WSANO_RECOVERY;
 }

@@ -9,4 +9,7 @@ namespace ws2 {
 /// names one. Returns 0, WSAEFAULT or WSASERVICE_NOT_FOUND. [GetAddrInfoEx/6]
 int check_host_name_space(DWORD name_space, const GUID* provider);
 
+/// 0 when `pointer` names a provider, else WSAEFAULT or WSAEINVAL.
+int check_name_space_provider(const GUID* pointer);
+
 } // namespace ws2

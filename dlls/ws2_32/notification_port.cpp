@@ -24,14 +24,6 @@ HANDLE host_device = nullptr;
 constexpr FILE_INFORMATION_CLASS kCompletionInformation
     = static_cast<FILE_INFORMATION_CLASS>(kFileCompletionInformation);
 
-bool is_port(HANDLE handle)
-{
-    ULONG depth;
-    constexpr ULONG kBasicInformation = 0;
-    return NT_SUCCESS(
-        NtQueryIoCompletion(handle, kBasicInformation, &depth, sizeof(depth), nullptr));
-}
-
 /// Has requests on the file end at the port.
 bool associate(HANDLE file, HANDLE port)
 {
@@ -85,7 +77,7 @@ int NotificationPort::find(HANDLE port, NotificationPort*& found)
     found = find_known(port);
     if (found)
         return 0;
-    if (!is_port(port))
+    if (!kernel::is_port(port))
         return WSAEINVAL;
     void* const memory = heap_allocate(sizeof(NotificationPort));
     if (!memory)

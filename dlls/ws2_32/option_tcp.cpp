@@ -40,11 +40,12 @@ static int tell_keepalive_times(Socket& socket)
     return NT_SUCCESS(status) ? 0 : option_error(status);
 }
 
-/// Were the times ever set?
+/// Were the times ever set to others than the host begins with?
 static bool has_keepalive_times(Socket& socket)
 {
-    return stored_option(socket, StoredOption::kTcpKeepIdle, 0) != kDefaultKeepIdle
-        || stored_option(socket, StoredOption::kTcpKeepIntvl, 0) != kDefaultKeepInterval;
+    return stored_option(socket, StoredOption::kTcpKeepIdle, kDefaultKeepIdle) != kDefaultKeepIdle
+        || stored_option(socket, StoredOption::kTcpKeepIntvl, kDefaultKeepInterval)
+        != kDefaultKeepInterval;
 }
 
 int set_keepalive(Socket& socket, OptionValue& value)

@@ -1,7 +1,6 @@
 #include "poll_request.h"
 
 #include <algorithm>
-#include <optional>
 
 #include "afd_call.h"
 #include "socket_refs.h"
@@ -56,6 +55,8 @@ NTSTATUS PollRequest::issue(int64_t timeout)
 {
     const bool may_wait = timeout != 0;
     const filter::PollProgress progress = filter::poll(entries(), m_count, timeout);
+    if (progress == filter::PollProgress::kForHost && is_of_two_kernels())
+        return issue_in_parts(timeout);
     if (progress != filter::PollProgress::kDone)
         return make_request(timeout,
             progress == filter::PollProgress::kForNtke ? WaitsFor::kNtke : WaitsFor::kHost);
@@ -65,35 +66,43 @@ NTSTATUS PollRequest::issue(int64_t timeout)
     return STATUS_SUCCESS;
 }
 
-NTSTATUS PollRequest::make_request(int64_t timeout, WaitsFor whom)
+NTSTATUS PollRequest::start(int64_t timeout, Asked& asked)
 {
     HANDLE device = poll_device();
-    WaitEvent event(whom);
     // Until the kernel has the request: a value that closesocket gives free could come to mean a
     // handle that is no socket yet, and Wine's server does not survive a poll of one.
-    std::optional<SocketRefs> sockets(std::in_place, m_count);
-    if (!device || !event.get() || !sockets->is_valid())
+    SocketRefs sockets(m_count);
+    if (!device || !asked.event.get() || !sockets.is_valid())
         return STATUS_INSUFFICIENT_RESOURCES;
     for (const afd::PollEntry& entry : *this) {
-        if (!sockets->add(entry.socket))
+        if (!sockets.add(entry.socket))
             return STATUS_INVALID_HANDLE; // closed meanwhile
     }
     m_buffer->header = {
         .timeout = timeout, .count = static_cast<uint32_t>(m_count), .exclusive = 0, .padding = {}
     };
     const ULONG length = sizeof(afd::PollHeader) + m_count * sizeof(afd::PollEntry);
-    IO_STATUS_BLOCK iosb {};
-    iosb.Status = STATUS_PENDING;
-    NTSTATUS status = kernel::device_io_control(device, { .event = event.get(), .iosb = &iosb },
+    asked.iosb.Status = STATUS_PENDING;
+    return kernel::device_io_control(device, { .event = asked.event.get(), .iosb = &asked.iosb },
         afd::kIoctlPoll, m_buffer, length, m_buffer, length);
-    sockets.reset();
-    if (status == STATUS_PENDING)
-        status = wait_for_completion(event.get(), iosb, Alertable::kYes);
+}
+
+NTSTATUS PollRequest::finish(NTSTATUS status)
+{
     m_count = 0;
     if (status == STATUS_SUCCESS)
         m_count = m_buffer->header.count;
     filter::note_polled(entries(), m_count);
     return status == STATUS_TIMEOUT ? STATUS_SUCCESS : status;
+}
+
+NTSTATUS PollRequest::make_request(int64_t timeout, WaitsFor whom)
+{
+    Asked asked(whom);
+    NTSTATUS status = start(timeout, asked);
+    if (status == STATUS_PENDING)
+        status = wait_for_completion(asked.event.get(), asked.iosb, Alertable::kYes);
+    return finish(status);
 }
 
 ULONG conditions_now(SOCKET socket, ULONG conditions)

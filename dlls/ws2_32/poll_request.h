@@ -38,8 +38,28 @@ private:
     };
     static constexpr size_t kInlineEntries = 64;
 
+    /// What the kernel has of a request. Owner: the call.
+    struct Asked {
+        explicit Asked(WaitsFor whom)
+            : event(whom)
+        {
+        }
+        WaitEvent event;
+        IO_STATUS_BLOCK iosb {};
+    };
+
     afd::PollEntry* entries() const { return m_buffer->entries; }
     NTSTATUS make_request(int64_t timeout, WaitsFor whom);
+    /// STATUS_PENDING: the event is set at the end. Either way finish() is next.
+    NTSTATUS start(int64_t timeout, Asked& asked);
+    /// Takes what has been found, of a request that has ended with `status`.
+    NTSTATUS finish(NTSTATUS status);
+
+    // A request in two (poll_parts.cpp).
+    bool is_of_two_kernels() const;
+    NTSTATUS issue_in_parts(int64_t timeout);
+    NTSTATUS end_part(NTSTATUS status, Asked& asked);
+    void gather(const PollRequest& own, const PollRequest& others);
 
     alignas(
         Buffer) char m_inline[sizeof(afd::PollHeader) + kInlineEntries * sizeof(afd::PollEntry)];

@@ -50,7 +50,7 @@ int CompletionQueue::take_notification(const sdk::RioNotification& notification)
         return WSAEINVAL;
     HANDLE given = is_event ? notification.event.handle : notification.port.handle;
     HANDLE own = nullptr;
-    if (!given
+    if (!(is_event ? kernel::is_event(given) : kernel::is_port(given))
         || !DuplicateHandle(
             GetCurrentProcess(), given, GetCurrentProcess(), &own, 0, FALSE, DUPLICATE_SAME_ACCESS))
         return WSAEINVAL;

@@ -149,7 +149,7 @@ int WSAAPI select(
 
 int WSAAPI __WSAFDIsSet(SOCKET s, fd_set* set)
 {
-    for (u_int i = 0; i < set->fd_count; ++i) {
+    for (u_int i = 0; set && i < set->fd_count; ++i) {
         if (set->fd_array[i] == s)
             return TRUE;
     }

@@ -4,6 +4,7 @@
 // No name space here takes services, so registrations are refused and no class is known.
 #include "error.h"
 #include "guard.h"
+#include "namespace_provider.h"
 #include "startup.h"
 
 namespace ws2 {
@@ -21,8 +22,12 @@ template <typename Query> int set_service(const Query* info, WSAESETSERVICEOP op
     if (const int error = check_started())
         return fail(error);
     Query query;
-    if (!info || !guard::read(info, query) || query.dwSize < sizeof(query))
+    if (!info)
+        return fail(WSAEINVAL);
+    if (!guard::read(info, query))
         return fail(WSAEFAULT);
+    if (query.dwSize < sizeof(query))
+        return fail(WSAEINVAL);
     switch (operation) {
     case RNRSERVICE_REGISTER:
         return fail(WSAEACCES);
@@ -39,23 +44,43 @@ template <typename Info> int install_class(const Info* info)
     if (const int error = check_started())
         return fail(error);
     Info copy;
-    if (!info || !guard::read(info, copy))
+    if (info && !guard::read(info, copy))
         return fail(WSAEFAULT);
-    if (!copy.lpServiceClassId)
-        return fail(WSAEINVAL);
-    return fail(WSAEACCES);
+    return fail(info && copy.lpServiceClassId ? WSAEACCES : WSAEINVAL);
 }
 
-/// Looks for a service class and its description; there are none.
-int find_class(const GUID* id, const DWORD* size)
+/// Looks for a service class; there are none. `missing` is the error without an identifier.
+int find_class(const GUID* id, int missing)
 {
     if (const int error = check_started())
         return fail(error);
     GUID copy;
+    if (!id)
+        return fail(missing);
+    return fail(guard::read(id, copy) ? WSATYPE_NOT_FOUND : WSAEFAULT); // [service-providers/9]
+}
+
+/// The same for its description, of which each part is needed.
+int find_class_info(const GUID* provider, const GUID* id, const DWORD* size, const void* info)
+{
+    if (const int error = check_started())
+        return fail(error);
     DWORD room;
-    if (!id || !guard::read(id, copy) || !size || !guard::read(size, room))
+    if (!provider || !id || !size || !info)
+        return fail(WSAEINVAL);
+    if (!guard::read(size, room))
         return fail(WSAEFAULT);
-    return fail(WSATYPE_NOT_FOUND); // [service-providers/9]
+    if (const int error = check_name_space_provider(provider))
+        return fail(error);
+    return find_class(id, WSAEINVAL);
+}
+
+int find_class_name(const GUID* id, const DWORD* size)
+{
+    DWORD room;
+    if (is_started() && id && (!size || !guard::read(size, room)))
+        return fail(WSAEFAULT);
+    return find_class(id, WSA_INVALID_PARAMETER);
 }
 
 } // namespace
@@ -86,31 +111,27 @@ INT WSAAPI WSAInstallServiceClassW(WSASERVICECLASSINFOW* info)
 
 INT WSAAPI WSARemoveServiceClass(GUID* id)
 {
-    constexpr DWORD kNoBuffer = 0;
-    return find_class(id, &kNoBuffer);
+    return find_class(id, WSAEINVAL);
 }
 
 INT WSAAPI WSAGetServiceClassInfoA(
-    GUID* provider, GUID* id, DWORD* size, WSASERVICECLASSINFOA* /*info*/)
+    GUID* provider, GUID* id, DWORD* size, WSASERVICECLASSINFOA* info)
 {
-    GUID copy;
-    if (is_started() && (!provider || !guard::read(provider, copy)))
-        return fail(WSAEFAULT);
-    return find_class(id, size);
+    return find_class_info(provider, id, size, info);
 }
 
 INT WSAAPI WSAGetServiceClassInfoW(
-    GUID* provider, GUID* id, DWORD* size, WSASERVICECLASSINFOW* /*info*/)
+    GUID* provider, GUID* id, DWORD* size, WSASERVICECLASSINFOW* info)
 {
-    return WSAGetServiceClassInfoA(provider, id, size, nullptr);
+    return find_class_info(provider, id, size, info);
 }
 
 INT WSAAPI WSAGetServiceClassNameByClassIdA(GUID* id, char* /*name*/, DWORD* size)
 {
-    return find_class(id, size);
+    return find_class_name(id, size);
 }
 
 INT WSAAPI WSAGetServiceClassNameByClassIdW(GUID* id, WCHAR* /*name*/, DWORD* size)
 {
-    return find_class(id, size);
+    return find_class_name(id, size);
 }

@@ -4,6 +4,7 @@
 // online. Names of hosts are resolved by getaddrinfo and its relatives.
 #include "service_lookup.h"
 
+#include <algorithm>
 #include <cstring>
 #include <iterator>
 #include <new>
@@ -26,7 +27,8 @@ constexpr GUID kNetworkClass = NLA_SERVICE_CLASS_GUID;
 struct Lookup {
     HANDLE handle = nullptr; // a number of our own, never reused
     DWORD flags = 0; // LUP_*
-    HeapArray<OwnNetwork> networks;
+    HeapArray<OwnNetwork> all; // that there were
+    HeapArray<OwnNetwork> networks; // that suit
     size_t position = 0; // of the next network to give
     bool is_refused = false; // it did not fit the buffer of the last call
     Lookup* next = nullptr;
@@ -64,7 +66,7 @@ int check_restriction(const GUID* restriction, const GUID& wanted)
 
 /// Collects what a query asks for. Returns 0 with at least one network, or the error: a list
 /// without any would say that the computer is offline. [service-providers/15]
-template <typename Query> int find_networks(const Query& query, HeapArray<OwnNetwork>& networks)
+template <typename Query> int find_networks(const Query& query, Lookup& lookup)
 {
     if (query.dwNameSpace != NS_ALL && query.dwNameSpace != NS_NLA)
         return WSASERVICE_NOT_FOUND;
@@ -75,15 +77,36 @@ template <typename Query> int find_networks(const Query& query, HeapArray<OwnNet
     const NameArgument name(query.lpszServiceInstanceName);
     if (name.is_bad())
         return WSAEFAULT;
-    if (const int error = list_own_networks(networks))
+    if (const int error = list_own_networks(lookup.all))
         return error;
-    size_t kept = 0;
-    for (const OwnNetwork& network : networks) {
-        if (!name.text() || equal_names(name.text(), network.name))
-            networks[kept++] = network;
+    for (const OwnNetwork& network : lookup.all) {
+        const bool suits = !name.text() || equal_names(name.text(), network.name);
+        if (suits && !lookup.networks.append(network))
+            return WSA_NOT_ENOUGH_MEMORY;
     }
-    networks.truncate(kept);
-    return kept ? 0 : WSASERVICE_NOT_FOUND;
+    return lookup.networks.count() ? 0 : WSASERVICE_NOT_FOUND;
+}
+
+bool are_same(const HeapArray<OwnNetwork>& some, const HeapArray<OwnNetwork>& others)
+{
+    return std::equal(some.begin(), some.end(), others.begin(), others.end(),
+        [](const OwnNetwork& one, const OwnNetwork& other) {
+            return !std::strcmp(one.adapter, other.adapter) && !lstrcmpW(one.name, other.name)
+                && one.type == other.type && one.speed == other.speed;
+        });
+}
+
+/// Has anything changed since the lookup began? Returns 0, WSAEWOULDBLOCK for no, or the error.
+int look_for_change(HANDLE handle)
+{
+    HeapArray<OwnNetwork> now;
+    if (const int error = list_own_networks(now))
+        return error;
+    SharedGuard guard(lookups_lock);
+    const Lookup* const lookup = *find(handle);
+    if (!lookup)
+        return WSA_INVALID_HANDLE;
+    return are_same(lookup->all, now) ? WSAEWOULDBLOCK : 0;
 }
 
 template <typename Query> int begin_lookup(const Query* restrictions, DWORD flags, HANDLE* handle)
@@ -103,7 +126,7 @@ template <typename Query> int begin_lookup(const Query* restrictions, DWORD flag
         return fail(WSA_NOT_ENOUGH_MEMORY);
     auto* lookup = new (memory) Lookup;
     lookup->flags = flags;
-    if (const int error = find_networks(query, lookup->networks)) {
+    if (const int error = find_networks(query, *lookup)) {
         destroy(lookup);
         return fail(error);
     }
@@ -285,14 +308,25 @@ INT WSAAPI WSALookupServiceEnd(HANDLE handle)
     return succeed();
 }
 
-INT WSAAPI WSANSPIoctl(
-    HANDLE lookup, DWORD, void*, DWORD, void*, DWORD, DWORD* returned, WSACOMPLETION*)
+INT WSAAPI WSANSPIoctl(HANDLE lookup, DWORD code, void*, DWORD, void*, DWORD, DWORD* returned,
+    WSACOMPLETION* completion)
 {
     if (!is_started())
         return fail(WSANOTINITIALISED);
-    if (!returned || !guard::is_writable(returned, sizeof(*returned)))
+    WSACOMPLETIONTYPE type = NSP_NOTIFY_IMMEDIATELY;
+    if (!returned || !guard::is_writable(returned, sizeof(*returned))
+        || (completion && !guard::read(&completion->Type, type)))
         return fail(WSAEFAULT);
-    SharedGuard guard(lookups_lock);
-    // Nobody tells of changes of networks.
-    return fail(*find(lookup) ? WSAEOPNOTSUPP : WSA_INVALID_HANDLE);
+    {
+        SharedGuard guard(lookups_lock);
+        if (!*find(lookup))
+            return fail(WSA_INVALID_HANDLE);
+    }
+    // It can be asked, but nobody tells of changes of networks. [service-providers/23]
+    if (code != SIO_NSP_NOTIFY_CHANGE || type != NSP_NOTIFY_IMMEDIATELY)
+        return fail(WSAEOPNOTSUPP);
+    if (const int error = look_for_change(lookup))
+        return fail(error);
+    guard::write(returned, DWORD { 0 });
+    return succeed();
 }

@@ -119,18 +119,18 @@ int WSPAPI WSCUpdateProvider(
 int WSPAPI WSCWriteProviderOrder(DWORD* entry_ids, DWORD count)
 {
     // This one returns its error. [service-providers/5]
-    if (!entry_ids)
-        return WSAEFAULT;
-    if (count != catalog_size())
+    if (!entry_ids || count != catalog_size())
         return WSAEINVAL;
-    for (DWORD i = 0; i < count; ++i) {
-        DWORD id;
-        if (!guard::read(entry_ids + i, id))
-            return WSAEFAULT;
-        bool known = false;
-        for (unsigned entry = 0; entry < catalog_size(); ++entry)
-            known |= catalog_entry(entry).dwCatalogEntryId == id;
-        if (!known)
+    for (unsigned entry = 0; entry < catalog_size(); ++entry) {
+        // As many as there are, and none is missing: so each is there once.
+        bool is_there = false;
+        for (DWORD i = 0; i < count; ++i) {
+            DWORD id;
+            if (!guard::read(entry_ids + i, id))
+                return WSAEFAULT;
+            is_there |= catalog_entry(entry).dwCatalogEntryId == id;
+        }
+        if (!is_there)
             return WSAEINVAL;
     }
     return kNotPermitted;

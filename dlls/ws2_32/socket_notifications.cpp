@@ -163,14 +163,24 @@ int apply(NotificationPort& port, const NotifyRegistration& given)
     return 0;
 }
 
-int check_arguments(UINT32 count, const NotifyRegistration* registrations, UINT32 timeout,
+template <typename T> bool is_writable_array(T* items, size_t count)
+{
+    return count <= SIZE_MAX / sizeof(T) && guard::touch(items, count * sizeof(T));
+}
+
+/// A call that fails changes nothing, so all memory is looked at first.
+/// [ProcessSocketNotifications/3]
+int check_arguments(UINT32 count, NotifyRegistration* registrations, UINT32 timeout,
     ULONG entry_count, OVERLAPPED_ENTRY* entries, UINT32* received)
 {
     if ((count == 0) != (registrations == nullptr))
         return WSAEINVAL;
-    if (entry_count)
-        return entries && received ? 0 : WSAEINVAL;
-    return entries || received || timeout ? WSAEINVAL : 0;
+    if (entry_count ? !entries || !received : entries || received || timeout)
+        return WSAEINVAL;
+    const bool is_there = (!count || is_writable_array(registrations, count))
+        && (!entry_count
+            || (is_writable_array(entries, entry_count) && is_writable_array(received, 1)));
+    return is_there ? 0 : WSAEFAULT;
 }
 
 DWORD take_packets(
@@ -185,6 +195,8 @@ DWORD take_packets(
     const NTSTATUS status
         = NtRemoveIoCompletionEx(port, reinterpret_cast<CompletionPacket*>(entries), count, &number,
             timeout == INFINITE ? nullptr : &due, FALSE);
+    if (status == STATUS_INVALID_HANDLE || status == STATUS_OBJECT_TYPE_MISMATCH)
+        return WSAEINVAL; // no port [ProcessSocketNotifications/2]
     if (status == STATUS_TIMEOUT)
         number = 0;
     else if (!NT_SUCCESS(status))

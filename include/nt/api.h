@@ -103,6 +103,29 @@ NTSTATUS NTAPI NtWaitForSingleObject(
 NTSTATUS NTAPI NtCreateFile(HANDLE* file, ACCESS_MASK access, const OBJECT_ATTRIBUTES* attributes,
     IO_STATUS_BLOCK* iosb, const LARGE_INTEGER* allocation_size, ULONG file_attributes,
     ULONG share_access, ULONG disposition, ULONG options, PVOID ea_buffer, ULONG ea_length);
+/// When what was done to a file, in NT's time.
+struct FileTimes {
+    LARGE_INTEGER creation;
+    LARGE_INTEGER last_access;
+    LARGE_INTEGER last_write;
+    LARGE_INTEGER change;
+};
+/// Counterpart: FILE_BASIC_INFORMATION.
+struct FileBasicInformation {
+    FileTimes times;
+    ULONG attributes;
+};
+NTSTATUS NTAPI NtQueryAttributesFile(
+    const OBJECT_ATTRIBUTES* attributes, FileBasicInformation* info);
+/// Counterpart: FILE_NETWORK_OPEN_INFORMATION.
+struct FileNetworkOpenInformation {
+    FileTimes times;
+    LARGE_INTEGER allocation_size;
+    LARGE_INTEGER size;
+    ULONG attributes;
+};
+NTSTATUS NTAPI NtQueryFullAttributesFile(
+    const OBJECT_ATTRIBUTES* attributes, FileNetworkOpenInformation* info);
 NTSTATUS NTAPI NtDeviceIoControlFile(HANDLE file, HANDLE event, PIO_APC_ROUTINE apc,
     PVOID apc_context, IO_STATUS_BLOCK* iosb, ULONG code, PVOID input, ULONG input_length,
     PVOID output, ULONG output_length);

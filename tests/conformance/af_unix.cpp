@@ -6,7 +6,9 @@
 #include "ports.h"
 #include "unix_sockets.h"
 
+#include <cstdlib>
 #include <cstring>
+#include <string>
 
 using namespace conformance;
 
@@ -75,6 +77,32 @@ void an_address_may_end_with_its_path(void**) // [af_unix/4]
     assert_wsa_fails(bind(unix_socket(), generic(name), 1), SOCKET_ERROR, WSAEFAULT);
 }
 
+void a_name_may_fill_its_address(void**) // [af_unix/4] [af_unix/6]
+{
+    // The last one has no room for a zero.
+    for (const size_t length :
+        { sizeof(sockaddr_un::sun_path) - 1, sizeof(sockaddr_un::sun_path) }) {
+        sockaddr_un name = new_name();
+        std::memset(name.sun_path + strlen(name.sun_path), 'x', length - strlen(name.sun_path));
+        const std::string path(name.sun_path, length);
+        const SOCKET server = unix_socket();
+        assert_wsa_ok(bind_to(server, name));
+        assert_wsa_fails(bind_to(unix_socket(), name), SOCKET_ERROR, WSAEADDRINUSE);
+        assert_wsa_ok(listen(server, 1));
+        const SOCKET client = unix_socket();
+        assert_wsa_ok(connect(client, generic(name), sizeof(name)));
+        for (const sockaddr_un& told :
+            { ask_name(getsockname, server), ask_name(getpeername, client) })
+            assert_memory_equal(told.sun_path, path.data(), length);
+        send_text(client, "long");
+        const SOCKET accepted = owned(accept(server, nullptr, nullptr));
+        assert_receives(accepted, "long");
+        assert_true(DeleteFileA(path.c_str()));
+        assert_wsa_fails(
+            connect(unix_socket(), generic(name), sizeof(name)), SOCKET_ERROR, WSAECONNREFUSED);
+    }
+}
+
 void a_bound_socket_is_a_file_until_that_is_deleted(void**) // [af_unix/6] [af_unix/7]
 {
     const sockaddr_un name = new_name();
@@ -89,6 +117,33 @@ void a_bound_socket_is_a_file_until_that_is_deleted(void**) // [af_unix/6] [af_u
     assert_wsa_ok(bind_to(unix_socket(), name));
     assert_true(DeleteFileA(name.sun_path));
     assert_false(DeleteFileA(name.sun_path));
+}
+
+void the_file_is_found_by_its_name(void**) // [af_unix/17]
+{
+    const sockaddr_un name = new_name();
+    assert_int_equal(GetFileAttributesA(name.sun_path), INVALID_FILE_ATTRIBUTES);
+    assert_wsa_ok(bind_to(unix_socket(), name));
+    const DWORD attributes = GetFileAttributesA(name.sun_path);
+    assert_int_not_equal(attributes, INVALID_FILE_ATTRIBUTES);
+    assert_false(attributes & FILE_ATTRIBUTE_DIRECTORY);
+    WIN32_FILE_ATTRIBUTE_DATA data;
+    assert_true(GetFileAttributesExA(name.sun_path, GetFileExInfoStandard, &data));
+    assert_int_equal(data.dwFileAttributes, attributes);
+    assert_int_equal(data.nFileSizeHigh | data.nFileSizeLow, 0);
+    FILETIME now;
+    GetSystemTimeAsFileTime(&now);
+    const auto units = [](const FILETIME& time) {
+        return static_cast<long long>(time.dwHighDateTime) << 32 | time.dwLowDateTime;
+    };
+    constexpr long long kHour = 3600LL * 10'000'000;
+    assert_true(std::abs(units(now) - units(data.ftLastWriteTime)) < kHour);
+    WIN32_FIND_DATAA found;
+    const HANDLE search = FindFirstFileA(name.sun_path, &found);
+    assert_true(search != INVALID_HANDLE_VALUE);
+    FindClose(search);
+    assert_true(DeleteFileA(name.sun_path));
+    assert_int_equal(GetFileAttributesA(name.sun_path), INVALID_FILE_ATTRIBUTES);
 }
 
 void a_path_without_its_folder_cannot_be_bound(void**) // [af_unix/6]
@@ -250,6 +305,26 @@ void a_blocking_accept_waits(void**) // [af_unix/12]
     assert_true(DeleteFileA(listener.name.sun_path));
 }
 
+void options_of_streams_can_be_set(void**) // [af_unix/12]
+{
+    const UnixPair pair = new_unix_pair();
+    for (const SOCKET socket : { pair.client, pair.server, unix_socket() }) {
+        for (const int name : { SO_KEEPALIVE, SO_OOBINLINE }) {
+            for (const bool value : { true, false }) {
+                set_option(socket, SOL_SOCKET, name, value);
+                BYTE told = 7;
+                int length = sizeof(told);
+                getsockopt(socket, SOL_SOCKET, name, reinterpret_cast<char*>(&told), &length);
+                assert_int_equal(told, value);
+            }
+        }
+        set_option(socket, SOL_SOCKET, SO_RCVTIMEO, 500);
+        assert_int_equal(option(socket, SOL_SOCKET, SO_RCVTIMEO), 500);
+        set_option(socket, SOL_SOCKET, SO_RCVBUF, 20000);
+        assert_true(option(socket, SOL_SOCKET, SO_RCVBUF) >= 20000);
+    }
+}
+
 void events_are_recorded(void**) // [af_unix/12]
 {
     const UnixListener listener = new_unix_listener();
@@ -383,7 +458,9 @@ const CMUnitTest cases[] = {
     cmocka_unit_test(the_catalog_has_it),
     cmocka_unit_test(an_address_without_a_path_is_refused),
     cmocka_unit_test(an_address_may_end_with_its_path),
+    cmocka_unit_test(a_name_may_fill_its_address),
     cmocka_unit_test(a_bound_socket_is_a_file_until_that_is_deleted),
+    cmocka_unit_test(the_file_is_found_by_its_name),
     cmocka_unit_test(a_path_without_its_folder_cannot_be_bound),
     cmocka_unit_test(a_path_is_utf_8),
     cmocka_unit_test(nobody_listening_refuses),
@@ -393,6 +470,7 @@ const CMUnitTest cases[] = {
     cmocka_unit_test(there_is_no_urgent_data),
     cmocka_unit_test(a_nonblocking_socket_would_block),
     cmocka_unit_test(a_blocking_accept_waits),
+    cmocka_unit_test(options_of_streams_can_be_set),
     cmocka_unit_test(events_are_recorded),
     cmocka_unit_test(a_receive_pends_and_can_be_cancelled),
     cmocka_unit_test(a_port_is_told),

@@ -5,6 +5,7 @@
 #include "extensions.h"
 #include "message_window.h"
 #include "network_events.h"
+#include "open_handles.h"
 #include "peers.h"
 #include "ports.h"
 #include "rio.h"
@@ -271,6 +272,72 @@ void a_select_may_have_sockets_of_other_families(void**) // [af_unix/12]
     assert_joined(pair);
 }
 
+/// What a select finds for a socket of this family to read, and one that connects to be writable.
+struct Found {
+    int count;
+    bool is_readable;
+    bool is_writable;
+};
+
+Found select_both(SOCKET reads, SOCKET connects, long milliseconds)
+{
+    fd_set read;
+    fd_set write;
+    FD_ZERO(&read);
+    FD_ZERO(&write);
+    FD_SET(reads, &read);
+    FD_SET(connects, &write);
+    timeval time = { milliseconds / 1000, milliseconds % 1000 * 1000 };
+    const int count = select(0, &read, &write, nullptr, &time);
+    return { count, FD_ISSET(reads, &read) != 0, FD_ISSET(connects, &write) != 0 };
+}
+
+void a_select_sees_data_while_another_socket_connects(void**) // [af_unix/12]
+{
+    const UnixPair pair = new_unix_pair();
+    const SOCKET connecting = new_connecting_socket();
+    assert_int_equal(select_both(pair.client, connecting, 20).count, 0);
+    send_text(pair.server, "x");
+    for (const long time : { 0L, long { kHangLimit } }) {
+        const Found found = select_both(pair.client, connecting, time);
+        assert_int_equal(found.count, 1);
+        assert_true(found.is_readable && !found.is_writable);
+    }
+    char byte;
+    receive_exactly(pair.client, &byte, 1);
+    Background* sender = run_in_background([=] {
+        let_it_settle();
+        return static_cast<long long>(send(pair.server, "y", 1, 0));
+    });
+    assert_true(select_both(pair.client, connecting, kHangLimit).is_readable);
+    assert_int_equal(join(sender).value, 1);
+
+    WSAPOLLFD polled[] = { { connecting, POLLWRNORM, 0 }, { pair.client, POLLRDNORM, 0 } };
+    assert_int_equal(WSAPoll(polled, 2, kHangLimit), 1);
+    assert_int_equal(polled[0].revents, 0);
+    assert_int_equal(polled[1].revents, POLLRDNORM);
+    receive_exactly(pair.client, &byte, 1);
+    assert_joined(pair);
+}
+
+void a_select_sees_a_connect_while_nothing_comes(void**) // [af_unix/12]
+{
+    const UnixPair pair = new_unix_pair();
+    const Listener listener = new_listener();
+    const SOCKET socket = tcp_socket();
+    set_nonblocking(socket);
+    Background* connector = run_in_background([=] {
+        let_it_settle();
+        return static_cast<long long>(
+            connect(socket, as_name(listener.address), listener.address_length));
+    });
+    const Found found = select_both(pair.client, socket, kHangLimit);
+    assert_int_equal(found.count, 1);
+    assert_true(found.is_writable && !found.is_readable);
+    join(connector);
+    assert_joined(pair);
+}
+
 void messages_tell_of_connections_data_and_the_end(void**) // [af_unix/12]
 {
     const UnixListener listener = new_unix_listener();
@@ -400,15 +467,21 @@ void assert_echoes(const UnixPair& pair, const Child& child)
     assert_int_equal(recv(pair.server, &byte, 1, 0), 0);
 }
 
-void a_child_uses_a_duplicate(void**) // [af_unix/13]
+/// The child has the client's end: it says hello, and ends well when it is answered.
+void assert_greets(const UnixPair& pair, const Child& child)
 {
-    const UnixPair pair = new_unix_pair();
-    const Child child = give_to_child(pair.client, "open-duplicate-w");
     char greeting[5];
     receive_exactly(pair.server, greeting, sizeof(greeting));
     assert_memory_equal(greeting, "hello", 5);
     send_text(pair.server, "ok");
     assert_int_equal(exit_code_of(child), 0);
+}
+
+void a_child_uses_a_duplicate(void**) // [af_unix/13]
+{
+    const UnixPair pair = new_unix_pair();
+    const Child child = give_to_child(pair.client, "open-duplicate-w");
+    assert_greets(pair, child);
     assert_joined(pair);
 }
 
@@ -419,10 +492,7 @@ void a_child_uses_an_ansi_duplicate(void**) // [af_unix/13]
     WSAPROTOCOL_INFOA info;
     assert_wsa_ok(WSADuplicateSocketA(pair.client, child.process_id, &info));
     write_to_child(child, &info, sizeof(info));
-    char greeting[5];
-    receive_exactly(pair.server, greeting, sizeof(greeting));
-    send_text(pair.server, "ok");
-    assert_int_equal(exit_code_of(child), 0);
+    assert_greets(pair, child);
 }
 
 void a_child_has_the_socket_after_the_original_is_closed(void**) // [af_unix/13]
@@ -534,11 +604,7 @@ void a_child_uses_a_handle_that_it_was_given(void**) // [af_unix/13]
     const HANDLE given = handle_for_child(child, reinterpret_cast<HANDLE>(pair.client));
     close_owned(pair.client);
     write_to_child(child, &given, sizeof(given));
-    char greeting[5];
-    receive_exactly(pair.server, greeting, sizeof(greeting));
-    assert_memory_equal(greeting, "hello", 5);
-    send_text(pair.server, "ok");
-    assert_int_equal(exit_code_of(child), 0);
+    assert_greets(pair, child);
 }
 
 void a_duplicate_of_a_listener_accepts(void**) // [af_unix/13]
@@ -550,6 +616,69 @@ void a_duplicate_of_a_listener_accepts(void**) // [af_unix/13]
     const SOCKET second = connect_to(listener);
     assert_joined({ second, owned(accept(listener.socket, nullptr, nullptr)) });
     assert_true(DeleteFileA(listener.name.sun_path));
+}
+
+/// A connection whose `client` end is the one that AcceptEx has accepted.
+UnixPair new_pair_of_accept_ex()
+{
+    struct Blocks {
+        char bytes[2 * kNameBlock];
+    };
+    const UnixListener listener = new_unix_listener();
+    const SOCKET acceptor = unix_socket();
+    const WSAEVENT event = new_event();
+    Operation* operation = new_operation(event);
+    assert_wsa_fails(
+        accept_ex_of(listener.socket)(listener.socket, acceptor, lasting<Blocks>()->bytes, 0,
+            kNameBlock, kNameBlock, &operation->transferred, &operation->overlapped),
+        FALSE, WSA_IO_PENDING);
+    const SOCKET peer = connect_to(listener);
+    assert_int_equal(await_status(operation), STATUS_SUCCESS);
+    assert_wsa_ok(setsockopt(acceptor, SOL_SOCKET, SO_UPDATE_ACCEPT_CONTEXT,
+        reinterpret_cast<const char*>(&listener.socket), sizeof(listener.socket)));
+    assert_true(DeleteFileA(listener.name.sun_path));
+    close_owned(listener.socket);
+    close_owned(event);
+    return { acceptor, peer };
+}
+
+void a_child_inherits_what_accept_ex_has_accepted(void**) // [af_unix/16]
+{
+    const UnixPair pair = new_pair_of_accept_ex();
+    const Child child = start_child("echo-by-port", pair.client, true);
+    assert_echoes(pair, child);
+}
+
+void a_child_opens_a_duplicate_of_what_accept_ex_has_accepted(void**) // [af_unix/13]
+{
+    const UnixPair pair = new_pair_of_accept_ex();
+    const Child child = give_to_child(pair.client, "open-duplicate-w");
+    assert_greets(pair, child);
+    assert_joined(pair);
+    // Here is the last of its handles.
+    close_owned(pair.client);
+    char byte;
+    assert_int_equal(recv(pair.server, &byte, 1, 0), 0);
+}
+
+void what_accept_ex_has_accepted_is_as_nonblocking_as_here(void**) // [af_unix/16]
+{
+    const UnixPair pair = new_pair_of_accept_ex();
+    set_nonblocking(pair.client);
+    const Child child = start_child("receive-on-inherited", pair.client, true);
+    assert_int_equal(exit_code_of(child), WSAEWOULDBLOCK);
+    assert_joined(pair);
+}
+
+void many_accepts_into_sockets_leave_nothing_open(void**) // [af_unix/12]
+{
+    assert_rounds_leave_nothing_open([] {
+        const UnixPair pair = new_pair_of_accept_ex();
+        close_owned(pair.client);
+        char byte;
+        assert_int_equal(recv(pair.server, &byte, 1, 0), 0);
+        close_owned(pair.server);
+    });
 }
 
 void what_is_wrong_with_a_duplicate_is_told(void**) // [af_unix/13] [WSADuplicateSocket/7]
@@ -577,6 +706,8 @@ const CMUnitTest kCases[] = {
     cmocka_unit_test(elements_are_transmitted_in_their_order),
     cmocka_unit_test(polls_tell_of_connections_data_and_the_end),
     cmocka_unit_test(a_select_may_have_sockets_of_other_families),
+    cmocka_unit_test(a_select_sees_data_while_another_socket_connects),
+    cmocka_unit_test(a_select_sees_a_connect_while_nothing_comes),
     cmocka_unit_test_setup_teardown(
         messages_tell_of_connections_data_and_the_end, make_window, destroy_window),
     cmocka_unit_test(notifications_tell_of_connections_data_and_the_end),
@@ -596,6 +727,10 @@ const CMUnitTest kCases[] = {
     cmocka_unit_test(a_child_does_not_have_a_private_socket),
     cmocka_unit_test(a_child_uses_a_handle_that_it_was_given),
     cmocka_unit_test(a_duplicate_of_a_listener_accepts),
+    cmocka_unit_test(a_child_inherits_what_accept_ex_has_accepted),
+    cmocka_unit_test(a_child_opens_a_duplicate_of_what_accept_ex_has_accepted),
+    cmocka_unit_test(what_accept_ex_has_accepted_is_as_nonblocking_as_here),
+    cmocka_unit_test(many_accepts_into_sockets_leave_nothing_open),
     cmocka_unit_test(what_is_wrong_with_a_duplicate_is_told),
 };
 

@@ -79,6 +79,28 @@ void a_layered_provider_cannot_be_installed(void**) // [service-providers/18]
     fails(&nobody, L"x.dll", L"x", catalog, count, WSANO_RECOVERY);
 }
 
+/// Orders that do not have every entry of the catalog once, and the one that has. Returns what no
+/// list is.
+template <typename Id> int check_orders(int(WSPAPI* write)(Id*, DWORD), Id* ids, int count)
+{
+    const auto number = static_cast<DWORD>(count);
+    assert_int_equal(write(ids, number - 1), WSAEINVAL);
+    assert_int_equal(write(ids, number), WSANO_RECOVERY);
+    ids[0] = ids[number - 1]; // one is there twice, and one is missing
+    assert_int_equal(write(ids, number), WSAEINVAL);
+    return write(nullptr, number);
+}
+
+void an_order_has_every_provider_once(void**) // [service-providers/5]
+{
+    int count;
+    WSAPROTOCOL_INFOW* const catalog = whole_catalog(&count);
+    auto* ids = static_cast<DWORD*>(lasting_memory(static_cast<size_t>(count) * sizeof(DWORD)));
+    for (int i = 0; i < count; ++i)
+        ids[i] = catalog[i].dwCatalogEntryId;
+    assert_int_equal(check_orders(EXPORT_OF(WSCWriteProviderOrder), ids, count), WSAEINVAL);
+}
+
 /// The name space providers, as one of the functions lists them, in memory of the harness.
 template <typename Info> Info* list_providers(INT(WSAAPI* list)(DWORD*, Info*), int* count)
 {
@@ -93,10 +115,12 @@ template <typename Info> Info* list_providers(INT(WSAAPI* list)(DWORD*, Info*), 
 
 void name_spaces_are_listed_with_their_data(void**) // [service-providers/6]
 {
-    int count, plain_count, ansi_count;
+    int count, plain_count, plain_ansi_count, ansi_count;
     const auto* infos = list_providers(EXPORT_OF(WSAEnumNameSpaceProvidersExW), &count);
     const auto* ansi = list_providers(EXPORT_OF(WSAEnumNameSpaceProvidersExA), &ansi_count);
     const auto* plain = list_providers(&WSAEnumNameSpaceProvidersW, &plain_count);
+    const auto* plain_ansi = list_providers(&WSAEnumNameSpaceProvidersA, &plain_ansi_count);
+    assert_int_equal(plain_ansi_count, plain_count);
     assert_int_equal(count, plain_count);
     assert_int_equal(ansi_count, plain_count);
     for (int i = 0; i < count; ++i) {
@@ -106,9 +130,57 @@ void name_spaces_are_listed_with_their_data(void**) // [service-providers/6]
         assert_int_equal(ansi[i].dwNameSpace, plain[i].dwNameSpace);
         assert_int_equal(wcscmp(infos[i].lpszIdentifier, plain[i].lpszIdentifier), 0);
         assert_int_equal(strlen(ansi[i].lpszIdentifier), wcslen(plain[i].lpszIdentifier));
+        assert_string_equal(ansi[i].lpszIdentifier, plain_ansi[i].lpszIdentifier);
         // Only the e-mail provider's have any.
         assert_true(infos[i].dwNameSpace == NS_EMAIL || !infos[i].ProviderSpecific.cbSize);
     }
+}
+
+void an_order_has_every_name_space_once(void**) // [service-providers/5]
+{
+    int count;
+    const auto* infos = list_providers(&WSAEnumNameSpaceProvidersW, &count);
+    auto* ids = static_cast<GUID*>(lasting_memory(static_cast<size_t>(count) * sizeof(GUID)));
+    for (int i = 0; i < count; ++i)
+        ids[i] = infos[i].NSProviderId;
+    assert_int_equal(check_orders(EXPORT_OF(WSCWriteNameSpaceOrder), ids, count), WSAEFAULT);
+}
+
+void a_name_space_cannot_be_changed(void**) // [service-providers/7]
+{
+    int count;
+    GUID known = list_providers(&WSAEnumNameSpaceProvidersW, &count)[0].NSProviderId;
+    const auto enable = EXPORT_OF(WSCEnableNSProvider);
+    assert_wsa_fails(enable(&nobody, FALSE), SOCKET_ERROR, WSAEINVAL);
+    assert_wsa_fails(enable(nullptr, FALSE), SOCKET_ERROR, WSAEFAULT);
+    assert_wsa_fails(enable(&known, FALSE), SOCKET_ERROR, WSANO_RECOVERY);
+    assert_wsa_fails(EXPORT_OF(WSCUnInstallNameSpace)(&known), SOCKET_ERROR, WSANO_RECOVERY);
+    wchar_t name[] = L"name";
+    wchar_t path[] = L"x.dll";
+    const auto install = EXPORT_OF(WSCInstallNameSpace);
+    assert_wsa_fails(install(name, path, NS_DNS, 1, nullptr), SOCKET_ERROR, WSAEFAULT);
+    assert_wsa_fails(install(name, path, NS_DNS, 1, &nobody), SOCKET_ERROR, WSANO_RECOVERY);
+}
+
+void a_provider_cannot_be_changed(void**) // [service-providers/2]
+{
+    int count;
+    WSAPROTOCOL_INFOW* const catalog = whole_catalog(&count);
+    GUID known = catalog[0].ProviderId;
+    const auto update = EXPORT_OF(WSCUpdateProvider);
+    const auto fails = [](int result, INT error, int expected) {
+        assert_int_equal(result, SOCKET_ERROR);
+        assert_int_equal(error, expected);
+    };
+    INT error = 0;
+    const int updated = update(&known, L"x.dll", catalog, 1, &error);
+    fails(updated, error, WSANO_RECOVERY);
+    const int unknown = update(&nobody, L"x.dll", catalog, 1, &error);
+    fails(unknown, error, WSAEINVAL);
+    const int installed = EXPORT_OF(WSCInstallProvider)(&nobody, L"x.dll", catalog, 1, &error);
+    fails(installed, error, WSANO_RECOVERY);
+    const int removed = EXPORT_OF(WSCDeinstallProvider)(&known, &error);
+    fails(removed, error, WSANO_RECOVERY);
 }
 
 void a_name_space_with_data_cannot_be_installed(void**) // [service-providers/7]
@@ -143,19 +215,38 @@ void what_is_no_provider_cannot_be_advertised(void**) // [service-providers/20]
     assert_wsa_fails(EXPORT_OF(WSAProviderCompleteAsyncCall)(nullptr, 0), SOCKET_ERROR, WSAEINVAL);
 }
 
-void undescribed_forms_refuse(void**) // [service-providers/19]
+/// Calls a function of that many arguments, the last of which is for the error, with null for all
+/// else.
+template <typename... Nulls> void refuses_by_its_last_argument(const char* name, Nulls... nulls)
 {
     INT error = 0;
-    const auto deinstall = export_of<int(WSPAPI*)(void*, void*, INT*)>("WSCDeinstallProviderEx");
-    assert_int_equal(deinstall(nullptr, nullptr, &error), SOCKET_ERROR);
+    const auto function = export_of<int(WSPAPI*)(Nulls..., INT*)>(name);
+    assert_int_equal(function(nulls..., &error), SOCKET_ERROR);
     assert_int_equal(error, WSANO_RECOVERY);
-    assert_int_equal(deinstall(nullptr, nullptr, nullptr), SOCKET_ERROR);
+    assert_int_equal(function(nulls..., nullptr), SOCKET_ERROR);
+}
+
+void undescribed_forms_refuse(void**) // [service-providers/19]
+{
+    void* const null = nullptr;
+    refuses_by_its_last_argument("WSCDeinstallProviderEx", null, null);
+    refuses_by_its_last_argument("WSCEnumProtocolsEx", null, null, null, null);
+    refuses_by_its_last_argument("WSCUpdateProviderEx", null, null, null, null, null);
+    refuses_by_its_last_argument("WSCInstallProviderEx", null, null, null, null, null, null);
+    refuses_by_its_last_argument("WSCGetApplicationCategoryEx", null, null, null, null, null, null);
+    refuses_by_its_last_argument(
+        "WSCSetApplicationCategoryEx", null, null, null, null, null, null, null);
+    refuses_by_its_last_argument("WPUGetProviderPathEx", null, null, null, null);
     assert_int_equal(export_of<int(WSPAPI*)(void*, void*, void*)>("WSCWriteProviderOrderEx")(
                          nullptr, nullptr, nullptr),
         WSANO_RECOVERY);
     assert_wsa_fails(
         export_of<int(WSPAPI*)(void*, void*)>("WSCUnInstallNameSpaceEx2")(nullptr, nullptr),
         SOCKET_ERROR, WSANO_RECOVERY);
+    const auto install = export_of<int(WSPAPI*)(void*, void*, void*, void*, void*, void*, void*)>(
+        "WSCInstallNameSpaceEx2");
+    assert_wsa_fails(
+        install(null, null, null, null, null, null, null), SOCKET_ERROR, WSANO_RECOVERY);
 }
 
 void the_catalog_of_32_bit_programs_is_there(void**) // [service-providers/17]
@@ -219,7 +310,11 @@ void the_catalog_of_32_bit_programs_is_there(void**) // [service-providers/17]
 const CMUnitTest kCases[] = {
     cmocka_unit_test(categories_of_a_provider_cannot_be_set),
     cmocka_unit_test(a_layered_provider_cannot_be_installed),
+    cmocka_unit_test(an_order_has_every_provider_once),
     cmocka_unit_test(name_spaces_are_listed_with_their_data),
+    cmocka_unit_test(an_order_has_every_name_space_once),
+    cmocka_unit_test(a_name_space_cannot_be_changed),
+    cmocka_unit_test(a_provider_cannot_be_changed),
     cmocka_unit_test(a_name_space_with_data_cannot_be_installed),
     cmocka_unit_test(what_is_no_provider_cannot_be_advertised),
     cmocka_unit_test(undescribed_forms_refuse),

@@ -56,9 +56,17 @@ void the_names_of_winsock_1_have_their_ordinals(void**) // [exports/2]
     assert_int_equal(count, 48);
 }
 
+void what_other_libraries_and_headers_have_is_not_exported(void**) // [exports/3]
+{
+    for (const char* name : { "SetSocketMediaStreamingMode", "WSARecvMsg", "AcceptEx",
+             "gai_strerrorA", "gai_strerrorW", "SocketNotificationRetrieveEvents" })
+        assert_null(find_export(name));
+}
+
 const CMUnitTest kCases[] = {
     cmocka_unit_test(every_name_of_windows_is_exported),
     cmocka_unit_test(the_names_of_winsock_1_have_their_ordinals),
+    cmocka_unit_test(what_other_libraries_and_headers_have_is_not_exported),
 };
 
 } // namespace

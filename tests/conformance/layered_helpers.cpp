@@ -297,17 +297,37 @@ void a_change_is_waited_for_with_a_helper(void**) // [Wah/7]
     assert_false(is_signaled(overlapped->hEvent));
     assert_int_equal(wait(helper, nullptr, overlapped, nullptr), WSA_INVALID_HANDLE);
     assert_int_not_equal(create(nullptr, &notification), 0);
+    // Who may change the catalog tells of it.
+    const auto notify = export_of<DWORD(WSAAPI*)(HANDLE)>("WahNotifyAllProcesses");
+    assert_int_equal(notify(helper), WSAEACCES);
+    assert_int_equal(notify(nullptr), WSAEINVAL);
+    assert_int_equal(
+        export_of<DWORD(WSAAPI*)(void*, void*)>("WahWriteLSPEvent")(nullptr, nullptr), WSAEACCES);
     assert_int_equal(close(helper), 0);
+    assert_int_equal(close(nullptr), WSAEINVAL);
 }
 
 void handles_that_are_no_files_are_not_supported(void**) // [Wah/8]
 {
     HANDLE helper = number(1);
     SOCKET socket = INVALID_SOCKET;
-    assert_int_not_equal(export_of<DWORD(WSAAPI*)(HANDLE*)>("WahOpenHandleHelper")(&helper), 0);
-    assert_int_not_equal(
-        export_of<DWORD(WSAAPI*)(HANDLE, SOCKET*)>("WahCreateSocketHandle")(nullptr, &socket), 0);
+    WSAOVERLAPPED overlapped = {};
+    assert_int_equal(export_of<DWORD(WSAAPI*)(HANDLE*)>("WahOpenHandleHelper")(&helper),
+        ERROR_CALL_NOT_IMPLEMENTED);
+    assert_null(helper);
+    assert_int_equal(
+        export_of<DWORD(WSAAPI*)(HANDLE, SOCKET*)>("WahCreateSocketHandle")(helper, &socket),
+        WSAEINVAL);
     assert_int_equal(socket, INVALID_SOCKET);
+    assert_int_equal(
+        export_of<DWORD(WSAAPI*)(HANDLE, SOCKET)>("WahCloseSocketHandle")(helper, socket),
+        WSAEINVAL);
+    assert_int_equal(export_of<DWORD(WSAAPI*)(HANDLE, SOCKET, WSAOVERLAPPED*, DWORD, DWORD)>(
+                         "WahCompleteRequest")(helper, socket, &overlapped, 0, 0),
+        WSAEINVAL);
+    assert_int_equal(export_of<DWORD(WSAAPI*)(HANDLE)>("WahCloseHandleHelper")(helper), WSAEINVAL);
+    for (const char* name : { "WahEnableNonIFSHandleSupport", "WahDisableNonIFSHandleSupport" })
+        assert_int_equal(export_of<DWORD(WSAAPI*)()>(name)(), WSAEACCES);
 }
 
 const CMUnitTest kCases[] = {

@@ -170,6 +170,19 @@ void name_spaces_are_listed(void**) // [service-providers/6]
     assert_true(dns && networks);
 }
 
+/// The provider of DNS.
+GUID dns_name_space()
+{
+    WSANAMESPACE_INFOW infos[16];
+    DWORD size = sizeof(infos);
+    const int count = WSAEnumNameSpaceProvidersW(&size, infos);
+    for (int i = 0; i < count; ++i) {
+        if (infos[i].dwNameSpace == NS_DNS)
+            return infos[i].NSProviderId;
+    }
+    fail_at(Where::current(), "there is no name space of DNS");
+}
+
 void a_missing_name_space_cannot_be_removed(void**) // [service-providers/7]
 {
     GUID id = kNobody;
@@ -298,6 +311,24 @@ void a_network_that_does_not_fit_can_be_dropped(void**) // [service-providers/16
     assert_wsa_ok(WSALookupServiceEnd(lookup));
 }
 
+void networks_that_stay_are_no_change(void**) // [service-providers/23]
+{
+    const HANDLE lookup = begin_network_lookup(WSALookupServiceBeginW, NS_NLA);
+    if (!lookup)
+        return;
+    DWORD returned = 0;
+    WSACOMPLETION at_once = {};
+    at_once.Type = NSP_NOTIFY_IMMEDIATELY;
+    const auto ask = [&](DWORD code, DWORD* count, WSACOMPLETION* completion) {
+        return WSANSPIoctl(lookup, code, nullptr, 0, nullptr, 0, count, completion);
+    };
+    assert_wsa_fails(ask(SIO_NSP_NOTIFY_CHANGE, &returned, nullptr), SOCKET_ERROR, WSAEWOULDBLOCK);
+    assert_wsa_fails(ask(SIO_NSP_NOTIFY_CHANGE, &returned, &at_once), SOCKET_ERROR, WSAEWOULDBLOCK);
+    assert_wsa_fails(ask(SIO_NSP_NOTIFY_CHANGE, nullptr, nullptr), SOCKET_ERROR, WSAEFAULT);
+    assert_wsa_fails(ask(FIONREAD, &returned, nullptr), SOCKET_ERROR, WSAEOPNOTSUPP);
+    assert_wsa_ok(WSALookupServiceEnd(lookup));
+}
+
 void what_is_no_lookup_is_refused(void**) // [service-providers/8]
 {
     DWORD size = 0;
@@ -321,6 +352,77 @@ void an_unknown_service_class_is_not_found(void**) // [service-providers/9]
     assert_wsa_fails(
         WSAGetServiceClassNameByClassIdW(&id, name, &size), SOCKET_ERROR, WSATYPE_NOT_FOUND);
     assert_wsa_fails(WSARemoveServiceClass(&id), SOCKET_ERROR, WSATYPE_NOT_FOUND);
+}
+
+template <typename Query, typename Set> void check_services(Set set)
+{
+    const auto fails = [&](Query* query, WSAESETSERVICEOP operation, int error) {
+        assert_wsa_fails(set(query, operation, 0), SOCKET_ERROR, error);
+    };
+    Query query = {};
+    fails(nullptr, RNRSERVICE_REGISTER, WSAEINVAL);
+    fails(&query, RNRSERVICE_REGISTER, WSAEINVAL); // of no size
+    query.dwSize = sizeof(query);
+    GUID id = kNobody;
+    query.lpServiceClassId = &id;
+    query.dwNameSpace = NS_ALL;
+    fails(&query, RNRSERVICE_REGISTER, WSAEACCES);
+    fails(&query, RNRSERVICE_DEREGISTER, WSASERVICE_NOT_FOUND);
+    fails(&query, RNRSERVICE_DELETE, WSASERVICE_NOT_FOUND);
+    fails(&query, static_cast<WSAESETSERVICEOP>(77), WSAEINVAL);
+}
+
+void services_cannot_be_registered(void**) // [service-providers/9]
+{
+    check_services<WSAQUERYSETA>(WSASetServiceA);
+    check_services<WSAQUERYSETW>(WSASetServiceW);
+}
+
+template <typename Info, typename Install> void check_installing(Install install)
+{
+    assert_wsa_fails(install(nullptr), SOCKET_ERROR, WSAEINVAL);
+    Info info = {};
+    assert_wsa_fails(install(&info), SOCKET_ERROR, WSAEINVAL);
+    GUID id = kNobody;
+    info.lpServiceClassId = &id;
+    assert_wsa_fails(install(&info), SOCKET_ERROR, WSAEACCES);
+}
+
+void a_service_class_cannot_be_installed(void**) // [service-providers/9]
+{
+    check_installing<WSASERVICECLASSINFOA>(WSAInstallServiceClassA);
+    check_installing<WSASERVICECLASSINFOW>(WSAInstallServiceClassW);
+    assert_wsa_fails(WSARemoveServiceClass(nullptr), SOCKET_ERROR, WSAEINVAL);
+}
+
+template <typename Info, typename Get> void check_class_info(Get get)
+{
+    GUID provider = dns_name_space();
+    GUID id = kNobody;
+    Info info;
+    DWORD size = sizeof(info);
+    const auto fails = [&](GUID* of, GUID* what, DWORD* room, Info* target, int error) {
+        assert_wsa_fails(get(of, what, room, target), SOCKET_ERROR, error);
+    };
+    fails(&provider, &id, &size, &info, WSATYPE_NOT_FOUND);
+    fails(nullptr, &id, &size, &info, WSAEINVAL);
+    fails(&provider, nullptr, &size, &info, WSAEINVAL);
+    fails(&provider, &id, nullptr, &info, WSAEINVAL);
+    fails(&provider, &id, &size, nullptr, WSAEINVAL);
+    fails(&id, &id, &size, &info, WSAEINVAL); // no provider
+}
+
+void a_service_class_has_no_description(void**) // [service-providers/9]
+{
+    check_class_info<WSASERVICECLASSINFOA>(WSAGetServiceClassInfoA);
+    check_class_info<WSASERVICECLASSINFOW>(WSAGetServiceClassInfoW);
+    GUID id = kNobody;
+    char name[64];
+    DWORD length = sizeof(name);
+    assert_wsa_fails(
+        WSAGetServiceClassNameByClassIdA(&id, name, &length), SOCKET_ERROR, WSATYPE_NOT_FOUND);
+    assert_wsa_fails(WSAGetServiceClassNameByClassIdA(nullptr, name, &length), SOCKET_ERROR,
+        WSA_INVALID_PARAMETER);
 }
 
 /// A socket that may join a group.
@@ -376,6 +478,22 @@ void a_leaf_join_checks_its_arguments(void**) // [service-providers/11]
     assert_wsa_fails(WSAJoinLeaf(new_leaf(), nullptr, sizeof(sockaddr_in), nullptr, nullptr,
                          nullptr, nullptr, JL_BOTH),
         INVALID_SOCKET, WSAEFAULT);
+}
+
+void a_provider_completes_its_own_requests_only(void**) // [service-providers/14]
+{
+    auto* overlapped = lasting<WSAOVERLAPPED>();
+    overlapped->Internal = STATUS_PENDING;
+    overlapped->hEvent = new_event();
+    INT error = 0;
+    assert_int_equal(
+        WPUCompleteOverlappedRequest(tcp_socket(), overlapped, 0, 5, &error), SOCKET_ERROR);
+    assert_int_equal(error, WSAEINVAL);
+    assert_int_equal(overlapped->Internal, STATUS_PENDING);
+    assert_false(is_signaled(overlapped->hEvent));
+    assert_int_equal(
+        WPUCompleteOverlappedRequest(tcp_socket(), nullptr, 0, 5, &error), SOCKET_ERROR);
+    assert_int_equal(error, WSAEFAULT);
 }
 
 void blocking_hooks_are_gone(void**) // [service-providers/10]
@@ -434,12 +552,17 @@ const CMUnitTest kCases[] = {
     cmocka_unit_test(a_name_space_that_is_not_there_has_no_services),
     cmocka_unit_test(a_network_has_a_name),
     cmocka_unit_test(a_network_that_does_not_fit_can_be_dropped),
+    cmocka_unit_test(networks_that_stay_are_no_change),
     cmocka_unit_test(what_is_no_lookup_is_refused),
     cmocka_unit_test(an_unknown_service_class_is_not_found),
+    cmocka_unit_test(services_cannot_be_registered),
+    cmocka_unit_test(a_service_class_cannot_be_installed),
+    cmocka_unit_test(a_service_class_has_no_description),
     cmocka_unit_test(a_leaf_joins_a_multicast_group),
     cmocka_unit_test(a_leaf_joins_once),
     cmocka_unit_test(a_leaf_that_joins_is_bound),
     cmocka_unit_test(a_leaf_join_checks_its_arguments),
+    cmocka_unit_test(a_provider_completes_its_own_requests_only),
     cmocka_unit_test(blocking_hooks_are_gone),
     cmocka_unit_test(no_quality_of_service_has_a_name),
     cmocka_unit_test(a_change_of_the_catalog_is_waited_for),

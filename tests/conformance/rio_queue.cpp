@@ -48,6 +48,33 @@ void a_completion_queue_has_a_size_and_somebody_to_notify(void**) // [RIO/6]
     functions.RIOCloseCompletionQueue(queue);
 }
 
+void who_is_notified_is_an_event_or_a_port(void**) // [RIO/6]
+{
+    const WSAEVENT event = new_event();
+    const HANDLE port = owned(CreateIoCompletionPort(INVALID_HANDLE_VALUE, nullptr, 0, 0));
+    const HANDLE mutex = owned(CreateMutexW(nullptr, FALSE, nullptr));
+    sdk::RioNotification notification {};
+    for (const HANDLE wrong : { port, mutex, HANDLE { nullptr }, INVALID_HANDLE_VALUE }) {
+        notification.type = sdk::kRioEvent;
+        notification.event = { wrong, FALSE };
+        assert_wsa_fails(rio().RIOCreateCompletionQueue(8, &notification), 0, WSAEINVAL);
+    }
+    for (const HANDLE wrong :
+        { HANDLE { event }, mutex, HANDLE { nullptr }, INVALID_HANDLE_VALUE }) {
+        notification.type = sdk::kRioPort;
+        notification.port = { wrong, nullptr, &rio_overlapped };
+        assert_wsa_fails(rio().RIOCreateCompletionQueue(8, &notification), 0, WSAEINVAL);
+    }
+    // To set it is all that it takes.
+    HANDLE settable = nullptr;
+    assert_true(DuplicateHandle(
+        GetCurrentProcess(), event, GetCurrentProcess(), &settable, EVENT_MODIFY_STATE, FALSE, 0));
+    owned(settable);
+    const RioCq queue = new_rio_queue_for(settable);
+    assert_int_equal(rio().RIONotify(queue), 0);
+    rio().RIOCloseCompletionQueue(queue);
+}
+
 void a_request_queue_has_room_and_two_completion_queues(void**) // [RIO/7]
 {
     const RioCq queue = new_rio_queue();
@@ -172,6 +199,7 @@ void a_request_queue_is_resized_as_far_as_it_is_used(void**) // [RIO/31]
 constexpr CMUnitTest kCases[] = {
     cmocka_unit_test(a_buffer_has_bytes_that_are_there),
     cmocka_unit_test(a_completion_queue_has_a_size_and_somebody_to_notify),
+    cmocka_unit_test(who_is_notified_is_an_event_or_a_port),
     cmocka_unit_test(a_request_queue_has_room_and_two_completion_queues),
     cmocka_unit_test(a_raw_socket_has_none),
     cmocka_unit_test(completion_queues_have_room_for_all),

@@ -173,6 +173,33 @@ void a_buffer_that_is_none_is_refused(void**) // [RIO/4]
     assert_no_result(pair.a.queue);
 }
 
+void a_request_outlives_the_registration_of_its_buffer(void**) // [RIO/4]
+{
+    for (const int type : kTypes) {
+        const RioPair pair = new_rio_pair(AF_INET, type);
+        rio_receive(pair.a, 0, 16, 1);
+        rio().RIODeregisterBuffer(pair.a.slab.id);
+        rio_send_text(pair.b, 0, "still", 2);
+        expect_result(pair.a.queue, 1, 5);
+        assert_memory_equal(pair.a.slab.data, "still", 5);
+    }
+}
+
+void memory_that_is_gone_is_a_fault(void**) // [RIO/4]
+{
+    constexpr DWORD kSize = 0x10000;
+    auto* const data = static_cast<char*>(VirtualAlloc(nullptr, kSize, MEM_COMMIT, PAGE_READWRITE));
+    const RioPair pair = new_rio_pair(AF_INET, SOCK_STREAM);
+    RioBuf piece { rio().RIORegisterBuffer(data, kSize), 0, 16 };
+    assert_true(rio().RIOReceive(pair.a.requests, &piece, 1, 0, nullptr));
+    VirtualFree(data, 0, MEM_RELEASE);
+    rio_send_text(pair.b, 0, "nowhere", 2);
+    // Windows would have kept it for the request.
+    const RioResult result = next_result(pair.a.queue);
+    assert_true(result.status == WSAEFAULT || (!result.status && result.transferred == 7));
+    rio().RIODeregisterBuffer(piece.id);
+}
+
 void a_piece_stays_within_its_buffer(void**) // [RIO/5]
 {
     const RioPair pair = new_rio_pair(AF_INET, SOCK_DGRAM);
@@ -365,6 +392,8 @@ constexpr CMUnitTest kCases[] = {
     cmocka_unit_test(a_commit_starts_what_was_deferred),
     cmocka_unit_test(a_request_beyond_the_room_is_refused),
     cmocka_unit_test(a_buffer_that_is_none_is_refused),
+    cmocka_unit_test(a_request_outlives_the_registration_of_its_buffer),
+    cmocka_unit_test(memory_that_is_gone_is_a_fault),
     cmocka_unit_test(a_piece_stays_within_its_buffer),
     cmocka_unit_test(arguments_that_make_no_sense_are_refused),
     cmocka_unit_test(without_a_peer_nothing_is_sent),

@@ -231,6 +231,33 @@ void async_host_lookup_posts_its_entry(void** state) // [WSAAsyncGetXByY/1]
     assert_int_equal(*(ULONG*)host->h_addr_list[0], htonl(INADDR_LOOPBACK));
 }
 
+void async_address_lookup_posts_its_entry(void** state) // [WSAAsyncGetXByY/1]
+{
+    char* const buffer = (char*)lasting_memory(MAXGETHOSTSTRUCT);
+    const ULONG loopback = htonl(INADDR_LOOPBACK);
+    const HANDLE task = WSAAsyncGetHostByAddr((HWND)*state, kLookupMessage, (const char*)&loopback,
+        sizeof(loopback), AF_INET, buffer, MAXGETHOSTSTRUCT);
+    assert_non_null(task);
+    const LPARAM result = lookup_result((HWND)*state, task);
+    assert_int_equal(WSAGETASYNCERROR(result), 0);
+    const auto* host = (hostent*)buffer;
+    assert_true(host->h_name && host->h_name[0]);
+    assert_int_equal(*(ULONG*)host->h_addr_list[0], loopback);
+}
+
+void async_port_lookup_posts_its_entry(void** state) // [WSAAsyncGetXByY/1]
+{
+    char* const buffer = (char*)lasting_memory(MAXGETHOSTSTRUCT);
+    const HANDLE task = WSAAsyncGetServByPort(
+        (HWND)*state, kLookupMessage, htons(53), "udp", buffer, MAXGETHOSTSTRUCT);
+    assert_non_null(task);
+    const LPARAM result = lookup_result((HWND)*state, task);
+    assert_int_equal(WSAGETASYNCERROR(result), 0);
+    const auto* service = (servent*)buffer;
+    assert_string_equal(service->s_name, "domain");
+    assert_string_equal(service->s_proto, "udp");
+}
+
 void async_lookup_tells_the_size_it_needs(void** state) // [WSAAsyncGetXByY/3]
 {
     char* const buffer = (char*)lasting_memory(MAXGETHOSTSTRUCT);
@@ -276,6 +303,8 @@ const CMUnitTest kCases[] = {
     cmocka_unit_test(entries_stay_where_they_are),
     cmocka_window_test(async_service_lookup_posts_its_entry),
     cmocka_window_test(async_host_lookup_posts_its_entry),
+    cmocka_window_test(async_address_lookup_posts_its_entry),
+    cmocka_window_test(async_port_lookup_posts_its_entry),
     cmocka_window_test(async_lookup_tells_the_size_it_needs),
     cmocka_window_test(async_lookup_posts_its_error),
     cmocka_window_test(finished_lookup_cannot_be_cancelled),

@@ -336,6 +336,40 @@ void only_what_ntke_has_made_is_a_unix_socket_of_its_own(void**)
     assert_false(is_one(0, nullptr));
 }
 
+/// What a process finds that gets the handle of a socket which a connection was accepted into.
+void what_leads_to_a_connection_becomes_it_for_all(void**)
+{
+    int ends[2];
+    assert_int_equal(socketpair(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0, ends), 0);
+    afd::HostSocket connection(ends[0]);
+    connection.tell_mode(true);
+    const int kept = socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0);
+    afd::HostSocket first(dup(kept));
+    first.tell_mode(false);
+    first.follow();
+    first.lead_to(connection);
+    first.close();
+    connection.close();
+    for (const char byte : { 'a', 'b' }) {
+        afd::HostSocket opened(dup(kept));
+        ob::Ref<afd::SocketFile> found;
+        opened.follow();
+        const int fd = dup(opened.descriptor());
+        assert_int_equal(afd::SocketFile::make_own(opened, found), STATUS_SUCCESS);
+        assert_true(found->is_nonblocking());
+        assert_int_equal(found->state(), ntke::SocketState::Connected);
+        char received;
+        assert_int_equal(write(fd, &byte, 1), 1);
+        assert_int_equal(read(ends[1], &received, 1), 1);
+        assert_int_equal(received, byte);
+        close(fd);
+    }
+    char byte;
+    close(kept); // the last that has it
+    assert_int_equal(read(ends[1], &byte, 1), 0);
+    close(ends[1]);
+}
+
 } // namespace
 
 int main()
@@ -362,6 +396,7 @@ int main()
         cmocka_unit_test(a_connect_that_is_refused_leaves_what_was_pending),
         cmocka_unit_test(what_the_host_finds_meanwhile_is_carried),
         cmocka_unit_test(only_what_ntke_has_made_is_a_unix_socket_of_its_own),
+        cmocka_unit_test(what_leads_to_a_connection_becomes_it_for_all),
     };
     return cmocka_run_group_tests(cases, nullptr, nullptr);
 }

@@ -49,7 +49,11 @@ NTSTATUS SocketFile::become_connection(HostSocket& connection, Completions& done
     const int on = 1; // see bind_stream
     connection.set_option(kLevelSocket, kReuseAddress, &on, sizeof(on));
     if (m_socket.is_open()) {
+        if (is_own())
+            m_socket.lead_to(connection);
         m_socket.replace_with(connection);
+        if (is_own())
+            tell_mode();
         if (m_is_watched) {
             m_is_muted = false;
             watcher().watch_again(*this);

@@ -196,6 +196,11 @@ public:
     void tell_mode(bool is_nonblocking);
     /// False: nobody has told it. It is not ntke's.
     bool find_mode(bool& is_nonblocking) const;
+    /// This socket, which is not connected, leads to the connection from here on, for all processes
+    /// that have it. Without room for that in Linux, it leads nowhere.
+    void lead_to(const HostSocket& connection);
+    /// If it leads to a connection, becomes that.
+    void follow();
 
     NTSTATUS local_name(Address& address) const;
     NTSTATUS peer_name(Address& address) const;

@@ -55,6 +55,7 @@ SocketState find_state(const HostSocket& socket, uint32_t& flags)
 NTSTATUS SocketFile::make_own(HostSocket& opened, ob::Ref<SocketFile>& socket)
 {
     NTSTATUS status = STATUS_INVALID_HANDLE;
+    opened.follow();
     bool is_nonblocking;
     if (is_unix_stream(opened) && opened.find_mode(is_nonblocking)) {
         socket = ob::Ref<SocketFile>::adopt(ke::pool_new<SocketFile>(Mode::Asynchronous));

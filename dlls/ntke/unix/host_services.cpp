@@ -17,6 +17,8 @@ AnyService* const kServices[] = {
     &set_information_object,
     &create_file,
     &open_file,
+    &query_attributes_file,
+    &query_full_attributes_file,
     &device_io_control,
     &read_file,
     &write_file,

@@ -54,6 +54,12 @@ inline constinit Service<decltype(NtQueryObject)> query_object { { "NtQueryObjec
 // Files.
 inline constinit Service<decltype(NtCreateFile)> create_file { { "NtCreateFile", nullptr } };
 inline constinit Service<decltype(NtOpenFile)> open_file { { "NtOpenFile", nullptr } };
+inline constinit Service<decltype(NtQueryAttributesFile)> query_attributes_file {
+    { "NtQueryAttributesFile", nullptr }
+};
+inline constinit Service<decltype(NtQueryFullAttributesFile)> query_full_attributes_file {
+    { "NtQueryFullAttributesFile", nullptr }
+};
 inline constinit Service<decltype(NtDeviceIoControlFile)> device_io_control {
     { "NtDeviceIoControlFile", nullptr }
 };

@@ -38,6 +38,7 @@ struct Rows {
 };
 Rows handle_services();
 Rows event_services();
+Rows file_name_services();
 Rows file_services();
 Rows port_services();
 Rows thread_services();
