@@ -345,8 +345,22 @@ NTSTATUS Port::remove_here(CompletionPacket* packets, uint32_t count, uint32_t* 
         return STATUS_NO_MEMORY;
     const NTSTATUS status
         = m_queue.remove(*thread, packets, count, removed, ke::Alertable::No, due);
+    if (!milliseconds_until(due))
+        note_look();
     tell_depth();
     return status;
+}
+
+/// A thread has looked for packets without waiting. Where that is done so often that nobody can
+/// tell, it is as good as a wait.
+void Port::note_look()
+{
+    constexpr int64_t kOften = 200'000; // 20 ms
+    const int64_t now = ke::interrupt_time();
+    if (now - m_last_look.exchange(now, std::memory_order_relaxed) > kOften)
+        return;
+    afd::Absence::instance().attend(*this);
+    afd::Absence::instance().leave(*this);
 }
 
 NTSTATUS Port::remove_alertably(
@@ -482,9 +496,11 @@ void Port::wait_and_serve(io::CompletionQueue& queue, const ke::DueTime& due)
     afd::Absence& absence = afd::Absence::instance();
     const int milliseconds = milliseconds_until(due);
     afd::Pump::Round round;
-    absence.attend(*this); // without a wait, too: a thread that comes now and again is not absent
+    if (milliseconds)
+        absence.attend(*this);
     const NTSTATUS status = m_pump.wait(round, milliseconds);
-    absence.leave(*this);
+    if (milliseconds)
+        absence.leave(*this);
     if (!NT_SUCCESS(status)) {
         sched_yield(); // no descriptor is left
         return;

@@ -107,6 +107,7 @@ private:
     NTSTATUS remove_alertably(
         CompletionPacket* packets, uint32_t count, uint32_t* removed, const ke::DueTime& due);
     NTSTATUS wait_alertably(const ke::DueTime& due);
+    void note_look();
     NTSTATUS open(HANDLE handle);
     void serve_if_it_pays(HANDLE handle);
     void enlist();
@@ -128,6 +129,7 @@ private:
     std::atomic<uint32_t> m_posted_to_host { 0 }; // packets of the program's
     std::atomic<bool> m_has_host_files { false };
     std::atomic<uint32_t> m_alertable_waiters { 0 };
+    std::atomic<int64_t> m_last_look { 0 }; // of a removal that did not wait; interrupt time
     std::atomic<bool> m_is_closed { false };
     std::atomic<bool> m_is_returning { false }; // the relay has to end
     std::atomic<bool> m_is_relay_over { false };
