@@ -43,18 +43,23 @@ NTSTATUS connect_by_host(uint64_t, const void* input, uint32_t length)
     return result ? STATUS_CONNECTION_REFUSED : STATUS_SUCCESS;
 }
 
+Name name_of(int fd)
+{
+    Name name;
+    socklen_t length = sizeof(name);
+    assert_false(getsockname(fd, reinterpret_cast<sockaddr*>(&name), &length));
+    return name;
+}
+
 int new_listener(Name& name, int backlog)
 {
     const int fd = socket(AF_INET, SOCK_STREAM, 0);
     sockaddr_in address {};
     address.sin_family = AF_INET;
     address.sin_addr.s_addr = htonl(INADDR_LOOPBACK);
-    socklen_t length = sizeof(address);
-    assert_false(bind(fd, reinterpret_cast<sockaddr*>(&address), length));
+    assert_false(bind(fd, reinterpret_cast<sockaddr*>(&address), sizeof(address)));
     assert_false(listen(fd, backlog));
-    assert_false(getsockname(fd, reinterpret_cast<sockaddr*>(&address), &length));
-    name = {};
-    name.port = address.sin_port;
+    name = name_of(fd);
     return fd;
 }
 
@@ -97,6 +102,14 @@ public:
         afd::PassedRequest request { code, { first, 0, 0, 0 }, 0, 0, false, {} };
         m_file->note_passed_down(request);
         m_file->note_answered(request, STATUS_SUCCESS, 0);
+    }
+    Name bind_to_any()
+    {
+        sockaddr_in any {};
+        any.sin_family = AF_INET;
+        assert_false(bind(g_host.fd, reinterpret_cast<const sockaddr*>(&any), sizeof(any)));
+        pass(afd::kIoctlBind, 0);
+        return name_of(g_host.fd);
     }
     /// As the service: kPassDown where the host is to be asked as always.
     NTSTATUS connect_to(const Name& name, bool is_synchronous = true, ULONG data_length = 0)
@@ -165,6 +178,29 @@ void what_takes_longer_is_left_to_the_host(void**)
     others.insert(others.end(), { accepted, free_listener, listener });
     for (const int fd : others)
         close(fd);
+}
+
+/// The name that bind has told stays, although Linux has chosen the port.
+void a_bound_socket_keeps_its_port(void**)
+{
+    Name nobody;
+    close(new_listener(nobody, 8));
+    Name somebody;
+    const int listener = new_listener(somebody, 8);
+    for (const bool is_synchronous : { true, false }) {
+        Client client;
+        const Name bound = client.bind_to_any();
+        assert_status(client.connect_to(nobody, is_synchronous), kPassDown);
+        // As the host would.
+        connect(g_host.fd, reinterpret_cast<const sockaddr*>(&somebody), sizeof(somebody));
+        Name peer;
+        socklen_t length = sizeof(peer);
+        const int accepted = accept(listener, reinterpret_cast<sockaddr*>(&peer), &length);
+        assert_true(accepted >= 0);
+        assert_int_equal(peer.port, bound.port);
+        close(accepted);
+    }
+    close(listener);
 }
 
 /// Linux says it once: one of two that connect at the same time must not take that from the other.
@@ -251,6 +287,7 @@ int main()
         cmocka_unit_test(the_host_is_told_of_a_connection_that_is_made),
         cmocka_unit_test(a_refusal_is_left_to_the_host),
         cmocka_unit_test(what_takes_longer_is_left_to_the_host),
+        cmocka_unit_test(a_bound_socket_keeps_its_port),
         cmocka_unit_test(two_at_once_are_left_to_the_host),
         cmocka_unit_test(only_what_waits_is_connected_ahead),
         cmocka_unit_test(first_data_follow_the_connection),

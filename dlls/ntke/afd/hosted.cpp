@@ -208,16 +208,16 @@ bool SocketFile::serves_option(const io::Parameters&)
         && !m_is_left_to_host.load(std::memory_order_acquire) && NT_SUCCESS(open_descriptor());
 }
 
-bool SocketFile::serves_peer_name(const io::Parameters& parameters)
-{
-    return state() == SocketState::Connected && serves_plain_option(parameters);
-}
-
-/// Options that are Linux' alone, and set for most connections: the host would fetch a descriptor
-/// of its own for them.
+/// Options that are Linux' alone, and set for most connections: where there is a descriptor, the
+/// host need not fetch one of its own for them.
 bool SocketFile::serves_plain_option(const io::Parameters& parameters)
 {
     return has_descriptor() && serves_option(parameters);
+}
+
+bool SocketFile::serves_peer_name(const io::Parameters& parameters)
+{
+    return state() == SocketState::Connected && serves_plain_option(parameters);
 }
 
 SocketFile* SocketFile::from(ob::Object& object)

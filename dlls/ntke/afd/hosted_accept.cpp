@@ -96,18 +96,28 @@ void SocketFile::accept_older_on_host()
 
 io::Irp* SocketFile::claim_accept()
 {
-    if (m_accepts.is_empty() || m_is_accepting.exchange(true, std::memory_order_seq_cst))
-        return nullptr;
-    {
-        ke::LockGuard guard(m_lock);
-        io::Irp* irp = m_is_closing || !has_connection() ? nullptr : m_accepts.first();
-        while (irp && !irp->claim())
-            irp = irp->driver.next; // a canceller has it and will take it off
-        if (irp)
-            return irp;
+    while (!m_accepts.is_empty() && !m_is_accepting.exchange(true, std::memory_order_seq_cst)) {
+        const bool was_there = is_connection_waiting();
+        if (was_there) {
+            ke::LockGuard guard(m_lock);
+            io::Irp* irp = m_accepts.first();
+            while (irp && !irp->claim())
+                irp = irp->driver.next; // a canceller has it and will take it off
+            if (irp)
+                return irp;
+        }
+        m_is_accepting.store(false, std::memory_order_seq_cst);
+        // Who was told of a connection meanwhile has left it to this thread.
+        if (was_there || !is_connection_waiting())
+            break;
     }
-    m_is_accepting.store(false, std::memory_order_seq_cst);
     return nullptr;
+}
+
+bool SocketFile::is_connection_waiting()
+{
+    ke::LockGuard guard(m_lock);
+    return !m_is_closing && has_connection();
 }
 
 /// The socket is a connection on the host.

@@ -103,12 +103,12 @@ NTSTATUS SocketFile::connect_on_host(io::Irp& irp)
     return STATUS_PENDING; // as always, whatever has become of it
 }
 
-/// Connects by Linux. False: that has failed, or takes longer, and is forgotten.
+/// Connects by Linux. False: that has failed, or takes longer, and is undone.
 bool SocketFile::connect_ahead(const Address& address, bool is_synchronous)
 {
     // That long the handshake may take where the machine is busy. A listener whose queue is full
-    // takes a second.
-    constexpr uint32_t kPatience = 10'000; // us
+    // takes a second, for which ConnectEx must not wait.
+    const uint32_t patience = is_synchronous ? 10'000 : 1'000; // us
     constexpr uint32_t kEnded = kReadyOut | kReadyError | kReadyHangUp;
     ke::LockGuard guard(m_lock);
     const bool waits = is_synchronous ? !m_is_nonblocking.load(std::memory_order_relaxed)
@@ -116,11 +116,15 @@ bool SocketFile::connect_ahead(const Address& address, bool is_synchronous)
     if (!waits || m_is_closing || m_accept_irp || state() != SocketState::Unconnected
         || is_recording() || m_requests_on_host.load(std::memory_order_relaxed))
         return false;
+    Address name;
+    const bool is_bound = has(ntke::kSocketBound) && NT_SUCCESS(m_socket.local_name(name));
     if (!NT_SUCCESS(m_socket.connect(address)))
         return false;
     uint32_t ended = m_socket.wait_ready(kEnded, 0);
-    if (!ended)
-        ended = m_socket.wait_ready(kEnded, kPatience);
+    if (!ended) {
+        m_socket.wait_ready(kEnded, patience); // or until a signal comes
+        ended = m_socket.wait_ready(kEnded, 0);
+    }
     if (ended == kReadyOut)
         return true;
     // Of a failure the host makes more than an answer, when it sees it itself: it tries again.
@@ -128,6 +132,10 @@ bool SocketFile::connect_ahead(const Address& address, bool is_synchronous)
     Address nobody;
     nobody.length = address_size(kFamilyInet);
     m_socket.connect(ended ? address : nobody);
+    // Linux lets go of a port that it has chosen itself with the connect, although it still tells
+    // it.
+    if (is_bound)
+        m_socket.bind(name);
     return false;
 }
 

@@ -188,12 +188,11 @@ NTSTATUS SocketFile::peer_name(io::Irp& irp, ULONG_PTR& information)
         return STATUS_INVALID_CONNECTION;
     Address address;
     {
-        // A connection that has been reset has no name any more for Linux.
         ke::LockGuard guard(m_lock);
-        if (is_of_host() && !NT_SUCCESS(m_socket.peer_name(address)))
-            return ntke::kPassDown;
         if (!is_of_host())
-            address = m_peer;
+            address = m_peer; // a connection that has been reset has none any more for Linux
+        else if (!NT_SUCCESS(m_socket.peer_name(address)))
+            return ntke::kPassDown;
     }
     return tell_address(address, irp, information);
 }

@@ -319,7 +319,7 @@ private:
     /// Puts a request in a queue, the driver's part of it given. Returns STATUS_PENDING, whatever
     /// has become of it already, or an error: it has not been queued.
     NTSTATUS pend(io::Irp& irp, RequestQueue& queue, Completions& done) REQUIRES(m_lock);
-    /// The same of a socket that is watched, or need not be.
+    /// The same without a watch: there is one, or the request is served at once.
     void enqueue(io::Irp& irp, RequestQueue& queue, Completions& done) REQUIRES(m_lock);
     static NTSTATUS cancel_queued(io::Irp& irp, ULONG_PTR& information);
     static void expire_queued(io::Irp& irp);
@@ -422,6 +422,7 @@ private:
     /// The oldest request, if there is a connection for it and no other thread accepts. The caller
     /// resets m_is_accepting.
     io::Irp* claim_accept() EXCLUDES(m_lock);
+    bool is_connection_waiting() EXCLUDES(m_lock);
     void note_accepted_into() REQUIRES(m_lock);
     void wait_for_host_accepts() EXCLUDES(m_lock);
 
