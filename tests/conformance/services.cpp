@@ -260,7 +260,7 @@ void finished_lookup_cannot_be_cancelled(void** state) // [WSAAsyncGetXByY/4]
     assert_wsa_fails(WSACancelAsyncRequest(nullptr), SOCKET_ERROR, WSAEINVAL);
 }
 
-#define cmocka_window_test(name) cmocka_unit_test_setup_teardown(name, make_window, destroy_window)
+#define window_case(name) cmocka_unit_test_setup_teardown(name, make_window, destroy_window)
 
 const CMUnitTest kCases[] = {
     cmocka_unit_test(service_is_found_by_name),
@@ -274,11 +274,11 @@ const CMUnitTest kCases[] = {
     cmocka_unit_test(unknown_protocol_has_no_data),
     cmocka_unit_test(entries_belong_to_the_thread),
     cmocka_unit_test(entries_stay_where_they_are),
-    cmocka_window_test(async_service_lookup_posts_its_entry),
-    cmocka_window_test(async_host_lookup_posts_its_entry),
-    cmocka_window_test(async_lookup_tells_the_size_it_needs),
-    cmocka_window_test(async_lookup_posts_its_error),
-    cmocka_window_test(finished_lookup_cannot_be_cancelled),
+    window_case(async_service_lookup_posts_its_entry),
+    window_case(async_host_lookup_posts_its_entry),
+    window_case(async_lookup_tells_the_size_it_needs),
+    window_case(async_lookup_posts_its_error),
+    window_case(finished_lookup_cannot_be_cancelled),
 };
 
 } // namespace
