@@ -117,6 +117,8 @@ public:
     void leave_to_host();
     /// The same, but not of a socket that has a record of events, maybe since a moment ago.
     void leave_to_host_unless_recording() EXCLUDES(m_lock);
+    /// kIoctlShutdownHere of a socket that is the host's.
+    NTSTATUS end_on_host();
     bool is_left_to_host() const { return m_is_left_to_host.load(std::memory_order_acquire); }
     /// A port is told of receives: from here on its pump watches those. A socket that has one keeps
     /// it.
@@ -227,6 +229,7 @@ private:
     bool serves_completion(const io::Parameters& parameters);
     bool serves_class_of_service(const io::Parameters& parameters);
     bool serves_option(const io::Parameters& parameters);
+    bool serves_end(const io::Parameters& parameters);
     bool serves_poll(const io::Parameters& parameters);
     bool can_be_polled();
     bool serves_event_select(const io::Parameters& parameters);
@@ -371,6 +374,8 @@ private:
     NTSTATUS capture_registered_send(const ntke::RegisteredRequest& request, Transfer& transfer);
     uint32_t send_many(ntke::RegisteredRequest* first);
     NTSTATUS receive_into(Transfer& transfer, ULONG_PTR& information);
+    NTSTATUS receive_and_tell(
+        Transfer& transfer, const Buffer* buffers, uint32_t count, ULONG_PTR& information);
     NTSTATUS try_send(Transfer& transfer, ULONG_PTR& information);
     NTSTATUS try_receive_nothing(const Transfer& transfer);
     void settle_now() EXCLUDES(m_lock);
