@@ -47,6 +47,7 @@ constexpr SocketFile::IoctlRow SocketFile::kIoctls[] = {
     { kIoctlDefer, sizeof(ULONG), 0, STATUS_BUFFER_TOO_SMALL, &SocketFile::defer },
     { kIoctlConnect, sizeof(ConnectParams), 0, STATUS_BUFFER_TOO_SMALL, &SocketFile::connect },
     { kIoctlShutdown, sizeof(LONG), 0, STATUS_BUFFER_TOO_SMALL, &SocketFile::shut_down },
+    { kIoctlShutdownHere, sizeof(LONG), 0, STATUS_BUFFER_TOO_SMALL, &SocketFile::shut_down },
     { kIoctlGetSockName, 0, 0, STATUS_BUFFER_TOO_SMALL, &SocketFile::local_name },
     { kIoctlGetPeerName, 0, 0, STATUS_BUFFER_TOO_SMALL, &SocketFile::peer_name },
     { kIoctlFionbio, sizeof(LONG), 0, STATUS_BUFFER_TOO_SMALL, &SocketFile::set_nonblocking },

@@ -130,6 +130,7 @@ constexpr SocketFile::ServedRow SocketFile::kServed[] = {
     { kIoctlEventSelect, &SocketFile::serves_event_select },
     { kIoctlAcceptInto, &SocketFile::serves_accept },
     { kIoctlAcceptHere, &SocketFile::serves_accept },
+    { kIoctlShutdownHere, &SocketFile::serves_end },
     { kIoctlFionread, &SocketFile::serves_count },
     { kIoctlFionbio, &SocketFile::serves_mode },
     { kIoctlConnect, &SocketFile::serves_taken },
@@ -155,6 +156,12 @@ constexpr SocketFile::ServedRow SocketFile::kServed[] = {
     { kIoctlSetIpv6DropSourceMembership, &SocketFile::serves_option },
     { kIoctlSetIpv6BlockSource, &SocketFile::serves_option },
     { kIoctlSetIpv6UnblockSource, &SocketFile::serves_option },
+    { kIoctlGetTcpUserTimeout, &SocketFile::serves_option },
+    { kIoctlSetTcpUserTimeout, &SocketFile::serves_option },
+    { kIoctlGetUdpNoChecksum, &SocketFile::serves_option },
+    { kIoctlSetUdpNoChecksum, &SocketFile::serves_option },
+    { kIoctlGetSourceFilter, &SocketFile::serves_option },
+    { kIoctlSetSourceFilter, &SocketFile::serves_option },
 };
 
 const SocketFile::ServedRow* SocketFile::find_served(ULONG code)
@@ -181,6 +188,25 @@ bool SocketFile::serves_message(const io::Parameters& parameters)
 {
     return parameters.input_length >= sizeof(RecvMsgParams)
         && !static_cast<const RecvMsgParams*>(parameters.input)->control && serves_data(parameters);
+}
+
+/// An end without a word to the host, whose socket a shutdown would stay with when an AcceptEx gives
+/// it another connection. What the host sends for it must be through.
+bool SocketFile::serves_end(const io::Parameters& parameters)
+{
+    return !may_have_sends_on_host() && serves_count(parameters);
+}
+
+NTSTATUS SocketFile::end_on_host()
+{
+    constexpr int kHowSend = 1;
+    int fd;
+    if (may_have_sends_on_host() || !NT_SUCCESS(open_host_descriptor(m_host_handle, fd)))
+        return STATUS_NOT_SUPPORTED;
+    HostSocket connection(fd);
+    connection.shutdown(kHowSend);
+    connection.close();
+    return STATUS_SUCCESS;
 }
 
 /// Its packet belongs into our queue.
