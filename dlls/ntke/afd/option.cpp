@@ -105,6 +105,8 @@ constexpr SocketFile::OptionRow SocketFile::kOptions[] = {
     { kIoctlGetUdpSendSize, kIoctlSetUdpSendSize, IPPROTO_UDP, UDP_SEGMENT, 4,
         OptionKind::Datagram },
     { kIoctlGetUdpCoalescedSize, kIoctlSetUdpCoalescedSize, 0, 0, 4, OptionKind::Own },
+    { kIoctlGetUdpNoChecksum, kIoctlSetUdpNoChecksum, SOL_SOCKET, SO_NO_CHECK, 4,
+        OptionKind::Datagram },
     { kIoctlHasUnsent, 0, 0, 0, 4, OptionKind::Own },
 
     { kIoctlGetTcpInfo, 0, 0, 0, 0, OptionKind::TcpInfo },
@@ -113,6 +115,8 @@ constexpr SocketFile::OptionRow SocketFile::kOptions[] = {
         OptionKind::Stream },
     { kIoctlGetTcpKeepCnt, kIoctlSetTcpKeepCnt, IPPROTO_TCP, TCP_KEEPCNT, 4, OptionKind::Stream },
     { kIoctlGetTcpKeepIntvl, kIoctlSetTcpKeepIntvl, IPPROTO_TCP, TCP_KEEPINTVL, 4,
+        OptionKind::Stream },
+    { kIoctlGetTcpUserTimeout, kIoctlSetTcpUserTimeout, IPPROTO_TCP, TCP_USER_TIMEOUT, 4,
         OptionKind::Stream },
 };
 
