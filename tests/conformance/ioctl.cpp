@@ -395,6 +395,11 @@ void keepalive_times_need_a_whole_structure(void**) // [WSAIoctl/5] [WSAIoctl/19
         SOCKET_ERROR, WSAEFAULT);
     assert_int_equal(returned, 0);
     returned = 0xDEAD;
+    assert_wsa_fails(
+        control(socket, SIO_KEEPALIVE_VALS, &times, sizeof(times) - 1, nullptr, 0, &returned),
+        SOCKET_ERROR, WSAEFAULT);
+    assert_int_equal(returned, 0);
+    returned = 0xDEAD;
     overlapped->InternalHigh = 0xBEEF;
     assert_wsa_fails(WSAIoctl(socket, SIO_KEEPALIVE_VALS, &times, sizeof(times) - 1, nullptr, 0,
                          &returned, overlapped, nullptr),

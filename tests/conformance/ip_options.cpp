@@ -206,6 +206,14 @@ void the_interface_of_arrival_is_of_no_stream(void**) // [getsockopt/16] [setsoc
     assert_validity(udp_socket(AF_INET6), IPPROTO_IPV6, kPresent);
 }
 
+void a_raw_socket_has_the_interface_of_arrival(void**) // [getsockopt/16] [setsockopt/16]
+{
+    static constexpr Validity kPresent[] = { { IP_ORIGINAL_ARRIVAL_IF, 0, 0 } };
+    assert_validity(raw_socket(AF_INET, IPPROTO_ICMP), IPPROTO_IP, kPresent);
+    if (has_ipv6())
+        assert_validity(raw_socket(AF_INET6, IPPROTO_UDP), IPPROTO_IPV6, kPresent);
+}
+
 int length_of_ip_options(SOCKET socket, Where where = Where::current())
 {
     char options[40];
@@ -453,6 +461,25 @@ void assert_is_passed_by_ipv6(SOCKET socket, Where where = Where::current())
     assert_receives(socket, "own", where);
 }
 
+void an_ipv6_group_is_received_by_its_own_members_only(void**) // [setsockopt/24]
+{
+    if (!has_ipv6())
+        skip();
+    const SOCKET member = member_of_ipv6_group();
+    const SOCKET other = udp_socket(AF_INET6);
+    sockaddr_in6 any = {};
+    any.sin6_family = AF_INET6;
+    assert_wsa_ok(bind(other, reinterpret_cast<sockaddr*>(&any), sizeof(any)));
+    IPV6_MREQ request = {};
+    inet_pton(AF_INET6, "ff12::77:7", &request.ipv6mr_multiaddr);
+    assert_wsa_ok(setsockopt(other, IPPROTO_IPV6, IPV6_ADD_MEMBERSHIP,
+        reinterpret_cast<char*>(&request), sizeof(request)));
+
+    assert_is_passed_by_ipv6(other);
+    send_to_ipv6_group(local_port(member), "group");
+    assert_receives(member, "group");
+}
+
 void a_source_of_an_ipv6_group_can_be_blocked(void**) // [setsockopt/30]
 {
     if (!has_ipv6())
@@ -517,12 +544,14 @@ const CMUnitTest kCases[] = {
     cmocka_unit_test(v6only_of_an_ipv4_socket_is_settled_by_bind),
     cmocka_unit_test(a_raw_ipv6_socket_has_the_v6only_option),
     cmocka_unit_test(the_interface_of_arrival_is_of_no_stream),
+    cmocka_unit_test(a_raw_socket_has_the_interface_of_arrival),
     cmocka_unit_test(ip_options_can_be_removed),
     cmocka_unit_test(a_raw_socket_has_removable_ip_options),
     cmocka_unit_test(a_member_receives_what_is_sent_to_the_group),
     cmocka_unit_test(groups_are_sent_to_by_the_index_of_an_interface),
     cmocka_unit_test(a_group_is_received_by_its_own_members_only),
     cmocka_unit_test(a_member_of_no_group_receives_none),
+    cmocka_unit_test(an_ipv6_group_is_received_by_its_own_members_only),
     cmocka_unit_test(the_loop_is_switched_off_by_the_receiver),
     cmocka_unit_test(the_loop_is_no_business_of_the_sender),
     cmocka_unit_test(the_loop_of_ipv6_is_switched_off_by_the_receiver),

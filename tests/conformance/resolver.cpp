@@ -91,6 +91,17 @@ void type_and_protocol_are_repeated(void**) // [getaddrinfo/1]
     assert_int_equal(list->ai_protocol, IPPROTO_UDP);
 }
 
+void a_protocol_that_suits_no_type_is_repeated(void**) // [getaddrinfo/1]
+{
+    constexpr int kUnknown = 999;
+    for (const int type : { 0, int { SOCK_STREAM }, int { SOCK_DGRAM } }) {
+        assert_int_equal(look_up("127.0.0.1", "80", hints_of(0, AF_INET, type, kUnknown)), 0);
+        assert_int_equal(list->ai_protocol, kUnknown);
+    }
+    assert_int_equal(look_up("127.0.0.1", "80", hints_of(0, AF_INET, SOCK_STREAM, IPPROTO_UDP)), 0);
+    assert_int_equal(list->ai_protocol, IPPROTO_UDP);
+}
+
 void absent_hints_are_zeros(void**) // [getaddrinfo/1]
 {
     assert_int_equal(getaddrinfo("127.0.0.1", "80", nullptr, &list), 0);
@@ -118,7 +129,9 @@ void neither_node_nor_service_is_not_found(void**) // [getaddrinfo/3]
 void unknown_family_and_type_are_refused(void**) // [getaddrinfo/3]
 {
     assert_int_equal(look_up("127.0.0.1", "80", hints_of(0, 99)), WSAEAFNOSUPPORT);
-    assert_int_equal(look_up("127.0.0.1", "80", hints_of(0, AF_INET, 99)), WSAESOCKTNOSUPPORT);
+    for (const int protocol : { 0, int { IPPROTO_TCP }, 999 })
+        assert_int_equal(
+            look_up("127.0.0.1", "80", hints_of(0, AF_INET, 999, protocol)), WSAESOCKTNOSUPPORT);
 }
 
 void no_node_means_loopback(void**) // [getaddrinfo/5]
@@ -234,6 +247,8 @@ void service_name_must_suit_the_type(void**) // [getaddrinfo/7]
         look_up("127.0.0.1", "tftp", hints_of(0, AF_INET, SOCK_STREAM)), WSATYPE_NOT_FOUND);
     assert_int_equal(
         look_up("127.0.0.1", "no-such-service", hints_of(0, AF_INET)), WSATYPE_NOT_FOUND);
+    assert_int_equal(
+        look_up(nullptr, "no-such-service", hints_of(0, AF_UNSPEC)), WSATYPE_NOT_FOUND);
 }
 
 void numeric_service_asks_nobody(void**) // [getaddrinfo/7]
@@ -419,6 +434,19 @@ void extended_lookup_calls_the_routine_on_another_thread(void**) // [GetAddrInfo
     assert_int_not_equal(record->thread, GetCurrentThreadId());
     assert_non_null(record->result);
     FreeAddrInfoExW(record->result);
+}
+
+void extended_lookup_tells_its_error_to_the_routine(void**) // [GetAddrInfoEx/3]
+{
+    auto* record = lasting<RoutineRecord>();
+    record->done = new_auto_event();
+    assert_int_equal(
+        GetAddrInfoExW(L"no-such-host.invalid", L"80", NS_DNS, nullptr, nullptr, &record->result,
+            nullptr, &record->overlapped, (void*)record_completion, nullptr),
+        ERROR_IO_PENDING);
+    assert_becomes_signaled(record->done);
+    assert_true(record->error == WSAHOST_NOT_FOUND || record->error == WSANO_DATA);
+    assert_null(record->result);
 }
 
 void extended_lookup_takes_event_or_routine_not_both(void**) // [GetAddrInfoEx/3]
@@ -638,6 +666,7 @@ void host_name_needs_its_whole_length(void**) // [gethostname/2]
 const CMUnitTest kCases[] = {
     list_case(numeric_node_and_service_give_one_entry),
     list_case(type_and_protocol_are_repeated),
+    list_case(a_protocol_that_suits_no_type_is_repeated),
     list_case(absent_hints_are_zeros),
     list_case(hints_with_result_members_are_refused),
     list_case(neither_node_nor_service_is_not_found),
@@ -667,6 +696,7 @@ const CMUnitTest kCases[] = {
     cmocka_unit_test(extended_lookup_sets_the_event_at_its_end),
     cmocka_unit_test(extended_lookup_tells_its_error_at_its_end),
     cmocka_unit_test(extended_lookup_calls_the_routine_on_another_thread),
+    cmocka_unit_test(extended_lookup_tells_its_error_to_the_routine),
     cmocka_unit_test(extended_lookup_takes_event_or_routine_not_both),
     cmocka_unit_test(extended_result_of_nothing_is_invalid),
     cmocka_unit_test(extended_cancel_of_an_unknown_handle_is_refused),

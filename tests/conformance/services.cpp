@@ -218,7 +218,7 @@ void async_service_lookup_posts_its_entry(void** state) // [WSAAsyncGetXByY/1]
     assert_int_equal(service->s_port, (short)htons(80));
 }
 
-void async_host_lookup_posts_its_entry(void** state) // [WSAAsyncGetXByY/1]
+void async_host_lookup_posts_its_entry(void** state) // [WSAAsyncGetXByY/1] [gethostbyname/5]
 {
     char* const buffer = (char*)lasting_memory(MAXGETHOSTSTRUCT);
     const HANDLE task = WSAAsyncGetHostByName(
@@ -229,6 +229,9 @@ void async_host_lookup_posts_its_entry(void** state) // [WSAAsyncGetXByY/1]
     const auto* host = (hostent*)buffer;
     assert_int_equal(host->h_length, 4);
     assert_int_equal(*(ULONG*)host->h_addr_list[0], htonl(INADDR_LOOPBACK));
+    assert_ptr_equal(host->h_aliases, host + 1);
+    assert_ptr_equal(host->h_addr_list, host->h_aliases + 1);
+    assert_ptr_equal(host->h_addr_list[0], host->h_addr_list + 2);
 }
 
 void async_lookup_tells_the_size_it_needs(void** state) // [WSAAsyncGetXByY/3]
