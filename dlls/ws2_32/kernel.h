@@ -41,7 +41,6 @@ inline NTSTATUS close(HANDLE handle)
     return NtClose(handle);
 }
 
-/// A time-out for tests.
 /// Does no process have another handle of its object?
 inline bool is_only_handle(HANDLE handle)
 {
@@ -50,6 +49,7 @@ inline bool is_only_handle(HANDLE handle)
         && info.HandleCount == 1;
 }
 
+/// A time-out for tests of an object.
 inline const LARGE_INTEGER kNoWait {};
 
 /// `timeout` in 100 ns units, negative is relative, null is for ever.
