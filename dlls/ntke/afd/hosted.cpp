@@ -190,8 +190,8 @@ bool SocketFile::serves_message(const io::Parameters& parameters)
         && !static_cast<const RecvMsgParams*>(parameters.input)->control && serves_data(parameters);
 }
 
-/// An end without a word to the host, whose socket a shutdown would stay with when an AcceptEx gives
-/// it another connection. What the host sends for it must be through.
+/// An end without a word to the host, whose socket a shutdown would stay with when an AcceptEx
+/// gives it another connection. What the host sends for it must be through.
 bool SocketFile::serves_end(const io::Parameters& parameters)
 {
     return !may_have_sends_on_host() && serves_count(parameters);

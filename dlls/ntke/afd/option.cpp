@@ -6,6 +6,7 @@
 #include <netinet/tcp.h>
 #include <sys/socket.h>
 
+#include "afd/linux_address.h"
 #include "afd/socket_file.h"
 #include "ke/time.h"
 
@@ -159,15 +160,6 @@ struct Linger {
     uint16_t is_on;
     uint16_t seconds;
 };
-
-/// Copies an IPv6 address into the socket address of one of Linux' requests.
-void fill_address(sockaddr_storage& address, const uint8_t (&bytes)[16])
-{
-    sockaddr_in6 wanted {};
-    wanted.sin6_family = AF_INET6;
-    memcpy(&wanted.sin6_addr, bytes, sizeof(wanted.sin6_addr));
-    memcpy(&address, &wanted, sizeof(wanted));
-}
 
 } // namespace
 

@@ -304,6 +304,8 @@ private:
     NTSTATUS set_option(const OptionRow& row, const io::Parameters& parameters) EXCLUDES(m_lock);
     NTSTATUS get_own_option(ULONG code, uint32_t& value) EXCLUDES(m_lock);
     NTSTATUS get_tcp_info(TcpInfo& info) EXCLUDES(m_lock);
+    NTSTATUS get_source_filter(io::Irp& irp, ULONG_PTR& information);
+    NTSTATUS set_source_filter(io::Irp& irp, ULONG_PTR& information);
     /// Of a stream that others may have changed: what Linux says of it.
     uint32_t flags_on_linux() const REQUIRES(m_lock);
     NTSTATUS set_own_option(ULONG code, uint32_t value) EXCLUDES(m_lock);
