@@ -1,5 +1,5 @@
 // Host names and addresses: getaddrinfo, GetAddrInfoW, GetAddrInfoExW, getnameinfo, gethostbyname,
-// gethostbyaddr, gethostname. No case needs a name server.
+// gethostbyaddr, gethostname. No case needs a name server; those that do are in dns.cpp.
 
 #include "sockets.h"
 
