@@ -21,7 +21,11 @@ template <typename Query> int set_service(const Query* info, WSAESETSERVICEOP op
     if (const int error = check_started())
         return fail(error);
     Query query;
-    if (!info || !guard::read(info, query) || query.dwSize < sizeof(query))
+    if (!info || !guard::read(&info->dwSize, query.dwSize))
+        return fail(WSAEFAULT);
+    if (query.dwSize < sizeof(query))
+        return fail(WSAEINVAL);
+    if (!guard::read(info, query))
         return fail(WSAEFAULT);
     switch (operation) {
     case RNRSERVICE_REGISTER:

@@ -323,6 +323,51 @@ void an_unknown_service_class_is_not_found(void**) // [service-providers/9]
     assert_wsa_fails(WSARemoveServiceClass(&id), SOCKET_ERROR, WSATYPE_NOT_FOUND);
 }
 
+template <typename Set> void check_registration(INT(WSAAPI* set)(Set*, WSAESETSERVICEOP, DWORD))
+{
+    Set service = {};
+    assert_wsa_fails(set(nullptr, RNRSERVICE_REGISTER, 0), SOCKET_ERROR, WSAEFAULT);
+    assert_wsa_fails(set(&service, RNRSERVICE_REGISTER, 0), SOCKET_ERROR, WSAEINVAL);
+    service.dwSize = sizeof(service);
+    assert_wsa_fails(set(&service, static_cast<WSAESETSERVICEOP>(99), 0), SOCKET_ERROR, WSAEINVAL);
+    assert_wsa_fails(set(&service, RNRSERVICE_REGISTER, 0), SOCKET_ERROR, WSAEACCES);
+    for (const WSAESETSERVICEOP removal : { RNRSERVICE_DEREGISTER, RNRSERVICE_DELETE })
+        assert_wsa_fails(set(&service, removal, 0), SOCKET_ERROR, WSASERVICE_NOT_FOUND);
+}
+
+void services_cannot_be_registered(void**) // [service-providers/9]
+{
+    check_registration(WSASetServiceA);
+    check_registration(WSASetServiceW);
+}
+
+template <typename Info> void check_installation(INT(WSAAPI* install)(Info*))
+{
+    Info info = {};
+    assert_wsa_fails(install(nullptr), SOCKET_ERROR, WSAEFAULT);
+    assert_wsa_fails(install(&info), SOCKET_ERROR, WSAEINVAL);
+}
+
+void service_classes_cannot_be_installed(void**) // [service-providers/9]
+{
+    check_installation(WSAInstallServiceClassA);
+    check_installation(WSAInstallServiceClassW);
+    GUID id = kNobody;
+    char room[512];
+    DWORD size = sizeof(room);
+    assert_wsa_fails(
+        WSAGetServiceClassInfoA(&id, &id, &size, reinterpret_cast<WSASERVICECLASSINFOA*>(room)),
+        SOCKET_ERROR, WSATYPE_NOT_FOUND);
+    assert_wsa_fails(
+        WSAGetServiceClassInfoW(&id, &id, &size, reinterpret_cast<WSASERVICECLASSINFOW*>(room)),
+        SOCKET_ERROR, WSATYPE_NOT_FOUND);
+    assert_wsa_fails(
+        WSAGetServiceClassInfoW(nullptr, &id, &size, nullptr), SOCKET_ERROR, WSAEFAULT);
+    assert_wsa_fails(WSAGetServiceClassNameByClassIdA(&id, room, nullptr), SOCKET_ERROR, WSAEFAULT);
+    assert_wsa_fails(
+        WSAGetServiceClassNameByClassIdA(&id, room, &size), SOCKET_ERROR, WSATYPE_NOT_FOUND);
+}
+
 /// A socket that may join a group.
 SOCKET new_leaf(Where where = Where::current())
 {
@@ -436,6 +481,8 @@ const CMUnitTest kCases[] = {
     cmocka_unit_test(a_network_that_does_not_fit_can_be_dropped),
     cmocka_unit_test(what_is_no_lookup_is_refused),
     cmocka_unit_test(an_unknown_service_class_is_not_found),
+    cmocka_unit_test(services_cannot_be_registered),
+    cmocka_unit_test(service_classes_cannot_be_installed),
     cmocka_unit_test(a_leaf_joins_a_multicast_group),
     cmocka_unit_test(a_leaf_joins_once),
     cmocka_unit_test(a_leaf_that_joins_is_bound),

@@ -234,6 +234,42 @@ void async_host_lookup_posts_its_entry(void** state) // [WSAAsyncGetXByY/1] [get
     assert_ptr_equal(host->h_addr_list[0], host->h_addr_list + 2);
 }
 
+void async_lookups_by_number_post_their_entries(void** state) // [WSAAsyncGetXByY/1]
+{
+    const auto window = (HWND)*state;
+    char* const buffer = (char*)lasting_memory(MAXGETHOSTSTRUCT);
+    HANDLE task
+        = WSAAsyncGetServByPort(window, kLookupMessage, htons(80), "tcp", buffer, MAXGETHOSTSTRUCT);
+    assert_int_equal(WSAGETASYNCERROR(lookup_result(window, task)), 0);
+    assert_string_equal(((servent*)buffer)->s_name, "http");
+
+    const ULONG loopback = htonl(INADDR_LOOPBACK);
+    task = WSAAsyncGetHostByAddr(window, kLookupMessage, (const char*)&loopback, sizeof(loopback),
+        AF_INET, buffer, MAXGETHOSTSTRUCT);
+    assert_int_equal(WSAGETASYNCERROR(lookup_result(window, task)), 0);
+    assert_int_equal(*(ULONG*)((hostent*)buffer)->h_addr_list[0], loopback);
+}
+
+void async_lookups_by_number_post_their_errors(void** state) // [WSAAsyncGetXByY/2]
+{
+    const auto window = (HWND)*state;
+    char* const buffer = (char*)lasting_memory(MAXGETHOSTSTRUCT);
+    HANDLE task = WSAAsyncGetServByPort(
+        window, kLookupMessage, htons(80), "no-such-protocol", buffer, MAXGETHOSTSTRUCT);
+    assert_non_null(task);
+    assert_int_equal(WSAGETASYNCERROR(lookup_result(window, task)), WSANO_DATA);
+    const ULONG loopback = htonl(INADDR_LOOPBACK);
+    for (const int length : { 3, 0, -1 }) {
+        task = WSAAsyncGetHostByAddr(window, kLookupMessage, (const char*)&loopback, length,
+            AF_INET, buffer, MAXGETHOSTSTRUCT);
+        assert_non_null(task);
+        assert_int_equal(WSAGETASYNCERROR(lookup_result(window, task)), WSAEFAULT);
+    }
+    task = WSAAsyncGetHostByAddr(
+        window, kLookupMessage, (const char*)&loopback, 4, 99, buffer, MAXGETHOSTSTRUCT);
+    assert_int_equal(WSAGETASYNCERROR(lookup_result(window, task)), WSAEAFNOSUPPORT);
+}
+
 void async_lookup_tells_the_size_it_needs(void** state) // [WSAAsyncGetXByY/3]
 {
     char* const buffer = (char*)lasting_memory(MAXGETHOSTSTRUCT);
@@ -279,6 +315,8 @@ const CMUnitTest kCases[] = {
     cmocka_unit_test(entries_stay_where_they_are),
     window_case(async_service_lookup_posts_its_entry),
     window_case(async_host_lookup_posts_its_entry),
+    window_case(async_lookups_by_number_post_their_entries),
+    window_case(async_lookups_by_number_post_their_errors),
     window_case(async_lookup_tells_the_size_it_needs),
     window_case(async_lookup_posts_its_error),
     window_case(finished_lookup_cannot_be_cancelled),
