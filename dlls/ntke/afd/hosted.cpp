@@ -7,6 +7,7 @@
 namespace afd {
 
 NTSTATUS (*SocketFile::open_host_descriptor)(uint64_t host_handle, int& fd) = nullptr;
+bool SocketFile::can_host_accept_again = false;
 
 ob::Ref<SocketFile> SocketFile::make_hosted(uint64_t host_handle, Mode mode)
 {
@@ -194,14 +195,15 @@ bool SocketFile::serves_message(const io::Parameters& parameters)
 /// gives it another connection. What the host sends for it must be through.
 bool SocketFile::serves_end(const io::Parameters& parameters)
 {
-    return !may_have_sends_on_host() && serves_count(parameters);
+    return can_host_accept_again && !may_have_sends_on_host() && serves_count(parameters);
 }
 
 NTSTATUS SocketFile::end_on_host()
 {
     constexpr int kHowSend = 1;
     int fd;
-    if (may_have_sends_on_host() || !NT_SUCCESS(open_host_descriptor(m_host_handle, fd)))
+    if (!can_host_accept_again || may_have_sends_on_host()
+        || !NT_SUCCESS(open_host_descriptor(m_host_handle, fd)))
         return STATUS_NOT_SUPPORTED;
     HostSocket connection(fd);
     connection.shutdown(kHowSend);

@@ -181,6 +181,9 @@ public:
     bool has_descriptor() const { return m_has_descriptor.load(std::memory_order_acquire); }
     /// Gives a descriptor of its own for a socket of the host.
     static NTSTATUS (*open_host_descriptor)(uint64_t host_handle, int& fd);
+    /// Does a socket of the host that gets another connection by an AcceptEx serve that one? Newer
+    /// hosts keep the descriptor of its last one in the process. Written once, before its use.
+    static bool can_host_accept_again;
 
     // Under Wine, sockets of AF_UNIX, which the host cannot make. unix_own.cpp
 
