@@ -31,8 +31,17 @@ static int check_buffer(const Socket& listener, void* buffer, DWORD data_length,
 static int check_acceptor(const Socket& listener, Socket& acceptor)
 {
     const bool usable = acceptor.is_of_process() == listener.is_of_process() && acceptor.is_stream()
-        && !acceptor.listening && !acceptor.connected && !acceptor.bound;
+        && !acceptor.listening && ((!acceptor.connected && !acceptor.bound) || acceptor.reusable);
     return usable ? 0 : WSAEINVAL;
+}
+
+/// What is left of an acceptor's last connection. [DisconnectEx/6]
+static void forget_connection(Socket& acceptor)
+{
+    acceptor.connected = false;
+    acceptor.bound = false;
+    acceptor.told_reset = false;
+    acceptor.forget_names();
 }
 
 BOOL WSAAPI accept_ex(SOCKET listener, SOCKET acceptor, void* buffer, DWORD data_length,
@@ -64,6 +73,9 @@ BOOL WSAAPI accept_ex(SOCKET listener, SOCKET acceptor, void* buffer, DWORD data
     // descriptor will be another one.
     if (accepting->filter.endpoint)
         filter::hand_over(*accepting, "AcceptEx replaces its descriptor");
+    const bool was_reusable = accepting->reusable.exchange(false);
+    if (was_reusable)
+        forget_connection(*accepting);
     const bool was_accepted = accepting->accepted.exchange(true);
     const bool was_pending = accepting->connect_pending.exchange(true);
     const bool needed_context = accepting->needs_accept_context.exchange(true);
@@ -78,6 +90,7 @@ BOOL WSAAPI accept_ex(SOCKET listener, SOCKET acceptor, void* buffer, DWORD data
     if (is_short && status == STATUS_NOT_SUPPORTED)
         status = STATUS_ACCESS_VIOLATION;
     if (!NT_SUCCESS(status)) {
+        accepting->reusable = was_reusable;
         accepting->accepted = was_accepted;
         accepting->connect_pending = was_pending;
         accepting->needs_accept_context = needed_context;

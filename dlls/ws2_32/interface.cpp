@@ -143,6 +143,21 @@ bool address_of_interface(ULONG index, IN_ADDR& address)
     return false;
 }
 
+bool interface_by_address(IN_ADDR& address)
+{
+    const ULONG host_order = __builtin_bswap32(address.s_addr);
+    if (host_order == 0 || host_order > 0x00FFFFFF)
+        return true;
+    return address_of_interface(host_order, address);
+}
+
+IN_ADDR interface_from_index(ULONG index)
+{
+    IN_ADDR address;
+    address.s_addr = __builtin_bswap32(index);
+    return address;
+}
+
 int source_address(const SOCKADDR& destination, InterfaceAddress& source)
 {
     InterfaceAddress addresses[64];

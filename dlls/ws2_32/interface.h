@@ -21,6 +21,13 @@ unsigned interface_addresses(int family, InterfaceAddress* addresses, unsigned c
 /// The IPv4 address of the interface with that index. False: there is none.
 bool address_of_interface(ULONG index, IN_ADDR& address);
 
+/// The interface of a multicast request as the device wants it: an address. Windows also takes an
+/// interface index in the form 0.x.x.x. False: there is none. [setsockopt/18]
+bool interface_by_address(IN_ADDR& address);
+
+/// That form of an index.
+IN_ADDR interface_from_index(ULONG index);
+
 /// The local address that packets to `destination` leave from. Returns 0 or the Winsock error.
 int source_address(const SOCKADDR& destination, InterfaceAddress& source);
 

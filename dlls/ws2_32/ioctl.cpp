@@ -264,6 +264,8 @@ constexpr DWORD kSetCompatibilityMode = 0x9800012C;
 constexpr DWORD kSetPriorityHint = 0x98000018;
 constexpr DWORD kTcpInfo = 0xD8000027;
 constexpr DWORD kUdpNetReset = 0x9800000F;
+constexpr DWORD kSetGroupFilter = _IOW('t', 126, u_long); // SIOCSMSFILTER
+constexpr DWORD kGetGroupFilter = _IOW('t', 127 | IOC_IN, u_long); // SIOCGMSFILTER
 constexpr DWORD kIdealSendBacklogQuery = 0x4004747B;
 constexpr DWORD kIdealSendBacklogChange = 0x2000747A;
 
@@ -305,6 +307,10 @@ constexpr IoctlRow kIoctls[] = {
     { SIO_GET_INTERFACE_LIST, get_interface_addresses },
     { kIdealSendBacklogQuery, get_ideal_backlog },
     { kIdealSendBacklogChange, wait_for_backlog_change },
+    { SIO_GET_MULTICAST_FILTER, get_ipv4_filter },
+    { SIO_SET_MULTICAST_FILTER, set_ipv4_filter },
+    { kGetGroupFilter, get_group_filter },
+    { kSetGroupFilter, set_group_filter },
     { SIO_RCVALL, refuse_receive_all },
     { SIO_RCVALL_MCAST, refuse_receive_all },
     { SIO_RCVALL_IGMPMCAST, refuse_receive_all },

@@ -54,4 +54,7 @@ int wait_for_address_change(IoctlCall& call);
 IoctlHandler get_broadcast_address, query_address_list, query_routing_interface, sort_address_list,
     get_interface_addresses;
 
+// ioctl_multicast.cpp
+IoctlHandler get_ipv4_filter, set_ipv4_filter, get_group_filter, set_group_filter;
+
 } // namespace ws2

@@ -49,7 +49,7 @@ inline bool is_only_handle(HANDLE handle)
         && info.HandleCount == 1;
 }
 
-/// A time-out for tests.
+/// A time-out for tests of an object.
 inline const LARGE_INTEGER kNoWait {};
 
 /// `timeout` in 100 ns units, negative is relative, null is for ever.

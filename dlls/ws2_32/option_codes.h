@@ -34,6 +34,9 @@ constexpr int kTcpKeepIntvl = 17;
 constexpr int kTcpFailConnectOnIcmpError = 18;
 constexpr int kTcpBsdUrgent = 0x7000;
 
+/// TCP_MAXRT and TCP_MAXRTMS of a connection that never gives up.
+constexpr DWORD kNoTimeout = 0xFFFFFFFF;
+
 // IPPROTO_UDP
 constexpr int kUdpSendMsgSize = 2;
 constexpr int kUdpRecvMaxCoalescedSize = 3;

@@ -27,16 +27,6 @@ static int end_join(Socket& socket, int error)
     return error;
 }
 
-/// The interface of a request as the device wants it: an address. Windows also takes an interface
-/// index in the form 0.x.x.x. [setsockopt/18]
-static bool interface_by_address(IN_ADDR& address)
-{
-    const ULONG host_order = __builtin_bswap32(address.s_addr);
-    if (host_order == 0 || host_order > 0x00FFFFFF)
-        return true;
-    return address_of_interface(host_order, address);
-}
-
 static int change_membership(Socket& socket, ULONG code, IP_MREQ request)
 {
     if (!interface_by_address(request.imr_interface))
@@ -124,13 +114,6 @@ int drop_ipv6_membership(Socket& socket, OptionValue& value)
 }
 
 // The protocol-independent requests: an interface index and whole socket addresses.
-
-static IN_ADDR interface_from_index(ULONG index)
-{
-    IN_ADDR address;
-    address.s_addr = __builtin_bswap32(index);
-    return address;
-}
 
 static int change_group(Socket& socket, OptionValue& value, ULONG code, ULONG ipv6_code)
 {

@@ -14,7 +14,8 @@ OptionFunction get_type, get_accept_connections, get_error, set_error, get_linge
 
 // IPPROTO_TCP
 OptionFunction get_keep_idle, set_keep_idle, get_keep_count, set_keep_count, get_keep_interval,
-    set_keep_interval, get_max_segment, get_at_mark, get_bsd_urgent, set_bsd_urgent;
+    set_keep_interval, get_max_segment, get_at_mark, get_bsd_urgent, set_bsd_urgent,
+    set_max_retransmission, set_max_retransmission_ms;
 
 // IPPROTO_IP and IPPROTO_IPV6
 OptionFunction get_ip_options, set_ip_options, get_mtu, set_mtu_discover, get_interface_list,

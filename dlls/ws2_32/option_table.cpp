@@ -98,14 +98,15 @@ static constexpr OptionRow kTcpOptions[] = {
     stored(TCP_EXPEDITED_1122, kStreamSockets, kBoolean, S::kTcpExpedited),
     own(kTcpKeepIdle, kStreamSockets, o::get_keep_idle, o::set_keep_idle, kDword),
     own(kTcpMaxSeg, kStreamSockets, o::get_max_segment, nullptr, kDword),
-    stored(kTcpMaxRt, kStreamSockets, kDword, S::kTcpMaxRt, 0xFFFFFFFF),
+    stored(kTcpMaxRt, kStreamSockets, kDword, S::kTcpMaxRt, kNoTimeout, o::set_max_retransmission),
     stored(kTcpStdUrg, kStreamSockets, kBoolean, S::kTcpStdUrg),
     own(kTcpAtMark, kStreamSockets, o::get_at_mark, nullptr, kDword),
     stored(kTcpNoSynRetries, kStreamSockets, kBoolean, S::kTcpNoSynRetries),
     stored(kTcpTimestamps, kStreamSockets, kBoolean, S::kTcpTimestamps),
     stored(kTcpOffloadPreference, kStreamSockets, kDword, S::kTcpOffloadPreference),
     stored(kTcpDelayFinAck, kStreamSockets, kBoolean, S::kTcpDelayFinAck),
-    stored(kTcpMaxRtMs, kStreamSockets, kDword, S::kTcpMaxRtMs, 0xFFFFFFFF),
+    stored(kTcpMaxRtMs, kStreamSockets, kDword, S::kTcpMaxRtMs, kNoTimeout,
+        o::set_max_retransmission_ms),
     stored(kTcpFastOpen, kStreamSockets, kBoolean, S::kTcpFastOpen),
     own(kTcpKeepCnt, kStreamSockets, o::get_keep_count, o::set_keep_count, kDword),
     own(kTcpKeepIntvl, kStreamSockets, o::get_keep_interval, o::set_keep_interval, kDword),
@@ -114,7 +115,8 @@ static constexpr OptionRow kTcpOptions[] = {
 };
 
 static constexpr OptionRow kUdpOptions[] = {
-    stored(UDP_NOCHECKSUM, kDatagramSockets, kBoolean, S::kUdpNoChecksum),
+    device_or_stored(UDP_NOCHECKSUM, kDatagramSockets, kBoolean, kIoctlGetUdpNoChecksum,
+        kIoctlSetUdpNoChecksum, S::kUdpNoChecksum),
     stored(UDP_CHECKSUM_COVERAGE, kDatagramSockets, kDword, S::kUdpChecksumCoverage),
     device(kUdpSendMsgSize, kDatagramSockets, kDword, kIoctlGetUdpSendSize, kIoctlSetUdpSendSize),
     device(kUdpRecvMaxCoalescedSize, kDatagramSockets, kDword, kIoctlGetUdpCoalescedSize,

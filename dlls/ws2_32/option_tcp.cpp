@@ -129,6 +129,40 @@ int set_keep_count(Socket& socket, OptionValue& value)
     return 0;
 }
 
+/// How long data, or a connect, may stay without an answer. What never gives up is left to Linux,
+/// whose own end of it is a quarter of an hour. [setsockopt/32]
+static int set_user_timeout(Socket& socket, DWORD milliseconds)
+{
+    constexpr DWORD kLinuxDecides = 0;
+    constexpr DWORD kMost = 0x7FFFFFFF;
+    const DWORD value = milliseconds == kNoTimeout ? kLinuxDecides : std::min(milliseconds, kMost);
+    const int error = set_dword(socket, afd::kIoctlSetTcpUserTimeout, value);
+    return error == WSAENOPROTOOPT ? 0 : error; // the host has nothing like it
+}
+
+int set_max_retransmission(Socket& socket, OptionValue& value)
+{
+    DWORD seconds;
+    if (const int error = take_option(value, &seconds, sizeof(seconds)))
+        return error;
+    const DWORD milliseconds = seconds < kNoTimeout / 1000 ? seconds * 1000 : kNoTimeout;
+    const int error = set_user_timeout(socket, milliseconds);
+    if (!error)
+        store_option(socket, StoredOption::kTcpMaxRt, kNoTimeout, seconds);
+    return error;
+}
+
+int set_max_retransmission_ms(Socket& socket, OptionValue& value)
+{
+    DWORD milliseconds;
+    if (const int error = take_option(value, &milliseconds, sizeof(milliseconds)))
+        return error;
+    const int error = set_user_timeout(socket, milliseconds);
+    if (!error)
+        store_option(socket, StoredOption::kTcpMaxRtMs, kNoTimeout, milliseconds);
+    return error;
+}
+
 /// TCP_BSDURGENT is the opposite of TCP_EXPEDITED_1122. [setsockopt/28]
 int get_bsd_urgent(Socket& socket, OptionValue& value)
 {

@@ -24,10 +24,12 @@ template <typename Query> int set_service(const Query* info, WSAESETSERVICEOP op
     Query query;
     if (!info)
         return fail(WSAEINVAL);
-    if (!guard::read(info, query))
+    if (!guard::read(&info->dwSize, query.dwSize))
         return fail(WSAEFAULT);
     if (query.dwSize < sizeof(query))
         return fail(WSAEINVAL);
+    if (!guard::read(info, query))
+        return fail(WSAEFAULT);
     switch (operation) {
     case RNRSERVICE_REGISTER:
         return fail(WSAEACCES);

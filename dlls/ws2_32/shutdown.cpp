@@ -25,6 +25,17 @@ static NTSTATUS request_shutdown(Socket& socket, int how)
     return afd_call(socket, afd::kIoctlShutdown, &how, sizeof(how), nullptr, 0);
 }
 
+/// TF_REUSE_SOCKET. Only ntke can end a connection so that its socket serves another one: on the
+/// host a shutdown stays with the socket. False: it takes an ordinary shutdown. [DisconnectEx/6]
+static bool disconnect_for_reuse(Socket& socket)
+{
+    const int how = SD_SEND;
+    keep_peer_name(socket);
+    socket.reusable = socket.accepted
+        && NT_SUCCESS(afd_call(socket, afd::kIoctlShutdownHere, &how, sizeof(how), nullptr, 0));
+    return socket.reusable;
+}
+
 static int shutdown_socket(SOCKET s, int how)
 {
     SocketRef socket = find_socket(s);
@@ -78,6 +89,7 @@ BOOL WSAAPI ws2::disconnect_ex(SOCKET s, OVERLAPPED* overlapped, DWORD flags, DW
     if (overlapped && !completion_from_overlapped(overlapped, nullptr, completion))
         return fail(WSAEFAULT), FALSE;
 
+    const bool has_ended = (flags & TF_REUSE_SOCKET) && disconnect_for_reuse(*socket);
     // Sending nothing gives the caller the pending request and the completion that DisconnectEx
     // has on Windows, whatever the socket's notification modes are. It is refused after a shutdown,
     // so it goes first; the shutdown waits its turn behind it. [DisconnectEx/3]
@@ -87,7 +99,7 @@ BOOL WSAAPI ws2::disconnect_ex(SOCKET s, OVERLAPPED* overlapped, DWORD flags, DW
         pending = NT_SUCCESS(afd_call_overlapped(
             *socket, completion, afd::kIoctlTransmit, &nothing, sizeof(nothing), nullptr, 0));
     }
-    const NTSTATUS status = request_shutdown(*socket, SD_SEND);
+    const NTSTATUS status = has_ended ? STATUS_SUCCESS : request_shutdown(*socket, SD_SEND);
     if (pending)
         return fail(WSA_IO_PENDING), FALSE;
     if (!NT_SUCCESS(status))

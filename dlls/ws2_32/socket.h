@@ -69,6 +69,7 @@ public:
     }; // the last non-blocking connect, and no new one began
     std::atomic<bool> told_reset { false }; // stream: the program knows that the peer has reset it
     std::atomic<bool> accepted { false }; // connected by accept or AcceptEx
+    std::atomic<bool> reusable { false }; // disconnected for another AcceptEx [DisconnectEx/6]
 
     FilterState filter; // what the emulation does for the socket
     /// Of registered I/O; holds a reference.

@@ -5,6 +5,7 @@
 
 #include "guard.h"
 #include "heap.h"
+#include "transfer.h"
 
 namespace ws2 {
 
@@ -62,9 +63,9 @@ int TransferBuffers::replace(Socket& socket, Use use, const WSAOVERLAPPED* overl
     if (m_given_count > kMostBuffers)
         return WSAENOBUFS;
     if (overlapped) {
-        const bool is_taken
-            = socket.is_stream() && filter::before_request(socket, afd::kIoctlRecvMsg);
-        return is_taken ? 0 : WSAENOBUFS;
+        if (use == kSend && !socket.is_stream())
+            bind_implicitly(socket); // as the send would; ntke takes what is bound
+        return filter::before_request(socket, afd::kIoctlRecvMsg) ? 0 : WSAENOBUFS;
     }
     uint64_t total = 0;
     const bool receives = use == kReceive;

@@ -21,7 +21,7 @@ public:
     /// Takes the program's array. Returns 0 or a Winsock error: WSAEFAULT, it is not wholly there,
     /// or a buffer of it is not; WSAENOBUFS, there is no room for it. Of an overlapped request
     /// nobody here would know when a block of ours could go: its array passes as it is where ntke
-    /// serves it, which takes any of a stream's, and is WSAENOBUFS too where the host does.
+    /// serves it, which takes any, and is WSAENOBUFS too where the host does.
     int take(
         Socket& socket, const WSABUF* given, DWORD count, Use use, const WSAOVERLAPPED* overlapped)
     {

@@ -141,12 +141,19 @@ enum Ioctl : ULONG {
     kIoctlSetIpv6DropSourceMembership = 0x123C40,
     kIoctlSetIpv6BlockSource = 0x123C44,
     kIoctlSetIpv6UnblockSource = 0x123C48,
+    kIoctlGetTcpUserTimeout = 0x123C4C,
+    kIoctlSetTcpUserTimeout = 0x123C50,
+    kIoctlGetUdpNoChecksum = 0x123C54,
+    kIoctlSetUdpNoChecksum = 0x123C58,
+    kIoctlGetSourceFilter = 0x123C5C,
+    kIoctlSetSourceFilter = 0x123C60,
+    kIoctlShutdownHere = 0x123C64,
 };
 
 /// Is a request one that only ntke knows?
 constexpr bool is_of_ntke(ULONG code)
 {
-    return code >= kIoctlSendControl && code <= kIoctlSetIpv6UnblockSource;
+    return code >= kIoctlSendControl && code <= kIoctlShutdownHere;
 }
 
 /// Poll conditions; the same bits make up event-select masks and network event records.

@@ -107,6 +107,21 @@ struct Ipv6SourceParams {
 };
 static_assert(sizeof(Ipv6SourceParams) == 36);
 
+/// kIoctlGetSourceFilter and kIoctlSetSourceFilter, input, and output of the first. An address of
+/// IPv4 is the first four bytes of its field.
+struct SourceFilterParams {
+    static constexpr uint32_t kInclude = 0; // MCAST_INCLUDE of Windows; Linux has another number
+    static constexpr uint32_t kMostSources = 64;
+
+    int32_t family; // of the group
+    uint32_t on_interface; // of IPv4 its address, of IPv6 its index; 0: any
+    uint8_t group[16];
+    uint32_t mode; // MULTICAST_MODE_TYPE
+    uint32_t count; // sources there are; of a get, on the way in, those there is room for
+    uint8_t sources[kMostSources][16];
+};
+static_assert(sizeof(SourceFilterParams) == 32 + 64 * 16);
+
 /// kIoctlTransmit, input.
 struct TransmitParams {
     int64_t offset; // bytes, or kCurrentPosition

@@ -272,6 +272,23 @@ void too_little_space_for_the_local_address_keeps_the_connection(void**) // [Acc
     accept_from(accept.listener); // It was not accepted, so it can be.
 }
 
+void space_for_the_local_address_is_the_address_and_some_more(void**) // [AcceptEx/13]
+{
+    const PendingAccept accept = new_accept();
+    const auto start = [&](DWORD local_length, DWORD remote_length) {
+        return accept_ex_of(accept.listener.socket)(accept.listener.socket, accept.acceptor,
+            accept.operation->data, 0, local_length, remote_length, &accept.operation->transferred,
+            &accept.operation->overlapped);
+    };
+    connect_to(accept.listener);
+    wait_until_readable(accept.listener.socket);
+    assert_wsa_fails(start(sizeof(sockaddr_in) + 4, kAcceptAddressLength), FALSE, WSA_IO_PENDING);
+    assert_int_equal((DWORD)await_status(accept.operation), (DWORD)STATUS_BUFFER_TOO_SMALL);
+    assert_wsa_fails(start(3, 0), FALSE, WSAEFAULT); // the other address is looked at first
+    assert_wsa_fails(start(sizeof(sockaddr_in) + 15, kAcceptAddressLength), FALSE, WSA_IO_PENDING);
+    assert_int_equal(await_status(accept.operation), STATUS_SUCCESS);
+}
+
 // --- The accepted socket
 
 void the_addresses_are_told(void**) // [AcceptEx/14]
@@ -411,6 +428,7 @@ const CMUnitTest kCases[] = {
     cmocka_unit_test(a_call_that_waits_comes_before_a_later_accept),
     cmocka_unit_test(many_calls_take_one_connection_each),
     cmocka_unit_test(too_little_space_for_the_local_address_keeps_the_connection),
+    cmocka_unit_test(space_for_the_local_address_is_the_address_and_some_more),
     cmocka_unit_test(the_addresses_are_told),
     cmocka_unit_test(the_context_makes_the_acceptor_a_full_socket),
     cmocka_unit_test(the_context_brings_the_options_of_the_listener),

@@ -176,8 +176,10 @@ void inet_ntop_writes_the_standard_form(void**) // [inet_ntop/1]
 void inet_ntop_rejects_an_unknown_family(void**) // [inet_ntop/2]
 {
     char text[64];
+    wchar_t wide[64];
     IN_ADDR v4 = {};
     assert_wsa_fails(inet_ntop(99, &v4, text, sizeof(text)), nullptr, WSAEAFNOSUPPORT);
+    assert_wsa_fails(InetNtopW(99, &v4, wide, 64), nullptr, WSAEAFNOSUPPORT);
 }
 
 void inet_ntop_rejects_a_short_buffer(void**) // [inet_ntop/3]
@@ -200,6 +202,9 @@ void the_wide_inet_ntop_rejects_a_short_buffer(void**) // [inet_ntop/3]
     assert_wsa_fails(InetNtopW(AF_INET, &v4, text, 7), nullptr, STATUS_INVALID_PARAMETER);
     assert_wsa_fails(InetNtopW(AF_INET, &v4, text, 0), nullptr, STATUS_INVALID_PARAMETER);
     assert_wsa_fails(InetNtopW(AF_INET, &v4, nullptr, 64), nullptr, STATUS_INVALID_PARAMETER);
+    assert_wsa_fails(
+        InetNtopW(AF_INET6, &in6addr_loopback, text, 3), nullptr, STATUS_INVALID_PARAMETER);
+    assert_ptr_equal(InetNtopW(AF_INET, &v4, text, 8), text);
 }
 
 struct TextRow {

@@ -3,6 +3,7 @@
 #include "sockets.h"
 
 #include <cstdio>
+#include <cwchar>
 
 using namespace conformance;
 
@@ -179,6 +180,26 @@ void half_an_end_is_not_told(void**) // [WSAConnectByName/7]
     assert_int_equal(remote.sin_family, untouched.sin_family);
 }
 
+void the_wide_form_tells_the_same(void**) // [WSAConnectByName/3] [WSAConnectByName/7]
+{
+    const Listener listener = new_listener();
+    wchar_t service[8];
+    swprintf(service, 8, L"%u", local_port(listener.socket));
+    const auto connect_by_name = [&](DWORD* local_length, sockaddr_storage* local,
+                                     DWORD* remote_length, sockaddr_storage* remote) {
+        return WSAConnectByNameW(tcp_socket(), (wchar_t*)L"127.0.0.1", service, local_length,
+            (sockaddr*)local, remote_length, (sockaddr*)remote, nullptr, nullptr);
+    };
+    sockaddr_storage local = {}, remote = {};
+    DWORD local_length = 50, remote_length = 3;
+    assert_true(connect_by_name(&local_length, &local, &remote_length, nullptr));
+    assert_int_equal(local_length, sizeof(sockaddr_in));
+    assert_int_equal(remote_length, 3);
+    assert_wsa_fails(
+        connect_by_name(&local_length, &local, &remote_length, &remote), FALSE, WSAEFAULT);
+    assert_int_equal(remote_length, 3);
+}
+
 const CMUnitTest kCases[] = {
     cmocka_unit_test(connects_and_tells_the_peer),
     cmocka_unit_test(resolves_the_name),
@@ -192,6 +213,7 @@ const CMUnitTest kCases[] = {
     cmocka_unit_test(a_short_length_is_left_alone),
     cmocka_unit_test(a_long_length_becomes_the_real_one),
     cmocka_unit_test(half_an_end_is_not_told),
+    cmocka_unit_test(the_wide_form_tells_the_same),
 };
 
 } // namespace

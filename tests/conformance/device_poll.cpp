@@ -1,9 +1,11 @@
-// AFD polls that the program sends itself, for Winsock's sockets. Rules: spec/afd.md; what a poll
-// tells of each state of a socket is in tests/nt/afd_poll.cpp.
+// AFD polls that the program sends itself, for Winsock's sockets, and its questions for a socket's
+// record of events. Rules: spec/afd.md; what a poll tells of each state of a socket is in
+// tests/nt/afd_poll.cpp.
 
 #include "common/poll_device.h"
 
 #include "extensions.h"
+#include "network_events.h"
 #include "peers.h"
 #include "ports.h"
 #include "unix_sockets.h"
@@ -624,6 +626,47 @@ void a_poll_of_an_unreadable_block_is_refused(void**) // [afd/106]
     assert_told(p.port, good, pair.server, afd::kPollReceive);
 }
 
+// --- The record
+
+/// The conditions that the device tells of a socket with a selection.
+ULONG recorded(SOCKET socket, Where where = Where::current())
+{
+    IO_STATUS_BLOCK iosb = {};
+    afd::GetEventsResult result = {};
+    const NTSTATUS status = NtDeviceIoControlFile(as_handle(base_of(socket, where)), nullptr,
+        nullptr, nullptr, &iosb, afd::kIoctlGetEvents, nullptr, 0, &result, sizeof(result));
+    if (status != STATUS_SUCCESS)
+        fail_at(where, "the device tells no events: status %#lx", status);
+    return result.flags;
+}
+
+void the_device_takes_events_from_the_record(void**) // [WSAEnumNetworkEvents/14]
+{
+    const Listener listener = new_listener();
+    const SOCKET client = tcp_socket();
+    const WSAEVENT event = new_event();
+    constexpr long kAll = FD_READ | FD_WRITE | FD_OOB | FD_ACCEPT | FD_CONNECT | FD_CLOSE;
+    select_events(client, event, kAll);
+    assert_wsa_fails(connect(client, reinterpret_cast<const sockaddr*>(&listener.address),
+                         listener.address_length),
+        SOCKET_ERROR, WSAEWOULDBLOCK);
+    const SOCKET server = accept_from(listener);
+    select_events(server, event, kAll);
+    wait_until_writable(client);
+
+    assert_int_equal(recorded(client), afd::kPollConnect | afd::kPollSend);
+    assert_int_equal(recorded(client), 0);
+    assert_int_equal(recorded(server), afd::kPollSend);
+    WSANETWORKEVENTS events = {};
+    for (const SOCKET socket : { client, server }) {
+        assert_wsa_ok(WSAEnumNetworkEvents(socket, nullptr, &events));
+        assert_int_equal(events.lNetworkEvents, 0);
+    }
+    reset_connection(server);
+    assert_eventually([&] { return recorded(client) == afd::kPollAbort; });
+    assert_int_equal(recorded(client), 0);
+}
+
 const CMUnitTest kCases[] = {
     cmocka_unit_test(a_poll_is_told_to_the_port_of_its_device),
     cmocka_unit_test(a_ready_socket_is_queued_too),
@@ -656,6 +699,7 @@ const CMUnitTest kCases[] = {
     cmocka_unit_test(a_poll_outlives_its_thread),
     cmocka_unit_test(a_poll_checks_its_list),
     cmocka_unit_test(a_poll_of_an_unreadable_block_is_refused),
+    cmocka_unit_test(the_device_takes_events_from_the_record),
 };
 
 } // namespace

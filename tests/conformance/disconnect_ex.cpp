@@ -86,25 +86,46 @@ void disconnect_ex_queues_a_packet(void**) // [DisconnectEx/3]
     assert_int_equal(next_packet(port).key, 4);
 }
 
+void update_accept_context(const PendingAccept& accept)
+{
+    assert_wsa_ok(setsockopt(accept.acceptor, SOL_SOCKET, SO_UPDATE_ACCEPT_CONTEXT,
+        reinterpret_cast<const char*>(&accept.listener.socket), sizeof(SOCKET)));
+}
+
+/// Accepts another client into the socket, and moves data both ways.
+SOCKET accept_again(const PendingAccept& accept)
+{
+    const PendingAccept again { accept.listener, accept.acceptor, new_operation(new_event()) };
+    assert_wsa_fails(call_accept_ex(again, 0), FALSE, WSA_IO_PENDING);
+    const SOCKET client = connect_to(accept.listener);
+    assert_int_equal(await_status(again.operation), STATUS_SUCCESS);
+    update_accept_context(accept);
+    char data[4];
+    send_text(client, "ping");
+    receive_exactly(accept.acceptor, data, sizeof(data));
+    assert_memory_equal(data, "ping", sizeof(data));
+    send_text(accept.acceptor, "pong");
+    receive_exactly(client, data, sizeof(data));
+    assert_memory_equal(data, "pong", sizeof(data));
+    return client;
+}
+
 void a_reusable_socket_is_reusable(void**) // [DisconnectEx/6]
 {
     const PendingAccept accept = new_pending_accept(0);
+    const SOCKET acceptor = accept.acceptor;
     SOCKET client = connect_to(accept.listener);
     assert_int_equal(await_status(accept.operation), STATUS_SUCCESS);
-    assert_wsa_ok(setsockopt(accept.acceptor, SOL_SOCKET, SO_UPDATE_ACCEPT_CONTEXT,
-        reinterpret_cast<const char*>(&accept.listener.socket), sizeof(SOCKET)));
-    assert_wsa_ok(shutdown(client, SD_SEND));
-    Operation* disconnect = new_operation(new_event());
-    if (!disconnect_ex_of(accept.acceptor)(
-            accept.acceptor, &disconnect->overlapped, TF_REUSE_SOCKET, 0))
-        assert_int_equal(WSAGetLastError(), WSA_IO_PENDING);
-    close_owned(client);
-    assert_int_equal(await_status(disconnect), STATUS_SUCCESS);
-
-    PendingAccept again { accept.listener, accept.acceptor, new_operation(new_event()) };
-    assert_wsa_fails(call_accept_ex(again, 0), FALSE, WSA_IO_PENDING);
-    client = connect_to(accept.listener);
-    assert_int_equal(await_status(again.operation), STATUS_SUCCESS);
+    update_accept_context(accept);
+    for (int round = 0; round < 3; ++round) {
+        assert_wsa_ok(shutdown(client, SD_SEND));
+        Operation* disconnect = new_operation(new_event());
+        if (!disconnect_ex_of(acceptor)(acceptor, &disconnect->overlapped, TF_REUSE_SOCKET, 0))
+            assert_int_equal(WSAGetLastError(), WSA_IO_PENDING);
+        close_owned(client);
+        assert_int_equal(await_status(disconnect), STATUS_SUCCESS);
+        client = accept_again(accept);
+    }
 }
 
 const CMUnitTest kCases[] = {

@@ -1,5 +1,6 @@
 // getsockopt and setsockopt at IPPROTO_IP and IPPROTO_IPV6.
 
+#include "multicast.h"
 #include "option_checks.h"
 #include "peers.h"
 
@@ -206,6 +207,14 @@ void the_interface_of_arrival_is_of_no_stream(void**) // [getsockopt/16] [setsoc
     assert_validity(udp_socket(AF_INET6), IPPROTO_IPV6, kPresent);
 }
 
+void a_raw_socket_has_the_interface_of_arrival(void**) // [getsockopt/16] [setsockopt/16]
+{
+    static constexpr Validity kPresent[] = { { IP_ORIGINAL_ARRIVAL_IF, 0, 0 } };
+    assert_validity(raw_socket(AF_INET, IPPROTO_ICMP), IPPROTO_IP, kPresent);
+    if (has_ipv6())
+        assert_validity(raw_socket(AF_INET6, IPPROTO_UDP), IPPROTO_IPV6, kPresent);
+}
+
 int length_of_ip_options(SOCKET socket, Where where = Where::current())
 {
     char options[40];
@@ -242,49 +251,6 @@ void a_raw_socket_has_removable_ip_options(void**) // [setsockopt/22]
     assert_int_equal(length_of_ip_options(socket), 0);
 }
 
-/// A UDP socket that is in the group on the loopback interface.
-SOCKET member_of(const char* group)
-{
-    const SOCKET socket = udp_socket();
-    sockaddr_in any = {};
-    any.sin_family = AF_INET;
-    assert_wsa_ok(bind(socket, reinterpret_cast<sockaddr*>(&any), sizeof(any)));
-    IP_MREQ request;
-    request.imr_multiaddr.s_addr = inet_addr(group);
-    request.imr_interface.s_addr = htonl(INADDR_LOOPBACK);
-    assert_wsa_ok(setsockopt(
-        socket, IPPROTO_IP, IP_ADD_MEMBERSHIP, reinterpret_cast<char*>(&request), sizeof(request)));
-    return socket;
-}
-
-/// Sends text to a group on the loopback interface.
-/// `through`: the address of an interface, or its index in the form 0.x.x.x.
-void send_to_group(
-    const char* group, unsigned short port, const char* text, DWORD through = INADDR_LOOPBACK)
-{
-    const SOCKET sender = udp_socket();
-    bind_to_loopback(sender);
-    const DWORD loopback = htonl(through);
-    assert_wsa_ok(setsockopt(sender, IPPROTO_IP, IP_MULTICAST_IF,
-        reinterpret_cast<const char*>(&loopback), sizeof(loopback)));
-    sockaddr_in name = {};
-    name.sin_family = AF_INET;
-    name.sin_addr.s_addr = inet_addr(group);
-    name.sin_port = htons(port);
-    const int length = static_cast<int>(strlen(text));
-    assert_int_equal(
-        sendto(sender, text, length, 0, reinterpret_cast<sockaddr*>(&name), sizeof(name)), length);
-}
-
-void assert_receives(SOCKET socket, const char* text, Where where = Where::current())
-{
-    wait_until_readable(socket, where);
-    char data[16] = {};
-    const int length = recv(socket, data, sizeof(data) - 1, 0);
-    if (length != static_cast<int>(strlen(text)) || strcmp(data, text) != 0)
-        fail_at(where, "%d bytes, \"%s\" instead of \"%s\"", length, data, text);
-}
-
 void a_member_receives_what_is_sent_to_the_group(void**) // [setsockopt/18]
 {
     const SOCKET member = member_of("239.255.77.1");
@@ -302,16 +268,6 @@ void groups_are_sent_to_by_the_index_of_an_interface(void**) // [setsockopt/18]
     assert_receives(member, "index");
 }
 
-/// Asserts that a datagram to the group passes the socket by: another one, to itself, is the next.
-void assert_is_passed_by(SOCKET socket, const char* group, Where where = Where::current())
-{
-    send_to_group(group, local_port(socket, where), "group");
-    sockaddr_storage name;
-    const int length = loopback_address(AF_INET, local_port(socket, where), &name);
-    assert_int_equal(sendto(udp_socket(), "own", 3, 0, as_name(name), length), 3);
-    assert_receives(socket, "own", where);
-}
-
 void a_group_is_received_by_its_own_members_only(void**) // [setsockopt/24]
 {
     const SOCKET member = member_of("239.255.77.3");
@@ -324,10 +280,7 @@ void a_group_is_received_by_its_own_members_only(void**) // [setsockopt/24]
 void a_member_of_no_group_receives_none(void**) // [setsockopt/24]
 {
     const SOCKET member = member_of("239.255.77.5");
-    const SOCKET other = udp_socket();
-    sockaddr_in any = {};
-    any.sin_family = AF_INET;
-    assert_wsa_ok(bind(other, reinterpret_cast<sockaddr*>(&any), sizeof(any)));
+    const SOCKET other = member_of_none();
     set_nonblocking(other);
     char byte;
     assert_wsa_fails(recv(other, &byte, 1, 0), SOCKET_ERROR, WSAEWOULDBLOCK);
@@ -335,55 +288,6 @@ void a_member_of_no_group_receives_none(void**) // [setsockopt/24]
     assert_is_passed_by(other, "239.255.77.5");
     send_to_group("239.255.77.5", local_port(member), "group");
     assert_receives(member, "group");
-}
-
-/// The group of IPv6 that stands for one of IPv4, on the loopback interface.
-sockaddr_in6 name_of_ipv6_group(unsigned short port)
-{
-    sockaddr_in6 name = {};
-    name.sin6_family = AF_INET6;
-    name.sin6_port = htons(port);
-    inet_pton(AF_INET6, "ff12::77:6", &name.sin6_addr);
-    return name;
-}
-
-SOCKET member_of_ipv6_group()
-{
-    const SOCKET socket = udp_socket(AF_INET6);
-    sockaddr_in6 any = {};
-    any.sin6_family = AF_INET6;
-    assert_wsa_ok(bind(socket, reinterpret_cast<sockaddr*>(&any), sizeof(any)));
-    IPV6_MREQ request = {};
-    request.ipv6mr_multiaddr = name_of_ipv6_group(0).sin6_addr;
-    if (setsockopt(socket, IPPROTO_IPV6, IPV6_ADD_MEMBERSHIP, reinterpret_cast<char*>(&request),
-            sizeof(request)))
-        skip(); // no interface has IPv6
-    return socket;
-}
-
-/// A request about a source of the group.
-GROUP_SOURCE_REQ source_of_ipv6_group(const sockaddr_in6& source)
-{
-    GROUP_SOURCE_REQ request = {};
-    const sockaddr_in6 group = name_of_ipv6_group(0);
-    memcpy(&request.gsr_group, &group, sizeof(group));
-    memcpy(&request.gsr_source, &source, sizeof(source));
-    return request;
-}
-
-int set_source(SOCKET socket, int option, const GROUP_SOURCE_REQ& request)
-{
-    return setsockopt(
-        socket, IPPROTO_IPV6, option, reinterpret_cast<const char*>(&request), sizeof(request));
-}
-
-void send_to_ipv6_group(unsigned short port, const char* text)
-{
-    const sockaddr_in6 name = name_of_ipv6_group(port);
-    const int length = static_cast<int>(strlen(text));
-    assert_int_equal(sendto(udp_socket(AF_INET6), text, length, 0,
-                         reinterpret_cast<const sockaddr*>(&name), sizeof(name)),
-        length);
 }
 
 void the_loop_is_switched_off_by_the_receiver(void**) // [setsockopt/25]
@@ -429,28 +333,36 @@ void the_loop_of_ipv6_is_switched_off_by_the_receiver(void**) // [setsockopt/25]
     assert_receives(member, "own");
 }
 
-/// The address that what is sent to the group comes from.
-sockaddr_in6 ipv6_sender()
+void an_ipv6_group_is_received_by_its_own_members_only(void**) // [setsockopt/24]
 {
+    if (!has_ipv6())
+        skip();
     const SOCKET member = member_of_ipv6_group();
+    const SOCKET other = member_of_none(AF_INET6);
+    IPV6_MREQ request = {};
+    inet_pton(AF_INET6, "ff12::77:7", &request.ipv6mr_multiaddr);
+    assert_wsa_ok(setsockopt(other, IPPROTO_IPV6, IPV6_ADD_MEMBERSHIP,
+        reinterpret_cast<char*>(&request), sizeof(request)));
+
+    assert_is_passed_by_ipv6(other);
     send_to_ipv6_group(local_port(member), "group");
-    wait_until_readable(member);
-    char data[16];
-    sockaddr_in6 name = {};
-    int length = sizeof(name);
-    assert_int_equal(
-        recvfrom(member, data, sizeof(data), 0, reinterpret_cast<sockaddr*>(&name), &length), 5);
-    return name;
+    assert_receives(member, "group");
 }
 
-/// Asserts that a datagram to the group passes the socket by: another one, to itself, is the next.
-void assert_is_passed_by_ipv6(SOCKET socket, Where where = Where::current())
+/// A request about a source of the group.
+GROUP_SOURCE_REQ source_of_ipv6_group(const sockaddr_in6& source)
 {
-    send_to_ipv6_group(local_port(socket, where), "group");
-    sockaddr_storage name;
-    const int length = loopback_address(AF_INET6, local_port(socket, where), &name);
-    assert_int_equal(sendto(udp_socket(AF_INET6), "own", 3, 0, as_name(name), length), 3);
-    assert_receives(socket, "own", where);
+    GROUP_SOURCE_REQ request = {};
+    const sockaddr_in6 group = name_of_ipv6_group(0);
+    memcpy(&request.gsr_group, &group, sizeof(group));
+    memcpy(&request.gsr_source, &source, sizeof(source));
+    return request;
+}
+
+int set_source(SOCKET socket, int option, const GROUP_SOURCE_REQ& request)
+{
+    return setsockopt(
+        socket, IPPROTO_IPV6, option, reinterpret_cast<const char*>(&request), sizeof(request));
 }
 
 void a_source_of_an_ipv6_group_can_be_blocked(void**) // [setsockopt/30]
@@ -471,11 +383,9 @@ void an_ipv6_group_can_be_joined_for_one_source(void**) // [setsockopt/30]
     if (!has_ipv6())
         skip();
     const GROUP_SOURCE_REQ source = source_of_ipv6_group(ipv6_sender());
-    const SOCKET member = udp_socket(AF_INET6);
-    sockaddr_in6 any = {};
-    any.sin6_family = AF_INET6;
-    assert_wsa_ok(bind(member, reinterpret_cast<sockaddr*>(&any), sizeof(any)));
-    sockaddr_in6 other = any;
+    const SOCKET member = member_of_none(AF_INET6);
+    sockaddr_in6 other = {};
+    other.sin6_family = AF_INET6;
     inet_pton(AF_INET6, "2001:db8::1", &other.sin6_addr);
     assert_wsa_ok(set_source(member, MCAST_JOIN_SOURCE_GROUP, source_of_ipv6_group(other)));
     assert_is_passed_by_ipv6(member);
@@ -517,12 +427,14 @@ const CMUnitTest kCases[] = {
     cmocka_unit_test(v6only_of_an_ipv4_socket_is_settled_by_bind),
     cmocka_unit_test(a_raw_ipv6_socket_has_the_v6only_option),
     cmocka_unit_test(the_interface_of_arrival_is_of_no_stream),
+    cmocka_unit_test(a_raw_socket_has_the_interface_of_arrival),
     cmocka_unit_test(ip_options_can_be_removed),
     cmocka_unit_test(a_raw_socket_has_removable_ip_options),
     cmocka_unit_test(a_member_receives_what_is_sent_to_the_group),
     cmocka_unit_test(groups_are_sent_to_by_the_index_of_an_interface),
     cmocka_unit_test(a_group_is_received_by_its_own_members_only),
     cmocka_unit_test(a_member_of_no_group_receives_none),
+    cmocka_unit_test(an_ipv6_group_is_received_by_its_own_members_only),
     cmocka_unit_test(the_loop_is_switched_off_by_the_receiver),
     cmocka_unit_test(the_loop_is_no_business_of_the_sender),
     cmocka_unit_test(the_loop_of_ipv6_is_switched_off_by_the_receiver),

@@ -159,6 +159,24 @@ void a_message_is_gathered_from_thousands_of_buffers(void**) // [send/11]
     assert_datagram_has_pattern(receiver);
 }
 
+void overlapped_datagrams_are_gathered_from_thousands_of_buffers(void**) // [send/11]
+{
+    const SOCKET receiver = bound_receiver();
+    for (const bool is_message : { false, true }) {
+        Parts* parts = new_full_parts();
+        parts->message.namelen = loopback_address(AF_INET, local_port(receiver), &parts->name);
+        const SOCKET sender = udp_socket();
+        const int result = is_message
+            ? WSASendMsg(sender, &parts->message, 0, nullptr, &parts->overlapped, nullptr)
+            : WSASendTo(sender, parts->buffers, kMany, nullptr, 0, as_name(parts->name),
+                parts->message.namelen, &parts->overlapped, nullptr);
+        assert_true(!result || WSAGetLastError() == WSA_IO_PENDING);
+        assert_becomes_signaled(parts->overlapped.hEvent);
+        assert_int_equal(parts->overlapped.InternalHigh, kMany);
+        assert_datagram_has_pattern(receiver);
+    }
+}
+
 // --- Receiving
 
 void receive_on_stream(bool is_nonblocking, DWORD flags)
@@ -240,6 +258,29 @@ void a_message_fills_thousands_of_buffers(void**) // [recv/18]
     assert_wsa_ok(receive_message(receiver, &parts->message, &received, nullptr, nullptr));
     assert_int_equal(received, kMany);
     assert_filled(parts);
+}
+
+void overlapped_datagrams_fill_thousands_of_buffers(void**) // [recv/18]
+{
+    for (const bool is_message : { false, true }) {
+        const SOCKET receiver = bound_receiver();
+        Parts* parts = new_parts();
+        const auto receive_message
+            = reinterpret_cast<LPFN_WSARECVMSG>(extension_function(receiver, WSAID_WSARECVMSG));
+        const int result = is_message
+            ? receive_message(receiver, &parts->message, nullptr, &parts->overlapped, nullptr)
+            : WSARecvFrom(receiver, parts->buffers, kMany, nullptr, &parts->flags, nullptr, nullptr,
+                &parts->overlapped, nullptr);
+        assert_int_equal(result, SOCKET_ERROR);
+        assert_int_equal(WSAGetLastError(), WSA_IO_PENDING);
+        sockaddr_storage to;
+        const int length = loopback_address(AF_INET, local_port(receiver), &to);
+        assert_int_equal(
+            sendto(udp_socket(), new_pattern(kMany), kMany, 0, as_name(to), length), kMany);
+        assert_becomes_signaled(parts->overlapped.hEvent);
+        assert_int_equal(parts->overlapped.InternalHigh, kMany);
+        assert_filled(parts);
+    }
 }
 
 // --- Arrays that are not there
@@ -376,6 +417,7 @@ const CMUnitTest kCases[] = {
     cmocka_unit_test(an_overlapped_send_takes_thousands_of_buffers),
     cmocka_unit_test(a_datagram_is_gathered_from_thousands_of_buffers),
     cmocka_unit_test(a_message_is_gathered_from_thousands_of_buffers),
+    cmocka_unit_test(overlapped_datagrams_are_gathered_from_thousands_of_buffers),
     cmocka_unit_test(a_stream_fills_thousands_of_buffers),
     cmocka_unit_test(a_nonblocking_stream_fills_thousands_of_buffers),
     cmocka_unit_test(a_receive_of_all_fills_thousands_of_buffers),
@@ -383,6 +425,7 @@ const CMUnitTest kCases[] = {
     cmocka_unit_test(a_datagram_fills_thousands_of_buffers),
     cmocka_unit_test(a_datagram_too_long_for_thousands_of_buffers_fills_them),
     cmocka_unit_test(a_message_fills_thousands_of_buffers),
+    cmocka_unit_test(overlapped_datagrams_fill_thousands_of_buffers),
     cmocka_unit_test(an_array_that_is_not_there_cannot_be_sent),
     cmocka_unit_test(an_array_that_is_not_there_makes_no_datagram),
     cmocka_unit_test(an_array_that_is_not_there_takes_nothing_from_a_stream),

@@ -291,6 +291,7 @@ void a_get_into_less_than_nothing_is_a_fault(void**) // [getsockopt/5]
     check(kProtocolBytes, Where::current());
     check(kProtocolNumbers, Where::current());
     check(kProtocolDwords, Where::current());
+    check(kKeepaliveDwords, Where::current());
     assert_no_negative_get({ SOL_SOCKET, SO_TYPE, SOCK_STREAM });
     assert_no_negative_get({ SOL_SOCKET, SO_ERROR, SOCK_STREAM });
 }

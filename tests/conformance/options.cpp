@@ -451,6 +451,10 @@ void a_protocol_info_that_does_not_fit_tells_its_size(void**) // [getsockopt/3]
     assert_wsa_fails(
         get(tcp_socket(), SOL_SOCKET, SO_PROTOCOL_INFOW, &info, &length), SOCKET_ERROR, WSAEFAULT);
     assert_int_equal(length, sizeof(info));
+    length = sizeof(WSAPROTOCOL_INFOA) - 1;
+    assert_wsa_fails(
+        get(tcp_socket(), SOL_SOCKET, SO_PROTOCOL_INFOA, &info, &length), SOCKET_ERROR, WSAEFAULT);
+    assert_int_equal(length, sizeof(WSAPROTOCOL_INFOA));
 }
 
 void the_bsp_state_holds_both_names(void**) // [getsockopt/15]

@@ -621,7 +621,7 @@ void the_result_is_read_from_the_structure(void**) // [WSAGetOverlappedResult/6]
     const SOCKET socket = udp_socket();
     for (const auto& row : rows) {
         WSAOVERLAPPED overlapped = {};
-        DWORD transferred = 0, flags = 0;
+        DWORD transferred = 0, flags = kPoison;
         overlapped.Internal = static_cast<ULONG>(row.status);
         overlapped.InternalHigh = 7;
         WSASetLastError(kPoison);
@@ -630,6 +630,7 @@ void the_result_is_read_from_the_structure(void**) // [WSAGetOverlappedResult/6]
         if (!row.result)
             assert_int_equal(WSAGetLastError(), row.error);
         assert_int_equal(transferred, 7);
+        assert_int_equal(flags, row.result ? 0 : kPoison);
     }
 }
 

@@ -1,5 +1,5 @@
 // Host names and addresses: getaddrinfo, GetAddrInfoW, GetAddrInfoExW, getnameinfo, gethostbyname,
-// gethostbyaddr, gethostname. No case needs a name server.
+// gethostbyaddr, gethostname. No case needs a name server; those that do are in dns.cpp.
 
 #include "sockets.h"
 
@@ -91,6 +91,17 @@ void type_and_protocol_are_repeated(void**) // [getaddrinfo/1]
     assert_int_equal(list->ai_protocol, IPPROTO_UDP);
 }
 
+void a_protocol_that_suits_no_type_is_repeated(void**) // [getaddrinfo/1]
+{
+    constexpr int kUnknown = 999;
+    for (const int type : { 0, int { SOCK_STREAM }, int { SOCK_DGRAM } }) {
+        assert_int_equal(look_up("127.0.0.1", "80", hints_of(0, AF_INET, type, kUnknown)), 0);
+        assert_int_equal(list->ai_protocol, kUnknown);
+    }
+    assert_int_equal(look_up("127.0.0.1", "80", hints_of(0, AF_INET, SOCK_STREAM, IPPROTO_UDP)), 0);
+    assert_int_equal(list->ai_protocol, IPPROTO_UDP);
+}
+
 void absent_hints_are_zeros(void**) // [getaddrinfo/1]
 {
     assert_int_equal(getaddrinfo("127.0.0.1", "80", nullptr, &list), 0);
@@ -118,7 +129,9 @@ void neither_node_nor_service_is_not_found(void**) // [getaddrinfo/3]
 void unknown_family_and_type_are_refused(void**) // [getaddrinfo/3]
 {
     assert_int_equal(look_up("127.0.0.1", "80", hints_of(0, 99)), WSAEAFNOSUPPORT);
-    assert_int_equal(look_up("127.0.0.1", "80", hints_of(0, AF_INET, 99)), WSAESOCKTNOSUPPORT);
+    for (const int protocol : { 0, int { IPPROTO_TCP }, 999 })
+        assert_int_equal(
+            look_up("127.0.0.1", "80", hints_of(0, AF_INET, 999, protocol)), WSAESOCKTNOSUPPORT);
 }
 
 void no_node_means_loopback(void**) // [getaddrinfo/5]
@@ -234,6 +247,8 @@ void service_name_must_suit_the_type(void**) // [getaddrinfo/7]
         look_up("127.0.0.1", "tftp", hints_of(0, AF_INET, SOCK_STREAM)), WSATYPE_NOT_FOUND);
     assert_int_equal(
         look_up("127.0.0.1", "no-such-service", hints_of(0, AF_INET)), WSATYPE_NOT_FOUND);
+    assert_int_equal(
+        look_up(nullptr, "no-such-service", hints_of(0, AF_UNSPEC)), WSATYPE_NOT_FOUND);
 }
 
 void numeric_service_asks_nobody(void**) // [getaddrinfo/7]
@@ -419,6 +434,19 @@ void extended_lookup_calls_the_routine_on_another_thread(void**) // [GetAddrInfo
     assert_int_not_equal(record->thread, GetCurrentThreadId());
     assert_non_null(record->result);
     FreeAddrInfoExW(record->result);
+}
+
+void extended_lookup_tells_its_error_to_the_routine(void**) // [GetAddrInfoEx/3]
+{
+    auto* record = lasting<RoutineRecord>();
+    record->done = new_auto_event();
+    assert_int_equal(
+        GetAddrInfoExW(L"no-such-host.invalid", L"80", NS_DNS, nullptr, nullptr, &record->result,
+            nullptr, &record->overlapped, (void*)record_completion, nullptr),
+        ERROR_IO_PENDING);
+    assert_becomes_signaled(record->done);
+    assert_true(record->error == WSAHOST_NOT_FOUND || record->error == WSANO_DATA);
+    assert_null(record->result);
 }
 
 void extended_lookup_takes_event_or_routine_not_both(void**) // [GetAddrInfoEx/3]
@@ -633,40 +661,42 @@ void host_name_needs_its_whole_length(void**) // [gethostname/2]
     assert_int_equal(wcslen(wide), length);
 }
 
-#define cmocka_list_test(name) cmocka_unit_test_teardown(name, free_list)
+#define list_case(name) cmocka_unit_test_teardown(name, free_list)
 
 const CMUnitTest kCases[] = {
-    cmocka_list_test(numeric_node_and_service_give_one_entry),
-    cmocka_list_test(type_and_protocol_are_repeated),
-    cmocka_list_test(absent_hints_are_zeros),
-    cmocka_list_test(hints_with_result_members_are_refused),
-    cmocka_list_test(neither_node_nor_service_is_not_found),
-    cmocka_list_test(unknown_family_and_type_are_refused),
-    cmocka_list_test(no_node_means_loopback),
-    cmocka_list_test(no_node_and_passive_means_any),
-    cmocka_list_test(numeric_node_has_no_port),
-    cmocka_list_test(what_follows_the_brackets_is_ignored),
+    list_case(numeric_node_and_service_give_one_entry),
+    list_case(type_and_protocol_are_repeated),
+    list_case(a_protocol_that_suits_no_type_is_repeated),
+    list_case(absent_hints_are_zeros),
+    list_case(hints_with_result_members_are_refused),
+    list_case(neither_node_nor_service_is_not_found),
+    list_case(unknown_family_and_type_are_refused),
+    list_case(no_node_means_loopback),
+    list_case(no_node_and_passive_means_any),
+    list_case(numeric_node_has_no_port),
+    list_case(what_follows_the_brackets_is_ignored),
     cmocka_unit_test(wide_nodes_may_have_brackets_and_a_port),
-    cmocka_list_test(brackets_must_match),
-    cmocka_list_test(numeric_node_of_the_other_family_is_not_found),
-    cmocka_list_test(scope_of_a_numeric_node_is_kept),
-    cmocka_list_test(numeric_host_asks_nobody),
-    cmocka_list_test(service_name_must_suit_the_type),
-    cmocka_list_test(numeric_service_asks_nobody),
-    cmocka_list_test(canonical_name_is_with_the_first_entry),
-    cmocka_list_test(localhost_is_loopback),
-    cmocka_list_test(localhost_has_no_other_address),
-    cmocka_list_test(unknown_host_is_not_found),
-    cmocka_list_test(what_is_no_name_is_not_found),
+    list_case(brackets_must_match),
+    list_case(numeric_node_of_the_other_family_is_not_found),
+    list_case(scope_of_a_numeric_node_is_kept),
+    list_case(numeric_host_asks_nobody),
+    list_case(service_name_must_suit_the_type),
+    list_case(numeric_service_asks_nobody),
+    list_case(canonical_name_is_with_the_first_entry),
+    list_case(localhost_is_loopback),
+    list_case(localhost_has_no_other_address),
+    list_case(unknown_host_is_not_found),
+    list_case(what_is_no_name_is_not_found),
     cmocka_unit_test(wide_nodes_are_encoded),
-    cmocka_list_test(query_flags_do_not_come_back),
-    cmocka_list_test(empty_node_is_the_computer_itself),
-    cmocka_list_test(mapped_address_stands_in_for_ipv6),
+    list_case(query_flags_do_not_come_back),
+    list_case(empty_node_is_the_computer_itself),
+    list_case(mapped_address_stands_in_for_ipv6),
     cmocka_unit_test(wide_form_gives_the_same),
     cmocka_unit_test(extended_lookup_blocks_without_overlapped),
     cmocka_unit_test(extended_lookup_sets_the_event_at_its_end),
     cmocka_unit_test(extended_lookup_tells_its_error_at_its_end),
     cmocka_unit_test(extended_lookup_calls_the_routine_on_another_thread),
+    cmocka_unit_test(extended_lookup_tells_its_error_to_the_routine),
     cmocka_unit_test(extended_lookup_takes_event_or_routine_not_both),
     cmocka_unit_test(extended_result_of_nothing_is_invalid),
     cmocka_unit_test(extended_cancel_of_an_unknown_handle_is_refused),

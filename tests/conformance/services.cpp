@@ -218,7 +218,7 @@ void async_service_lookup_posts_its_entry(void** state) // [WSAAsyncGetXByY/1]
     assert_int_equal(service->s_port, (short)htons(80));
 }
 
-void async_host_lookup_posts_its_entry(void** state) // [WSAAsyncGetXByY/1]
+void async_host_lookup_posts_its_entry(void** state) // [WSAAsyncGetXByY/1] [gethostbyname/5]
 {
     char* const buffer = (char*)lasting_memory(MAXGETHOSTSTRUCT);
     const HANDLE task = WSAAsyncGetHostByName(
@@ -229,33 +229,45 @@ void async_host_lookup_posts_its_entry(void** state) // [WSAAsyncGetXByY/1]
     const auto* host = (hostent*)buffer;
     assert_int_equal(host->h_length, 4);
     assert_int_equal(*(ULONG*)host->h_addr_list[0], htonl(INADDR_LOOPBACK));
+    assert_ptr_equal(host->h_aliases, host + 1);
+    assert_ptr_equal(host->h_addr_list, host->h_aliases + 1);
+    assert_ptr_equal(host->h_addr_list[0], host->h_addr_list + 2);
 }
 
-void async_address_lookup_posts_its_entry(void** state) // [WSAAsyncGetXByY/1]
+void async_lookups_by_number_post_their_entries(void** state) // [WSAAsyncGetXByY/1]
 {
+    const auto window = (HWND)*state;
     char* const buffer = (char*)lasting_memory(MAXGETHOSTSTRUCT);
+    HANDLE task
+        = WSAAsyncGetServByPort(window, kLookupMessage, htons(80), "tcp", buffer, MAXGETHOSTSTRUCT);
+    assert_int_equal(WSAGETASYNCERROR(lookup_result(window, task)), 0);
+    assert_string_equal(((servent*)buffer)->s_name, "http");
+
     const ULONG loopback = htonl(INADDR_LOOPBACK);
-    const HANDLE task = WSAAsyncGetHostByAddr((HWND)*state, kLookupMessage, (const char*)&loopback,
-        sizeof(loopback), AF_INET, buffer, MAXGETHOSTSTRUCT);
-    assert_non_null(task);
-    const LPARAM result = lookup_result((HWND)*state, task);
-    assert_int_equal(WSAGETASYNCERROR(result), 0);
-    const auto* host = (hostent*)buffer;
-    assert_true(host->h_name && host->h_name[0]);
-    assert_int_equal(*(ULONG*)host->h_addr_list[0], loopback);
+    task = WSAAsyncGetHostByAddr(window, kLookupMessage, (const char*)&loopback, sizeof(loopback),
+        AF_INET, buffer, MAXGETHOSTSTRUCT);
+    assert_int_equal(WSAGETASYNCERROR(lookup_result(window, task)), 0);
+    assert_int_equal(*(ULONG*)((hostent*)buffer)->h_addr_list[0], loopback);
 }
 
-void async_port_lookup_posts_its_entry(void** state) // [WSAAsyncGetXByY/1]
+void async_lookups_by_number_post_their_errors(void** state) // [WSAAsyncGetXByY/2]
 {
+    const auto window = (HWND)*state;
     char* const buffer = (char*)lasting_memory(MAXGETHOSTSTRUCT);
-    const HANDLE task = WSAAsyncGetServByPort(
-        (HWND)*state, kLookupMessage, htons(53), "udp", buffer, MAXGETHOSTSTRUCT);
+    HANDLE task = WSAAsyncGetServByPort(
+        window, kLookupMessage, htons(80), "no-such-protocol", buffer, MAXGETHOSTSTRUCT);
     assert_non_null(task);
-    const LPARAM result = lookup_result((HWND)*state, task);
-    assert_int_equal(WSAGETASYNCERROR(result), 0);
-    const auto* service = (servent*)buffer;
-    assert_string_equal(service->s_name, "domain");
-    assert_string_equal(service->s_proto, "udp");
+    assert_int_equal(WSAGETASYNCERROR(lookup_result(window, task)), WSANO_DATA);
+    const ULONG loopback = htonl(INADDR_LOOPBACK);
+    for (const int length : { 3, 0, -1 }) {
+        task = WSAAsyncGetHostByAddr(window, kLookupMessage, (const char*)&loopback, length,
+            AF_INET, buffer, MAXGETHOSTSTRUCT);
+        assert_non_null(task);
+        assert_int_equal(WSAGETASYNCERROR(lookup_result(window, task)), WSAEFAULT);
+    }
+    task = WSAAsyncGetHostByAddr(
+        window, kLookupMessage, (const char*)&loopback, 4, 99, buffer, MAXGETHOSTSTRUCT);
+    assert_int_equal(WSAGETASYNCERROR(lookup_result(window, task)), WSAEAFNOSUPPORT);
 }
 
 void async_lookup_tells_the_size_it_needs(void** state) // [WSAAsyncGetXByY/3]
@@ -287,7 +299,7 @@ void finished_lookup_cannot_be_cancelled(void** state) // [WSAAsyncGetXByY/4]
     assert_wsa_fails(WSACancelAsyncRequest(nullptr), SOCKET_ERROR, WSAEINVAL);
 }
 
-#define cmocka_window_test(name) cmocka_unit_test_setup_teardown(name, make_window, destroy_window)
+#define window_case(name) cmocka_unit_test_setup_teardown(name, make_window, destroy_window)
 
 const CMUnitTest kCases[] = {
     cmocka_unit_test(service_is_found_by_name),
@@ -301,13 +313,13 @@ const CMUnitTest kCases[] = {
     cmocka_unit_test(unknown_protocol_has_no_data),
     cmocka_unit_test(entries_belong_to_the_thread),
     cmocka_unit_test(entries_stay_where_they_are),
-    cmocka_window_test(async_service_lookup_posts_its_entry),
-    cmocka_window_test(async_host_lookup_posts_its_entry),
-    cmocka_window_test(async_address_lookup_posts_its_entry),
-    cmocka_window_test(async_port_lookup_posts_its_entry),
-    cmocka_window_test(async_lookup_tells_the_size_it_needs),
-    cmocka_window_test(async_lookup_posts_its_error),
-    cmocka_window_test(finished_lookup_cannot_be_cancelled),
+    window_case(async_service_lookup_posts_its_entry),
+    window_case(async_host_lookup_posts_its_entry),
+    window_case(async_lookups_by_number_post_their_entries),
+    window_case(async_lookups_by_number_post_their_errors),
+    window_case(async_lookup_tells_the_size_it_needs),
+    window_case(async_lookup_posts_its_error),
+    window_case(finished_lookup_cannot_be_cancelled),
 };
 
 } // namespace

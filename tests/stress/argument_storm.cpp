@@ -104,9 +104,26 @@ LONG WINAPI report_crash(EXCEPTION_POINTERS* pointers)
     die("a thread of the DLL crashes");
 }
 
+/// A thread keeps the events of its first wait inside Winsock as long as it lives.
+void wait_in_winsock()
+{
+    WSADATA data;
+    require(!WSAStartup(MAKEWORD(2, 2), &data), "WSAStartup");
+    {
+        const bench::UniqueSocket silent(socket(AF_INET, SOCK_DGRAM, 0));
+        fd_set readable;
+        FD_ZERO(&readable);
+        FD_SET(silent.get(), &readable);
+        timeval moment = { 0, 1 };
+        select(0, &readable, nullptr, nullptr, &moment);
+    }
+    WSACleanup();
+}
+
 /// Ends calls that wait for what never comes, and the program if one does not end by that.
 DWORD WINAPI nurse(void* stop)
 {
+    wait_in_winsock(); // as it may do in closing sockets
     while (WaitForSingleObject(stop, 200) == WAIT_TIMEOUT) {
         for (Call& call : g_calls) {
             const ULONGLONG since = call.since;
@@ -363,6 +380,12 @@ void use_port_for_notifications()
     CloseHandle(port);
 }
 
+/// On ntke a socket of the host stands in its polls for those of AF_UNIX, from when one is made.
+void make_unix_socket()
+{
+    const bench::UniqueSocket made(socket(AF_UNIX, SOCK_STREAM, 0));
+}
+
 } // namespace
 
 } // namespace stress
@@ -387,6 +410,7 @@ int main(int argc, char** argv)
     const std::vector<Target> targets = find_targets(options.only);
     storm(targets, kThreads, options.seconds / 4.0); // What is made once per process may stay.
     use_port_for_notifications();
+    make_unix_socket();
     const unsigned before = count_handles();
     const uint64_t calls = storm(targets, kThreads, options.seconds);
     note(std::to_string(calls) + " calls");

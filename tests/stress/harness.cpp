@@ -52,22 +52,23 @@ bool is_open(HANDLE handle)
 
 } // namespace
 
-/// Has many threads, more than a storm and the DLL ever have, wait for an event of the process' and
-/// for one of the host's. On ntke a thread that does so keeps an event of the host as long as it
-/// lives, and then another thread gets it: their number is that of the threads that had one at the
-/// same time, and when those meet is chance. From here on it does not grow.
+/// Has many threads, more than a storm and the DLL ever have, wait for an object of the host's, as
+/// only one that is no event stays, and for an event of the process'. On ntke a thread that does so
+/// keeps an event of the host as long as it lives, and then another thread gets it: their number is
+/// that of the threads that had one at the same time, and when those meet is chance. From here on
+/// it does not grow.
 static void stock_sleepers()
 {
     constexpr unsigned kMostThreads = 32;
     std::atomic<unsigned> ready = 0;
     run_threads(kMostThreads, 0, [&](unsigned, double) {
-        const HANDLE events[] = { WSACreateEvent(), CreateEventW(nullptr, TRUE, FALSE, nullptr) };
-        require(events[0] && events[1], "making events");
-        WaitForMultipleObjects(2, events, FALSE, 1);
-        SetEvent(events[0]); // and one of the host's is always signaled, for such a wait
-        WaitForMultipleObjects(2, events, FALSE, 1);
-        WSACloseEvent(events[0]);
-        CloseHandle(events[1]);
+        const HANDLE objects[] = { CreateSemaphoreW(nullptr, 0, 1, nullptr), WSACreateEvent() };
+        require(objects[0] && objects[1], "making objects");
+        WaitForMultipleObjects(2, objects, FALSE, 1);
+        SetEvent(objects[1]); // and one of the host's is always signaled, for such a wait
+        WaitForMultipleObjects(2, objects, FALSE, 1);
+        CloseHandle(objects[0]);
+        WSACloseEvent(objects[1]);
         for (++ready; ready < kMostThreads;)
             Sleep(1);
     });

@@ -368,6 +368,33 @@ void racing_ends_complete_once(void**)
     assert_int_equal(g.file->cancelled + g_racing_completions, kRequests);
 }
 
+/// What the owner of a host's events is told.
+class CountingHost final : public ke::HostSignal {
+public:
+    void set_host_event(HANDLE) override { }
+    void reset_host_event(HANDLE) override { }
+    void release_host_event(HANDLE) override { ++releases; }
+    int releases = 0;
+};
+CountingHost g_host;
+
+NTSTATUS make_on_host(bool, ob::Ref<ke::Event>& event)
+{
+    return ke::Event::create_on_host(
+        g_host, reinterpret_cast<HANDLE>(uintptr_t { 0x88 }), kNotificationEvent, event);
+}
+
+/// Who knows the file longer, as a pump does until its next round, keeps no event of the host's.
+void the_last_handle_takes_the_event_of_host_waits_along(void**)
+{
+    g_host.releases = 0;
+    assert_status(send(unit::kPend), STATUS_PENDING);
+    assert_non_null(g.file->event_for_host_waits(make_on_host).get());
+    assert_int_equal(g_host.releases, 0);
+    close_handle(g.handle);
+    assert_int_equal(g_host.releases, 1);
+}
+
 #define CASE(name) cmocka_unit_test_setup_teardown(name, set_up, tear_down)
 
 } // namespace
@@ -395,6 +422,7 @@ int main()
         CASE(an_exiting_thread_cancels_its_requests),
         CASE(a_request_that_reports_to_a_port_survives_its_thread),
         CASE(a_synchronous_file_waits_for_the_end),
+        CASE(the_last_handle_takes_the_event_of_host_waits_along),
         CASE(racing_ends_complete_once),
     };
     return cmocka_run_group_tests(cases, nullptr, nullptr);

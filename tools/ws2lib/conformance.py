@@ -62,7 +62,7 @@ def run_nt(report: Report, wine: Wine, arch: str) -> None:
     gaps = Gaps(expected_files(wine.version, arch, "nt-winsock"))
     with fresh_prefix(wine, "ntke") as prefix:
         for group in KERNEL_GROUPS:
-            _run_group(report, prefix, suite, group, gaps)
+            run_group(report, prefix, suite, group, gaps)
 
 
 def run_suite(report: Report, prefix: Prefix, suite: Suite, gaps: "Gaps", at_once: int = 1) -> bool:
@@ -74,7 +74,7 @@ def run_suite(report: Report, prefix: Prefix, suite: Suite, gaps: "Gaps", at_onc
                     listing.output.splitlines())
         return False
     with ThreadPoolExecutor(at_once) as pool:
-        for _ in pool.map(lambda group: _run_group(report, prefix, suite, group, gaps), groups):
+        for _ in pool.map(lambda group: run_group(report, prefix, suite, group, gaps), groups):
             pass
     for name in gaps.unused():
         report.fail(name, f"is listed in {gaps.files[name].name}, but there is no such case")
@@ -146,7 +146,7 @@ def _names(listing: str) -> list[str]:
     return [line.strip() for line in listing.splitlines() if line.strip().isidentifier()]
 
 
-def _run_group(report: Report, prefix: Prefix, suite: Suite, group: str, gaps: Gaps) -> None:
+def run_group(report: Report, prefix: Prefix, suite: Suite, group: str, gaps: Gaps) -> None:
     done = _run_cases(report, prefix, suite, group, None, gaps)
     if done is None:
         return

@@ -9,8 +9,8 @@ import tempfile
 import time
 from pathlib import Path
 
-from . import (build, conformance, demo, lint, matrix, packages, paths, prefix as installer, prefix_facts, release_check,
-               reproducible, tap, test_plan, trace_check)
+from . import (build, conformance, demo, lint, matrix, names_check, packages, paths, prefix as installer, prefix_facts,
+               release_check, reproducible, tap, test_plan, trace_check)
 from .report import Report
 from .ui import Failure, run_quietly, say
 from .wine import RootWine, Wine, fresh_prefix, proof_of_kernel, proof_of_library
@@ -24,6 +24,7 @@ Builds everything and runs every test. A side is one thing that is tested:
   native                   the kernel object emulation as Linux code, also under sanitizers
   ntke, host, builtin      the conformance suite with the machine's Wine: our DLL on ntke, our DLL on
                            Wine's server, Wine's own DLL
+  names                    the conformance cases that need a name server, on each of the three
   nt                       the NT-level suite on the ntdll of the machine's Wine
   demo                     the demo of `ws2 run`, on both kernels, and how our DLL chooses between them
   prefix                   what programs, Wine's own among them, find in a prefix before and after our
@@ -356,6 +357,7 @@ SIDES = {
     "ntke": _conformance("ntke"),
     "host": _conformance("host"),
     "builtin": _conformance("builtin"),
+    "names": lambda report, _long: names_check.run(report, Wine(), "x86_64"),
     "nt": _nt,
     "demo": _demo,
     "trace": lambda report, _long: trace_check.run(report, Wine()),

@@ -47,6 +47,7 @@ constexpr SocketFile::IoctlRow SocketFile::kIoctls[] = {
     { kIoctlDefer, sizeof(ULONG), 0, STATUS_BUFFER_TOO_SMALL, &SocketFile::defer },
     { kIoctlConnect, sizeof(ConnectParams), 0, STATUS_BUFFER_TOO_SMALL, &SocketFile::connect },
     { kIoctlShutdown, sizeof(LONG), 0, STATUS_BUFFER_TOO_SMALL, &SocketFile::shut_down },
+    { kIoctlShutdownHere, sizeof(LONG), 0, STATUS_BUFFER_TOO_SMALL, &SocketFile::shut_down },
     { kIoctlGetSockName, 0, 0, STATUS_BUFFER_TOO_SMALL, &SocketFile::local_name },
     { kIoctlGetPeerName, 0, 0, STATUS_BUFFER_TOO_SMALL, &SocketFile::peer_name },
     { kIoctlFionbio, sizeof(LONG), 0, STATUS_BUFFER_TOO_SMALL, &SocketFile::set_nonblocking },
@@ -61,6 +62,10 @@ constexpr SocketFile::IoctlRow SocketFile::kIoctls[] = {
     { kIoctlGetMode, 0, sizeof(ULONG), STATUS_BUFFER_TOO_SMALL, &SocketFile::get_mode },
     { kIoctlTransmitView, sizeof(TransmitViewParams), 0, STATUS_BUFFER_TOO_SMALL,
         &SocketFile::transmit_view },
+    { kIoctlGetSourceFilter, sizeof(SourceFilterParams), sizeof(SourceFilterParams),
+        STATUS_BUFFER_TOO_SMALL, &SocketFile::get_source_filter },
+    { kIoctlSetSourceFilter, sizeof(SourceFilterParams), 0, STATUS_BUFFER_TOO_SMALL,
+        &SocketFile::set_source_filter },
     // They need a host with windows or network adapters.
     { kIoctlMessageSelect, 0, 0, STATUS_SUCCESS, &SocketFile::not_supported },
     { kIoctlGetInterfaceList, 0, 0, STATUS_SUCCESS, &SocketFile::not_supported },

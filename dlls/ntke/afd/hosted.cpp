@@ -7,6 +7,7 @@
 namespace afd {
 
 NTSTATUS (*SocketFile::open_host_descriptor)(uint64_t host_handle, int& fd) = nullptr;
+bool SocketFile::can_host_accept_again = false;
 
 ob::Ref<SocketFile> SocketFile::make_hosted(uint64_t host_handle, Mode mode)
 {
@@ -130,6 +131,7 @@ constexpr SocketFile::ServedRow SocketFile::kServed[] = {
     { kIoctlEventSelect, &SocketFile::serves_event_select },
     { kIoctlAcceptInto, &SocketFile::serves_accept },
     { kIoctlAcceptHere, &SocketFile::serves_accept },
+    { kIoctlShutdownHere, &SocketFile::serves_end },
     { kIoctlFionread, &SocketFile::serves_count },
     { kIoctlFionbio, &SocketFile::serves_mode },
     { kIoctlConnect, &SocketFile::serves_connect },
@@ -162,6 +164,12 @@ constexpr SocketFile::ServedRow SocketFile::kServed[] = {
     { kIoctlSetSoKeepalive, &SocketFile::serves_plain_option },
     { kIoctlGetTcpNoDelay, &SocketFile::serves_plain_option },
     { kIoctlSetTcpNoDelay, &SocketFile::serves_plain_option },
+    { kIoctlGetTcpUserTimeout, &SocketFile::serves_option },
+    { kIoctlSetTcpUserTimeout, &SocketFile::serves_option },
+    { kIoctlGetUdpNoChecksum, &SocketFile::serves_option },
+    { kIoctlSetUdpNoChecksum, &SocketFile::serves_option },
+    { kIoctlGetSourceFilter, &SocketFile::serves_option },
+    { kIoctlSetSourceFilter, &SocketFile::serves_option },
 };
 
 const SocketFile::ServedRow* SocketFile::find_served(ULONG code)
@@ -188,6 +196,26 @@ bool SocketFile::serves_message(const io::Parameters& parameters)
 {
     return parameters.input_length >= sizeof(RecvMsgParams)
         && !static_cast<const RecvMsgParams*>(parameters.input)->control && serves_data(parameters);
+}
+
+/// An end without a word to the host, whose socket a shutdown would stay with when an AcceptEx
+/// gives it another connection. What the host sends for it must be through.
+bool SocketFile::serves_end(const io::Parameters& parameters)
+{
+    return can_host_accept_again && !may_have_sends_on_host() && serves_count(parameters);
+}
+
+NTSTATUS SocketFile::end_on_host()
+{
+    constexpr int kHowSend = 1;
+    int fd;
+    if (!can_host_accept_again || may_have_sends_on_host()
+        || !NT_SUCCESS(open_host_descriptor(m_host_handle, fd)))
+        return STATUS_NOT_SUPPORTED;
+    HostSocket connection(fd);
+    connection.shutdown(kHowSend);
+    connection.close();
+    return STATUS_SUCCESS;
 }
 
 /// Its packet belongs into our queue.

@@ -6,6 +6,7 @@
 #include <netinet/tcp.h>
 #include <sys/socket.h>
 
+#include "afd/linux_address.h"
 #include "afd/socket_file.h"
 #include "ke/time.h"
 
@@ -105,6 +106,8 @@ constexpr SocketFile::OptionRow SocketFile::kOptions[] = {
     { kIoctlGetUdpSendSize, kIoctlSetUdpSendSize, IPPROTO_UDP, UDP_SEGMENT, 4,
         OptionKind::Datagram },
     { kIoctlGetUdpCoalescedSize, kIoctlSetUdpCoalescedSize, 0, 0, 4, OptionKind::Own },
+    { kIoctlGetUdpNoChecksum, kIoctlSetUdpNoChecksum, SOL_SOCKET, SO_NO_CHECK, 4,
+        OptionKind::Datagram },
     { kIoctlHasUnsent, 0, 0, 0, 4, OptionKind::Own },
 
     { kIoctlGetTcpInfo, 0, 0, 0, 0, OptionKind::TcpInfo },
@@ -113,6 +116,8 @@ constexpr SocketFile::OptionRow SocketFile::kOptions[] = {
         OptionKind::Stream },
     { kIoctlGetTcpKeepCnt, kIoctlSetTcpKeepCnt, IPPROTO_TCP, TCP_KEEPCNT, 4, OptionKind::Stream },
     { kIoctlGetTcpKeepIntvl, kIoctlSetTcpKeepIntvl, IPPROTO_TCP, TCP_KEEPINTVL, 4,
+        OptionKind::Stream },
+    { kIoctlGetTcpUserTimeout, kIoctlSetTcpUserTimeout, IPPROTO_TCP, TCP_USER_TIMEOUT, 4,
         OptionKind::Stream },
 };
 
@@ -155,15 +160,6 @@ struct Linger {
     uint16_t is_on;
     uint16_t seconds;
 };
-
-/// Copies an IPv6 address into the socket address of one of Linux' requests.
-void fill_address(sockaddr_storage& address, const uint8_t (&bytes)[16])
-{
-    sockaddr_in6 wanted {};
-    wanted.sin6_family = AF_INET6;
-    memcpy(&wanted.sin6_addr, bytes, sizeof(wanted.sin6_addr));
-    memcpy(&address, &wanted, sizeof(wanted));
-}
 
 } // namespace
 

@@ -4,6 +4,7 @@
 #include "afd/ancillary.h"
 #include "afd/socket_file.h"
 #include "afd/transfer.h"
+#include "ke/pool.h"
 #include "ke/user_memory.h"
 #include "nt/probe.h"
 
@@ -103,6 +104,28 @@ NTSTATUS SocketFile::try_receive_once(Transfer& transfer, ULONG_PTR& information
 
 NTSTATUS SocketFile::receive_into(Transfer& transfer, ULONG_PTR& information)
 {
+    const uint32_t count = transfer.remaining_count();
+    if (is_stream() || count <= kBuffersPerCall || !transfer.total)
+        return receive_and_tell(
+            transfer, transfer.remaining(), std::min(count, kBuffersPerCall), information);
+    // A datagram comes in one call, so it comes into memory of ours first.
+    const size_t length = std::min(transfer.total, kMostOfDatagram);
+    auto* block = static_cast<uint8_t*>(ke::pool_allocate(length));
+    if (!block)
+        return STATUS_NO_MEMORY;
+    const Buffer landing { reinterpret_cast<uintptr_t>(block), length };
+    NTSTATUS status = receive_and_tell(transfer, &landing, 1, information);
+    const bool has_come = status == STATUS_SUCCESS || status == STATUS_BUFFER_OVERFLOW;
+    if (has_come && !transfer.scatter(block, information))
+        status = STATUS_ACCESS_VIOLATION;
+    ke::pool_free(block);
+    return status;
+}
+
+/// One receive of Linux, into these buffers, and what else the request is told of it.
+NTSTATUS SocketFile::receive_and_tell(
+    Transfer& transfer, const Buffer* buffers, uint32_t count, ULONG_PTR& information)
+{
     information = 0;
     NTSTATUS status;
     size_t received = 0;
@@ -111,13 +134,10 @@ NTSTATUS SocketFile::receive_into(Transfer& transfer, ULONG_PTR& information)
     if (!transfer.total) {
         status = try_receive_nothing(transfer);
     } else if ((transfer.control || transfer.tells_message || transfer.local) && !is_stream()) {
-        status = m_socket.receive(transfer.remaining(),
-            std::min(transfer.remaining_count(), kBuffersPerCall), transfer.flags, &from, &received,
-            &control);
+        status = m_socket.receive(buffers, count, transfer.flags, &from, &received, &control);
     } else {
-        status = receive_unrecorded(transfer.remaining(),
-            std::min(transfer.remaining_count(), kBuffersPerCall), transfer.flags,
-            transfer.address ? &from : nullptr, &received);
+        status = receive_unrecorded(
+            buffers, count, transfer.flags, transfer.address ? &from : nullptr, &received);
     }
     if (status == STATUS_CONNECTION_REFUSED && !is_stream())
         return STATUS_PORT_UNREACHABLE; // [recvfrom/10]

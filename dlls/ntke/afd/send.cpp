@@ -164,7 +164,10 @@ NTSTATUS SocketFile::capture_message(const SendMsgParams& params, Transfer& tran
     }
     transfer.flags = params.flags & kMsgOob;
     transfer.is_forced = params.force_async != 0;
-    return transfer.capture(pointer_from<WsaBuf>(params.buffers), params.count);
+    const NTSTATUS status = transfer.capture(pointer_from<WsaBuf>(params.buffers), params.count);
+    // A datagram goes in one call.
+    const bool is_long = !is_stream() && transfer.remaining_count() > kBuffersPerCall;
+    return NT_SUCCESS(status) && is_long ? transfer.gather() : status;
 }
 
 NTSTATUS SocketFile::write(io::Irp& irp, ULONG_PTR& information)

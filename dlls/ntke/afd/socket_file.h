@@ -117,6 +117,8 @@ public:
     void leave_to_host();
     /// The same, but not of a socket that has a record of events, maybe since a moment ago.
     void leave_to_host_unless_recording() EXCLUDES(m_lock);
+    /// kIoctlShutdownHere of a socket that is the host's.
+    NTSTATUS end_on_host();
     bool is_left_to_host() const { return m_is_left_to_host.load(std::memory_order_acquire); }
     /// A port is told of receives: from here on its pump watches those. A socket that has one keeps
     /// it.
@@ -179,6 +181,9 @@ public:
     bool has_descriptor() const { return m_has_descriptor.load(std::memory_order_acquire); }
     /// Gives a descriptor of its own for a socket of the host.
     static NTSTATUS (*open_host_descriptor)(uint64_t host_handle, int& fd);
+    /// Does a socket of the host that gets another connection by an AcceptEx serve that one? Newer
+    /// hosts keep the descriptor of its last one in the process. Written once, before its use.
+    static bool can_host_accept_again;
 
     // Under Wine, sockets of AF_UNIX, which the host cannot make. unix_own.cpp
 
@@ -232,6 +237,7 @@ private:
     bool serves_option(const io::Parameters& parameters);
     bool serves_plain_option(const io::Parameters& parameters);
     bool serves_peer_name(const io::Parameters& parameters);
+    bool serves_end(const io::Parameters& parameters);
     bool serves_poll(const io::Parameters& parameters);
     bool can_be_polled();
     bool serves_event_select(const io::Parameters& parameters);
@@ -306,6 +312,8 @@ private:
     NTSTATUS set_option(const OptionRow& row, const io::Parameters& parameters) EXCLUDES(m_lock);
     NTSTATUS get_own_option(ULONG code, uint32_t& value) EXCLUDES(m_lock);
     NTSTATUS get_tcp_info(TcpInfo& info) EXCLUDES(m_lock);
+    NTSTATUS get_source_filter(io::Irp& irp, ULONG_PTR& information);
+    NTSTATUS set_source_filter(io::Irp& irp, ULONG_PTR& information);
     /// Of a stream that others may have changed: what Linux says of it.
     uint32_t flags_on_linux() const REQUIRES(m_lock);
     NTSTATUS set_own_option(ULONG code, uint32_t value) EXCLUDES(m_lock);
@@ -378,6 +386,8 @@ private:
     NTSTATUS capture_registered_send(const ntke::RegisteredRequest& request, Transfer& transfer);
     uint32_t send_many(ntke::RegisteredRequest* first);
     NTSTATUS receive_into(Transfer& transfer, ULONG_PTR& information);
+    NTSTATUS receive_and_tell(
+        Transfer& transfer, const Buffer* buffers, uint32_t count, ULONG_PTR& information);
     NTSTATUS try_send(Transfer& transfer, ULONG_PTR& information);
     NTSTATUS try_receive_nothing(const Transfer& transfer);
     void settle_now() EXCLUDES(m_lock);

@@ -119,12 +119,53 @@ void Transfer::advance(size_t bytes)
 
 bool Transfer::touch() const
 {
-    constexpr size_t kMostBytes = 65536; // a datagram has no more; streams come back for the rest
     for (uint32_t i = 0; i < remaining_count(); ++i) {
         const Buffer& buffer = remaining()[i];
+        // Streams come back for the rest.
         if (!ke::touch_user(
-                reinterpret_cast<void*>(buffer.data), std::min(buffer.length, kMostBytes)))
+                reinterpret_cast<void*>(buffer.data), std::min(buffer.length, kMostOfDatagram)))
             return false;
+    }
+    return true;
+}
+
+NTSTATUS Transfer::gather()
+{
+    if (total > kMostOfDatagram)
+        return STATUS_BUFFER_OVERFLOW; // as Linux says of one
+    // One buffer in front of the bytes.
+    auto* block = static_cast<uint8_t*>(ke::pool_allocate(sizeof(Buffer) + total));
+    if (!block)
+        return STATUS_NO_MEMORY;
+    uint8_t* const bytes = block + sizeof(Buffer);
+    size_t length = 0;
+    for (uint32_t i = 0; i < count; ++i) {
+        const Buffer& buffer = buffers[i];
+        if (!ke::read_user(
+                bytes + length, reinterpret_cast<const void*>(buffer.data), buffer.length)) {
+            ke::pool_free(block);
+            return STATUS_ACCESS_VIOLATION;
+        }
+        length += buffer.length;
+    }
+    if (buffers != own_buffers)
+        ke::pool_free(buffers);
+    buffers = reinterpret_cast<Buffer*>(block);
+    buffers[0] = { reinterpret_cast<uintptr_t>(bytes), length };
+    count = 1;
+    first_left = 0;
+    return STATUS_SUCCESS;
+}
+
+bool Transfer::scatter(const uint8_t* bytes, size_t length) const
+{
+    for (uint32_t i = 0; i < remaining_count() && length; ++i) {
+        const Buffer& buffer = remaining()[i];
+        const size_t step = std::min<size_t>(buffer.length, length);
+        if (!ke::write_user(reinterpret_cast<void*>(buffer.data), bytes, step))
+            return false;
+        bytes += step;
+        length -= step;
     }
     return true;
 }

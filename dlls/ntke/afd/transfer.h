@@ -17,6 +17,8 @@ constexpr uint32_t kMsgPeek = 2; // MSG_PEEK
 
 /// Linux takes no more buffers in one call.
 constexpr uint32_t kBuffersPerCall = 1024;
+/// No datagram has more bytes.
+constexpr size_t kMostOfDatagram = 65536;
 
 template <typename T> T* pointer_from(Ptr64 value)
 {
@@ -67,6 +69,10 @@ struct Transfer : Request {
     }
     /// One buffer.
     void set_buffer(void* data, size_t length);
+    /// Makes one buffer of a send's, which are those of a datagram: a copy.
+    NTSTATUS gather();
+    /// Fills the buffers that are left. False: one of them has gone.
+    bool scatter(const uint8_t* bytes, size_t length) const;
     /// A send, in the pool, of a copy of what is left of another; null: no memory.
     static Transfer* with_copy_of(const Transfer& left);
     /// A Transfer in the pool with everything of this one; null: no memory.

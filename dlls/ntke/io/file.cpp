@@ -1,5 +1,7 @@
 #include "io/file.h"
 
+#include "ob/read_section.h"
+
 namespace io {
 
 File::File(Mode mode)
@@ -19,8 +21,28 @@ void File::on_last_reference_dropped()
 {
     if (CompletionQueue* queue = m_queue.exchange(nullptr, std::memory_order_relaxed))
         queue->dereference();
-    if (ke::Event* mirror = m_mirror.exchange(nullptr, std::memory_order_relaxed))
+    drop_mirror();
+}
+
+void File::on_last_handle_closed()
+{
+    cancel(nullptr, nullptr);
+    drop_mirror(); // a handle of the host, and who knows the file may keep it for long
+}
+
+void File::drop_mirror()
+{
+    if (ke::Event* mirror = m_mirror.exchange(nullptr, std::memory_order_acq_rel))
         mirror->dereference();
+}
+
+/// Null: there is none, or none any more.
+ob::Ref<ke::Event> File::reference_mirror() const
+{
+    const ob::ReadSection section;
+    ke::Event* const mirror = m_mirror.load(std::memory_order_acquire);
+    return mirror && mirror->try_reference() ? ob::Ref<ke::Event>::adopt(mirror)
+                                             : ob::Ref<ke::Event>();
 }
 
 // The mirror is changed after the file's own state by whoever changes that. Two threads that do it
@@ -29,22 +51,26 @@ void File::on_last_reference_dropped()
 void File::signal()
 {
     m_event.set();
-    if (ke::Event* mirror = m_mirror.load(std::memory_order_acquire)) [[unlikely]]
-        mirror->set();
+    if (m_mirror.load(std::memory_order_acquire)) [[unlikely]] {
+        if (const ob::Ref<ke::Event> mirror = reference_mirror())
+            mirror->set();
+    }
 }
 
 void File::unsignal()
 {
     m_event.reset();
-    if (ke::Event* mirror = m_mirror.load(std::memory_order_acquire)) [[unlikely]]
-        mirror->reset();
+    if (m_mirror.load(std::memory_order_acquire)) [[unlikely]] {
+        if (const ob::Ref<ke::Event> mirror = reference_mirror())
+            mirror->reset();
+    }
 }
 
 ob::Ref<ke::Event> File::event_for_host_waits(
     NTSTATUS (*make)(bool signaled, ob::Ref<ke::Event>& event))
 {
-    if (ke::Event* mirror = m_mirror.load(std::memory_order_acquire))
-        return ob::Ref<ke::Event>::share(mirror);
+    if (ob::Ref<ke::Event> mirror = reference_mirror())
+        return mirror;
     {
         ke::LockGuard guard(m_irp_lock);
         if (!m_first_irp && !m_event.peek())
@@ -54,9 +80,11 @@ ob::Ref<ke::Event> File::event_for_host_waits(
     if (!NT_SUCCESS(make(false, made)))
         return {};
     ke::Event* expected = nullptr;
-    if (!m_mirror.compare_exchange_strong(expected, made.get(), std::memory_order_acq_rel))
-        return ob::Ref<ke::Event>::share(expected);
-    static_cast<void>(ob::Ref<ke::Event>(made).release()); // the file's reference
+    made->reference(); // the file's
+    if (!m_mirror.compare_exchange_strong(expected, made.get(), std::memory_order_acq_rel)) {
+        made->dereference();
+        return reference_mirror();
+    }
     // What ended before the mirror was there is told now.
     if (m_event.peek())
         made->set();

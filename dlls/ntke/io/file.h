@@ -68,7 +68,7 @@ public:
 protected:
     explicit File(Mode mode);
     /// Cancels what is pending. Drivers that override call this last.
-    void on_last_handle_closed() override { cancel(nullptr, nullptr); }
+    void on_last_handle_closed() override;
     /// Lets go of the port, which may outlive its handle only as long as it has files. Drivers that
     /// override call this last.
     void on_last_reference_dropped() override;
@@ -85,6 +85,8 @@ private:
 
     void signal();
     void unsignal();
+    void drop_mirror();
+    ob::Ref<ke::Event> reference_mirror() const;
 
     const Mode m_mode;
     std::atomic<ke::Event*> m_mirror { nullptr }; // of event_for_host_waits; holds a reference

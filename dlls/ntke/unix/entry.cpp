@@ -39,6 +39,10 @@ using namespace ntke;
 
 std::atomic<uint64_t> g_endpoints { 0 };
 
+/// Of Wine's versions, that of which it is known; Wine 10 does not. Counterpart:
+/// afd::SocketFile::can_host_accept_again.
+constexpr uint32_t kAcceptsAgain = 8;
+
 afd::SocketFile& endpoint_from(EndpointId id)
 {
     return *reinterpret_cast<afd::SocketFile*>(id);
@@ -82,6 +86,7 @@ NTSTATUS open(void* block)
         afd::SocketFile::open_host_descriptor = [](uint64_t handle, int& fd) {
             return open_descriptor(reinterpret_cast<HANDLE>(handle), fd);
         };
+        afd::SocketFile::can_host_accept_again = args.wine_major == kAcceptsAgain;
         afd::SocketFile::accept_by_host = accept_by_host;
         afd::SocketFile::connect_by_host = connect_by_host;
         afd::SocketFile::find_event = program_events::reference;

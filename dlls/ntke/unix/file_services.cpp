@@ -215,6 +215,16 @@ bool may_pend(ULONG code)
     }
 }
 
+/// Does the host get something to send by it? A transmission of nothing only tells its end.
+bool has_to_send(ULONG code, PVOID input, ULONG input_length)
+{
+    if (code != afd::kIoctlTransmit)
+        return code == afd::kIoctlSendMsg;
+    afd::TransmitParams params {};
+    return input_length < sizeof(params) || !ke::read_user(&params, input, sizeof(params))
+        || params.file || params.head_length || params.tail_length;
+}
+
 /// The event that a request is about, null: none. Counterpart: what AFD references for it.
 HANDLE event_named_by(ULONG code, PVOID input, ULONG input_length)
 {
@@ -384,7 +394,7 @@ NTSTATUS control_by_host(io::File* file, HANDLE handle, const Target& target, UL
     if (socket && socket->must_tell_mode() && depends_on_mode(code))
         unix_side::tell_mode(handle, *socket);
     Noted noted(socket, code, input, input_length);
-    OnHost on_host(file, may_pend(code), code == afd::kIoctlSendMsg || code == afd::kIoctlTransmit);
+    OnHost on_host(file, may_pend(code), has_to_send(code, input, input_length));
     Input copy;
     const NTSTATUS status = on_host.answered(host::device_io_control(handle, target.event,
         target.apc, target.apc_context, target.iosb, code,
@@ -420,6 +430,8 @@ NTSTATUS device_io_control(HANDLE handle, HANDLE event, PIO_APC_ROUTINE apc, PVO
                 return status;
         }
     }
+    if (code == afd::kIoctlShutdownHere && file)
+        return afd::SocketFile::from(*file)->end_on_host();
     if (afd::is_of_ntke(code))
         return STATUS_NOT_SUPPORTED; // as the host would say
     const NTSTATUS status = control_by_host(
