@@ -61,6 +61,8 @@ class FakePrefix:
         text = self.proof + f"1..{len(cases)}\n"
         failed = False
         for number, (name, how) in enumerate(cases, 1):
+            if how == "die":
+                return wine.Outcome(1, "", 0)
             if how == "crash":
                 return wine.Outcome(5, text, 0)
             if how == "hang":
@@ -115,6 +117,11 @@ class Judging(unittest.TestCase):
         self.assertEqual((report.passed, report.failed), (2, 1))
         self.assertIn("event.two", report.failures[0][0])
         self.assertIn("crashes", report.failures[0][1])
+
+    def test_an_end_before_the_first_word_loses_only_its_case(self):
+        report = self.judge([("one", "ok"), ("two", "die"), ("three", "ok")])
+        self.assertEqual((report.passed, report.failed), (2, 1))
+        self.assertIn("crashes (exit code 1, 0 of", report.failures[0][1])
 
     def test_a_hang_loses_only_its_case(self):
         report = self.judge([("one", "hang"), ("two", "ok")])

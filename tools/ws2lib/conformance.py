@@ -164,7 +164,8 @@ def _run_cases(report: Report, prefix: Prefix, suite: Suite, group: str, only: s
     their verdict; a single case always gets one."""
     words = [*suite.words, *(["--filter", only] if only else []), group]
     outcome = prefix.run(suite.program, *words, timeout=CASE_LIMIT if only else GROUP_LIMIT)
-    if outcome.exit_code is not None:
+    # Who ended before the first word has no verdicts either: the cases then run one by one.
+    if outcome.exit_code is not None and outcome.output.strip():
         suite.check(outcome.output)
     result = tap.parse(outcome.output)
     for case in result.cases:
