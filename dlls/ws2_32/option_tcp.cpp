@@ -140,27 +140,27 @@ static int set_user_timeout(Socket& socket, DWORD milliseconds)
     return error == WSAENOPROTOOPT ? 0 : error; // the host has nothing like it
 }
 
+/// `unit` is of the value, in milliseconds.
+static int set_retransmission(Socket& socket, OptionValue& value, StoredOption option, DWORD unit)
+{
+    DWORD given;
+    if (const int error = take_option(value, &given, sizeof(given)))
+        return error;
+    const int error
+        = set_user_timeout(socket, given < kNoTimeout / unit ? given * unit : kNoTimeout);
+    if (!error)
+        store_option(socket, option, kNoTimeout, given);
+    return error;
+}
+
 int set_max_retransmission(Socket& socket, OptionValue& value)
 {
-    DWORD seconds;
-    if (const int error = take_option(value, &seconds, sizeof(seconds)))
-        return error;
-    const DWORD milliseconds = seconds < kNoTimeout / 1000 ? seconds * 1000 : kNoTimeout;
-    const int error = set_user_timeout(socket, milliseconds);
-    if (!error)
-        store_option(socket, StoredOption::kTcpMaxRt, kNoTimeout, seconds);
-    return error;
+    return set_retransmission(socket, value, StoredOption::kTcpMaxRt, 1000);
 }
 
 int set_max_retransmission_ms(Socket& socket, OptionValue& value)
 {
-    DWORD milliseconds;
-    if (const int error = take_option(value, &milliseconds, sizeof(milliseconds)))
-        return error;
-    const int error = set_user_timeout(socket, milliseconds);
-    if (!error)
-        store_option(socket, StoredOption::kTcpMaxRtMs, kNoTimeout, milliseconds);
-    return error;
+    return set_retransmission(socket, value, StoredOption::kTcpMaxRtMs, 1);
 }
 
 /// TCP_BSDURGENT is the opposite of TCP_EXPEDITED_1122. [setsockopt/28]

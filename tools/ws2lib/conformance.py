@@ -28,12 +28,17 @@ class Suite:
     check: Callable[[str], object]  # raises Failure for the output of a program that met something else
 
 
+def suite_of(arch: str, dll: str) -> Suite:
+    """The conformance suite on that DLL."""
+    ours = dll != "builtin"
+    return Suite(paths.test_program(arch, "conformance"),
+                 ["--expect-product", paths.PRODUCT if ours else paths.BUILTIN_PRODUCT],
+                 lambda output: proof_of_library(output, ours))
+
+
 def run(report: Report, wine: Wine, arch: str, dll: str) -> results.Side | None:
     """Returns what was found, which is then kept as well; None if the suite could not be run."""
-    ours = dll != "builtin"
-    suite = Suite(paths.test_program(arch, "conformance"),
-                  ["--expect-product", paths.PRODUCT if ours else paths.BUILTIN_PRODUCT],
-                  lambda output: proof_of_library(output, ours))
+    suite = suite_of(arch, dll)
     emulated = is_emulated(wine, arch)
     gaps = Gaps(expected_files(wine.version, arch, dll, emulated))
     side = results.begin(dll, wine.version, arch, emulated)

@@ -11,7 +11,7 @@ from pathlib import Path
 from . import paths
 from .report import Report
 from .ui import run_quietly
-from .wine import Prefix, Wine, fresh_prefix, kernel_and_module
+from .wine import Prefix, Wine, WineWithin, fresh_prefix, kernel_and_module
 
 LIMIT = 600  # seconds; only there to end a hang
 
@@ -98,31 +98,18 @@ def _noexec(report: Report, prefix: Prefix) -> None:
     if os.geteuid() != 0:
         report.skip(name, "needs root, to mount one")
         return
-    _expect(report, Prefix(OnNoexec(prefix.wine, prefix.folder), prefix.folder), name, None)
+    around = ["unshare", "--mount", "--propagation", "private", "--", "sh", "-euc", ON_NOEXEC, "sh",
+              str(prefix.folder)]
+    _expect(report, Prefix(WineWithin(prefix.wine, around), prefix.folder), name, None)
 
 
-class OnNoexec(Wine):
-    """Runs the commands of a Wine where a folder is on a file system that is mounted noexec."""
-
-    SCRIPT = r"""
+# Runs a command where a folder is on a file system that is mounted noexec.
+ON_NOEXEC = r"""
 folder=$1; shift
 mount --bind "$folder" "$folder"
 mount -o remount,bind,noexec "$folder"
 exec "$@"
 """
-
-    def __init__(self, wine: Wine, folder: Path):
-        # pylint: disable=super-init-not-called
-        self._wine = wine
-        self._folder = folder
-        self.version = wine.version
-
-    def arches(self) -> list[str]:
-        return self._wine.arches()
-
-    def command(self, words: list[str], cwd: Path, arch: str = "x86_64") -> list[str]:
-        return ["unshare", "--mount", "--propagation", "private", "--", "sh", "-euc", self.SCRIPT, "sh",
-                str(self._folder), *self._wine.command(words, cwd, arch)]
 
 
 def _expect(report: Report, prefix: Prefix, name: str, way: str | None, **env: str) -> None:

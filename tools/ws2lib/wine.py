@@ -61,6 +61,22 @@ def arches_here() -> list[str]:
     return [arch for arch in paths.ARCHES if arch in found] or ["x86_64"]
 
 
+class WineWithin(Wine):
+    """A Wine whose commands run within another command."""
+
+    def __init__(self, wine: Wine, around: list[str]):
+        # pylint: disable=super-init-not-called
+        self._wine = wine
+        self._around = around
+        self.version = wine.version
+
+    def arches(self) -> list[str]:
+        return self._wine.arches()
+
+    def command(self, words: list[str], cwd: Path, arch: str = "x86_64") -> list[str]:
+        return [*self._around, *self._wine.command(words, cwd, arch)]
+
+
 class RootWine(Wine):
     """A Wine in a root of its own, as `ws2 matrix` makes it. Needs root: a command runs in a mount
     namespace that ends with it, so nothing stays mounted, whatever happens.

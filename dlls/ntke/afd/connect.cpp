@@ -11,11 +11,28 @@ constexpr uint16_t kFamilyUnspecified = 0;
 
 } // namespace
 
-Transfer* new_connect(const uint8_t* data, size_t length)
+bool read_connect(const io::Parameters& parameters, ConnectInput& input)
+{
+    ConnectParams params;
+    if (parameters.input_length < sizeof(params))
+        return false;
+    memcpy(&params, parameters.input, sizeof(params));
+    const size_t rest = parameters.input_length - sizeof(params);
+    if (params.address_length < 0 || rest < static_cast<size_t>(params.address_length))
+        return false;
+    input.is_synchronous = params.synchronous != 0;
+    input.address = static_cast<const uint8_t*>(parameters.input) + sizeof(params);
+    input.address_length = static_cast<size_t>(params.address_length);
+    input.data = input.address + input.address_length;
+    input.data_length = input.is_synchronous ? 0 : rest - input.address_length;
+    return true;
+}
+
+Transfer* new_connect(const ConnectInput& input)
 {
     Transfer first(Transfer::Direction::Send);
-    if (length)
-        first.set_buffer(const_cast<uint8_t*>(data), length);
+    if (input.data_length)
+        first.set_buffer(const_cast<uint8_t*>(input.data), input.data_length);
     return Transfer::with_copy_of(first);
 }
 
@@ -23,14 +40,12 @@ NTSTATUS SocketFile::connect(io::Irp& irp, ULONG_PTR&)
 {
     if (is_of_host())
         return connect_on_host(irp);
-    const auto params = input_of<ConnectParams>(irp);
-    const auto* bytes = static_cast<const uint8_t*>(irp.parameters().input) + sizeof(params);
-    const size_t rest = irp.parameters().input_length - sizeof(params);
-    if (params.address_length < 0 || rest < static_cast<size_t>(params.address_length))
+    ConnectInput input;
+    if (!read_connect(irp.parameters(), input))
         return STATUS_BUFFER_TOO_SMALL;
-    const auto length = static_cast<size_t>(params.address_length);
+    const size_t length = input.address_length;
     Address address;
-    const NTSTATUS status = capture_address(bytes, length, address);
+    const NTSTATUS status = capture_address(input.address, length, address);
     const bool is_dissolving
         = !is_stream() && length >= sizeof(uint16_t) && address.family() == kFamilyUnspecified;
     if (is_dissolving)
@@ -42,15 +57,15 @@ NTSTATUS SocketFile::connect(io::Irp& irp, ULONG_PTR&)
     if (address.family() != m_family)
         return STATUS_INVALID_ADDRESS;
 
-    const char* const path = path_behind(bytes, length, address);
+    const char* const path = path_behind(input.address, length, address);
     if (m_family == kFamilyUnix && !path)
         return STATUS_INVALID_ADDRESS;
 
-    Transfer* request = new_connect(bytes + length, params.synchronous ? 0 : rest - length);
+    Transfer* request = new_connect(input);
     if (!request)
         return STATUS_NO_MEMORY;
     Request::give(irp, request);
-    return connect_stream(irp, address, path, params.synchronous != 0);
+    return connect_stream(irp, address, path, input.is_synchronous);
 }
 
 NTSTATUS SocketFile::connect_datagrams(const Address& address, bool is_dissolving)

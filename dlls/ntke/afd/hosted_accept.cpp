@@ -97,10 +97,11 @@ void SocketFile::accept_older_on_host()
 io::Irp* SocketFile::claim_accept()
 {
     while (!m_accepts.is_empty() && !m_is_accepting.exchange(true, std::memory_order_seq_cst)) {
-        const bool was_there = is_connection_waiting();
-        if (was_there) {
+        bool was_there;
+        {
             ke::LockGuard guard(m_lock);
-            io::Irp* irp = m_accepts.first();
+            was_there = is_connection_waiting();
+            io::Irp* irp = was_there ? m_accepts.first() : nullptr;
             while (irp && !irp->claim())
                 irp = irp->driver.next; // a canceller has it and will take it off
             if (irp)
@@ -108,16 +109,11 @@ io::Irp* SocketFile::claim_accept()
         }
         m_is_accepting.store(false, std::memory_order_seq_cst);
         // Who was told of a connection meanwhile has left it to this thread.
+        ke::LockGuard guard(m_lock);
         if (was_there || !is_connection_waiting())
             break;
     }
     return nullptr;
-}
-
-bool SocketFile::is_connection_waiting()
-{
-    ke::LockGuard guard(m_lock);
-    return !m_is_closing && has_connection();
 }
 
 /// The socket is a connection on the host.

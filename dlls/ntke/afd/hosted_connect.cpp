@@ -1,7 +1,7 @@
 // Connecting where the host does it. A host connects in two turns, for Linux does not tell at once
-// what becomes of a connect, and the end of the second is a request by itself. On this machine
-// Linux knows it by the time it could be asked: so it has connected before the host is told to, and
-// what the host's own call of Linux then says is how that has ended, once.
+// what becomes of a connect, and the second is requests by itself. Within this machine Linux knows
+// it by the time it could be asked: so it has connected before the host is told to, whose own call
+// of Linux is then the one that is told, once, that the connection is made.
 #include <cstring>
 
 #include "afd/socket_file.h"
@@ -29,17 +29,10 @@ bool is_loopback(const Address& address)
 }
 
 /// The address of a request. False: it is none that can be connected ahead.
-bool read_loopback(const io::Parameters& parameters, ConnectParams& params, Address& address)
+bool read_loopback(const io::Parameters& parameters, ConnectInput& input, Address& address)
 {
-    if (parameters.input_length < sizeof(params))
-        return false;
-    memcpy(&params, parameters.input, sizeof(params));
-    const size_t rest = parameters.input_length - sizeof(params);
-    if (params.address_length < 0 || rest < static_cast<size_t>(params.address_length))
-        return false;
-    const auto* bytes = static_cast<const uint8_t*>(parameters.input) + sizeof(params);
-    const auto length = static_cast<size_t>(params.address_length);
-    return NT_SUCCESS(capture_address(bytes, length, address))
+    return read_connect(parameters, input)
+        && NT_SUCCESS(capture_address(input.address, input.address_length, address))
         && (address.family() == kFamilyInet || address.family() == kFamilyInet6)
         && is_loopback(address);
 }
@@ -51,11 +44,11 @@ bool SocketFile::serves_connect(const io::Parameters& parameters)
 {
     if (is_taken())
         return true;
-    ConnectParams params;
+    ConnectInput input;
     Address address;
     return !nt::is_wow64() // the host would write a status block of the program
         && is_created() && is_stream() && state() == SocketState::Unconnected
-        && read_loopback(parameters, params, address) && address.family() == m_family
+        && read_loopback(parameters, input, address) && address.family() == m_family
         && NT_SUCCESS(open_descriptor());
 }
 
@@ -63,16 +56,11 @@ NTSTATUS SocketFile::connect_on_host(io::Irp& irp)
 {
     if (is_taken())
         return STATUS_INVALID_PARAMETER; // it is to be accepted into [AcceptEx/8]
-    ConnectParams params;
+    ConnectInput input;
     Address address;
-    if (!read_loopback(irp.parameters(), params, address))
+    if (!read_loopback(irp.parameters(), input, address))
         return STATUS_INVALID_PARAMETER;
-    const bool is_synchronous = params.synchronous != 0;
-    const auto* data = static_cast<const uint8_t*>(irp.parameters().input) + sizeof(params)
-        + params.address_length;
-    const uint32_t host_length = sizeof(params) + static_cast<uint32_t>(params.address_length);
-    Transfer* request
-        = new_connect(data, is_synchronous ? 0 : irp.parameters().input_length - host_length);
+    Transfer* request = new_connect(input);
     if (!request)
         return STATUS_NO_MEMORY;
     Request::give(irp, request);
@@ -80,15 +68,16 @@ NTSTATUS SocketFile::connect_on_host(io::Irp& irp)
     if (m_is_connecting_ahead.exchange(true, std::memory_order_acq_rel))
         return ntke::kPassDown; // two connect at once: the host tells them which of them it was
     NTSTATUS status = ntke::kPassDown;
-    if (connect_ahead(address, is_synchronous)) {
+    if (connect_ahead(address, input.is_synchronous)) {
         PassedRequest passed { kIoctlConnect, {}, 0, 0, false, {} };
         memcpy(passed.input, irp.parameters().input, sizeof(passed.input));
         note_passed_down(passed);
-        status = connect_by_host(m_host_handle, irp.parameters().input, host_length);
+        status = connect_by_host(m_host_handle, irp.parameters().input,
+            static_cast<uint32_t>(sizeof(ConnectParams) + input.address_length));
         note_answered(passed, status, 0);
     }
     m_is_connecting_ahead.store(false, std::memory_order_release);
-    if (!NT_SUCCESS(status) || is_synchronous)
+    if (!NT_SUCCESS(status) || input.is_synchronous)
         return status;
 
     Completions done;

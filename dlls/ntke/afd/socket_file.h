@@ -432,7 +432,10 @@ private:
     /// The oldest request, if there is a connection for it and no other thread accepts. The caller
     /// resets m_is_accepting.
     io::Irp* claim_accept() EXCLUDES(m_lock);
-    bool is_connection_waiting() EXCLUDES(m_lock);
+    bool is_connection_waiting() const REQUIRES(m_lock)
+    {
+        return !m_is_closing && has_connection();
+    }
     void note_accepted_into() REQUIRES(m_lock);
     void wait_for_host_accepts() EXCLUDES(m_lock);
 

@@ -112,8 +112,19 @@ private:
     NTSTATUS capture_at(uint32_t index, const WsaBuf& buffer);
 };
 
+/// What a connect is given.
+struct ConnectInput {
+    bool is_synchronous;
+    const uint8_t* address;
+    size_t address_length; // a path included
+    const uint8_t* data; // to be sent first
+    size_t data_length;
+};
+/// False: it is too short.
+bool read_connect(const io::Parameters& parameters, ConnectInput& input);
+
 /// A connect that pends, in the pool; null: no memory. What is sent with it is a copy: the caller
 /// gets its buffer back at once.
-Transfer* new_connect(const uint8_t* data, size_t length);
+Transfer* new_connect(const ConnectInput& input);
 
 } // namespace afd
