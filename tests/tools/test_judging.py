@@ -43,7 +43,8 @@ class Tap(unittest.TestCase):
 
 
 class FakePrefix:
-    """Answers as conformance.exe would; `groups` is {group: [(case, behaviour)]}."""
+    """Answers as conformance.exe would; `groups` is {group: [(case, behaviour)]}. A behaviour is one of ok,
+    fail, crash, hang, die, and `X alone Y`: X in its group, Y when it runs alone."""
 
     def __init__(self, groups: dict, proof: str = PROOF):
         self.groups = groups
@@ -61,6 +62,8 @@ class FakePrefix:
         text = self.proof + f"1..{len(cases)}\n"
         failed = False
         for number, (name, how) in enumerate(cases, 1):
+            in_group, _, alone = how.partition(" alone ")
+            how = alone if only and alone else in_group
             if how == "die":
                 return wine.Outcome(1, "", 0)
             if how == "crash":
@@ -76,7 +79,7 @@ class Judging(unittest.TestCase):
     def setUp(self):
         self.kept: list[results.Side] = []
 
-    def judge(self, cases: list, gaps: str = "", proof: str = PROOF) -> Report:
+    def judge(self, cases: list, gaps: str = "", proof: str = PROOF, dll: str = "host") -> Report:
         fake = FakePrefix({"event": cases}, proof)
         report = Report()
         with tempfile.TemporaryDirectory() as folder, contextlib.redirect_stdout(io.StringIO()):
@@ -86,7 +89,7 @@ class Judging(unittest.TestCase):
                     mock.patch.object(results, "save", side_effect=self.kept.append), \
                     mock.patch.object(conformance, "fresh_prefix",
                                       return_value=contextlib.nullcontext(fake)):
-                conformance.run(report, mock.Mock(version="8.0"), "x86_64", "host")
+                conformance.run(report, mock.Mock(version="8.0"), "x86_64", dll)
         return report
 
     def counts(self, *words, **named) -> tuple[int, int, int]:
@@ -130,6 +133,17 @@ class Judging(unittest.TestCase):
 
     def test_a_crash_can_be_a_known_gap(self):
         self.assertEqual(self.counts([("one", "crash"), ("two", "ok")], "event.one  # crashes\n"), (1, 0, 1))
+
+    def test_what_wines_own_code_does_by_chance_is_asked_again(self):
+        builtin = {"dll": "builtin", "proof": f"# ws2_32: C:\\ws2_32.dll, {paths.BUILTIN_PRODUCT}, 8.0\n"}
+        gap = "event.one  # Wine's server\n"
+        self.assertEqual(self.counts([("one", "fail alone ok")], **builtin), (1, 0, 0))
+        self.assertEqual(self.counts([("one", "fail")], **builtin), (0, 1, 0))
+        self.assertEqual(self.counts([("one", "ok alone fail")], gap, **builtin), (0, 0, 1))
+        self.assertEqual(self.counts([("one", "ok")], gap, **builtin), (0, 1, 0))
+
+    def test_what_our_code_does_by_chance_is_a_failure(self):
+        self.assertEqual(self.counts([("one", "fail alone ok")]), (0, 1, 0))
 
     def test_the_wrong_dll_is_refused(self):
         for proof in ("# ws2_32: C:\\windows\\system32\\ws2_32.dll, Wine, 8.0\n", ""):

@@ -26,6 +26,7 @@ class Suite:
     program: Path
     words: list[str]  # the arguments of every run
     check: Callable[[str], object]  # raises Failure for the output of a program that met something else
+    is_of_wine: bool = False  # no code of ours runs: a case that surprises has its verdict when it has run again, alone
 
 
 def suite_of(arch: str, dll: str) -> Suite:
@@ -33,7 +34,7 @@ def suite_of(arch: str, dll: str) -> Suite:
     ours = dll != "builtin"
     return Suite(paths.test_program(arch, "conformance"),
                  ["--expect-product", paths.PRODUCT if ours else paths.BUILTIN_PRODUCT],
-                 lambda output: proof_of_library(output, ours))
+                 lambda output: proof_of_library(output, ours), is_of_wine=not ours)
 
 
 def run(report: Report, wine: Wine, arch: str, dll: str) -> results.Side | None:
@@ -60,10 +61,11 @@ KERNEL_GROUPS = ["apc", "completion", "event", "handle", "wait"]
 def run_nt(report: Report, wine: Wine, arch: str) -> None:
     """The NT-level suite, which loads no ws2_32.dll: what it meets is this Wine's ntdll. Then, on ntke, what
     Winsock has seen is met there: events that live in the process."""
-    suite = Suite(paths.test_program(arch, "nt"), [], lambda output: proof_of_system(output, wine))
+    program = paths.test_program(arch, "nt")
+    suite = Suite(program, [], lambda output: proof_of_system(output, wine), is_of_wine=True)
     with fresh_prefix(wine, "builtin") as prefix:
         run_suite(report, prefix, suite, Gaps(expected_files(wine.version, arch, "nt")))
-    suite = Suite(suite.program, ["--winsock"], suite.check)
+    suite = Suite(program, ["--winsock"], suite.check)
     gaps = Gaps(expected_files(wine.version, arch, "nt-winsock"))
     with fresh_prefix(wine, "ntke") as prefix:
         for group in KERNEL_GROUPS:
@@ -117,6 +119,12 @@ class Gaps:
                     raise Failure(f"{path}:{number}: a known gap needs its cause: `group.case  # cause`")
                 self.causes[entry.strip()] = cause.strip()
                 self.files[entry.strip()] = path
+
+    def surprises(self, name: str, case: tap.Case) -> bool:
+        """Is that another verdict than this side's list says?"""
+        if case.skipped is not None or self.causes.get(name, "").startswith(AT_TIMES):
+            return False
+        return case.ok == (name in self.causes)
 
     def judge(self, report: Report, name: str, case: tap.Case) -> None:
         if case.skipped is not None:
@@ -174,7 +182,13 @@ def _run_cases(report: Report, prefix: Prefix, suite: Suite, group: str, only: s
         suite.check(outcome.output)
     result = tap.parse(outcome.output)
     for case in result.cases:
-        gaps.judge(report, f"{group}.{case.name}", case)
+        name = f"{group}.{case.name}"
+        if only is None and suite.is_of_wine and gaps.surprises(name, case):
+            # What Wine's own code does once on a busy machine is no fact about it.
+            report.note(f"{name} {'passes' if case.ok else 'fails'}, which is not expected; it runs again, alone")
+            _run_cases(report, prefix, suite, group, case.name, gaps)
+        else:
+            gaps.judge(report, name, case)
     done = {case.name for case in result.cases}
     if outcome.exit_code is not None and result.is_complete():
         return None

@@ -54,6 +54,11 @@ class Report:
                 self.notes.append(note)
                 self._print(f"  skipped {name}: {why}")
 
+    def note(self, text: str) -> None:
+        """A line that counts nothing."""
+        with self._lock:
+            self._print(f"  {text}")
+
     def gap(self, name: str, cause: str) -> None:
         """A case that is known to fail on this side. Listed in tests/expected with its cause."""
         with self._lock:
