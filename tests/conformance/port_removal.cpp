@@ -257,6 +257,42 @@ void packets_of_many_posters_are_taken_once(void**) // [NtIoCompletion/5]
             only_packet_of(consumers, &operation->overlapped);
 }
 
+/// Whichever of two waiting threads is suspended, and one that is its port's only one, too.
+void a_suspended_removal_leaves_packets_to_others(void**) // [NtIoCompletion/14]
+{
+    for (const int suspended : { 0, 1 }) {
+        const PortPair p = new_port_pair();
+        Background* waits[2];
+        Packet* packets[2];
+        for (int i = 0; i < 2; ++i) {
+            packets[i] = lasting<Packet>();
+            waits[i] = run_in_background(
+                [=] { return (*packets[i] = take_packet(p.port, INFINITE)).result; });
+            let_it_settle();
+        }
+        Operation* receive = pending_receive(p.pair.server);
+
+        assert_int_equal(SuspendThread(background_thread(waits[suspended])), 0);
+        send_text(p.pair.client, "x");
+        const Outcome other = join(waits[1 - suspended]);
+        // The one that is left is suspended.
+        post(p.port, 7);
+        const Packet own = take_packet(p.port);
+        Operation* again = pending_receive(p.pair.server);
+        send_text(p.pair.client, "x");
+        const Packet of_socket = take_packet(p.port);
+        assert_int_equal(ResumeThread(background_thread(waits[suspended])), 1);
+        assert_true(other.value);
+        assert_ptr_equal(packets[1 - suspended]->overlapped, &receive->overlapped);
+        assert_int_equal(own.key, 7);
+        assert_ptr_equal(of_socket.overlapped, &again->overlapped);
+
+        post(p.port, 8);
+        assert_true(join(waits[suspended]).value);
+        assert_int_equal(packets[suspended]->key, 8);
+    }
+}
+
 // --- Alertable removals
 
 int apcs_run;
@@ -730,6 +766,7 @@ const CMUnitTest kCases[] = {
     cmocka_unit_test(a_post_ends_a_removal_of_several_that_waits),
     cmocka_unit_test(each_post_ends_one_removal),
     cmocka_unit_test(packets_of_many_posters_are_taken_once),
+    cmocka_unit_test(a_suspended_removal_leaves_packets_to_others),
     apc_case(an_apc_queued_before_ends_an_alertable_removal),
     apc_case(an_apc_queued_meanwhile_ends_an_alertable_removal),
     apc_case(a_removal_that_is_not_alertable_runs_no_apc),

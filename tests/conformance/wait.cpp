@@ -29,6 +29,34 @@ void queue_counted_apc(int* counter, HANDLE thread = GetCurrentThread())
     assert_true(QueueUserAPC(count_call, thread, reinterpret_cast<ULONG_PTR>(counter)));
 }
 
+// --- Suspended threads
+
+void a_suspended_waiter_leaves_the_set_to_others(void**) // [NtWait/16]
+{
+    for (const bool waits_for_all : { false, true }) {
+        const WSAEVENT events[] = { new_auto_event(), new_auto_event() };
+        Background* wait = run_in_background([=]() -> long long {
+            return WSAWaitForMultipleEvents(2, events, waits_for_all, WSA_INFINITE, FALSE);
+        });
+        let_it_settle();
+
+        assert_int_equal(SuspendThread(background_thread(wait)), 0);
+        assert_true(WSASetEvent(events[0]));
+        assert_true(WSASetEvent(events[1]));
+        const DWORD first = wait_any(1, &events[0], kEventLimit);
+        const DWORD second = wait_any(1, &events[1], kEventLimit);
+        assert_int_equal(ResumeThread(background_thread(wait)), 1);
+        assert_int_equal(first, WSA_WAIT_EVENT_0);
+        assert_int_equal(second, WSA_WAIT_EVENT_0);
+
+        let_it_settle();
+        assert_false(has_ended(wait));
+        assert_true(WSASetEvent(events[1]));
+        assert_true(WSASetEvent(events[0]));
+        assert_true(join(wait).value <= WSA_WAIT_EVENT_0 + 1);
+    }
+}
+
 // --- What is refused
 
 void no_events_is_refused(void**) // [WSAWaitForMultipleEvents/1]
@@ -373,6 +401,7 @@ void the_low_bits_of_a_handle_do_not_count(void**) // [WSAWaitForMultipleEvents/
 }
 
 const CMUnitTest kCases[] = {
+    cmocka_unit_test(a_suspended_waiter_leaves_the_set_to_others),
     cmocka_unit_test(no_events_is_refused),
     cmocka_unit_test(more_than_64_events_are_refused),
     cmocka_unit_test(sixty_four_events_are_accepted),

@@ -59,6 +59,7 @@ public:
     }
     void on_packet_left() override { }
     void on_poller_stopped() override { }
+    void on_poller_withdrawn() override { }
     void take_packet(const CompletionPacket& packet) override
     {
         if (take)

@@ -34,6 +34,7 @@ public:
     }
     void on_packet_left() override { }
     void on_poller_stopped() override { }
+    void on_poller_withdrawn() override { }
     void take_packet(const CompletionPacket&) override { }
     void on_closed() override { }
     void on_dropped() override { }

@@ -70,7 +70,7 @@ void where_a_section_sleeps_signals_come_through(void**)
     const Uninterrupted inner;
     raise_here(SIGUSR1);
     {
-        const ke::Stoppable sleep;
+        const ke::Stoppable sleep(ke::WhenSuspended::KeepsPlace);
         assert_int_equal(t_stops, before + 1); // the one that came before
         raise_here(SIGUSR1);
         assert_int_equal(t_stops, before + 2);

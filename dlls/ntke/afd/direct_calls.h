@@ -57,14 +57,6 @@ inline int poll(pollfd* fds, nfds_t count, int milliseconds)
     return static_cast<int>(syscall(SYS_poll, fds, count, milliseconds));
 }
 
-/// With no signal mask, which the library passes in another form than Linux takes it.
-inline int ppoll(pollfd* fds, nfds_t count, const timespec* time)
-{
-    static_assert(sizeof(timespec) == 8, "SYS_ppoll takes the time in 32 bits");
-    timespec left = time ? *time : timespec {}; // Linux changes it
-    return static_cast<int>(syscall(SYS_ppoll, fds, count, time ? &left : nullptr, nullptr, 0));
-}
-
 /// What there is by now.
 inline int epoll_wait(int fd, epoll_event* events, int count)
 {
@@ -95,11 +87,14 @@ inline int epoll_wait(int fd, epoll_event* events, int count)
     return ::epoll_wait(fd, events, count, 0);
 }
 
-inline int ppoll(pollfd* fds, nfds_t count, const timespec* time)
-{
-    return ::ppoll(fds, count, time, nullptr);
-}
-
 #endif
+
+/// Without a signal mask. Linux reads the time where it is, unlike the library, which makes a copy,
+/// and writes there what was left of it.
+inline int ppoll(pollfd* fds, nfds_t count, timespec* time)
+{
+    static_assert(sizeof(timespec) == 2 * sizeof(long), "as SYS_ppoll takes it");
+    return static_cast<int>(syscall(SYS_ppoll, fds, count, time, nullptr, 0));
+}
 
 } // namespace afd::direct

@@ -398,7 +398,7 @@ int HostSocket::poll_many(pollfd* fds, uint32_t count, uint32_t microseconds)
         const int ready = direct::poll(fds, count, 0);
         return ready < 0 ? 0 : ready;
     }
-    const timespec time { static_cast<time_t>(microseconds / 1000000),
+    timespec time { static_cast<time_t>(microseconds / 1000000),
         static_cast<long>(microseconds % 1000000) * 1000 };
     const int ready = direct::ppoll(fds, count, &time);
     return ready < 0 ? 0 : ready;

@@ -4,7 +4,6 @@
 
 #include <poll.h>
 
-#include "afd/thread_pump.h"
 #include "ke/pool.h"
 #include "ke/user_memory.h"
 #include "nt/caller.h"
@@ -167,9 +166,7 @@ NTSTATUS SocketFile::watch_for_poll(const io::Irp& irp)
                      polled.m_port_queue.load(std::memory_order_relaxed)),
             *polled.m_port.load(std::memory_order_relaxed),
             *polled.m_port_pump.load(std::memory_order_relaxed));
-    // A thread may be suspended while it waits at the port for all of them.
-    if (ThreadPump::are_shared() || !is_served_by_port(irp)
-        || !NT_SUCCESS(watch_by_port(PortWatch::Everything)))
+    if (!is_served_by_port(irp) || !NT_SUCCESS(watch_by_port(PortWatch::Everything)))
         return watch();
     Absence::instance().expect(*m_port.load(std::memory_order_relaxed));
     return STATUS_SUCCESS;

@@ -11,6 +11,7 @@
 #include "afd/endpoint.h"
 #include "afd/timer.h"
 #include "ke/stoppable.h"
+#include "ke/time.h"
 
 namespace afd {
 
@@ -21,6 +22,16 @@ constexpr uint64_t kGuest = 1;
 
 /// The pump holds memory of at most this many unwatched endpoints while it sleeps.
 constexpr uint32_t kUnwatchedAtRest = 64;
+
+/// Negative: never.
+ke::DueTime due_in(int milliseconds)
+{
+    if (milliseconds < 0)
+        return ke::DueTime::never();
+    LARGE_INTEGER timeout;
+    timeout.QuadPart = -int64_t { milliseconds } * 10'000;
+    return ke::DueTime::from_timeout(&timeout);
+}
 
 void* run_pump(void* argument)
 {
@@ -191,38 +202,21 @@ void Pump::drain()
 
 NTSTATUS Pump::run(int milliseconds)
 {
-    Round round;
-    const NTSTATUS status = wait(round, milliseconds);
-    if (NT_SUCCESS(status))
-        tell(round);
-    return status;
-}
-
-/// Only asks whether there is something, while it may be stopped: what epoll gives out is to be
-/// told, whatever becomes of this thread.
-NTSTATUS Pump::wait(Round& round, int milliseconds)
-{
-    if (const NTSTATUS status = open(); !NT_SUCCESS(status))
-        return status;
     TimerList& timers = TimerList::instance();
-    if (m_kind == Kind::OfProcess) {
-        Absence::instance().look();
-        milliseconds = Absence::instance().limit_sleep(timers.limit_sleep(milliseconds));
-    }
-    look(round); // where there is much to do, something has come since the last round
-    if (milliseconds && round.m_count <= 0) {
-        end_round();
-        {
-            pollfd fd { epoll(), POLLIN, 0 };
-            const ke::Stoppable section;
-            direct::poll(&fd, 1, milliseconds);
-        }
+    Absence::instance().look();
+    milliseconds = Absence::instance().limit_sleep(timers.limit_sleep(milliseconds));
+    Round round;
+    // Where there is much to do, something has come since the last round.
+    if (const NTSTATUS status = look(round); !NT_SUCCESS(status))
+        return status;
+    if (milliseconds && round.is_empty()) {
+        sleep(due_in(milliseconds));
         look(round);
     }
-    if (m_kind == Kind::OfProcess)
-        timers.end_expired();
+    timers.end_expired();
     if (round.has_something_to_tell())
         m_wakeups.fetch_add(1, std::memory_order_relaxed);
+    tell(round);
     return STATUS_SUCCESS;
 }
 
@@ -232,11 +226,24 @@ bool Pump::Round::has_something_to_tell() const
         [](const epoll_event& event) { return event.data.u64 != kWake; });
 }
 
-void Pump::look(Round& round)
+NTSTATUS Pump::look(Round& round)
 {
+    if (const NTSTATUS status = open(); !NT_SUCCESS(status))
+        return status;
     begin_round();
     release_unwatched();
     round.m_count = direct::epoll_wait(epoll(), round.m_events, Round::kMostEvents);
+    return STATUS_SUCCESS;
+}
+
+/// Only asks whether there is something, while it may be stopped: what epoll gives out is to be
+/// told, whatever becomes of this thread.
+void Pump::sleep(const ke::DueTime& due)
+{
+    end_round();
+    pollfd fd { epoll(), POLLIN, 0 };
+    ke::Nap nap(due);
+    direct::ppoll(&fd, 1, nap.time());
 }
 
 void Pump::tell(const Round& round)

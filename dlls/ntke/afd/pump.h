@@ -6,6 +6,7 @@
 
 #include "afd/watcher.h"
 #include "ke/lock.h"
+#include "ke/time.h"
 #include "nt/status.h"
 
 namespace afd {
@@ -47,9 +48,12 @@ public:
     /// Errors: STATUS_INSUFFICIENT_RESOURCES (no descriptor left); then there was no wait.
     NTSTATUS run(int milliseconds) EXCLUDES(m_lock);
 
-    /// The two halves of a round, for those who do something in between.
+    /// The pieces of a round, for those who do something in between: a look takes what there is,
+    /// and is told, or, if there is nothing, a sleep may follow, and another look.
+    /// A look's errors: STATUS_INSUFFICIENT_RESOURCES (no descriptor left).
     class Round;
-    NTSTATUS wait(Round& round, int milliseconds) EXCLUDES(m_lock);
+    NTSTATUS look(Round& round) EXCLUDES(m_lock);
+    void sleep(const ke::DueTime& due) EXCLUDES(m_lock);
     void tell(const Round& round) EXCLUDES(m_lock);
 
     /// Endpoints watched now.
@@ -85,7 +89,6 @@ private:
     NTSTATUS start_thread();
     Endpoint*& next_unwatched(Endpoint& endpoint) const;
     static void tell_each(const Round& round);
-    void look(Round& round) EXCLUDES(m_lock);
     void begin_round();
     void end_round() EXCLUDES(m_lock);
     void release_unwatched() EXCLUDES(m_lock);
@@ -109,6 +112,7 @@ public:
     static constexpr int kMostEvents = 64;
     Round() { }
     Round(const Round&) = delete;
+    bool is_empty() const { return m_count <= 0; }
 
 private:
     friend class Pump;

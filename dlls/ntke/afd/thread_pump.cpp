@@ -17,18 +17,6 @@ namespace afd {
 namespace {
 
 constinit ThreadPump g_pumps[ThreadPump::kMost];
-/// share_all has been called. Written before the pumps are shared, read after one is taken away
-/// from the process' pump.
-std::atomic<bool> g_are_shared { false };
-
-/// The time left, in `room`; null: for ever.
-const timespec* time_left(const ke::DueTime& due, timespec& room)
-{
-    if (due.is_never())
-        return nullptr;
-    room = ke::timespec_from_ticks(due.interrupt_time() - ke::interrupt_time());
-    return &room;
-}
 
 } // namespace
 
@@ -40,8 +28,6 @@ ke::EventSource* ThreadPump::own()
             continue;
         if (pump.epoll() >= 0 || pump.open_descriptors(false)) {
             pump.m_is_shared.store(false, std::memory_order_relaxed);
-            if (g_are_shared.load(std::memory_order_seq_cst))
-                Absence::instance().leave_for_long(pump);
             return &pump;
         }
         pump.m_is_owned.store(false, std::memory_order_release);
@@ -64,17 +50,11 @@ void ThreadPump::remove(Endpoint& endpoint)
 
 void ThreadPump::attend()
 {
-    if (g_are_shared.load(std::memory_order_relaxed))
-        return;
     Absence::instance().attend(*this);
-    if (g_are_shared.load(std::memory_order_seq_cst))
-        Absence::instance().leave_for_long(*this);
 }
 
 void ThreadPump::leave()
 {
-    if (g_are_shared.load(std::memory_order_relaxed))
-        return;
     if (m_is_shared.load(std::memory_order_seq_cst))
         Absence::instance().leave_for_long(*this);
     else
@@ -92,29 +72,13 @@ void ThreadPump::share()
     Absence::instance().arm_unless_attended(*this);
 }
 
-bool ThreadPump::are_shared()
-{
-    return g_are_shared.load(std::memory_order_relaxed);
-}
-
-void ThreadPump::share_all()
-{
-    if (g_are_shared.exchange(true, std::memory_order_seq_cst))
-        return;
-    for (ThreadPump& pump : g_pumps) {
-        if (pump.m_epoll.load(std::memory_order_seq_cst) >= 0)
-            Absence::instance().leave_for_long(pump);
-    }
-}
-
-/// Only asks whether there is something, as Pump::wait does.
+/// Only asks whether there is something, as Pump::sleep does.
 void ThreadPump::sleep(const ke::DueTime& due)
 {
     pollfd fds[] = { { epoll(), POLLIN, 0 }, { wake_fd(), POLLIN, 0 } };
-    timespec room;
     {
-        const ke::Stoppable section;
-        direct::ppoll(fds, 2, time_left(due, room));
+        ke::Nap nap(due);
+        direct::ppoll(fds, 2, nap.time());
     }
     if (fds[1].revents) {
         uint64_t count;

@@ -30,10 +30,6 @@ public:
 
     /// One for the calling thread; null: all are in use, or no descriptor is left.
     static ke::EventSource* own();
-    /// A thread may be suspended from here on, and serve nothing though it is asleep: the pump of
-    /// the process is told always.
-    static void share_all();
-    static bool are_shared();
 
     /// An endpoint is watched here from now on. Errors: STATUS_INSUFFICIENT_RESOURCES.
     NTSTATUS add(Endpoint& endpoint);

@@ -38,7 +38,7 @@ bool Watcher::open_descriptors(bool wakes_epoll)
     if (wake_fd >= 0 && epoll >= 0
         && (!wakes_epoll || epoll_ctl(epoll, EPOLL_CTL_ADD, wake_fd, &event) == 0)) {
         m_wake_fd.store(wake_fd, std::memory_order_relaxed);
-        m_epoll.store(epoll, std::memory_order_seq_cst); // see ThreadPump::share_all
+        m_epoll.store(epoll, std::memory_order_release);
         return true;
     }
     for (const int fd : { wake_fd, epoll }) {

@@ -262,18 +262,23 @@ bool CompletionQueue::is_over(Waiter& waiter, bool has_timed_out)
     if (has_timed_out)
         waiter.thread->try_end_wait(STATUS_TIMEOUT, sleeper);
     const bool is_over = waiter.thread->has_wait_ended();
-    if (is_over)
+    if (is_over && m_poller == &waiter)
         give_up_polling(waiter, wakes);
     static_cast<void>(activate_waiters(wakes)); // the poller is this thread, or nobody
     return is_over;
 }
 
-/// The thread that came last waits at the source from here on.
 void CompletionQueue::give_up_polling(Waiter& waiter, ke::WakeList& wakes)
 {
     m_poller = nullptr;
     if (waiter.is_linked)
         unlink_waiter(waiter);
+    promote_next(wakes);
+}
+
+/// The thread that came last waits at the source from here on.
+void CompletionQueue::promote_next(ke::WakeList& wakes)
+{
     for (Waiter* next = m_last_waiter; next; next = next->older) {
         if (next->is_promoted)
             return; // it is on its way
@@ -416,6 +421,34 @@ void CompletionQueue::abandon_wait(ke::Thread& thread)
     if (is_poller_activated)
         queue->source()->interrupt();
     thread.completion_queue() = queue; // a sleep puts it aside
+}
+
+void CompletionQueue::withdraw(ke::Thread& thread)
+{
+    Waiter& waiter = thread.queue_waiter();
+    CompletionQueue& queue = *waiter.queue;
+    if (queue.is_polled_by_current())
+        queue.source()->on_poller_withdrawn(); // before another thread comes there
+
+    ke::WakeList wakes;
+    ke::LockGuard guard(queue.m_lock);
+    ke::Sleeper ourselves; // awake: the word has changed, or the nap is over
+    if (thread.try_end_wait(STATUS_ALERTED, ourselves))
+        waiter.is_promoted = true; // so it waits anew
+    else if (!waiter.is_promoted || waiter.packet)
+        return; // it has what it waited for
+    if (waiter.is_linked)
+        queue.unlink_waiter(waiter);
+    if (queue.m_poller == &waiter)
+        queue.m_poller = nullptr;
+    if (!queue.m_poller && queue.source())
+        queue.promote_next(wakes);
+}
+
+bool CompletionQueue::is_polled_by_current() const
+{
+    ke::LockGuard guard(m_lock);
+    return m_poller == &ke::Thread::current()->queue_waiter();
 }
 
 void CompletionQueue::on_thread_resumed()

@@ -33,14 +33,16 @@ class CompletionQueue;
 class WaitSource {
 public:
     /// Waits until `due` for something to happen, or for interrupt(), and serves what has happened:
-    /// packets are posted meanwhile. One thread at a time, no lock held.
+    /// packets are posted meanwhile. One thread at a time, no lock held: one that has slept asks
+    /// is_polled_by_current() before it looks at anything.
     virtual void wait_and_serve(CompletionQueue& queue, const ke::DueTime& due) = 0;
     /// Ends the wait that is, or the next one.
     virtual void interrupt() = 0;
     /// A packet has come that no waiting thread was given. No lock held.
     virtual void on_packet_left() = 0;
-    /// The thread that waited here was stopped meanwhile. No lock held.
+    /// The thread that waited here was stopped meanwhile / is being suspended. No lock held.
     virtual void on_poller_stopped() = 0;
+    virtual void on_poller_withdrawn() = 0;
     /// A packet of a queue that gives its packets away, in its turn. No lock held.
     virtual void take_packet(const CompletionPacket& packet) = 0;
     /// The queue is closed: nobody will wait any more. No lock held.
@@ -67,7 +69,7 @@ protected:
 ///
 /// With a WaitSource, one of the waiting threads waits there for all of them, the poller. It keeps
 /// that role until it leaves with a packet, or for another reason; then the last that came takes
-/// over.
+/// over. A waiting thread that is suspended is not on the list until it goes on.
 ///
 /// Owner: references; a thread holds one to the queue it works for. Lock: m_lock, a leaf.
 class CompletionQueue final : public ob::Object {
@@ -107,6 +109,10 @@ public:
     static void leave(ke::Thread& thread);
     /// It was stopped in remove(): takes it off the list, and gives back what it was handed.
     static void abandon_wait(ke::Thread& thread);
+    /// It sleeps in remove() and is being suspended: it waits anew when it goes on. For Thread.
+    static void withdraw(ke::Thread& thread);
+    /// Is the calling thread still the one that waits at the source?
+    bool is_polled_by_current() const EXCLUDES(m_lock);
     /// A thread that works for this queue falls asleep / goes on. Counterpart:
     /// KiActivateWaiterQueue.
     void on_thread_blocked() EXCLUDES(m_lock);
@@ -158,6 +164,7 @@ private:
     void poll(Waiter& waiter, const ke::DueTime& due) EXCLUDES(m_lock);
     bool is_over(Waiter& waiter, bool has_timed_out) EXCLUDES(m_lock);
     void give_up_polling(Waiter& waiter, ke::WakeList& wakes) REQUIRES(m_lock);
+    void promote_next(ke::WakeList& wakes) REQUIRES(m_lock);
     void adopt(ke::Thread& thread);
 
     const uint32_t m_concurrency;

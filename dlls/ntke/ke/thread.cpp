@@ -14,8 +14,6 @@ namespace ke {
 constinit thread_local Thread* Thread::t_current = nullptr;
 void (*Thread::on_stopped)(Thread& thread) = nullptr;
 void (*g_wake_on_host)(HANDLE event) = nullptr;
-uint32_t (*g_let_stops_in)() = nullptr;
-void (*g_hold_stops_off)(uint32_t before) = nullptr;
 
 namespace {
 
@@ -24,7 +22,7 @@ pthread_key_t g_exit_key;
 
 bool sleep_at_word(std::atomic<uint32_t>& word, uint32_t expected, const DueTime& due)
 {
-    const Stoppable section;
+    const Stoppable section(WhenSuspended::Withdraws);
     return futex_wait(word, expected, due);
 }
 
@@ -83,6 +81,21 @@ void Thread::abandon_wait()
             unlink_wait_block(m_wait_blocks[i], *m_wait_blocks[i].object);
     }
     m_linked_blocks = 0;
+}
+
+void Thread::withdraw_current()
+{
+    Nap::end_current();
+    if (!t_current)
+        return;
+    if (t_current->m_queue_waiter.queue) {
+        io::CompletionQueue::withdraw(*t_current);
+        return;
+    }
+    Sleeper ourselves; // awake: the word has changed, or the nap is over
+    t_current->try_end_wait(kWithdrawn, ourselves);
+    if (EventSource* source = t_current->m_event_source.load(std::memory_order_relaxed))
+        source->look_away();
 }
 
 void Thread::run_down()

@@ -130,6 +130,14 @@ public:
     }
     /// Something else did, where the thread slept.
     static constexpr NTSTATUS kEndedOnHost = 0x0FFF'FFFF;
+    /// The thread was suspended: it waits anew when it goes on.
+    static constexpr NTSTATUS kWithdrawn = 0x0FFF'FFFD;
+
+    /// The calling thread, which sleeps (WhenSuspended::Withdraws), will not go on for a while: it
+    /// gives its wait up until then, so that it takes nothing, and leaves its event source to
+    /// others. For signal handlers. NT has the same of the kernel APC that suspends a thread: that
+    /// ends its wait, which begins anew afterwards.
+    static void withdraw_current();
     /// Sleeps until the wait has a result; at `due` that is `timeout_result`. Returns the result.
     NTSTATUS sleep(const DueTime& due);
     class Asleep;

@@ -242,16 +242,23 @@ NTSTATUS wait_for_multiple(Thread& thread, DispatcherObject* const* objects, uin
 NTSTATUS wait_at(WaitPlace& place, Thread& thread, DispatcherObject* const* objects, uint32_t count,
     WaitType type, const DueTime& due)
 {
-    return type == kWaitAny ? wait_for_any(place, thread, objects, count, due)
-                            : wait_for_all(place, thread, objects, count, due);
+    NTSTATUS status;
+    do {
+        status = type == kWaitAny ? wait_for_any(place, thread, objects, count, due)
+                                  : wait_for_all(place, thread, objects, count, due);
+    } while (status == Thread::kWithdrawn);
+    return status;
 }
 
 NTSTATUS delay(Thread& thread, Alertable alertable, const DueTime& due)
 {
-    thread.begin_wait();
-    if (due.is_now())
-        sched_yield();
-    const NTSTATUS result = OwnPlace(alertable).sleep(thread, due);
+    NTSTATUS result;
+    do {
+        thread.begin_wait();
+        if (due.is_now())
+            sched_yield();
+        result = OwnPlace(alertable).sleep(thread, due);
+    } while (result == Thread::kWithdrawn);
     return result == STATUS_TIMEOUT ? STATUS_SUCCESS : result;
 }
 

@@ -205,7 +205,7 @@ const afd::Buffer* linux_buffers(const TransferArgs& args, afd::Buffer (&room)[k
 /// Waits up to `microseconds` for a socket to be ready; false: it is not.
 bool wait_ready(afd::SocketFile& endpoint, uint32_t ready, uint32_t microseconds)
 {
-    const ke::Stoppable section;
+    const ke::Stoppable section(ke::WhenSuspended::KeepsPlace);
     return endpoint.socket().wait_ready(ready, microseconds);
 }
 
@@ -316,7 +316,7 @@ public:
     }
     int ask(uint32_t microseconds)
     {
-        const ke::Stoppable section;
+        const ke::Stoppable section(ke::WhenSuspended::KeepsPlace);
         return afd::HostSocket::poll_many(m_fds, m_count, microseconds);
     }
     uint32_t tell()

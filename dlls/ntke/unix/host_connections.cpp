@@ -41,7 +41,8 @@ void wait_for_signal(IO_STATUS_BLOCK& iosb)
     if (is_pending(iosb)) {
         sigset_t asleep = before;
         sigaddset(&asleep, SIGQUIT);
-        const ke::Stoppable section; // what has come is sent again, and interrupts the wait
+        const ke::Stoppable section(
+            ke::WhenSuspended::KeepsPlace); // what has come is sent again, and interrupts the wait
         ppoll(nullptr, 0, &kPatience, &asleep);
     }
     pthread_sigmask(SIG_SETMASK, &before, nullptr);

@@ -57,13 +57,6 @@ const LARGE_INTEGER* timeout_until(const ke::DueTime& due, LARGE_INTEGER& timeou
     return &timeout;
 }
 
-int milliseconds_until(const ke::DueTime& due)
-{
-    if (due.is_never())
-        return -1;
-    return due.is_now() ? 0 : ke::milliseconds_until(due.interrupt_time());
-}
-
 } // namespace
 
 ob::Ref<io::CompletionQueue> Port::find(HANDLE handle)
@@ -345,7 +338,7 @@ NTSTATUS Port::remove_here(CompletionPacket* packets, uint32_t count, uint32_t* 
         return STATUS_NO_MEMORY;
     const NTSTATUS status
         = m_queue.remove(*thread, packets, count, removed, ke::Alertable::No, due);
-    if (!milliseconds_until(due))
+    if (due.has_passed())
         note_look();
     tell_depth();
     return status;
@@ -446,6 +439,11 @@ void Port::on_poller_stopped()
     afd::Absence::instance().leave(*this);
 }
 
+void Port::on_poller_withdrawn()
+{
+    afd::Absence::instance().leave_for_long(*this);
+}
+
 /// Whoever changes the number of packets tells it afterwards, and looks again.
 void Port::tell_depth()
 {
@@ -494,12 +492,18 @@ void Port::on_guest_ready()
 void Port::wait_and_serve(io::CompletionQueue& queue, const ke::DueTime& due)
 {
     afd::Absence& absence = afd::Absence::instance();
-    const int milliseconds = milliseconds_until(due);
+    const bool may_sleep = !due.has_passed();
     afd::Pump::Round round;
-    if (milliseconds)
+    if (may_sleep)
         absence.attend(*this);
-    const NTSTATUS status = m_pump.wait(round, milliseconds);
-    if (milliseconds)
+    const NTSTATUS status = m_pump.look(round);
+    if (NT_SUCCESS(status) && may_sleep && round.is_empty()) {
+        m_pump.sleep(due);
+        if (!queue.is_polled_by_current())
+            return; // it was suspended, and another thread is here, or looks after it
+        m_pump.look(round);
+    }
+    if (may_sleep)
         absence.leave(*this);
     if (!NT_SUCCESS(status)) {
         sched_yield(); // no descriptor is left

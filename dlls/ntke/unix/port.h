@@ -67,6 +67,7 @@ public:
     void interrupt() override { m_pump.wake(); }
     void on_packet_left() override;
     void on_poller_stopped() override;
+    void on_poller_withdrawn() override;
     void take_packet(const CompletionPacket& packet) override;
     void on_closed() override;
     void on_dropped() override;

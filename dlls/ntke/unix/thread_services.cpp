@@ -1,7 +1,6 @@
-// The services by which threads and the process end, and threads are stopped.
+// The services by which threads and the process end.
 #include <iterator>
 
-#include "afd/thread_pump.h"
 #include "nt/publish.h"
 #include "unix/host_services.h"
 #include "unix/host_threads.h"
@@ -27,17 +26,6 @@ NTSTATUS terminate_thread(HANDLE thread, NTSTATUS exit_status)
     return host_threads::stop(thread, exit_status);
 }
 
-/// A thread of the process': it may be one that looks after sockets. What another process suspends
-/// is not seen.
-NTSTATUS suspend_thread(HANDLE thread, ULONG* count)
-{
-    {
-        const unix_side::Uninterrupted section;
-        afd::ThreadPump::share_all();
-    }
-    return host::suspend_thread(thread, count);
-}
-
 NTSTATUS terminate_process(HANDLE process, NTSTATUS exit_status)
 {
     // The other threads are killed now, wherever they are; what closes handles after that must find
@@ -51,7 +39,6 @@ NTSTATUS terminate_process(HANDLE process, NTSTATUS exit_status)
 }
 
 const service_table::Row kRows[] = {
-    service_table::row<suspend_thread>("NtSuspendThread"),
     service_table::row<terminate_thread>("NtTerminateThread"),
     service_table::row<terminate_process>("NtTerminateProcess"),
 };

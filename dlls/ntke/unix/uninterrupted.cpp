@@ -1,11 +1,14 @@
 #include "unix/uninterrupted.h"
 
+#include <cerrno>
 #include <csignal>
 #include <iterator>
 
 #include <pthread.h>
 #include <sys/syscall.h>
 #include <unistd.h>
+
+#include "ke/thread.h"
 
 namespace unix_side {
 
@@ -15,6 +18,7 @@ namespace {
 
 /// What the host stops threads with: SuspendThread, TerminateThread.
 constexpr int kStops[] = { SIGUSR1, SIGQUIT };
+constexpr uint32_t kSuspends = 0;
 struct sigaction g_of_host[std::size(kStops)];
 
 // The states of all threads, by the thread's number, scattered, for numbers come in rows: one lies
@@ -62,6 +66,17 @@ __attribute__((no_stack_protector)) StopState* find(int32_t thread)
     return nullptr;
 }
 
+/// The thread is in Linux code: it has what belongs to it.
+void withdraw()
+{
+    const int error = errno;
+    {
+        const Uninterrupted section; // it may be terminated as well
+        ke::Thread::withdraw_current();
+    }
+    errno = error;
+}
+
 __attribute__((no_stack_protector)) void on_stop(int signal, siginfo_t* info, void* context)
 {
     const uint32_t index = signal == kStops[0] ? 0 : 1;
@@ -70,6 +85,8 @@ __attribute__((no_stack_protector)) void on_stop(int signal, siginfo_t* info, vo
         state->noted.fetch_or(1u << index, std::memory_order_relaxed);
         return;
     }
+    if (index == kSuspends && state && state->withdraws.load(std::memory_order_relaxed))
+        withdraw();
     g_of_host[index].sa_sigaction(signal, info, context);
 }
 
@@ -79,6 +96,7 @@ void free_state(void* state)
     t_stop_state = nullptr;
     auto& ended = *static_cast<StopState*>(state);
     ended.depth.store(0, std::memory_order_relaxed);
+    ended.withdraws.store(false, std::memory_order_relaxed);
     ended.noted.store(0, std::memory_order_relaxed);
     ended.thread.store(kFree, std::memory_order_release);
 }
@@ -103,6 +121,7 @@ StopState& make_stop_state()
     if (!state)
         return g_of_nobody;
     state->depth.store(0, std::memory_order_relaxed);
+    state->withdraws.store(false, std::memory_order_relaxed);
     state->deliver(); // what was taken for the signals of that one
     pthread_setspecific(g_end_key, state);
     t_stop_state = state;
@@ -139,11 +158,12 @@ void StopState::deliver()
     }
 }
 
-uint32_t let_stops_in()
+uint32_t let_stops_in(ke::WhenSuspended what)
 {
     StopState* const state = t_stop_state;
     if (!state)
         return 0;
+    state->withdraws.store(what == ke::WhenSuspended::Withdraws, std::memory_order_relaxed);
     std::atomic_signal_fence(std::memory_order_seq_cst);
     const uint32_t before = state->depth.exchange(0, std::memory_order_relaxed);
     std::atomic_signal_fence(std::memory_order_seq_cst);
@@ -157,6 +177,7 @@ void hold_stops_off(uint32_t before)
     if (StopState* state = t_stop_state) {
         state->depth.store(before, std::memory_order_relaxed);
         std::atomic_signal_fence(std::memory_order_seq_cst);
+        state->withdraws.store(false, std::memory_order_relaxed);
     }
 }
 

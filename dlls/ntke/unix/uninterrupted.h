@@ -7,12 +7,17 @@
 //   signal ── on_stop ── in a section?  no: the host's handler
 //                             └ yes: noted ── end of the section ── signal
 //
+// One that is suspended asleep in a wait of ke's first leaves the wait to others
+// (ke::Thread::withdraw_current).
+//
 // Nothing of this asks Linux for anything, unless a signal did come: blocking the signals for each
 // section took half the time of a request that is served at once.
 #pragma once
 
 #include <atomic>
 #include <cstdint>
+
+#include "ke/stoppable.h"
 
 namespace unix_side {
 
@@ -22,6 +27,7 @@ struct alignas(64) StopState {
     std::atomic<int32_t> thread { 0 }; // 0: never used, kFree: used again
     std::atomic<uint32_t> depth { 0 }; // sections it is in
     std::atomic<uint32_t> noted { 0 }; // a bit for each signal that came meanwhile
+    std::atomic<bool> withdraws { false }; // it sleeps in Linux, and a signal finds it there
 
     /// It is in no section any more: sends what was noted.
     void deliver();
@@ -64,7 +70,7 @@ private:
 };
 
 /// The two halves of ke::Stoppable.
-uint32_t let_stops_in();
+uint32_t let_stops_in(ke::WhenSuspended what);
 void hold_stops_off(uint32_t before);
 
 } // namespace unix_side

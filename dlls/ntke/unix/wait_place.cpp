@@ -31,7 +31,7 @@ NTSTATUS HostPlace::sleep(ke::Thread& thread, const ke::DueTime& due)
 
 NTSTATUS HostPlace::wait(HANDLE sleeper, const ke::DueTime& due)
 {
-    const ke::Stoppable section;
+    const ke::Stoppable section(ke::WhenSuspended::KeepsPlace);
     return ask_with(sleeper, 0, m_is_alertable, due);
 }
 
@@ -43,7 +43,8 @@ NTSTATUS HostPlace::check_others(uint32_t index)
     const HANDLE always_signaled = sleepers::always_signaled();
     if (!always_signaled)
         return STATUS_INSUFFICIENT_RESOURCES;
-    const ke::Stoppable section; // whatever the host does before it looks
+    const ke::Stoppable section(
+        ke::WhenSuspended::KeepsPlace); // whatever the host does before it looks
     const NTSTATUS status = ask_with(always_signaled, index, false, ke::DueTime::now());
     return status == kWoken ? STATUS_PENDING : status;
 }
