@@ -193,6 +193,28 @@ class Refusal(Case):
         self.assertGreater(refused, 3)
         self.assertTrue(prefix.status(folder)[0], "there was room at last")
 
+    @unittest.skipIf(os.geteuid() != 0, "only root can mount a small file system")
+    def test_where_user_reg_has_no_room_in_the_folder_for_scratch_files(self):
+        # What is last in the file is written last: nothing, where our value was.
+        disk = self.scratch / "disk"
+        disk.mkdir()
+        if subprocess.run(["mount", "-t", "tmpfs", "-o", "size=8k", "tmpfs", disk], check=False).returncode:
+            self.skipTest("cannot mount here")
+        self.addCleanup(subprocess.run, ["umount", disk], check=True)
+        path = self.folder / "user.reg"
+        for override in (b"", b'"ws2_32"="builtin"\n'):
+            path.write_bytes(b"WINE REGISTRY Version 2\n\n[A] 1\n" + b'"b"="c"\n' * 3000
+                             + b'\n[Software\\\\Wine\\\\DllOverrides] 1\n"zlib"="native"\n' + override)
+            edited = b"; edited\n" + path.read_bytes()
+            self.run_setup("install", self.folder)
+            path.write_bytes(b"; edited\n" + path.read_bytes())
+            before = tree_of(self.world)
+            with self.assertRaisesRegex(Failure, "Nothing was changed"):
+                self.run_setup("remove", self.folder, TMPDIR=str(disk))
+            self.assertEqual(tree_of(self.world), before)
+            self.run_setup("remove", self.folder)
+            self.assertEqual(path.read_bytes(), edited)
+
     @unittest.skipIf(os.geteuid() != 0, "only root can mount")
     def test_on_a_disk_that_is_read_only(self):
         if subprocess.run(["mount", "--bind", "-o", "ro", self.folder, self.folder], check=False).returncode:

@@ -537,21 +537,22 @@ with_value() { # FILE
 }
 
 # The file without a value: what was there instead comes back, and a key that was added and has nothing else goes.
+# Fails when any part of it cannot be written: what a full disk cut short is nobody's user.reg.
 without_value() { # FILE BEFORE ADDED
     if [ "$3" = yes ] && [ "$2" = - ] && section_is_empty "$1"; then
-        rest=$(awk -v end="$SECTION_END" 'NR > end && $0 != "" { print NR; exit }' "$1")
+        rest=$(awk -v end="$SECTION_END" 'NR > end && $0 != "" { print NR; exit }' "$1") || return 1
         if [ "$rest" ]; then
-            lines_to $((SECTION - 1)) "$1"
-            tail -n +"$rest" "$1"
+            lines_to $((SECTION - 1)) "$1" && tail -n +"$rest" "$1"
         else
-            last=$(awk -v section="$SECTION" 'NR < section && $0 != "" { last = NR } END { print last + 0 }' "$1")
-            [ "$last" = 0 ] && echo
-            lines_to "$last" "$1"
+            last=$(awk -v section="$SECTION" 'NR < section && $0 != "" { last = NR } END { print last + 0 }' "$1") || return 1
+            if [ "$last" = 0 ]; then
+                echo
+            else
+                lines_to "$last" "$1"
+            fi
         fi
     else
-        lines_to $((LINE - 1)) "$1"
-        [ "$2" = - ] || unescape "$2"
-        tail -n +$((LINE + 1)) "$1"
+        lines_to $((LINE - 1)) "$1" && { [ "$2" = - ] || unescape "$2"; } && tail -n +$((LINE + 1)) "$1"
     fi
 }
 
