@@ -2,6 +2,9 @@
 
 test_prefix_killed: when it is interrupted. test_prefix_attacks: when the prefix is not to be trusted."""
 
+import concurrent.futures
+import contextlib
+import fcntl
 import hashlib
 import os
 import platform
@@ -198,6 +201,27 @@ class Refusal(PrefixCase):
                 self.assertEqual(snapshot(folder), before)
         self.assertGreater(refused, 5)
         self.assertTrue(prefix.status(folder)[0], "there was room at last")
+
+
+class AtTheSameTime(PrefixCase):
+    def test_status_waits_for_a_verb_that_changes_something(self):
+        prefix.install(self.folder)
+        with concurrent.futures.ThreadPoolExecutor() as pool, self.locked(fcntl.LOCK_EX):
+            for look in (prefix.status, prefix.has_ntke):
+                answer = pool.submit(look, self.folder)
+                with self.assertRaises(TimeoutError):
+                    answer.result(0.2)
+        # ... and not for another one that looks.
+        with self.locked(fcntl.LOCK_SH):
+            self.assertTrue(prefix.status(self.folder)[0])
+
+    def locked(self, how: int) -> contextlib.ExitStack:
+        """The prefix, held as another ws2 holds it."""
+        held = contextlib.ExitStack()
+        handle = os.open(self.folder, os.O_RDONLY)
+        held.callback(os.close, handle)
+        fcntl.flock(handle, how)
+        return held
 
 
 class Ntke(PrefixCase):

@@ -2,6 +2,7 @@
 
 test_setup_killed: when it is interrupted. test_release: in a prefix of Wine's own."""
 
+import fcntl
 import hashlib
 import itertools
 import os
@@ -128,6 +129,20 @@ class Same(Case):
             self.assertIn(text, told)
         (self.folder / UNIX).write_bytes(b"x")
         self.assertIn(f"{UNIX}: not ours", self.run_setup("status", self.folder, **env))
+
+
+    def test_status_waits_for_a_verb_that_changes_something(self):
+        words = [self.script("status"), "status", self.folder]
+        handle = os.open(self.folder, os.O_RDONLY)
+        try:
+            fcntl.flock(handle, fcntl.LOCK_EX)
+            with subprocess.Popen(words, stdin=subprocess.DEVNULL, stdout=subprocess.DEVNULL) as status:
+                with self.assertRaises(subprocess.TimeoutExpired):
+                    status.wait(0.5)
+                fcntl.flock(handle, fcntl.LOCK_SH)
+                self.assertEqual(status.wait(60), 1)
+        finally:
+            os.close(handle)
 
 
 class Refusal(Case):

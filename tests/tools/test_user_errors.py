@@ -3,12 +3,13 @@
 import os
 import shutil
 import subprocess
+import sys
 import unittest
 from pathlib import Path
 from unittest import mock
 
 from prefix_world import SYSTEM32, WorldCase, make_prefix, tree_of
-from ws2lib import packages, prefix, run
+from ws2lib import packages, paths, prefix, run
 from ws2lib.ui import Failure
 
 
@@ -81,6 +82,16 @@ class Prefix(Case):
         self.assertTrue(prefix.status(other)[0])
         prefix.remove(other)
         self.assertEqual(tree_of(other), before)
+
+    def test_with_bytes_in_its_path_that_are_no_text(self):
+        other = self.scratch / os.fsdecode(b"caf\xe9\n")
+        self.folder.rename(other)
+        words = [sys.executable, paths.ROOT / "tools/ws2", "prefix", "status", other]
+        # As in a locale of UTF-8 that is not C's.
+        done = subprocess.run(words, check=False, env=dict(os.environ, PYTHONIOENCODING="utf-8:strict"),
+                              stdout=subprocess.PIPE, stderr=subprocess.PIPE)
+        self.assertEqual((done.returncode, done.stderr), (1, b""))
+        self.assertIn(os.fsencode(other), done.stdout)
 
 
 class Run(Case):

@@ -1055,10 +1055,10 @@ open_prefix() {
     check_prefix
 }
 
-# Waits for another one; leaves no file.
-lock_prefix() {
+# Waits for another one that changes something, and to change something for all others; leaves no file.
+lock_prefix() { # -s to look only
     exec 9<. || die "cannot lock $PREFIX"
-    flock 9 || die "cannot lock $PREFIX"
+    flock "$@" 9 || die "cannot lock $PREFIX"
 }
 
 install_verb() {
@@ -1119,6 +1119,7 @@ remove_verb() {
 }
 
 status_verb() {
+    lock_prefix -s # half of what another one is just doing looks like damage
     check_records
     [ -z "$HAS_STAGING" ] ||
         echo "  an install was interrupted before it replaced anything; the next install or remove undoes it"
@@ -1167,6 +1168,7 @@ status_verb() {
         whole=1 ;;
     esac
     find_server && echo "  in use by wineserver, process $RESULT"
+    exec 9<&- # what is started now lives longer
     for arch in $ARCHES; do
         ask "$arch"
     done

@@ -85,6 +85,7 @@ def arches(folder: Path) -> list[str]:
 
 def has_ntke(folder: Path) -> bool:
     with _opened(folder, "look into it") as prefix:
+        prefix.lock(to_change=False)
         installed = records.read_all(prefix).installed
         return installed is not None and _ntke_arches(prefix, installed) is not None
 
@@ -179,9 +180,11 @@ def remove(folder: Path) -> list[str]:
 
 
 def status(folder: Path) -> tuple[bool, list[str]]:
-    """Whether our DLL is installed and whole, and the lines that tell."""
+    """Whether our DLL is installed and whole, and the lines that tell. Not of what another verb is just
+    doing: half of that looks like damage."""
     with _opened(folder, "tell the status") as prefix:
         layout.check(prefix)
+        prefix.lock(to_change=False)
         found = records.read_all(prefix)
         lines = _interrupted(found)
         if found.installed is None:
