@@ -25,7 +25,7 @@ from . import (paths, pe, prefix_ask, prefix_install, prefix_layout as layout, p
                prefix_undo, registry)
 from .prefix_open import OpenPrefix
 from .prefix_record import Record
-from .prefix_server import refuse_if_in_use, wineserver_of
+from .prefix_server import named, refuse_if_in_use, wineserver_of
 from .ui import Failure, say
 
 HELP = """\
@@ -193,8 +193,8 @@ def status(folder: Path) -> tuple[bool, list[str]]:
                  _override_status(prefix, lines)]
     lines += _noexec(folder)
     server = wineserver_of(folder)
-    if server:
-        lines.append(f"  in use by wineserver, process {server}")
+    if server is not None:
+        lines.append(f"  in use by wineserver, {named(server)}")
     return all(whole), [f"{folder}: our ws2_32.dll is installed", *lines]
 
 
