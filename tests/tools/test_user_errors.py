@@ -1,15 +1,17 @@
 """What a user can do wrong, and what he is told to do about it."""
 
+import concurrent.futures
 import os
 import shutil
 import subprocess
 import sys
+import time
 import unittest
 from pathlib import Path
 from unittest import mock
 
 from prefix_world import SYSTEM32, WorldCase, make_prefix, tree_of
-from ws2lib import packages, paths, prefix, run
+from ws2lib import packages, paths, prefix, prefix_server, run
 from ws2lib.ui import Failure
 
 
@@ -115,6 +117,24 @@ class Run(Case):
         told = self.refused(self.run_in, self.folder, "a.exe")
         self.assertIn("ws2 prefix install", told)
         self.assertEqual((self.folder / SYSTEM32).read_bytes(), b"Wine's, 64-bit")
+
+    def test_two_at_once_share_a_prefix(self):
+        self.patch(run, "prefixes_folder", lambda: self.scratch)
+        self.patch(run, "template", lambda wine: self.folder)
+        self.patch(run.build, "build", lambda *arches, **named: None)
+        self.patch(run, "copy_prefix", lambda source, place: (shutil.copytree(source, place), time.sleep(0.1)))
+        wine = mock.Mock(version="8.0")
+        with concurrent.futures.ThreadPoolExecutor() as pool:
+            answers = [pool.submit(run._private, wine, True, "x86_64") for _ in range(3)]  # pylint: disable=protected-access
+            self.assertEqual({answer.result() for answer in answers}, {self.scratch / "run-8.0-ours"})
+        self.assertTrue(prefix.status(self.scratch / "run-8.0-ours")[0])
+        self.assertEqual(list(self.scratch.glob("*.part-*")), [])
+        # The other one starts its program while this one makes sure that the DLL is there.
+        servers = iter([None, 4711, 4711])
+        for where in (prefix, prefix_server):
+            self.patch(where, "wineserver_of", lambda folder: next(servers))
+        self.assertTrue(run._private(wine, True, "x86_64").is_dir())  # pylint: disable=protected-access
+        self.assertEqual(list(servers), [])
 
 
 if __name__ == "__main__":
