@@ -111,14 +111,17 @@ class Same(Case):
         self.assertEqual((self.folder / SYSTEM32).read_bytes(), b"the user's own")
         self.assertEqual((self.folder / ".ws2_32-kept/0-ws2_32.dll").read_bytes(), b"Wine's, 64-bit")
 
-    def test_a_path_with_blanks_and_letters_of_no_ascii(self):
-        other = self.world / "Mein Präfix 'x' \"y\" $HOME *"
-        self.folder.rename(other)
-        before = tree_of(self.world)
-        self.run_setup("install", other)
-        self.assertTrue(prefix.status(other)[0])
-        self.run_setup("remove", other)
-        self.assertEqual(tree_of(self.world), before)
+    def test_paths_with_blanks_ends_of_lines_and_bytes_of_no_ascii(self):
+        for name in ("Mein Präfix 'x' \"y\" $HOME *", os.fsdecode(b"caf\xe9"), "two\nlines", "an end of line\n"):
+            other, there = self.world / name, self.scratch / f"of {name}"
+            self.folder.rename(other)
+            self.releases["install"].rename(there)
+            self.folder, self.releases["install"] = other, there
+            before = tree_of(self.world)
+            self.run_setup("install", other)
+            self.assertTrue(prefix.status(other)[0])
+            self.run_setup("remove", other)
+            self.assertEqual(tree_of(self.world), before)
 
     def test_status(self):
         env = {"WINE": "/no/wine"}
@@ -130,6 +133,15 @@ class Same(Case):
         (self.folder / UNIX).write_bytes(b"x")
         self.assertIn(f"{UNIX}: not ours", self.run_setup("status", self.folder, **env))
 
+
+    def test_status_starts_wine_in_the_locale_of_the_user(self):
+        # In C, Wine finds no program in a folder whose name is not ASCII.
+        wine = self.scratch / "wine"
+        wine.write_text("#!/bin/sh\nprintf '# ws2_32: in %s' \"$LC_ALL\"\n")
+        wine.chmod(0o755)
+        self.run_setup("install", self.folder)
+        for name in ("C.UTF-8", ""):
+            self.assertIn(f"a program gets in {name}\n", self.run_setup("status", self.folder, WINE=str(wine), LC_ALL=name))
 
     def test_status_waits_for_a_verb_that_changes_something(self):
         words = [self.script("status"), "status", self.folder]

@@ -8,6 +8,7 @@
 # knows. It works in the prefix of whoever runs it, and in no other: so there is nobody to race with.
 
 set -u -f # no word of a record is a pattern
+USERS_LC_ALL=${LC_ALL-}
 LC_ALL=C # text is bytes
 export LC_ALL
 unset CDPATH
@@ -565,7 +566,10 @@ section_is_empty() { # FILE
 
 # --- To look what an install is to do
 
-THERE=$(cd -- "$(dirname -- "$0")" && pwd) # where this script and our files are
+# Where this script and our files are. (A name may end with an end of line, which $() would take away.)
+case $0 in */*) THERE=${0%/*}/ ;; *) THERE=. ;; esac
+THERE=$(cd -- "$THERE" && pwd && echo x)
+THERE=${THERE%?x}
 
 # The files of ours for this prefix, by SOURCE_OF: all names in the order in which they replace what is there.
 make_targets() {
@@ -1046,7 +1050,8 @@ open_prefix() {
         command -v "$needed" >/dev/null || die "the command \`$needed\` is missing here"
     done
     cd -P "$1" 2>/dev/null || die "cannot open $1: it is no folder, or not yours to look into"
-    PREFIX=$(pwd -P)
+    PREFIX=$(pwd -P && echo x)
+    PREFIX=${PREFIX%?x}
     set -- $(stat -c '%u %U' .)
     USER_ID=$(id -u)
     if [ "$USER_ID" != "$1" ]; then
@@ -1187,13 +1192,15 @@ ask() { # ARCH
     set +f
     mkdir "$twin/dosdevices" && cp ./*.reg "$twin"
     for drive in dosdevices/*; do
-        target=$(readlink "$drive") || continue
+        target=$(readlink -n "$drive" && echo x) || continue
+        target=${target%x}
         case $target in /*) ;; *) target=$PREFIX/dosdevices/$target ;; esac
         ln -s "$target" "$twin/$drive"
     done
     set -f
     answer=$(export WINEPREFIX="$twin" WINEDEBUG=-all,+ws2kernel
         export WINEDLLOVERRIDES="${WINEDLLOVERRIDES:+$WINEDLLOVERRIDES;}wineboot.exe="
+        LC_ALL=$USERS_LC_ALL # empty is as good as none; in C, Wine finds no folder whose name is not ASCII
         cd "$THERE/probe" && "${WINE:-wine}" "./$1.exe" </dev/null 2>"$twin/trace" | tr -d '\r')
     dll=$(printf '%s\n' "$answer" | sed -n 's/^# ws2_32: //p')
     kernel=$(printf '%s\n' "$answer" | sed -n 's/^# kernel: //p')
