@@ -11,8 +11,8 @@ import unittest
 from pathlib import Path
 from unittest import mock
 
-from prefix_world import NTKE, PAST, SYSTEM32, SYSWOW64, UNIX, UNIX32, WorldCase, earlier_record, kinds_to_plant, make_earlier, \
-    make_link, make_prefix, make_tree, tree_of
+from prefix_world import NTKE, PAST, SYSTEM32, SYSWOW64, UNIX, UNIX32, WorldCase, earlier_record, kinds_to_plant, \
+    make_earlier, make_link, make_prefix, make_tree, tree_of
 from ws2lib import paths, prefix, prefix_files, prefix_layout
 from ws2lib.ui import Failure
 
@@ -244,8 +244,8 @@ class Huge(AttackCase):
 
     def test_is_refused_where_it_would_be_read(self):
         for name, installed, what in (
-                (".ws2_32/installed", True, "too large"), (".ws2_32/staging", True, "too large"), (SYSTEM32, False, "is no file"),
-                ("user.reg", False, "too large"), ("system.reg", False, "too large"),
+                (".ws2_32/installed", True, "too large"), (".ws2_32/staging", True, "too large"),
+                (SYSTEM32, False, "is no file"), ("user.reg", False, "too large"), ("system.reg", False, "too large"),
                 (UNIX + ".ws2_32-new", True, "in the way")):
             before = self.hold(name, installed)
             self.assert_refused(what, [prefix.install])

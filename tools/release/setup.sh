@@ -545,7 +545,8 @@ without_value() { # FILE BEFORE ADDED
         if [ "$rest" ]; then
             lines_to $((SECTION - 1)) "$1" && tail -n +"$rest" "$1"
         else
-            last=$(awk -v section="$SECTION" 'NR < section && $0 != "" { last = NR } END { print last + 0 }' "$1") || return 1
+            last=$(awk -v section="$SECTION" 'NR < section && $0 != "" { last = NR } END { print last + 0 }' "$1") ||
+                return 1
             if [ "$last" = 0 ]; then
                 echo
             else
