@@ -13,7 +13,7 @@ from unittest import mock
 
 from prefix_world import NTKE, PAST, SYSTEM32, SYSWOW64, UNIX, UNIX32, WorldCase, earlier_record, kinds_to_plant, \
     make_earlier, make_link, make_prefix, make_tree, tree_of
-from ws2lib import paths, prefix, prefix_files, prefix_layout
+from ws2lib import paths, prefix, prefix_files, prefix_layout, prefix_open
 from ws2lib.ui import Failure
 
 STRANGER = 12345  # a user that owns nothing here
@@ -229,6 +229,20 @@ class InTheLastMoment(AttackCase):
                 and not self.is_new_file(function, words)
 
         self.assertGreater(self.race(is_moment, plant), 20)
+
+    def test_before_status_looks_into_a_file(self):
+        # Where the link leads there is no end.
+        prefix.install(self.folder)
+        real = prefix_open.OpenPrefix.identity
+
+        def identity(opened, name):
+            result = real(opened, name)
+            make_link(opened.path / name, "/dev/zero")
+            return result
+
+        with mock.patch.object(prefix_open.OpenPrefix, "identity", identity), \
+                self.assertRaisesRegex(Failure, "is no file"):
+            prefix.status(self.folder)
 
     def test_after_a_folder_is_made(self):
         def plant(function, words, named):

@@ -16,6 +16,7 @@ back as the very same file; beside it lies the record of what was done and how f
 
 import contextlib
 import errno
+import io
 import os
 import pwd
 from dataclasses import replace
@@ -225,10 +226,13 @@ def _file_status(prefix: OpenPrefix, record: Record, lines: list[str]) -> bool:
     for name, entry in record.files.items():
         if name == layout.USER_REG:
             continue
-        path, current = prefix.path / name, prefix.identity(name)
+        current = prefix.identity(name)
         if current in entry.ours:
-            version = pe.version_string(path, "FileVersion")
-            lines.append(f"  {name}: ours, {pe.machine(path) or 'Linux code'}" + (f", version {version}" if version else ""))
+            folder, last = prefix.place(name)
+            data = folder.read(last)
+            version = pe.version_string_of(data, "FileVersion")
+            lines.append(f"  {name}: ours, {pe.machine_of(io.BytesIO(data)) or 'Linux code'}"
+                         + (f", version {version}" if version else ""))
         else:
             whole = False
             what = "is not replaced (an install was interrupted: install again, or remove)" \
