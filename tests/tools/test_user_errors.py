@@ -118,11 +118,28 @@ class Run(Case):
         self.assertIn("ws2 prefix install", told)
         self.assertEqual((self.folder / SYSTEM32).read_bytes(), b"Wine's, 64-bit")
 
+    def test_a_new_prefix_shares_no_file_with_others(self):
+        # Another version of Wine writes its own programs into the files that are there.
+        self.patch(run, "template", lambda wine: self.folder)
+        self.patch(run.build, "build", lambda *arches, **named: None)
+        wine = mock.Mock(version="8.0")
+        made = run._prefix(wine, self.scratch / "new", True, "x86_64")  # pylint: disable=protected-access
+        self.assertTrue(prefix.status(made.folder)[0])
+        self.assertEqual([path for path in self.folder.rglob("*") if path.is_file() and path.stat().st_nlink > 1], [])
+
+    def test_a_new_prefix_is_whole_or_not_there(self):
+        self.patch(run, "template", lambda wine: self.folder)
+        before = set(self.scratch.iterdir())
+        with mock.patch.object(shutil, "copy2", side_effect=OSError(28, "No space left on device")), \
+                self.assertRaisesRegex(Failure, "cannot make the prefix"):
+            run._prefix(mock.Mock(version="8.0"), self.scratch / "new", True, "x86_64")  # pylint: disable=protected-access
+        self.assertEqual(set(self.scratch.iterdir()), before)
+
     def test_two_at_once_share_a_prefix(self):
         self.patch(run, "prefixes_folder", lambda: self.scratch)
         self.patch(run, "template", lambda wine: self.folder)
         self.patch(run.build, "build", lambda *arches, **named: None)
-        self.patch(run, "copy_prefix", lambda source, place: (shutil.copytree(source, place), time.sleep(0.1)))
+        self.patch(run, "copy_prefix", lambda source, place, **_: (shutil.copytree(source, place), time.sleep(0.1)))
         wine = mock.Mock(version="8.0")
         with concurrent.futures.ThreadPoolExecutor() as pool:
             answers = [pool.submit(run._private, wine, True, "x86_64") for _ in range(3)]  # pylint: disable=protected-access

@@ -1,6 +1,7 @@
 """`ws2 run`: a Windows program on our DLL."""
 
 import os
+import shutil
 import subprocess
 import sys
 from pathlib import Path
@@ -93,7 +94,7 @@ def _prefix(wine: Wine, folder: Path | None, ours: bool, arch: str) -> Prefix:
         return Prefix(wine, _private(wine, ours, arch))
     folder = folder.expanduser().absolute()
     if not folder.exists():
-        copy_prefix(template(wine), folder)
+        _make(wine, folder)
         if ours:
             build.build(*prefix.arches(folder), tests=False, quick=True)
             prefix.install(folder)
@@ -102,6 +103,19 @@ def _prefix(wine: Wine, folder: Path | None, ours: bool, arch: str) -> Prefix:
         raise Failure(f"our DLL is not in {folder}. `ws2 prefix install {folder}` puts it there, and "
                       "`ws2 prefix remove` takes it out again, losing nothing")
     return Prefix(wine, folder)
+
+
+def _make(wine: Wine, folder: Path) -> None:
+    """A new prefix of the user's, that shares nothing with others; whole, or not there."""
+    partial = folder.with_name(folder.name + f".part-{os.getpid()}")
+    try:
+        copy_prefix(template(wine), partial, share=False)
+        partial.rename(folder)
+    except BaseException as error:
+        shutil.rmtree(partial, ignore_errors=True)
+        if isinstance(error, (OSError, shutil.Error)):
+            raise Failure(f"cannot make the prefix {folder}: {error}") from error
+        raise
 
 
 def _private(wine: Wine, ours: bool, arch: str) -> Path:
