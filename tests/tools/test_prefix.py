@@ -2,6 +2,9 @@
 
 test_prefix_killed: when it is interrupted. test_prefix_attacks: when the prefix is not to be trusted."""
 
+import concurrent.futures
+import contextlib
+import fcntl
 import hashlib
 import os
 import platform
@@ -153,6 +156,24 @@ class Refusal(PrefixCase):
         self.assertIn(str(server.pid), self.assert_refused_unchanged(prefix.install))
 
     def test_while_a_wineserver_holds_its_lock(self):
+        with self.locked():
+            self.assertIn("wineserver", self.assert_refused_unchanged(prefix.install))
+        prefix.install(self.folder)
+
+    @unittest.skipIf(os.geteuid() != 0, "only root can be in a container")
+    def test_while_a_wineserver_outside_of_the_container_holds_its_lock(self):
+        code = (f"import sys; sys.path.insert(0, {str(paths.ROOT / 'tools')!r}); from pathlib import Path; "
+                "from ws2lib import prefix_server; prefix_server.refuse_if_in_use(Path(sys.argv[1]))")
+        with self.locked():
+            done = subprocess.run(["unshare", "--pid", "--fork", "--mount-proc", sys.executable, "-c", code, self.folder],
+                                  check=False, capture_output=True, text=True)
+        if "unshare" in done.stderr:
+            self.skipTest(f"no container here: {done.stderr.strip()}")
+        self.assertIn("wineserver is a process outside of this container", done.stderr)
+
+    @contextlib.contextmanager
+    def locked(self):
+        """As a wineserver locks its prefix."""
         info = self.folder.stat()
         lock = self.folder / f"server-{info.st_dev:x}-{info.st_ino:x}" / "lock"
         lock.parent.mkdir()
@@ -161,9 +182,8 @@ class Refusal(PrefixCase):
         with subprocess.Popen([sys.executable, "-c", code, lock], stdin=subprocess.PIPE,
                               stdout=subprocess.PIPE) as holder:
             self.assertEqual(holder.stdout.readline(), b"held\n")
-            self.assertIn("wineserver", self.assert_refused_unchanged(prefix.install))
+            yield
             holder.stdin.close()
-        prefix.install(self.folder)
 
     def test_of_removing_while_in_use(self):
         prefix.install(self.folder)
@@ -198,6 +218,27 @@ class Refusal(PrefixCase):
                 self.assertEqual(snapshot(folder), before)
         self.assertGreater(refused, 5)
         self.assertTrue(prefix.status(folder)[0], "there was room at last")
+
+
+class AtTheSameTime(PrefixCase):
+    def test_status_waits_for_a_verb_that_changes_something(self):
+        prefix.install(self.folder)
+        with concurrent.futures.ThreadPoolExecutor() as pool, self.locked(fcntl.LOCK_EX):
+            for look in (prefix.status, prefix.has_ntke):
+                answer = pool.submit(look, self.folder)
+                with self.assertRaises(TimeoutError):
+                    answer.result(0.2)
+        # ... and not for another one that looks.
+        with self.locked(fcntl.LOCK_SH):
+            self.assertTrue(prefix.status(self.folder)[0])
+
+    def locked(self, how: int) -> contextlib.ExitStack:
+        """The prefix, held as another ws2 holds it."""
+        held = contextlib.ExitStack()
+        handle = os.open(self.folder, os.O_RDONLY)
+        held.callback(os.close, handle)
+        fcntl.flock(handle, how)
+        return held
 
 
 class Ntke(PrefixCase):

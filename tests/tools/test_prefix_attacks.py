@@ -2,6 +2,7 @@
 touched, nothing is lost, and what is wrong is told without a traceback."""
 
 import contextlib
+import errno
 import itertools
 import json
 import os
@@ -10,9 +11,9 @@ import unittest
 from pathlib import Path
 from unittest import mock
 
-from prefix_world import NTKE, SYSTEM32, SYSWOW64, UNIX, UNIX32, WorldCase, earlier_record, kinds_to_plant, make_earlier, \
-    make_link, make_prefix, make_tree, tree_of
-from ws2lib import paths, prefix, prefix_files, prefix_layout
+from prefix_world import NTKE, PAST, SYSTEM32, SYSWOW64, UNIX, UNIX32, WorldCase, earlier_record, kinds_to_plant, \
+    make_earlier, make_link, make_prefix, make_tree, tree_of
+from ws2lib import paths, prefix, prefix_files, prefix_layout, prefix_open
 from ws2lib.ui import Failure
 
 STRANGER = 12345  # a user that owns nothing here
@@ -60,6 +61,18 @@ class AttackCase(WorldCase):
                 verb(self.folder)
             self.assertEqual(tree_of(self.world), before)
             self.assertEqual(self.seen_outside(), outside)
+
+
+class OnTwoDisks:
+    """In the place of prefix_files.call(): what is below a folder named `disk` is on another file system."""
+
+    @staticmethod
+    def call(function, *words, **named):
+        if function in (os.link, os.rename):
+            sides = {"/disk" in os.readlink(f"/proc/self/fd/{named[side]}") for side in ("src_dir_fd", "dst_dir_fd")}
+            if len(sides) > 1:
+                raise OSError(errno.EXDEV, os.strerror(errno.EXDEV))
+        return function(*words, **named)
 
 
 class Planted(AttackCase):
@@ -217,6 +230,20 @@ class InTheLastMoment(AttackCase):
 
         self.assertGreater(self.race(is_moment, plant), 20)
 
+    def test_before_status_looks_into_a_file(self):
+        # Where the link leads there is no end.
+        prefix.install(self.folder)
+        real = prefix_open.OpenPrefix.identity
+
+        def identity(opened, name):
+            result = real(opened, name)
+            make_link(opened.path / name, "/dev/zero")
+            return result
+
+        with mock.patch.object(prefix_open.OpenPrefix, "identity", identity), \
+                self.assertRaisesRegex(Failure, "is no file"):
+            prefix.status(self.folder)
+
     def test_after_a_folder_is_made(self):
         def plant(function, words, named):
             function(*words, **named)
@@ -224,6 +251,37 @@ class InTheLastMoment(AttackCase):
             os.symlink(self.outside / "folder", words[0], dir_fd=named["dir_fd"])
 
         self.assertGreater(self.race(lambda function, _words: function is os.mkdir, plant), 4)
+
+
+class Huge(AttackCase):
+    """A file of holes, larger than all memory."""
+
+    def test_is_refused_where_it_would_be_read(self):
+        for name, installed, what in (
+                (".ws2_32/installed", True, "too large"), (".ws2_32/staging", True, "too large"),
+                (SYSTEM32, False, "is no file"), ("user.reg", False, "too large"), ("system.reg", False, "too large"),
+                (UNIX + ".ws2_32-new", True, "in the way")):
+            before = self.hold(name, installed)
+            self.assert_refused(what, [prefix.install])
+            make_tree(self.world, before)
+
+    def test_in_the_place_of_ours_stays(self):
+        for name, saved in ((SYSTEM32, "0-ws2_32.dll"), ("user.reg", "user.reg")):
+            before = self.hold(name, True)
+            with contextlib.suppress(Failure):
+                prefix.status(self.folder)
+            self.assertIn("stays as it is", "\n".join(prefix.remove(self.folder)))
+            self.assertEqual((self.folder / name).stat().st_size, 1 << 42)
+            self.assertTrue((self.folder / ".ws2_32-kept" / saved).is_file())
+            make_tree(self.world, before)
+
+    def hold(self, name: str, installed: bool) -> tuple:
+        before = tree_of(self.world)
+        if installed:
+            prefix.install(self.folder)
+        with open(self.folder / name, "ab") as file:
+            file.truncate(1 << 42)
+        return before
 
 
 class Records(AttackCase):
@@ -412,6 +470,60 @@ class Root(AttackCase):
         prefix.install(self.folder)
         info = (self.folder / "user.reg").stat()
         self.assertEqual((info.st_uid, info.st_mode & 0o777), (0, 0o600))
+
+    def test_gives_away_nothing_of_its_own_that_is_moved_in(self):
+        # The owner may move what root keeps in the prefix to where a verb is at work, at any time.
+        os.rename(self.folder / "drive_c", self.world / "disk")
+        make_link(self.folder / "drive_c", self.world / "disk")
+        make_link(self.world / "disk/windows/syswow64/ws2_32.dll", "nowhere.dll")
+        for name in ("secret", "private/secret"):
+            (self.folder / name).parent.mkdir(exist_ok=True)
+            (self.folder / name).write_bytes(b"what root alone may know")
+            (self.folder / name).chmod(0o600)
+            os.utime(self.folder / name, ns=(PAST, PAST))
+        (self.folder / "private").chmod(0o700)
+        self.give(self.world / "disk")
+        os.chown(self.folder / "drive_c", STRANGER, STRANGER, follow_symlinks=False)
+        moments = 0
+        for verb in (prefix.install, prefix.remove):
+            for name in (SYSTEM32, SYSWOW64, ".ws2_32/saved/0-ws2_32.dll", ".ws2_32/saved/1-ws2_32.dll",
+                         SYSTEM32 + ".ws2_32-new", SYSWOW64 + ".ws2_32-new", ".ws2_32/staging",
+                         ".ws2_32", ".ws2_32/saved", ".ws2_32/lib", ".ws2_32/lib/x86_64-unix"):
+                moments += self.moved_in(verb, name)
+            verb(self.folder)
+        self.assertGreater(moments, 100)
+
+    def moved_in(self, verb, name: str) -> int:
+        """Runs a verb with something of root's moved in at each call; returns how often there was something there
+        to be moved away."""
+        tree, moment, found = tree_of(self.world), 0, 0
+        place = self.folder / name
+        while True:
+            calls, moved = 0, None
+
+            def call(function, *words, **named):
+                nonlocal calls, moved
+                calls += 1
+                if calls > moment and moved is None and os.path.lexists(place):  # pylint: disable=cell-var-from-loop
+                    moved = calls
+                    os.rename(place, self.world / "away")
+                    what = "private" if (self.world / "away").is_dir() and not (self.world / "away").is_symlink() \
+                        else "secret"
+                    os.rename(self.folder / what, place)
+                return OnTwoDisks.call(function, *words, **named)
+
+            with mock.patch.object(prefix_files, "call", call), contextlib.suppress(Failure):
+                verb(self.folder)
+            how = f"{verb.__name__}, {name} at call {moved}"
+            kept = [entry for entry in tree_of(self.world) if entry[2] == b"what root alone may know"]
+            for _, _, _, mode, time, owner, _ in kept:
+                self.assertEqual((mode, time, owner), (0o600, PAST, (0, 0)), how)
+            private = [entry for entry in tree_of(self.world) if entry[1] == "folder" and entry[3] == 0o700]
+            self.assertEqual([entry[5] for entry in private], [(0, 0)], how)
+            make_tree(self.world, tree)
+            if moved is None:
+                return found
+            found, moment = found + 1, moved
 
     def test_makes_no_folder_where_a_link_of_the_owner_leads(self):
         make_link(self.folder / prefix_layout.STATE, self.outside / "folder")

@@ -2,6 +2,7 @@
 
 test_setup_killed: when it is interrupted. test_release: in a prefix of Wine's own."""
 
+import fcntl
 import hashlib
 import itertools
 import os
@@ -110,14 +111,17 @@ class Same(Case):
         self.assertEqual((self.folder / SYSTEM32).read_bytes(), b"the user's own")
         self.assertEqual((self.folder / ".ws2_32-kept/0-ws2_32.dll").read_bytes(), b"Wine's, 64-bit")
 
-    def test_a_path_with_blanks_and_letters_of_no_ascii(self):
-        other = self.world / "Mein Präfix 'x' \"y\" $HOME *"
-        self.folder.rename(other)
-        before = tree_of(self.world)
-        self.run_setup("install", other)
-        self.assertTrue(prefix.status(other)[0])
-        self.run_setup("remove", other)
-        self.assertEqual(tree_of(self.world), before)
+    def test_paths_with_blanks_ends_of_lines_and_bytes_of_no_ascii(self):
+        for name in ("Mein Präfix 'x' \"y\" $HOME *", os.fsdecode(b"caf\xe9"), "two\nlines", "an end of line\n"):
+            other, there = self.world / name, self.scratch / f"of {name}"
+            self.folder.rename(other)
+            self.releases["install"].rename(there)
+            self.folder, self.releases["install"] = other, there
+            before = tree_of(self.world)
+            self.run_setup("install", other)
+            self.assertTrue(prefix.status(other)[0])
+            self.run_setup("remove", other)
+            self.assertEqual(tree_of(self.world), before)
 
     def test_status(self):
         env = {"WINE": "/no/wine"}
@@ -128,6 +132,29 @@ class Same(Case):
             self.assertIn(text, told)
         (self.folder / UNIX).write_bytes(b"x")
         self.assertIn(f"{UNIX}: not ours", self.run_setup("status", self.folder, **env))
+
+
+    def test_status_starts_wine_in_the_locale_of_the_user(self):
+        # In C, Wine finds no program in a folder whose name is not ASCII.
+        wine = self.scratch / "wine"
+        wine.write_text("#!/bin/sh\nprintf '# ws2_32: in %s' \"$LC_ALL\"\n")
+        wine.chmod(0o755)
+        self.run_setup("install", self.folder)
+        for name in ("C.UTF-8", ""):
+            self.assertIn(f"a program gets in {name}\n", self.run_setup("status", self.folder, WINE=str(wine), LC_ALL=name))
+
+    def test_status_waits_for_a_verb_that_changes_something(self):
+        words = [self.script("status"), "status", self.folder]
+        handle = os.open(self.folder, os.O_RDONLY)
+        try:
+            fcntl.flock(handle, fcntl.LOCK_EX)
+            with subprocess.Popen(words, stdin=subprocess.DEVNULL, stdout=subprocess.DEVNULL) as status:
+                with self.assertRaises(subprocess.TimeoutExpired):
+                    status.wait(0.5)
+                fcntl.flock(handle, fcntl.LOCK_SH)
+                self.assertEqual(status.wait(60), 1)
+        finally:
+            os.close(handle)
 
 
 class Refusal(Case):
@@ -192,6 +219,28 @@ class Refusal(Case):
                 self.assertEqual(tree_of(folder), before)
         self.assertGreater(refused, 3)
         self.assertTrue(prefix.status(folder)[0], "there was room at last")
+
+    @unittest.skipIf(os.geteuid() != 0, "only root can mount a small file system")
+    def test_where_user_reg_has_no_room_in_the_folder_for_scratch_files(self):
+        # What is last in the file is written last: nothing, where our value was.
+        disk = self.scratch / "disk"
+        disk.mkdir()
+        if subprocess.run(["mount", "-t", "tmpfs", "-o", "size=8k", "tmpfs", disk], check=False).returncode:
+            self.skipTest("cannot mount here")
+        self.addCleanup(subprocess.run, ["umount", disk], check=True)
+        path = self.folder / "user.reg"
+        for override in (b"", b'"ws2_32"="builtin"\n'):
+            path.write_bytes(b"WINE REGISTRY Version 2\n\n[A] 1\n" + b'"b"="c"\n' * 3000
+                             + b'\n[Software\\\\Wine\\\\DllOverrides] 1\n"zlib"="native"\n' + override)
+            edited = b"; edited\n" + path.read_bytes()
+            self.run_setup("install", self.folder)
+            path.write_bytes(b"; edited\n" + path.read_bytes())
+            before = tree_of(self.world)
+            with self.assertRaisesRegex(Failure, "Nothing was changed"):
+                self.run_setup("remove", self.folder, TMPDIR=str(disk))
+            self.assertEqual(tree_of(self.world), before)
+            self.run_setup("remove", self.folder)
+            self.assertEqual(path.read_bytes(), edited)
 
     @unittest.skipIf(os.geteuid() != 0, "only root can mount")
     def test_on_a_disk_that_is_read_only(self):

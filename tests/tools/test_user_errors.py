@@ -1,14 +1,17 @@
 """What a user can do wrong, and what he is told to do about it."""
 
+import concurrent.futures
 import os
 import shutil
 import subprocess
+import sys
+import time
 import unittest
 from pathlib import Path
 from unittest import mock
 
 from prefix_world import SYSTEM32, WorldCase, make_prefix, tree_of
-from ws2lib import packages, prefix, run
+from ws2lib import packages, paths, prefix, prefix_server, run
 from ws2lib.ui import Failure
 
 
@@ -82,6 +85,16 @@ class Prefix(Case):
         prefix.remove(other)
         self.assertEqual(tree_of(other), before)
 
+    def test_with_bytes_in_its_path_that_are_no_text(self):
+        other = self.scratch / os.fsdecode(b"caf\xe9\n")
+        self.folder.rename(other)
+        words = [sys.executable, paths.ROOT / "tools/ws2", "prefix", "status", other]
+        # As in a locale of UTF-8 that is not C's.
+        done = subprocess.run(words, check=False, env=dict(os.environ, PYTHONIOENCODING="utf-8:strict"),
+                              stdout=subprocess.PIPE, stderr=subprocess.PIPE)
+        self.assertEqual((done.returncode, done.stderr), (1, b""))
+        self.assertIn(os.fsencode(other), done.stdout)
+
 
 class Run(Case):
     def run_in(self, folder: Path, program: str) -> None:
@@ -104,6 +117,41 @@ class Run(Case):
         told = self.refused(self.run_in, self.folder, "a.exe")
         self.assertIn("ws2 prefix install", told)
         self.assertEqual((self.folder / SYSTEM32).read_bytes(), b"Wine's, 64-bit")
+
+    def test_a_new_prefix_shares_no_file_with_others(self):
+        # Another version of Wine writes its own programs into the files that are there.
+        self.patch(run, "template", lambda wine: self.folder)
+        self.patch(run.build, "build", lambda *arches, **named: None)
+        wine = mock.Mock(version="8.0")
+        made = run._prefix(wine, self.scratch / "new", True, "x86_64")  # pylint: disable=protected-access
+        self.assertTrue(prefix.status(made.folder)[0])
+        self.assertEqual([path for path in self.folder.rglob("*") if path.is_file() and path.stat().st_nlink > 1], [])
+
+    def test_a_new_prefix_is_whole_or_not_there(self):
+        self.patch(run, "template", lambda wine: self.folder)
+        before = set(self.scratch.iterdir())
+        with mock.patch.object(shutil, "copy2", side_effect=OSError(28, "No space left on device")), \
+                self.assertRaisesRegex(Failure, "cannot make the prefix"):
+            run._prefix(mock.Mock(version="8.0"), self.scratch / "new", True, "x86_64")  # pylint: disable=protected-access
+        self.assertEqual(set(self.scratch.iterdir()), before)
+
+    def test_two_at_once_share_a_prefix(self):
+        self.patch(run, "prefixes_folder", lambda: self.scratch)
+        self.patch(run, "template", lambda wine: self.folder)
+        self.patch(run.build, "build", lambda *arches, **named: None)
+        self.patch(run, "copy_prefix", lambda source, place, **_: (shutil.copytree(source, place), time.sleep(0.1)))
+        wine = mock.Mock(version="8.0")
+        with concurrent.futures.ThreadPoolExecutor() as pool:
+            answers = [pool.submit(run._private, wine, True, "x86_64") for _ in range(3)]  # pylint: disable=protected-access
+            self.assertEqual({answer.result() for answer in answers}, {self.scratch / "run-8.0-ours"})
+        self.assertTrue(prefix.status(self.scratch / "run-8.0-ours")[0])
+        self.assertEqual(list(self.scratch.glob("*.part-*")), [])
+        # The other one starts its program while this one makes sure that the DLL is there.
+        servers = iter([None, 4711, 4711])
+        for where in (prefix, prefix_server):
+            self.patch(where, "wineserver_of", lambda folder: next(servers))
+        self.assertTrue(run._private(wine, True, "x86_64").is_dir())  # pylint: disable=protected-access
+        self.assertEqual(list(servers), [])
 
 
 if __name__ == "__main__":

@@ -8,6 +8,7 @@
 # knows. It works in the prefix of whoever runs it, and in no other: so there is nobody to race with.
 
 set -u -f # no word of a record is a pattern
+USERS_LC_ALL=${LC_ALL-}
 LC_ALL=C # text is bytes
 export LC_ALL
 unset CDPATH
@@ -537,21 +538,23 @@ with_value() { # FILE
 }
 
 # The file without a value: what was there instead comes back, and a key that was added and has nothing else goes.
+# Fails when any part of it cannot be written: what a full disk cut short is nobody's user.reg.
 without_value() { # FILE BEFORE ADDED
     if [ "$3" = yes ] && [ "$2" = - ] && section_is_empty "$1"; then
-        rest=$(awk -v end="$SECTION_END" 'NR > end && $0 != "" { print NR; exit }' "$1")
+        rest=$(awk -v end="$SECTION_END" 'NR > end && $0 != "" { print NR; exit }' "$1") || return 1
         if [ "$rest" ]; then
-            lines_to $((SECTION - 1)) "$1"
-            tail -n +"$rest" "$1"
+            lines_to $((SECTION - 1)) "$1" && tail -n +"$rest" "$1"
         else
-            last=$(awk -v section="$SECTION" 'NR < section && $0 != "" { last = NR } END { print last + 0 }' "$1")
-            [ "$last" = 0 ] && echo
-            lines_to "$last" "$1"
+            last=$(awk -v section="$SECTION" 'NR < section && $0 != "" { last = NR } END { print last + 0 }' "$1") ||
+                return 1
+            if [ "$last" = 0 ]; then
+                echo
+            else
+                lines_to "$last" "$1"
+            fi
         fi
     else
-        lines_to $((LINE - 1)) "$1"
-        [ "$2" = - ] || unescape "$2"
-        tail -n +$((LINE + 1)) "$1"
+        lines_to $((LINE - 1)) "$1" && { [ "$2" = - ] || unescape "$2"; } && tail -n +$((LINE + 1)) "$1"
     fi
 }
 
@@ -564,7 +567,10 @@ section_is_empty() { # FILE
 
 # --- To look what an install is to do
 
-THERE=$(cd -- "$(dirname -- "$0")" && pwd) # where this script and our files are
+# Where this script and our files are. (A name may end with an end of line, which $() would take away.)
+case $0 in */*) THERE=${0%/*}/ ;; *) THERE=. ;; esac
+THERE=$(cd -- "$THERE" && pwd && echo x)
+THERE=${THERE%?x}
 
 # The files of ours for this prefix, by SOURCE_OF: all names in the order in which they replace what is there.
 make_targets() {
@@ -1045,7 +1051,8 @@ open_prefix() {
         command -v "$needed" >/dev/null || die "the command \`$needed\` is missing here"
     done
     cd -P "$1" 2>/dev/null || die "cannot open $1: it is no folder, or not yours to look into"
-    PREFIX=$(pwd -P)
+    PREFIX=$(pwd -P && echo x)
+    PREFIX=${PREFIX%?x}
     set -- $(stat -c '%u %U' .)
     USER_ID=$(id -u)
     if [ "$USER_ID" != "$1" ]; then
@@ -1054,10 +1061,10 @@ open_prefix() {
     check_prefix
 }
 
-# Waits for another one; leaves no file.
-lock_prefix() {
+# Waits for another one that changes something, and to change something for all others; leaves no file.
+lock_prefix() { # -s to look only
     exec 9<. || die "cannot lock $PREFIX"
-    flock 9 || die "cannot lock $PREFIX"
+    flock "$@" 9 || die "cannot lock $PREFIX"
 }
 
 install_verb() {
@@ -1118,6 +1125,7 @@ remove_verb() {
 }
 
 status_verb() {
+    lock_prefix -s # half of what another one is just doing looks like damage
     check_records
     [ -z "$HAS_STAGING" ] ||
         echo "  an install was interrupted before it replaced anything; the next install or remove undoes it"
@@ -1166,6 +1174,7 @@ status_verb() {
         whole=1 ;;
     esac
     find_server && echo "  in use by wineserver, process $RESULT"
+    exec 9<&- # what is started now lives longer
     for arch in $ARCHES; do
         ask "$arch"
     done
@@ -1184,13 +1193,15 @@ ask() { # ARCH
     set +f
     mkdir "$twin/dosdevices" && cp ./*.reg "$twin"
     for drive in dosdevices/*; do
-        target=$(readlink "$drive") || continue
+        target=$(readlink -n "$drive" && echo x) || continue
+        target=${target%x}
         case $target in /*) ;; *) target=$PREFIX/dosdevices/$target ;; esac
         ln -s "$target" "$twin/$drive"
     done
     set -f
     answer=$(export WINEPREFIX="$twin" WINEDEBUG=-all,+ws2kernel
         export WINEDLLOVERRIDES="${WINEDLLOVERRIDES:+$WINEDLLOVERRIDES;}wineboot.exe="
+        LC_ALL=$USERS_LC_ALL # empty is as good as none; in C, Wine finds no folder whose name is not ASCII
         cd "$THERE/probe" && "${WINE:-wine}" "./$1.exe" </dev/null 2>"$twin/trace" | tr -d '\r')
     dll=$(printf '%s\n' "$answer" | sed -n 's/^# ws2_32: //p')
     kernel=$(printf '%s\n' "$answer" | sed -n 's/^# kernel: //p')

@@ -51,6 +51,8 @@ def _parser() -> argparse.ArgumentParser:
 
 def main(arguments: list[str]) -> int:
     """Runs one verb; the result is the exit code of the command."""
+    # A prefix may have any bytes in its name, and they come out as they went in.
+    sys.stdout.reconfigure(errors="surrogateescape")
     args = _parser().parse_args(arguments)
     try:
         return args.main(args)

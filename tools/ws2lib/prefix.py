@@ -16,6 +16,7 @@ back as the very same file; beside it lies the record of what was done and how f
 
 import contextlib
 import errno
+import io
 import os
 import pwd
 from dataclasses import replace
@@ -25,7 +26,7 @@ from . import (paths, pe, prefix_ask, prefix_install, prefix_layout as layout, p
                prefix_undo, registry)
 from .prefix_open import OpenPrefix
 from .prefix_record import Record
-from .prefix_server import refuse_if_in_use, wineserver_of
+from .prefix_server import named, refuse_if_in_use, wineserver_of
 from .ui import Failure, say
 
 HELP = """\
@@ -85,6 +86,7 @@ def arches(folder: Path) -> list[str]:
 
 def has_ntke(folder: Path) -> bool:
     with _opened(folder, "look into it") as prefix:
+        prefix.lock(to_change=False)
         installed = records.read_all(prefix).installed
         return installed is not None and _ntke_arches(prefix, installed) is not None
 
@@ -179,9 +181,11 @@ def remove(folder: Path) -> list[str]:
 
 
 def status(folder: Path) -> tuple[bool, list[str]]:
-    """Whether our DLL is installed and whole, and the lines that tell."""
+    """Whether our DLL is installed and whole, and the lines that tell. Not of what another verb is just
+    doing: half of that looks like damage."""
     with _opened(folder, "tell the status") as prefix:
         layout.check(prefix)
+        prefix.lock(to_change=False)
         found = records.read_all(prefix)
         lines = _interrupted(found)
         if found.installed is None:
@@ -190,8 +194,8 @@ def status(folder: Path) -> tuple[bool, list[str]]:
                  _override_status(prefix, lines)]
     lines += _noexec(folder)
     server = wineserver_of(folder)
-    if server:
-        lines.append(f"  in use by wineserver, process {server}")
+    if server is not None:
+        lines.append(f"  in use by wineserver, {named(server)}")
     return all(whole), [f"{folder}: our ws2_32.dll is installed", *lines]
 
 
@@ -222,10 +226,13 @@ def _file_status(prefix: OpenPrefix, record: Record, lines: list[str]) -> bool:
     for name, entry in record.files.items():
         if name == layout.USER_REG:
             continue
-        path, current = prefix.path / name, prefix.identity(name)
+        current = prefix.identity(name)
         if current in entry.ours:
-            version = pe.version_string(path, "FileVersion")
-            lines.append(f"  {name}: ours, {pe.machine(path) or 'Linux code'}" + (f", version {version}" if version else ""))
+            folder, last = prefix.place(name)
+            data = folder.read(last)
+            version = pe.version_string_of(data, "FileVersion")
+            lines.append(f"  {name}: ours, {pe.machine_of(io.BytesIO(data)) or 'Linux code'}"
+                         + (f", version {version}" if version else ""))
         else:
             whole = False
             what = "is not replaced (an install was interrupted: install again, or remove)" \

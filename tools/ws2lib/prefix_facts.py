@@ -25,7 +25,7 @@ from . import paths, prefix as installer, prefix_ask
 from .report import Report
 from .ui import Failure, run_quietly
 from .wine import (QUIET_OVERRIDES, Prefix, RootWine, Wine, copy_prefix, fresh_prefix, kernel_and_module,
-                   proof_of_kernel, proof_of_library, template)
+                   prefixes_folder, proof_of_kernel, proof_of_library, template)
 
 LIMIT = 300  # seconds; only there to end a hang
 SCRIPTS = paths.ROOT / "tests" / "prefix"
@@ -51,6 +51,7 @@ def run(report: Report, wine: Wine, arch: str) -> None:
         side.compare("by hand", before["program"], side.by_hand())
         side.compare("ws2 run", before["program"], side.ws2_run())
 
+        prefix.stop()
         installer.install(prefix.folder)
         for start, facts in before.items():
             side.compare(f"installed, started by {start}", facts, side.facts(start))
@@ -66,6 +67,47 @@ def run(report: Report, wine: Wine, arch: str) -> None:
             check_status(report, wine, prefix.folder)
     if arch == "x86_64":
         check_anybody(report, wine)
+    elif getattr(wine, "emulates_32bit", False):
+        report.skip("a prefix for 32-bit programs only", "its server would run emulated")
+    else:
+        check_32_bit_prefix(report, Only32Bit(wine))
+
+
+def check_32_bit_prefix(report: Report, wine: "Only32Bit") -> None:
+    """A prefix that has no 64-bit half, where our DLL lies in the other folder."""
+    holder = Path(tempfile.mkdtemp(prefix=f"fresh-{os.getpid()}-", dir=prefixes_folder()))
+    prefix = Prefix(wine, holder / "prefix")
+    prefix.settings["WINEARCH"] = "win32"
+    try:
+        prefix.create()
+        with Neighbours() as neighbours:
+            side = Side(report, prefix, "i386", neighbours)
+            before = {start: side.facts(start, ours=False) for start in ("program", "wineboot")}
+            tools_before = side.tools()
+            side.check_sane(before["program"] + tools_before)
+            prefix.stop()
+            installer.install(prefix.folder)
+            for start, facts in before.items():
+                side.compare(f"a prefix for 32-bit programs only, started by {start}", facts, side.facts(start))
+            side.compare("Wine's own programs in one for 32-bit programs only", tools_before, side.tools())
+    finally:
+        prefix.stop()
+        shutil.rmtree(holder, ignore_errors=True)
+
+
+class Only32Bit(Wine):
+    """A Wine that starts everything with its 32-bit loader: the other one takes no such prefix."""
+
+    def __init__(self, wine: Wine):
+        # pylint: disable=super-init-not-called
+        self._wine = wine
+        self.version = wine.version
+
+    def arches(self) -> list[str]:
+        return ["i386"]
+
+    def command(self, words: list[str], cwd: Path, arch: str = "x86_64") -> list[str]:
+        return self._wine.command(["wine", *words] if words[0] == "wineboot" else words, cwd, "i386")
 
 
 def check_status(report: Report, wine: Wine, folder: Path) -> None:

@@ -18,13 +18,17 @@ from pathlib import Path
 
 from .ui import Failure
 
-NO_FILE = "no file"  # the identity of a folder, a FIFO, a device, or of a name in a folder that is gone
+# The identity of a folder, a FIFO, a device, a file that is too large, or of a name in a folder that is gone.
+NO_FILE = "no file"
 LINK = "link:"  # and what it says: the identity of a symbolic link
 
+# What is read at most, so that no file takes all memory: a file of holes is as large as its maker likes.
+_MOST = 1 << 28
 # What a file system says that has no hard links, or not for this file; others are to be told.
 _NO_HARD_LINK = (errno.EPERM, errno.EXDEV, errno.EMLINK, errno.EOPNOTSUPP, errno.ENOSYS)
 _NO_FOLDER = (errno.ELOOP, errno.ENOTDIR)
 READ_FOLDER = os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC
+_LOOK = os.O_PATH | os.O_CLOEXEC
 _READ_FILE = os.O_RDONLY | os.O_NONBLOCK | os.O_NOCTTY | os.O_CLOEXEC
 _NEW_FILE = os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_NOFOLLOW | os.O_CLOEXEC
 
@@ -71,34 +75,31 @@ class Folder:
             return None
         if stat.S_ISLNK(info.st_mode):
             return LINK + call(os.readlink, name, dir_fd=self.handle)
-        return hash_of(self.read(name)) if stat.S_ISREG(info.st_mode) else NO_FILE
+        return hash_of(self.read(name)) if stat.S_ISREG(info.st_mode) and info.st_size <= _MOST else NO_FILE
 
     def read(self, name: str) -> bytes:
         """The content of a regular file."""
-        if not stat.S_ISREG(self._info_there(name).st_mode):
-            raise Failure(f"{self.path / name} is no file")
-        handle = call(os.open, name, _READ_FILE | os.O_NOFOLLOW, dir_fd=self.handle)
+        seen = self._look_at(name)
         try:
-            return _read_all(handle)
+            return _read_seen(seen, self.path / name)
         finally:
-            os.close(handle)
+            os.close(seen)
+
+    def _look_at(self, name: str) -> int:
+        """A handle of a file or link. Opening a device may do something; looking at it does not."""
+        return call(os.open, name, _LOOK | os.O_NOFOLLOW, dir_fd=self.handle)
 
     def read_linked(self, name: str) -> tuple[bytes, os.stat_result]:
         """The content of a file that the owner may have put elsewhere, with a link in its place; and the
         mode and owner that a copy needs, not to show more than the file does."""
-        seen, linked = self._open(name, os.O_PATH | os.O_CLOEXEC)
-        try:  # Opening a device may do something; looking where a link leads does not.
+        seen, linked = self._open(name, _LOOK)
+        try:
             info = call(os.fstat, seen)
-            if not stat.S_ISREG(info.st_mode):
-                raise Failure(f"{self.path / name} is no file")
-            self._demand_owner(name, info, linked)
-            handle = call(os.open, f"/proc/self/fd/{seen}", _READ_FILE)
+            if stat.S_ISREG(info.st_mode):
+                self._demand_owner(name, info, linked)
+            return _read_seen(seen, self.path / name), info
         finally:
             os.close(seen)
-        try:
-            return _read_all(handle), info
-        finally:
-            os.close(handle)
 
     def _open(self, name: str, flags: int) -> tuple[int, bool]:
         """Opens what may be a link, and tells whether it is one."""
@@ -133,7 +134,7 @@ class Folder:
     def linked_folder(self, name: str) -> "Folder | None":
         """A folder that the owner may have put elsewhere, with a link in its place. None: no folder."""
         try:
-            seen, linked = self._open(name, os.O_PATH | os.O_CLOEXEC)
+            seen, linked = self._open(name, _LOOK)
         except OSError as error:
             if error.errno not in (errno.ENOENT, *_NO_FOLDER):
                 raise
@@ -164,6 +165,8 @@ class Folder:
         made = self.folder(name)
         assert made is not None
         try:
+            if made.names():  # another one is there now, and not to be given away
+                raise Failure(f"{made.path} was changed meanwhile")
             made.give(made.handle, self._prefix.owner)
         except BaseException:
             made.close()
@@ -193,12 +196,18 @@ class Folder:
     def create(self, name: str, data: bytes, like: os.stat_result | None = None) -> None:
         """Writes a new file, to the disk itself. It gets the permissions and the owner of `like`; without
         that, those of a new file of the prefix's owner."""
+        with self._creating(name, data, like):
+            pass
+
+    @contextlib.contextmanager
+    def _creating(self, name: str, data: bytes, like: os.stat_result | None):
         handle = self._change(os.open, name, _NEW_FILE, 0o600 if like else 0o666, dir_fd=self.handle)
         try:
             _write_all(handle, data)
             self.give(handle, like or self._prefix.owner)
             if like:  # after the owner, whose change may take permissions away
                 call(os.fchmod, handle, stat.S_IMODE(like.st_mode) & 0o777)
+            yield handle
             call(os.fsync, handle)
         finally:
             os.close(handle)
@@ -220,33 +229,61 @@ class Folder:
             self.copy(name, to, new_name)
 
     def copy(self, name: str, to: "Folder", new_name: str) -> None:
-        """Copies a file or a link, with its mode, times, owner and attributes."""
-        info = self._info_there(name)
-        if stat.S_ISLNK(info.st_mode):
-            self._change(os.symlink, call(os.readlink, name, dir_fd=self.handle), new_name, dir_fd=to.handle)
-        else:
-            to.create(new_name, self.read(name), info)
-            self._copy_attributes(name, to, new_name)
-        if os.geteuid() == 0:
-            call(os.chown, new_name, info.st_uid, info.st_gid, dir_fd=to.handle, follow_symlinks=False)
-        call(os.utime, new_name, ns=(info.st_atime_ns, info.st_mtime_ns), dir_fd=to.handle,
-             follow_symlinks=False)
+        """Copies a file or a link, with its mode, times, owner and attributes. Both names are looked up once:
+        another file that is moved there is not to be shown or given away."""
+        seen = self._look_at(name)
+        try:
+            info = call(os.fstat, seen)
+            if stat.S_ISLNK(info.st_mode):
+                to._make_link(new_name, call(os.readlink, "", dir_fd=seen), info)
+            else:
+                with to._creating(new_name, _read_seen(seen, self.path / name), info) as copy:
+                    _copy_attributes(seen, copy)
+                    call(os.utime, copy, ns=(info.st_atime_ns, info.st_mtime_ns))
+        finally:
+            os.close(seen)
 
-    def _copy_attributes(self, name: str, to: "Folder", new_name: str) -> None:
-        """The extended ones, in which Wine keeps DOS attributes. Not every file system has them."""
-        with contextlib.ExitStack() as handles, contextlib.suppress(OSError):
-            source, copy = (call(os.open, each, _READ_FILE | os.O_NOFOLLOW, dir_fd=folder.handle)
-                            for folder, each in ((self, name), (to, new_name)))
-            handles.callback(os.close, source)
-            handles.callback(os.close, copy)
-            for attribute in call(os.listxattr, source):
-                call(os.setxattr, copy, attribute, call(os.getxattr, source, attribute))
+    def _make_link(self, name: str, target: str, like: os.stat_result) -> None:
+        self._change(os.symlink, target, name, dir_fd=self.handle)
+        seen = self._look_at(name)
+        try:
+            if not stat.S_ISLNK(call(os.fstat, seen).st_mode):
+                raise Failure(f"{self.path / name} was changed meanwhile")
+            place = f"/proc/self/fd/{seen}"  # the link, which is followed no further
+            if os.geteuid() == 0:
+                call(os.chown, place, like.st_uid, like.st_gid)
+            call(os.utime, place, ns=(like.st_atime_ns, like.st_mtime_ns))
+        finally:
+            os.close(seen)
+
+
+def _read_seen(seen: int, path: Path) -> bytes:
+    """The content of a file that was looked at; `path` is for messages."""
+    info = call(os.fstat, seen)
+    if not stat.S_ISREG(info.st_mode):
+        raise Failure(f"{path} is no file")
+    if info.st_size > _MOST:
+        raise Failure(f"{path} is too large: nothing of Wine's or ours has {info.st_size} bytes")
+    handle = call(os.open, f"/proc/self/fd/{seen}", _READ_FILE)
+    try:
+        return _read_all(handle)
+    finally:
+        os.close(handle)
+
+
+def _copy_attributes(seen: int, copy: int) -> None:
+    """The extended ones, in which Wine keeps DOS attributes. Not every file system has them."""
+    source = f"/proc/self/fd/{seen}"
+    with contextlib.suppress(OSError):
+        for attribute in call(os.listxattr, source):
+            call(os.setxattr, copy, attribute, call(os.getxattr, source, attribute))
 
 
 def _read_all(handle: int) -> bytes:
-    parts = []
-    while part := call(os.read, handle, 1 << 20):
+    parts, rest = [], _MOST
+    while rest > 0 and (part := call(os.read, handle, min(rest, 1 << 20))):
         parts.append(part)
+        rest -= len(part)
     return b"".join(parts)
 
 

@@ -31,9 +31,10 @@ class OpenPrefix:
         for folder in self._folders.values():
             folder.close()
 
-    def lock(self) -> None:
-        """Waits for another ws2; leaves no file."""
-        call(fcntl.flock, self.root.handle, fcntl.LOCK_EX)
+    def lock(self, to_change: bool = True) -> None:
+        """Waits for another ws2 that changes something, and to change something for all others; leaves no
+        file. Folders of ours are not to be looked into before."""
+        call(fcntl.flock, self.root.handle, fcntl.LOCK_EX if to_change else fcntl.LOCK_SH)
 
     def folder(self, name: str, make: bool = False) -> Folder | None:
         """A folder by its name below the prefix; with `make` it is made if it is not there."""

@@ -12,13 +12,14 @@ from .ui import Failure
 
 
 def wineserver_of(folder: Path) -> int | None:
-    """The process id of the wineserver that runs this prefix, if there is one. Wine names a server's
+    """The process id of the wineserver that runs this prefix, if there is one; 0 when it is none of this
+    container, where it has no number. Wine names a server's
     folder after the prefix's device and inode; the server holds a lock there, and works there."""
     info = os.stat(folder)
     name = f"server-{info.st_dev:x}-{info.st_ino:x}"
     for lock in _lock_files(folder, name):
         with contextlib.suppress(OSError):
-            if pid := _holder(lock):
+            if (pid := _holder(lock)) is not None:
                 return pid
     for process in Path("/proc").glob("[0-9]*"):
         with contextlib.suppress(OSError):
@@ -29,9 +30,13 @@ def wineserver_of(folder: Path) -> int | None:
 
 def refuse_if_in_use(folder: Path) -> None:
     server = wineserver_of(folder)
-    if server:
-        raise Failure(f"programs are running in {folder} (wineserver is process {server}). End them, or "
+    if server is not None:
+        raise Failure(f"programs are running in {folder} (wineserver is {named(server)}). End them, or "
                       f"`WINEPREFIX={folder} wineserver -k`, and try again")
+
+
+def named(server: int) -> str:
+    return f"process {server}" if server else "a process outside of this container"
 
 
 def _holder(lock: Path) -> int | None:

@@ -22,13 +22,14 @@ def run(report: Report, wine: Wine) -> None:
     out again, all as an ordinary user if we can be one."""
     if os.geteuid() == 0:
         wine.user = USER
-    # The cache may be in a folder of root's own, and where we work may have blanks in its name.
-    holder = Path(tempfile.mkdtemp(prefix="ws2 release "))
+    # The cache may be in a folder of root's own, and where we work may have blanks and umlauts in its name.
+    holder = Path(tempfile.mkdtemp(prefix="ws2 Veröffentlichung "))
     prefix = Prefix(wine, holder / "prefix")
     try:
         holder.chmod(0o755)
         copy_prefix(template(wine), prefix.folder)
         prefix.settings["HOME"] = str(holder / "home")
+        prefix.settings["LC_ALL"] = "C.UTF-8"
         (holder / "home").mkdir()
         if wine.user:
             give_away(prefix.folder, wine.user)

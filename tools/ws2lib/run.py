@@ -1,12 +1,13 @@
 """`ws2 run`: a Windows program on our DLL."""
 
 import os
+import shutil
 import subprocess
 import sys
 from pathlib import Path
 
 from . import build, matrix, paths, pe, prefix
-from .ui import Failure, say
+from .ui import Failure, exclusive, say
 from .wine import Prefix, Wine, copy_prefix, prefixes_folder, proof_of_kernel, proof_of_library, template
 
 HELP = """\
@@ -90,19 +91,10 @@ def _program(words: list[str], wine: Wine) -> tuple[str, str]:
 
 def _prefix(wine: Wine, folder: Path | None, ours: bool, arch: str) -> Prefix:
     if folder is None:
-        private = prefixes_folder() / f"run-{wine.version}-{'ours' if ours else 'builtin'}"
-        if not private.is_dir():
-            partial = private.with_name(private.name + f".part-{os.getpid()}")
-            copy_prefix(template(wine), partial)
-            partial.rename(private)
-        if ours and prefix.wineserver_of(private) is None:
-            needed = [each for each in prefix.arches(private) if each in ("x86_64", arch)]
-            build.build(*needed, tests=False, quick=True)
-            prefix.install(private, only=needed)
-        return Prefix(wine, private)
+        return Prefix(wine, _private(wine, ours, arch))
     folder = folder.expanduser().absolute()
     if not folder.exists():
-        copy_prefix(template(wine), folder)
+        _make(wine, folder)
         if ours:
             build.build(*prefix.arches(folder), tests=False, quick=True)
             prefix.install(folder)
@@ -111,6 +103,38 @@ def _prefix(wine: Wine, folder: Path | None, ours: bool, arch: str) -> Prefix:
         raise Failure(f"our DLL is not in {folder}. `ws2 prefix install {folder}` puts it there, and "
                       "`ws2 prefix remove` takes it out again, losing nothing")
     return Prefix(wine, folder)
+
+
+def _make(wine: Wine, folder: Path) -> None:
+    """A new prefix of the user's, that shares nothing with others; whole, or not there."""
+    partial = folder.with_name(folder.name + f".part-{os.getpid()}")
+    try:
+        copy_prefix(template(wine), partial, share=False)
+        partial.rename(folder)
+    except BaseException as error:
+        shutil.rmtree(partial, ignore_errors=True)
+        if isinstance(error, (OSError, shutil.Error)):
+            raise Failure(f"cannot make the prefix {folder}: {error}") from error
+        raise
+
+
+def _private(wine: Wine, ours: bool, arch: str) -> Path:
+    """The prefix that all runs share. While a program runs there it keeps the DLL it has."""
+    private = prefixes_folder() / f"run-{wine.version}-{'ours' if ours else 'builtin'}"
+    with exclusive(private.with_name(private.name + ".lock"), "the prefix of `ws2 run`"):
+        if not private.is_dir():
+            partial = private.with_name(private.name + f".part-{os.getpid()}")
+            copy_prefix(template(wine), partial)
+            partial.rename(private)
+        if ours and prefix.wineserver_of(private) is None:
+            needed = [each for each in prefix.arches(private) if each in ("x86_64", arch)]
+            build.build(*needed, tests=False, quick=True)
+            try:
+                prefix.install(private, only=needed)
+            except Failure:
+                if prefix.wineserver_of(private) is None:  # else it is what another run has just started
+                    raise
+    return private
 
 
 def _environment(chosen: Prefix, kernel: str) -> dict[str, str]:

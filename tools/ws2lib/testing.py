@@ -13,7 +13,7 @@ from . import (build, conformance, demo, lint, matrix, names_check, packages, pa
                release_check, reproducible, tap, test_plan, trace_check)
 from .report import Report
 from .ui import Failure, run_quietly, say
-from .wine import RootWine, Wine, fresh_prefix, proof_of_kernel, proof_of_library
+from .wine import RootWine, Wine, arches_here, fresh_prefix, proof_of_kernel, proof_of_library
 
 HELP = """\
 Builds everything and runs every test. A side is one thing that is tested:
@@ -95,7 +95,8 @@ def _needed_builds(sides: list[str]) -> list[str]:
     if any(side != "native" for side in sides):
         names.append("x86_64")
     # The prefixes of the matrix have both architectures, and both get our DLL.
-    if any(matrix.VERSION in side or side in ("tools", "reproducible", "release") for side in sides):
+    if any(matrix.VERSION in side or side in ("tools", "reproducible", "release") for side in sides) \
+            or "prefix" in sides and "i386" in arches_here():
         names.append("i386")
     if "native" in sides:
         names += list(build.NATIVE)
@@ -235,7 +236,9 @@ def _demo(report: Report, _long: bool) -> None:
 
 
 def _prefix(report: Report, _long: bool) -> None:
-    prefix_facts.run(report, Wine(), "x86_64")
+    wine = Wine()
+    for arch in wine.arches():
+        prefix_facts.run(report, wine, arch)
 
 
 def _release(report: Report, _long: bool) -> None:

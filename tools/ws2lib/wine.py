@@ -330,10 +330,11 @@ def template(wine: Wine) -> Path:
     return folder
 
 
-def copy_prefix(source: Path, destination: Path) -> None:
-    """Copies a prefix; Wine's own programs, which nobody writes to, are shared as hard links."""
+def copy_prefix(source: Path, destination: Path, share: bool = True) -> None:
+    """Copies a prefix. With `share` Wine's own programs are hard links: for prefixes that stay with us, since
+    another version of Wine writes its own into those very files."""
     def copy(src: str, dst: str, *, follow_symlinks=True) -> str:
-        if "/drive_c/windows/" in src and src.endswith((".dll", ".exe", ".drv", ".nls", ".ttf")):
+        if share and "/drive_c/windows/" in src and src.endswith((".dll", ".exe", ".drv", ".nls", ".ttf")):
             with contextlib.suppress(OSError):  # on another disk
                 os.link(src, dst, follow_symlinks=follow_symlinks)
                 return dst
