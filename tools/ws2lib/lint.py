@@ -35,9 +35,9 @@ class Command:
 
 def run(report: Report) -> None:
     packages.ensure("lint")
-    commands = _commands()
+    commands = commands_of_builds()
     _count(report, "format", sources(".cpp", ".h"), format_problem)
-    _count(report, "headers alone", sources(".h"), lambda file: _alone(file, commands))
+    _count(report, "headers alone", sources(".h"), lambda file: header_problem(file, commands))
     _count(report, "clang-tidy", [file for file in sources(".cpp") if file in commands and file.startswith(TIDY)
                                   and file not in NOT_TIDY],
            lambda file: _tidy(file, commands[file]))
@@ -58,22 +58,24 @@ def _count(report: Report, what: str, files: list[str], check) -> None:
                 report.ok()
 
 
-def _commands() -> dict[str, Command]:
-    """By the file's name in the tree; of several builds the first."""
+def commands_of_builds() -> dict[str, Command]:
+    """By the file's name in the tree; of several builds that are there the first."""
     found: dict[str, Command] = {}
     for name in BUILDS:
-        for entry in json.loads((paths.BUILD / name / "compile_commands.json").read_bytes()):
+        listing = paths.BUILD / name / "compile_commands.json"
+        for entry in json.loads(listing.read_bytes()) if listing.is_file() else []:
             file = os.path.relpath(os.path.normpath(os.path.join(entry["directory"], entry["file"])), paths.ROOT)
             found.setdefault(file, Command(entry["directory"], _plain(shlex.split(entry["command"])), name))
     return found
 
 
 def _plain(words: list[str]) -> list[str]:
-    """Without the cache, what is written, and the file itself, which is the last."""
+    """Without the cache, what is written, what a quick build has precompiled, and the file itself, which is the
+    last."""
     words = words[1:] if os.path.basename(words[0]) == "ccache" else words
     kept, skip = [], False
     for word in words[:-2]:  # -c FILE
-        if skip or word in ("-MQ", "-MF", "-o"):
+        if skip or word in ("-MQ", "-MF", "-o", "-include"):
             skip = not skip
         elif word not in ("-MD",):
             kept.append(word)
@@ -90,7 +92,7 @@ def format_problem(file: str) -> str:
     return _run(["clang-format", "--dry-run", "--Werror", file], paths.ROOT)
 
 
-def _alone(header: str, commands: dict[str, Command]) -> str:
+def header_problem(header: str, commands: dict[str, Command]) -> str:
     """As the sources beside it are compiled; those of no folder with sources are for Windows code as well."""
     beside = [file for file in commands if Path(file).parent == Path(header).parent]
     command = commands[min(beside, default="dlls/ws2_32/select.cpp")]

@@ -46,6 +46,9 @@ NEEDED = {
         "wine": "wine",
         "/usr/lib/wine/wine64": "wine64",
     },
+    "format": {
+        "clang-format": "clang-format",
+    },
     "lint": {
         "clang-format": "clang-format",
         "clang-tidy": "clang-tidy",
