@@ -11,7 +11,7 @@ from unittest import mock
 
 from prefix_world import make_prefix, tree_of
 from setup_world import SetupCase
-from ws2lib import paths, prefix, release
+from ws2lib import paths, prefix, release, release_check
 
 
 class Archive(SetupCase):
@@ -56,6 +56,23 @@ class Archive(SetupCase):
         self.assertEqual({(member.uid, member.gid, member.uname, member.gname) for member in members}, {(0, 0, "", "")})
         self.assertEqual(len({member.mtime for member in members}), 1)
         self.assertEqual({member.mode for member in members}, {0o644, 0o755})
+
+
+class Side(unittest.TestCase):
+    def test_makes_what_is_kept_as_who_keeps_it(self):
+        users = []
+
+        class Made(Exception):
+            pass
+
+        def template(wine):
+            users.append(wine.user)
+            raise Made
+
+        with mock.patch.object(release_check, "template", template), mock.patch.object(os, "geteuid", return_value=0), \
+                self.assertRaises(Made):
+            release_check.run(mock.Mock(), mock.Mock(user=None))
+        self.assertEqual(users, [None])
 
 
 class Verb(SetupCase):

@@ -96,7 +96,7 @@ def _needed_builds(sides: list[str]) -> list[str]:
     if any(side != "native" for side in sides):
         names.append("x86_64")
     # The prefixes of the matrix have both architectures, and both get our DLL.
-    if any(matrix.VERSION in side or side in ("tools", "reproducible", "release") for side in sides):
+    if any(matrix.VERSION in side or side in ("tools", "reproducible", "prefix", "release") for side in sides):
         names.append("i386")
     if "native" in sides:
         names += list(build.NATIVE)
@@ -380,6 +380,6 @@ SIDES = {
 # What a plain `ws2 test` leaves out, so that it ends within some 35 minutes on two cores.
 ON_DEMAND = ["lint", "reproducible", "stress-host", "clients-host", f"host-{matrix.VERSION}-x86_64",
              f"stress-ntke-{matrix.VERSION}-x86_64", f"stress-host-{matrix.VERSION}-x86_64",
-             f"release-{matrix.VERSION}-x86_64", f"trace-{matrix.VERSION}-x86_64", f"clients-ntke-{matrix.VERSION}-x86_64", f"clients-host-{matrix.VERSION}-x86_64",
+             f"trace-{matrix.VERSION}-x86_64", f"clients-ntke-{matrix.VERSION}-x86_64", f"clients-host-{matrix.VERSION}-x86_64",
              f"builtin-{matrix.VERSION}-i386", f"stress-ntke-{matrix.VERSION}-i386",
              f"stress-host-{matrix.VERSION}-i386", f"new-wow64-{matrix.VERSION}-i386"]
