@@ -4,6 +4,7 @@ import contextlib
 import io
 import os
 import sys
+import tempfile
 import types
 import unittest
 from pathlib import Path
@@ -130,6 +131,16 @@ class Answer(unittest.TestCase):
                          "what a 32-bit program gets was not asked: the `wine` here runs none")
         self.assertIn("could not be asked", self.answer("it broke", returncode=3))
         self.assertIn("could not be asked", self.answer("nothing of use"))
+
+
+class Root(unittest.TestCase):
+    def test_shows_folders_that_are_filled_later(self):
+        # Its server opens files as well, and keeps what it was shown.
+        with tempfile.TemporaryDirectory() as scratch, mock.patch.dict(os.environ, {"XDG_CACHE_HOME": scratch}):
+            words = wine.RootWine(Path("/root"), "10.0", emulates_32bit=False).command(["wineserver", "-p"], Path("/tmp"))
+            for name in ("bench", "clients", "downloads"):
+                self.assertIn(f"{scratch}/ws2_32/{name}", words)
+                self.assertTrue((Path(scratch) / "ws2_32" / name).is_dir())
 
 
 class Sides(unittest.TestCase):

@@ -135,9 +135,11 @@ exec chroot "$root" env -C "$cwd" "$@"
         elif words[0] == "wineboot":
             words = ["/usr/lib/wine/wine64", *words]
         shown = [str(paths.ROOT), str(prefixes_folder())]
-        # What real programs consist of lies beside them.
-        shown += [str(folder) for folder in (paths.cache() / name for name in ("bench", "clients", "downloads"))
-                  if folder.is_dir()]
+        # What real programs consist of lies beside them. The prefix's server opens files as well, and sees only
+        # what was shown when it started: before the first of these programs is there.
+        for name in ("bench", "clients", "downloads"):
+            (paths.cache() / name).mkdir(parents=True, exist_ok=True)
+            shown.append(str(paths.cache() / name))
         shown += [str(folder) for folder in _folders_of(words, cwd)
                   if not any(_is_below(folder, Path(known)) for known in [*shown, "/tmp"])]
         return ["unshare", *(["--user", "--map-root-user"] if emulated else []), "--mount", "--propagation",
