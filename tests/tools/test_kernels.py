@@ -142,6 +142,18 @@ class Root(unittest.TestCase):
                 self.assertIn(f"{scratch}/ws2_32/{name}", words)
                 self.assertTrue((Path(scratch) / "ws2_32" / name).is_dir())
 
+    def test_without_a_32_bit_half_gets_a_pair(self):
+        with tempfile.TemporaryDirectory() as scratch, mock.patch.object(paths, "DIST", Path(scratch) / "dist"):
+            for path in (half for arch in paths.ARCHES for half in paths.ntke_halves(arch)):
+                path.parent.mkdir(parents=True, exist_ok=True)
+                path.write_text(str(path))
+            for kind, laid in ((wine.RootWine, False), (wine.NewWow64Wine, True)):
+                prefix = wine.Prefix(kind(Path("/root"), "10.0", emulates_32bit=False), Path(scratch) / kind.__name__)
+                (prefix.folder / "drive_c/windows/syswow64").mkdir(parents=True)
+                prefix.wine.complete_ntke(prefix)
+                self.assertEqual((prefix.folder / "drive_c/windows/syswow64/ntke.dll").exists(), laid)
+                self.assertEqual("WINEDLLPATH" in prefix.settings, laid)
+
 
 class Sides(unittest.TestCase):
     def chosen(self, *sides: str) -> list[str]:

@@ -9,11 +9,11 @@ import tempfile
 import time
 from pathlib import Path
 
-from . import (build, conformance, demo, lint, matrix, names_check, packages, paths, prefix as installer, prefix_facts,
+from . import (build, conformance, demo, lint, matrix, names_check, packages, paths, prefix_facts,
                release_check, reproducible, tap, test_plan, trace_check)
 from .report import Report
 from .ui import Failure, run_quietly, say
-from .wine import RootWine, Wine, fresh_prefix, proof_of_kernel, proof_of_library
+from .wine import NewWow64Wine, RootWine, Wine, fresh_prefix
 
 HELP = """\
 Builds everything and runs every test. A side is one thing that is tested:
@@ -35,7 +35,8 @@ Builds everything and runs every test. A side is one thing that is tested:
   stress-ntke              the stress programs on our DLL, bounded (longer with --long)
   clients-ntke             real programs on our DLL
   ntke-10.0-x86_64 ...     the same suites with Wine 10.0, where its root exists or can be made
-  new-wow64-10.0-i386      conformance of 32-bit programs on ntke where Wine has no 32-bit Linux half
+  new-wow64-10.0-i386      conformance of 32-bit programs on ntke where Wine has no 32-bit Linux half;
+                           stress-new-wow64-... and clients-new-wow64-... likewise
 
 Sides in brackets in --list only run when they are named, or by `ws2 matrix`: they repeat on another
 kernel or Wine what a side of the same suite does, or build everything again.
@@ -108,9 +109,9 @@ def _needed_builds(sides: list[str]) -> list[str]:
 # --- The sides
 
 def _tools(report: Report, _long: bool) -> None:
-    folder = paths.ROOT / "tests" / "tools"
     if os.geteuid() == 0:  # else what takes it is skipped
         packages.ensure("format")
+    folder = paths.ROOT / "tests" / "tools"
     done = subprocess.run([sys.executable, "-m", "unittest", "discover", "-v", "-s", folder, "-t", folder],
                           check=False, stdin=subprocess.DEVNULL, stdout=subprocess.PIPE,
                           stderr=subprocess.STDOUT, text=True, cwd=paths.ROOT,
@@ -249,30 +250,31 @@ def _clients(dll: str):
     return lambda report, _long: _run_clients(report, dll, Wine())
 
 
-# A program of one word that starts a Windows program with the Wine of the matrix.
+# A program of one word that starts a Windows program with a Wine of the matrix.
 MATRIX_WINE = f"""#!{sys.executable}
 import os, sys
 from pathlib import Path
 sys.path.insert(0, {str(paths.ROOT / "tools")!r})
 from ws2lib import matrix
-command = matrix.get().command(["wine", *sys.argv[1:]], Path.cwd())
+command = matrix.GET().command(["wine", *sys.argv[1:]], Path.cwd())
 os.execvp(command[0], command)
 """
 
 
-def _run_clients(report: Report, dll: str, wine: Wine) -> None:
+def _run_clients(report: Report, dll: str, wine: Wine, arch: str = "x86_64") -> None:
     packages.ensure("clients")
     runner = paths.ROOT / "tests" / "clients" / "run.py"
-    with fresh_prefix(wine, dll) as prefix:
+    with fresh_prefix(wine, dll, arch=arch) as prefix:
         command = "wine"
         if isinstance(wine, RootWine):
             starter = prefix.folder.parent / "wine"
-            starter.write_text(MATRIX_WINE)
+            get = "get_new_wow64" if isinstance(wine, NewWow64Wine) else "get"
+            starter.write_text(MATRIX_WINE.replace("GET", get))
             starter.chmod(0o755)
             command = str(starter)
         try:
             done = subprocess.run(
-                [sys.executable, str(runner), "--wine", command, "--prefix", str(prefix.folder),
+                [sys.executable, str(runner), "--wine", command, "--prefix", str(prefix.folder), "--arch", arch,
                  "--expect-product", paths.PRODUCT], env=dict(prefix.environment(), PYTHONDONTWRITEBYTECODE="1"), check=False,
                 stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True,
                 errors="replace", timeout=1800)
@@ -305,22 +307,21 @@ def _lacks_matrix(report: Report, side: str) -> bool:
     return bool(reason)
 
 
-def _new_wow64(report: Report, _long: bool) -> None:
-    """Conformance of 32-bit programs over 64-bit Linux code."""
-    if _lacks_matrix(report, "new-wow64"):
-        return
-    wine = matrix.get_new_wow64()
-    with fresh_prefix(wine, serve=False) as prefix:
-        installer.install(prefix.folder)
-        matrix.lay_mixed_pair(prefix)
-        prefix.serve()
-        probe = prefix.run(paths.probe("i386"), timeout=600, ours=True)
-        if proof_of_kernel(probe.output) != "ntke":
-            raise Failure("32-bit programs over 64-bit Linux code do not run on ntke")
-        suite = conformance.Suite(paths.test_program("i386", "conformance"), ["--expect-product", paths.PRODUCT],
-                                  lambda output: proof_of_library(output, True))
-        gaps = conformance.Gaps(conformance.expected_files(wine.version, "i386", "ntke"))
-        conformance.run_suite(report, prefix, suite, gaps)
+def _new_wow64(what: str):
+    """32-bit programs on ntke, over 64-bit Linux code."""
+    def run(report: Report, long: bool) -> None:
+        if _lacks_matrix(report, f"{what} on new WoW64"):
+            return
+        wine = matrix.get_new_wow64()
+        if what == "stress":
+            _run_stress(report, long, "ntke", wine, "i386")
+        elif what == "clients":
+            _run_clients(report, "ntke", wine, "i386")
+        else:
+            with fresh_prefix(wine, "ntke", arch="i386") as prefix:
+                gaps = conformance.Gaps(conformance.expected_files(wine.version, "i386", "ntke"))
+                conformance.run_suite(report, prefix, conformance.suite_of("i386", "ntke"), gaps)
+    return run
 
 
 def _matrix(dll: str, arch: str):
@@ -338,7 +339,7 @@ def _matrix(dll: str, arch: str):
         if dll.startswith("stress-"):
             _stress(dll.removeprefix("stress-"), wine, arch)(report, long)
         elif dll.startswith("clients-"):
-            _run_clients(report, dll.removeprefix("clients-"), wine)
+            _run_clients(report, dll.removeprefix("clients-"), wine, arch)
         elif dll == "nt":
             conformance.run_nt(report, wine, arch)
         elif dll == "prefix":
@@ -374,12 +375,15 @@ SIDES = {
        for dll in ("ntke", "host", "builtin", "nt", "prefix", "release", "trace", "stress-ntke", "stress-host",
                    "clients-ntke", "clients-host")},
     **{f"{dll}-{matrix.VERSION}-i386": _matrix(dll, "i386")
-       for dll in ("ntke", "host", "builtin", "prefix", "stress-ntke", "stress-host")},
-    f"new-wow64-{matrix.VERSION}-i386": _new_wow64,
+       for dll in ("ntke", "host", "builtin", "prefix", "stress-ntke", "stress-host", "clients-ntke")},
+    f"new-wow64-{matrix.VERSION}-i386": _new_wow64("conformance"),
+    **{f"{what}-new-wow64-{matrix.VERSION}-i386": _new_wow64(what) for what in ("stress", "clients")},
 }
 # What a plain `ws2 test` leaves out, so that it ends within some 35 minutes on two cores.
 ON_DEMAND = ["lint", "reproducible", "stress-host", "clients-host", f"host-{matrix.VERSION}-x86_64",
              f"stress-ntke-{matrix.VERSION}-x86_64", f"stress-host-{matrix.VERSION}-x86_64",
-             f"trace-{matrix.VERSION}-x86_64", f"clients-ntke-{matrix.VERSION}-x86_64", f"clients-host-{matrix.VERSION}-x86_64",
-             f"builtin-{matrix.VERSION}-i386", f"stress-ntke-{matrix.VERSION}-i386",
-             f"stress-host-{matrix.VERSION}-i386", f"new-wow64-{matrix.VERSION}-i386"]
+             f"trace-{matrix.VERSION}-x86_64", f"clients-ntke-{matrix.VERSION}-x86_64",
+             f"clients-host-{matrix.VERSION}-x86_64", f"builtin-{matrix.VERSION}-i386",
+             f"stress-ntke-{matrix.VERSION}-i386", f"stress-host-{matrix.VERSION}-i386",
+             f"clients-ntke-{matrix.VERSION}-i386", f"new-wow64-{matrix.VERSION}-i386",
+             f"stress-new-wow64-{matrix.VERSION}-i386", f"clients-new-wow64-{matrix.VERSION}-i386"]

@@ -48,6 +48,9 @@ class Wine:
         # pylint: disable=unused-argument
         return [*self._as_user(), *words]
 
+    def complete_ntke(self, prefix: "Prefix") -> None:
+        """Adds to an installed prefix what this Wine needs beside it to give ntke to all its programs."""
+
     def _as_user(self) -> list[str]:
         return ["setpriv", f"--reuid={self.user}", f"--regid={self.user}", "--clear-groups"] if self.user else []
 
@@ -157,6 +160,15 @@ mount --bind "$root/usr/lib/i386-linux-gnu/wine/i386-windows" "$root/usr/lib/x86
 """
     SCRIPT = RootWine.MOUNT + HIDE + RootWine.ENTER
     LOADER = "/usr/lib/wine/wine64"
+
+    def complete_ntke(self, prefix: "Prefix") -> None:
+        """A pair whose Windows half is a 32-bit module, which no install lays out."""
+        lib = prefix.folder / "lib"
+        for half in (paths.NTKE_FILES["i386"][0], paths.NTKE_FILES["x86_64"][1]):
+            (lib / half).parent.mkdir(parents=True)
+            shutil.copy(paths.ntke(half.partition("-")[0]) / half, lib / half)
+        shutil.copy(paths.ntke_halves("i386")[0], prefix.folder / "drive_c/windows/syswow64")
+        prefix.settings["WINEDLLPATH"] = str(lib)
 
 
 def _is_below(path: Path, folder: Path) -> bool:
@@ -356,6 +368,8 @@ def fresh_prefix(wine: Wine, dll: str = "builtin", serve: bool = True, arch: str
         if dll != "builtin":
             from . import prefix as installer  # pylint: disable=import-outside-toplevel
             installer.install(prefix.folder, ntke=dll == "ntke")
+            if dll == "ntke":
+                wine.complete_ntke(prefix)
         if serve:
             prefix.serve()
             if dll != "builtin":
