@@ -1,6 +1,7 @@
 """The side `lint` of `ws2 test`: what a reader would say of the C++ that no test says.
 
-Every file is formatted, every header compiles alone, and clang-tidy has nothing to say (.clang-tidy).
+Every file is formatted, every header compiles alone, clang-tidy has nothing to say (.clang-tidy), and an editor that
+has clangd reads each half (.clangd).
 """
 
 import json
@@ -22,6 +23,9 @@ FOLDERS = ("dlls", "include", "tests", "tools/demo")
 # The suites want a library that clang-tidy 14 does not know, and one file a way to make objects.
 TIDY = ("dlls/", "tools/demo/")
 NOT_TIDY = ("dlls/ntke/unix/host_threads.cpp",)
+# A file of each kind that .clangd tells apart.
+EDITED = ["dlls/ws2_32/select.cpp", "dlls/ntke/pe/main.cpp", "dlls/ntke/afd/poll.cpp", "dlls/ntke/unix/entry.cpp",
+          "tests/stress/port_storm.cpp", "tests/bench/event.cpp"]
 LEFT_OUT = ("tests/clients/", "tests/fuzz/")
 
 
@@ -41,6 +45,7 @@ def run(report: Report) -> None:
     _count(report, "clang-tidy", [file for file in sources(".cpp") if file in commands and file.startswith(TIDY)
                                   and file not in NOT_TIDY],
            lambda file: _tidy(file, commands[file]))
+    _count(report, "clangd", EDITED, clangd_problem)
 
 
 def sources(*suffixes: str) -> list[str]:
@@ -90,6 +95,11 @@ def _run(words: list[str], folder: str | Path, text: str = "") -> str:
 
 def format_problem(file: str) -> str:
     return _run(["clang-format", "--dry-run", "--Werror", file], paths.ROOT)
+
+
+def clangd_problem(file: str) -> str:
+    # Two lines: the rest of what it tries there is what an editor would ask for.
+    return _run(["clangd", f"--check={file}", "--check-lines=1-2", "--log=error"], paths.ROOT)
 
 
 def header_problem(header: str, commands: dict[str, Command]) -> str:

@@ -52,6 +52,7 @@ NEEDED = {
     "lint": {
         "clang-format": "clang-format",
         "clang-tidy": "clang-tidy",
+        "clangd": "clangd",
     },
     "clients": {
         "npm": "npm",

@@ -20,7 +20,7 @@ Builds everything and runs every test. A side is one thing that is tested:
 
   tools                    this command itself, above all `prefix install` and `remove`; formatting of the C++, and
                            that its headers compile alone
-  lint                     both for the tests, too, and clang-tidy
+  lint                     both for the tests, too, clang-tidy, and what clangd makes of .clangd
   reproducible             that a build from nothing in another folder gives the same bytes
   native                   the kernel object emulation as Linux code, also under sanitizers
   ntke, host, builtin      the conformance suite with the machine's Wine: our DLL on ntke, our DLL on
