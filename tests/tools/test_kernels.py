@@ -13,6 +13,7 @@ from unittest import mock
 sys.path.insert(0, str(Path(__file__).resolve().parents[2] / "tools"))
 
 from ws2lib import build, conformance, paths, prefix_ask, run, testing, wine  # noqa: E402
+from ws2lib.report import Report  # noqa: E402
 from ws2lib.ui import Failure  # noqa: E402
 
 PREFIX = wine.Prefix(mock.Mock(version="8.0"), Path("/p"))
@@ -165,6 +166,19 @@ class Sides(unittest.TestCase):
         self.assertEqual(set(testing.SIDES) - set(self.chosen()), set(testing.ON_DEMAND))
         self.assertLessEqual({"ntke", "host", "builtin", "demo", "stress-ntke", "clients-ntke"},
                              set(self.chosen()))
+
+    def test_32_bit_programs_run_where_the_machines_wine_runs_them(self):
+        for arches, ran in ((["x86_64"], 0), (["x86_64", "i386"], 1)):
+            report = Report(quiet=True)
+            with mock.patch.object(testing, "Wine") as machines, mock.patch.object(conformance, "run") as suite, \
+                    mock.patch.object(testing, "_run_stress") as stress, \
+                    mock.patch.object(testing, "_run_clients") as clients:
+                machines.return_value.arches.return_value = arches
+                for side in ("ntke-i386", "stress-ntke-i386", "clients-ntke-i386"):
+                    testing.SIDES[side](report, False)
+            self.assertEqual([call.call_count for call in (suite, stress, clients)], [ran] * 3)
+            self.assertEqual(report.skipped, 3 - 3 * ran)
+        self.assertIn("i386", testing._needed_builds(["ntke-i386"]))
 
     def test_one_on_demand_runs_when_named(self):
         self.assertEqual(self.chosen("stress-host"), ["stress-host"])

@@ -35,6 +35,7 @@ Builds everything and runs every test. A side is one thing that is tested:
   stress-ntke              the stress programs on our DLL, bounded (longer with --long)
   clients-ntke             real programs on our DLL
   ntke-10.0-x86_64 ...     the same suites with Wine 10.0, where its root exists or can be made
+  ntke-i386 ...            32-bit programs with the machine's Wine, where that runs them
   new-wow64-10.0-i386      conformance of 32-bit programs on ntke where Wine has no 32-bit Linux half;
                            stress-new-wow64-... and clients-new-wow64-... likewise
 
@@ -97,7 +98,7 @@ def _needed_builds(sides: list[str]) -> list[str]:
     if any(side != "native" for side in sides):
         names.append("x86_64")
     # The prefixes of the matrix have both architectures, and both get our DLL.
-    if any(matrix.VERSION in side or side in ("tools", "reproducible", "prefix", "release") for side in sides):
+    if any(matrix.VERSION in side or side.endswith("-i386") or side in ("tools", "reproducible", "prefix", "release") for side in sides):
         names.append("i386")
     if "native" in sides:
         names += list(build.NATIVE)
@@ -294,6 +295,23 @@ def _run_clients(report: Report, dll: str, wine: Wine, arch: str = "x86_64") -> 
         report.fail("clients", f"ended early with exit code {done.returncode}", done.stdout.splitlines()[-20:])
 
 
+def _own_i386(dll: str):
+    """32-bit programs with the machine's own Wine, where that runs them."""
+    def run(report: Report, long: bool) -> None:
+        wine = Wine()
+        if "i386" not in wine.arches():
+            report.skip(f"{dll}-i386", f"this Wine {wine.version} runs 64-bit programs only (on Debian, wine32 is missing)")
+        elif dll.startswith("stress-"):
+            _run_stress(report, long, dll.removeprefix("stress-"), wine, "i386")
+        elif dll.startswith("clients-"):
+            _run_clients(report, dll.removeprefix("clients-"), wine, "i386")
+        elif dll == "prefix":
+            prefix_facts.run(report, wine, "i386")
+        else:
+            conformance.run(report, wine, "i386", dll)
+    return run
+
+
 def _lacks_matrix(report: Report, side: str) -> bool:
     """Is there no Wine 10.0, and none to be had? Then that is told."""
     reason = matrix.why_not()
@@ -371,6 +389,7 @@ SIDES = {
     "stress-host": _stress("host"),
     "clients-ntke": _clients("ntke"),
     "clients-host": _clients("host"),
+    **{f"{dll}-i386": _own_i386(dll) for dll in ("ntke", "prefix", "stress-ntke", "clients-ntke")},
     **{f"{dll}-{matrix.VERSION}-x86_64": _matrix(dll, "x86_64")
        for dll in ("ntke", "host", "builtin", "nt", "prefix", "release", "trace", "stress-ntke", "stress-host",
                    "clients-ntke", "clients-host")},
@@ -382,6 +401,7 @@ SIDES = {
 # What a plain `ws2 test` leaves out, so that it ends within some 35 minutes on two cores.
 ON_DEMAND = ["lint", "reproducible", "stress-host", "clients-host", f"host-{matrix.VERSION}-x86_64",
              f"stress-ntke-{matrix.VERSION}-x86_64", f"stress-host-{matrix.VERSION}-x86_64",
+             "ntke-i386", "prefix-i386", "stress-ntke-i386", "clients-ntke-i386",
              f"trace-{matrix.VERSION}-x86_64", f"clients-ntke-{matrix.VERSION}-x86_64",
              f"clients-host-{matrix.VERSION}-x86_64", f"builtin-{matrix.VERSION}-i386",
              f"stress-ntke-{matrix.VERSION}-i386", f"stress-host-{matrix.VERSION}-i386",
