@@ -138,7 +138,8 @@ class Root(unittest.TestCase):
     def test_shows_folders_that_are_filled_later(self):
         # Its server opens files as well, and keeps what it was shown.
         with tempfile.TemporaryDirectory() as scratch, mock.patch.dict(os.environ, {"XDG_CACHE_HOME": scratch}):
-            words = wine.RootWine(Path("/root"), "10.0", emulates_32bit=False).command(["wineserver", "-p"], Path("/tmp"))
+            root = wine.RootWine(Path("/root"), "10.0", emulates_32bit=False)
+            words = root.command(["wineserver", "-p"], Path("/tmp"))
             for name in ("bench", "clients", "downloads"):
                 self.assertIn(f"{scratch}/ws2_32/{name}", words)
                 self.assertTrue((Path(scratch) / "ws2_32" / name).is_dir())

@@ -115,7 +115,8 @@ class Verb(SetupCase):
     def test_names_a_file_by_which_winetricks_knows_that_it_is_installed(self):
         release.pack(self.cache / "ws2_32")
         self.load()
-        told = dict(line.split("=", 1) for line in (self.scratch / "tmp/metadata").read_text().splitlines() if "=" in line)
+        lines = (self.scratch / "tmp/metadata").read_text().splitlines()
+        told = dict(line.split("=", 1) for line in lines if "=" in line)
         name = told["installed_file1"].rpartition("/")[2]
         self.assertTrue((self.folder / "drive_c/windows/system32" / name).is_file())
 

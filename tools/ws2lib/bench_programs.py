@@ -22,7 +22,8 @@ def prepare(names: list[str], arch: str, failures: list) -> dict:
     """The programs for these workloads, by name, for Windows of this architecture. What cannot be had is added to
     `failures`."""
     found = {}
-    for group, make in ((_GO, lambda: _go(arch)), (_NODE, lambda: _node(arch)), ((bench_postgres.NAME,), bench_postgres.Postgres)):
+    for group, make in ((_GO, lambda: _go(arch)), (_NODE, lambda: _node(arch)),
+                        ((bench_postgres.NAME,), bench_postgres.Postgres)):
         chosen = [name for name in group if name in names]
         try:
             if chosen:

@@ -98,7 +98,8 @@ def _needed_builds(sides: list[str]) -> list[str]:
     if any(side != "native" for side in sides):
         names.append("x86_64")
     # The prefixes of the matrix have both architectures, and both get our DLL.
-    if any(matrix.VERSION in side or side.endswith("-i386") or side in ("tools", "reproducible", "prefix", "release") for side in sides):
+    if any(matrix.VERSION in side or side.endswith("-i386")
+           or side in ("tools", "reproducible", "prefix", "release") for side in sides):
         names.append("i386")
     if "native" in sides:
         names += list(build.NATIVE)
@@ -300,7 +301,8 @@ def _own_i386(dll: str):
     def run(report: Report, long: bool) -> None:
         wine = Wine()
         if "i386" not in wine.arches():
-            report.skip(f"{dll}-i386", f"this Wine {wine.version} runs 64-bit programs only (on Debian, wine32 is missing)")
+            report.skip(f"{dll}-i386",
+                        f"this Wine {wine.version} runs 64-bit programs only (on Debian, wine32 is missing)")
         elif dll.startswith("stress-"):
             _run_stress(report, long, dll.removeprefix("stress-"), wine, "i386")
         elif dll.startswith("clients-"):
