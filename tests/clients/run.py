@@ -23,8 +23,9 @@ sys.path[:0] = [str(HERE), str(HERE.parents[1] / "tools")]
 
 from harness.report import Tap  # noqa: E402
 from harness.wine import Wine  # noqa: E402
-from programs import PROGRAMS  # noqa: E402
+from programs import ARCHES_OF, PROGRAMS  # noqa: E402
 from ws2lib.fetch import Unavailable  # noqa: E402
+from ws2lib.paths import ARCHES  # noqa: E402
 
 
 def arguments() -> argparse.Namespace:
@@ -34,6 +35,8 @@ def arguments() -> argparse.Namespace:
     parser.add_argument("--prefix", type=Path, help="a prefix of your own for tests; it is written to")
     parser.add_argument("--expect-product", metavar="NAME",
                         help="ProductName of the ws2_32.dll that must be in use; Wine = builtin")
+    parser.add_argument("--arch", default="x86_64", choices=ARCHES,
+                        help="which programs: those for 64-bit Windows (default), or for 32-bit")
     parser.add_argument("--client", action="append", choices=list(PROGRAMS), metavar="NAME",
                         help="only this program; may be repeated")
     parser.add_argument("--filter", default="*", metavar="GLOB", help="only cases like this")
@@ -46,7 +49,7 @@ def arguments() -> argparse.Namespace:
 
 def main() -> int:
     chosen = arguments()
-    names = chosen.client or list(PROGRAMS)
+    names = [name for name in chosen.client or PROGRAMS if chosen.arch in ARCHES_OF.get(name, ARCHES)]
     plan = {name: [case for case in PROGRAMS[name].CASES
                    if fnmatch.fnmatch(f"{name}.{case}", chosen.filter)
                    or fnmatch.fnmatch(case, chosen.filter)] for name in names}
@@ -59,7 +62,7 @@ def main() -> int:
     with tempfile.TemporaryDirectory(prefix="ws2-clients-") as scratch:
         for name, cases in plan.items():
             if cases:
-                wine = Wine(chosen.wine, chosen.prefix.resolve(), chosen.expect_product, Path(scratch))
+                wine = Wine(chosen.wine, chosen.prefix.resolve(), chosen.expect_product, Path(scratch), chosen.arch)
                 run_program(tap, wine, name, cases)
                 end_program(tap, wine)
     tap.comment(tap.closing_line())

@@ -107,6 +107,12 @@ class Ntke(unittest.TestCase):
             needed = re.findall(r"\(NEEDED\)\s+Shared library: \[(.*)\]", self.output("readelf", "-dW", so))
             self.assertEqual(needed, ["libc.so.6"])
 
+    def test_the_linux_half_runs_with_the_c_library_that_is_promised(self):
+        for _, _, so in self.each():
+            versions = re.findall(r"Name: GLIBC_(\d+)\.(\d+)", self.output("readelf", "-VW", so))
+            self.assertTrue(versions)
+            self.assertLessEqual(max((int(major), int(minor)) for major, minor in versions), (2, 34))
+
     def test_the_linux_half_shows_its_table_and_its_header_and_nothing_else(self):
         for _, _, so in self.each():
             symbols = self.output("nm", "-D", "--defined-only", so)

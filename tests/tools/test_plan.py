@@ -53,6 +53,12 @@ class Announcement(WorldCase):
         with mock.patch("os.geteuid", return_value=0):
             self.assertIn("it will install: g++ wine", self.told(PLAIN))
 
+    def test_knows_what_each_side_takes(self):
+        asked = []
+        self.patch(packages, "missing", lambda *purposes: asked.extend(purposes) or {})
+        self.told(["tools", "trace", "clients-ntke", "lint"])
+        self.assertLessEqual({"format", "trace", "clients", "lint", "wine", "x86_64", "native"}, set(asked))
+
     def test_tells_of_the_root_and_how_to_leave_it_out(self):
         self.assertNotIn("--without-matrix", self.told(PLAIN))
         self.patch(matrix, "exists", lambda: False)

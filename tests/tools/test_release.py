@@ -7,9 +7,11 @@ import subprocess
 import tarfile
 import time
 import unittest
+from unittest import mock
 
+from prefix_world import make_prefix, tree_of
 from setup_world import SetupCase
-from ws2lib import paths, release
+from ws2lib import paths, prefix, release, release_check
 
 
 class Archive(SetupCase):
@@ -54,6 +56,84 @@ class Archive(SetupCase):
         self.assertEqual({(member.uid, member.gid, member.uname, member.gname) for member in members}, {(0, 0, "", "")})
         self.assertEqual(len({member.mtime for member in members}), 1)
         self.assertEqual({member.mode for member in members}, {0o644, 0o755})
+
+
+class Side(unittest.TestCase):
+    def test_makes_what_is_kept_as_who_keeps_it(self):
+        users = []
+
+        class Made(Exception):
+            pass
+
+        def template(wine):
+            users.append(wine.user)
+            raise Made
+
+        with mock.patch.object(release_check, "template", template), mock.patch.object(os, "geteuid", return_value=0), \
+                self.assertRaises(Made):
+            release_check.run(mock.Mock(), mock.Mock(user=None))
+        self.assertEqual(users, [None])
+
+
+class Verb(SetupCase):
+    """What winetricks does with ws2_32.verb, by functions of the same names."""
+    WINETRICKS = """
+        w_metadata() { for word; do echo "$word"; done >"$W_TMP/metadata"; }
+        w_die() { echo "$@" >&2; exit 1; }
+        w_try() { "$@" || w_die "$* failed"; }
+        w_try_cd() { cd "$1" || w_die "cannot cd $1"; }
+        W_PACKAGE=ws2_32 W_SYSTEM32_DLLS_WIN='C:\\windows\\system32' WINESERVER=true
+        . "$VERB" && load_ws2_32
+    """
+
+    def setUp(self):
+        super().setUp()
+        paths.DIST = self.builds["install"]
+        self.patch(release, "say", lambda text: None)
+        self.folder = make_prefix(self.world / "a prefix")
+        self.cache = self.scratch / "the cache"
+        (self.cache / "ws2_32").mkdir(parents=True)
+
+    def load(self) -> subprocess.CompletedProcess:
+        place = self.scratch / "tmp"
+        shutil.rmtree(place, ignore_errors=True)
+        place.mkdir()
+        env = dict(os.environ, VERB=str(release.FOLDER / "ws2_32.verb"), WINEPREFIX=str(self.folder),
+                   W_CACHE=str(self.cache), W_TMP=str(place))
+        return subprocess.run(["sh", "-c", self.WINETRICKS], check=False, env=env, stdin=subprocess.DEVNULL, text=True,
+                              stdout=subprocess.PIPE, stderr=subprocess.STDOUT)
+
+    def test_installs_the_archive(self):
+        before = tree_of(self.world)
+        release.pack(self.cache / "ws2_32")
+        done = self.load()
+        self.assertEqual(done.returncode, 0, done.stdout)
+        self.assertTrue(prefix.status(self.folder)[0])
+        prefix.remove(self.folder)
+        self.assertEqual(tree_of(self.world), before)
+
+    def test_names_a_file_by_which_winetricks_knows_that_it_is_installed(self):
+        release.pack(self.cache / "ws2_32")
+        self.load()
+        lines = (self.scratch / "tmp/metadata").read_text().splitlines()
+        told = dict(line.split("=", 1) for line in lines if "=" in line)
+        name = told["installed_file1"].rpartition("/")[2]
+        self.assertTrue((self.folder / "drive_c/windows/system32" / name).is_file())
+
+    def test_takes_the_highest_version(self):
+        for number in ("0.9.0", "0.10.0"):
+            with mock.patch.object(release, "version", return_value=number):
+                release.pack(self.cache / "ws2_32")
+        done = self.load()
+        self.assertEqual(done.returncode, 0, done.stdout)
+        self.assertEqual([path.name for path in (self.scratch / "tmp").glob("ws2_32-*")], ["ws2_32-for-wine-0.10.0"])
+
+    def test_tells_where_the_archive_has_to_be(self):
+        before = tree_of(self.world)
+        done = self.load()
+        self.assertEqual(done.returncode, 1)
+        self.assertIn(f"Put ws2_32-for-wine-VERSION.tar.xz into {self.cache}/ws2_32", done.stdout)
+        self.assertEqual(tree_of(self.world), before)
 
 
 class Scripts(unittest.TestCase):

@@ -1,17 +1,20 @@
 """What a user can do wrong, and what he is told to do about it."""
 
 import concurrent.futures
+import errno
+import io
 import os
 import shutil
 import subprocess
 import sys
 import time
 import unittest
+from contextlib import redirect_stderr
 from pathlib import Path
 from unittest import mock
 
 from prefix_world import SYSTEM32, WorldCase, make_prefix, tree_of
-from ws2lib import packages, paths, prefix, prefix_server, run
+from ws2lib import build, cli, matrix, packages, paths, prefix, prefix_server, run
 from ws2lib.ui import Failure
 
 
@@ -94,6 +97,42 @@ class Prefix(Case):
                               stdout=subprocess.PIPE, stderr=subprocess.PIPE)
         self.assertEqual((done.returncode, done.stderr), (1, b""))
         self.assertIn(os.fsencode(other), done.stdout)
+
+
+class Command(Case):
+    """`ws2` where it may not write: it tells why, and where it would have written."""
+
+    def told(self, *words: str) -> str:
+        output = io.StringIO()
+        with redirect_stderr(output), mock.patch.object(packages, "ensure"):
+            self.assertEqual(cli.main(list(words)), 1)
+        return output.getvalue()
+
+    def test_a_tree_on_a_disk_that_is_read_only(self):
+        place = self.scratch / "tree"
+        place.mkdir()
+        self.mount("--bind", "-o", "ro", place, place)
+        with mock.patch.object(paths, "BUILD", place / "build"):
+            for words in (("build", "--only", "x86_64"), ("test", "--side", "tools"), ("release",)):
+                told = self.told(*words)
+                self.assertIn("mount it writable", told)
+                self.assertIn(f"{place}/build", told)
+
+    def test_a_tree_or_cache_of_another_user(self):
+        for words, error in ((("run",), PermissionError(errno.EACCES, "Permission denied", "/a/build/.lock")),
+                             (("build",), OSError(errno.ENOSPC, "No space left on device", "/a/build/x")),
+                             (("matrix",), OSError(errno.EDQUOT, "Disk quota exceeded", "/a/cache"))):
+            with mock.patch.object(build, "exclusive", side_effect=error), \
+                    mock.patch.object(matrix, "why_not", side_effect=error), \
+                    mock.patch.object(run, "_wine"), mock.patch.object(build.platform, "machine", lambda: "x86_64"):
+                told = self.told(*words)
+            self.assertIn(error.filename, told)
+            self.assertIn("XDG_CACHE_HOME", told)
+
+    def test_what_is_a_fault_of_ours_is_told_whole(self):
+        with mock.patch.object(matrix, "why_not", side_effect=OSError(errno.EBADF, "Bad file descriptor")), \
+                self.assertRaises(OSError):
+            cli.main(["matrix"])
 
 
 class Run(Case):

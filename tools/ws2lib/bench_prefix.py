@@ -10,7 +10,7 @@ import time
 from dataclasses import dataclass, field
 from pathlib import Path
 
-from . import matrix, paths, wine
+from . import paths, wine
 from .bench_kinds import Kind
 from .ui import Failure, run_quietly
 
@@ -74,7 +74,7 @@ class BenchPrefix:
             place.unlink(missing_ok=True)  # It may be a hard link into the template.
             shutil.copy(source, place)
         if kind.has_mixed_pair and self.configuration.kernel == "ntke":
-            matrix.lay_mixed_pair(self._prefix)
+            self._prefix.wine.complete_ntke(self._prefix)
 
     def start(self, log=None) -> None:
         """Starts the server, with `log` in its debug mode, and the idle process."""

@@ -14,7 +14,7 @@ SOURCES = paths.ROOT / "tests" / "bench" / "programs"
 _GO = ("go_http_32", "go_echo_1", "go_echo_64", "go_udp")
 _NODE = ("node_http_32", "node_echo_64")
 NAMES = (*_GO, *_NODE, bench_postgres.NAME)
-NAMES_OF_ARCH = {"x86_64": NAMES, "i386": _GO}  # the others are there for 64-bit Windows only
+NAMES_OF_ARCH = {"x86_64": NAMES, "i386": (*_GO, *_NODE)}  # PostgreSQL is there for 64-bit Windows only
 _GO_ARCHES = {"x86_64": "amd64", "i386": "386"}
 
 
@@ -22,7 +22,8 @@ def prepare(names: list[str], arch: str, failures: list) -> dict:
     """The programs for these workloads, by name, for Windows of this architecture. What cannot be had is added to
     `failures`."""
     found = {}
-    for group, make in ((_GO, lambda: _go(arch)), (_NODE, _node), ((bench_postgres.NAME,), bench_postgres.Postgres)):
+    for group, make in ((_GO, lambda: _go(arch)), (_NODE, lambda: _node(arch)),
+                        ((bench_postgres.NAME,), bench_postgres.Postgres)):
         chosen = [name for name in group if name in names]
         try:
             if chosen:
@@ -63,14 +64,15 @@ def _go(arch: str) -> NetworkProgram:
     return NetworkProgram([folder / "network.exe"], [folder / "network"], "-samples")
 
 
-def _node() -> NetworkProgram:
+def _node(arch: str) -> NetworkProgram:
     packages.ensure("bench-node")
-    exe = fetch.unpacked_npm(fetch.NODE) / "bin" / "node.exe"
+    package = fetch.NODES[arch]
+    exe = fetch.unpacked_npm(package) / "bin" / "node.exe"
     script = SOURCES / "network.js"
     native = shutil.which("node")
     theirs = re.sub(r"^v", "", run_quietly([native, "--version"]).strip())
-    if theirs.partition(".")[0] != fetch.NODE.version.partition(".")[0]:
-        say(f"the machine's Node.js is {theirs}, the one for Windows {fetch.NODE.version}: "
+    if theirs.partition(".")[0] != package.version.partition(".")[0]:
+        say(f"the machine's Node.js is {theirs}, the one for Windows {package.version}: "
             "their ratio is of different programs")
     # Wine 8.0 says it is Windows 7, on which Node.js does not start unasked.
     return NetworkProgram([exe, script], [native, script], environment={"NODE_SKIP_PLATFORM_CHECK": "1"})

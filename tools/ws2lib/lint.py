@@ -1,6 +1,7 @@
 """The side `lint` of `ws2 test`: what a reader would say of the C++ that no test says.
 
-Every file is formatted, every header compiles alone, and clang-tidy has nothing to say (.clang-tidy).
+Every file is formatted, every header compiles alone, clang-tidy has nothing to say (.clang-tidy), and an editor that
+has clangd reads each half (.clangd).
 """
 
 import json
@@ -22,6 +23,9 @@ FOLDERS = ("dlls", "include", "tests", "tools/demo")
 # The suites want a library that clang-tidy 14 does not know, and one file a way to make objects.
 TIDY = ("dlls/", "tools/demo/")
 NOT_TIDY = ("dlls/ntke/unix/host_threads.cpp",)
+# A file of each kind that .clangd tells apart.
+EDITED = ["dlls/ws2_32/select.cpp", "dlls/ntke/pe/main.cpp", "dlls/ntke/afd/poll.cpp", "dlls/ntke/unix/entry.cpp",
+          "tests/stress/port_storm.cpp", "tests/bench/event.cpp"]
 LEFT_OUT = ("tests/clients/", "tests/fuzz/")
 
 
@@ -35,12 +39,13 @@ class Command:
 
 def run(report: Report) -> None:
     packages.ensure("lint")
-    commands = _commands()
+    commands = commands_of_builds()
     _count(report, "format", sources(".cpp", ".h"), format_problem)
-    _count(report, "headers alone", sources(".h"), lambda file: _alone(file, commands))
+    _count(report, "headers alone", sources(".h"), lambda file: header_problem(file, commands))
     _count(report, "clang-tidy", [file for file in sources(".cpp") if file in commands and file.startswith(TIDY)
                                   and file not in NOT_TIDY],
            lambda file: _tidy(file, commands[file]))
+    _count(report, "clangd", EDITED, clangd_problem)
 
 
 def sources(*suffixes: str) -> list[str]:
@@ -58,22 +63,24 @@ def _count(report: Report, what: str, files: list[str], check) -> None:
                 report.ok()
 
 
-def _commands() -> dict[str, Command]:
-    """By the file's name in the tree; of several builds the first."""
+def commands_of_builds() -> dict[str, Command]:
+    """By the file's name in the tree; of several builds that are there the first."""
     found: dict[str, Command] = {}
     for name in BUILDS:
-        for entry in json.loads((paths.BUILD / name / "compile_commands.json").read_bytes()):
+        listing = paths.BUILD / name / "compile_commands.json"
+        for entry in json.loads(listing.read_bytes()) if listing.is_file() else []:
             file = os.path.relpath(os.path.normpath(os.path.join(entry["directory"], entry["file"])), paths.ROOT)
             found.setdefault(file, Command(entry["directory"], _plain(shlex.split(entry["command"])), name))
     return found
 
 
 def _plain(words: list[str]) -> list[str]:
-    """Without the cache, what is written, and the file itself, which is the last."""
+    """Without the cache, what is written, what a quick build has precompiled, and the file itself, which is the
+    last."""
     words = words[1:] if os.path.basename(words[0]) == "ccache" else words
     kept, skip = [], False
     for word in words[:-2]:  # -c FILE
-        if skip or word in ("-MQ", "-MF", "-o"):
+        if skip or word in ("-MQ", "-MF", "-o", "-include"):
             skip = not skip
         elif word not in ("-MD",):
             kept.append(word)
@@ -90,7 +97,12 @@ def format_problem(file: str) -> str:
     return _run(["clang-format", "--dry-run", "--Werror", file], paths.ROOT)
 
 
-def _alone(header: str, commands: dict[str, Command]) -> str:
+def clangd_problem(file: str) -> str:
+    # Two lines: the rest of what it tries there is what an editor would ask for.
+    return _run(["clangd", f"--check={file}", "--check-lines=1-2", "--log=error"], paths.ROOT)
+
+
+def header_problem(header: str, commands: dict[str, Command]) -> str:
     """As the sources beside it are compiled; those of no folder with sources are for Windows code as well."""
     beside = [file for file in commands if Path(file).parent == Path(header).parent]
     command = commands[min(beside, default="dlls/ws2_32/select.cpp")]

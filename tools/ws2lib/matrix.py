@@ -95,16 +95,6 @@ def get_new_wow64() -> wine.NewWow64Wine:
     return wine.NewWow64Wine(folder(), VERSION, emulates_32bit=False)
 
 
-def lay_mixed_pair(prefix: wine.Prefix) -> None:
-    """ntke for programs of that one: a pair whose Windows half is a 32-bit module, which no install lays out."""
-    lib = prefix.folder / "lib"
-    for half in (paths.NTKE_FILES["i386"][0], paths.NTKE_FILES["x86_64"][1]):
-        (lib / half).parent.mkdir(parents=True)
-        shutil.copy(paths.ntke(half.partition("-")[0]) / half, lib / half)
-    shutil.copy(paths.ntke_halves("i386")[0], prefix.folder / "drive_c/windows/syswow64")
-    prefix.settings["WINEDLLPATH"] = str(lib)
-
-
 def ensure_root() -> None:
     """Makes the root unless it is complete. What an interrupted attempt has left is thrown away."""
     if exists():

@@ -46,9 +46,13 @@ NEEDED = {
         "wine": "wine",
         "/usr/lib/wine/wine64": "wine64",
     },
+    "format": {
+        "clang-format": "clang-format",
+    },
     "lint": {
         "clang-format": "clang-format",
         "clang-tidy": "clang-tidy",
+        "clangd": "clangd",
     },
     "clients": {
         "npm": "npm",

@@ -15,7 +15,6 @@ back as the very same file; beside it lies the record of what was done and how f
 """
 
 import contextlib
-import errno
 import io
 import os
 import pwd
@@ -27,7 +26,7 @@ from . import (paths, pe, prefix_ask, prefix_install, prefix_layout as layout, p
 from .prefix_open import OpenPrefix
 from .prefix_record import Record
 from .prefix_server import named, refuse_if_in_use, wineserver_of
-from .ui import Failure, say
+from .ui import Failure, advice, say
 
 HELP = """\
 Adds our ws2_32.dll to a Wine prefix you already have, and takes it out again. Wine programs of that
@@ -98,19 +97,10 @@ def _opened(folder: Path, verb: str):
         try:
             yield prefix
         except (Failure, OSError) as error:
-            what = f"cannot {verb}: {error}{_advice(error)}" if isinstance(error, OSError) else str(error)
+            what = f"cannot {verb}: {error}{advice(error)}" if isinstance(error, OSError) else str(error)
             left = "What is left is safe, and the next `ws2 prefix install` or `remove` goes on from there" \
                 if prefix.changes else "Nothing was changed"
             raise Failure(f"{what}. {left}") from error
-
-
-_ADVICE = {errno.ENOSPC: "make room on that disk", errno.EDQUOT: "make room, or have your quota raised",
-           errno.EROFS: "that disk is mounted read-only: mount it writable", errno.EACCES: "it is not yours to change",
-           errno.EPERM: "it is not yours to change"}
-
-
-def _advice(error: OSError) -> str:
-    return f" ({_ADVICE[error.errno]})" if error.errno in _ADVICE else ""
 
 
 def _refuse_if_not_ours(prefix: OpenPrefix) -> None:

@@ -21,7 +21,7 @@ import tempfile
 import threading
 from pathlib import Path
 
-from . import paths, prefix as installer, prefix_ask
+from . import paths, prefix as installer, prefix_ask, release
 from .report import Report
 from .ui import Failure, run_quietly
 from .wine import (QUIET_OVERRIDES, Prefix, RootWine, Wine, copy_prefix, fresh_prefix, kernel_and_module,
@@ -50,6 +50,7 @@ def run(report: Report, wine: Wine, arch: str) -> None:
 
         side.compare("by hand", before["program"], side.by_hand())
         side.compare("ws2 run", before["program"], side.ws2_run())
+        check_setup(side, before["program"], tools_before)
 
         prefix.stop()
         installer.install(prefix.folder)
@@ -108,6 +109,15 @@ class Only32Bit(Wine):
 
     def command(self, words: list[str], cwd: Path, arch: str = "x86_64") -> list[str]:
         return self._wine.command(["wine", *words] if words[0] == "wineboot" else words, cwd, "i386")
+
+
+def check_setup(side: "Side", facts: list[str], tools: list[str]) -> None:
+    """What the archive's setup.sh installs changes as little, and what it takes out leaves nothing."""
+    side.setup("install")
+    side.compare("installed by setup.sh", facts, side.facts("program"))
+    side.compare("Wine's own programs with what setup.sh installs", tools, side.tools())
+    side.setup("remove")
+    side.compare("taken out by setup.sh", facts, side.facts("program", ours=False))
 
 
 def check_status(report: Report, wine: Wine, folder: Path) -> None:
@@ -273,6 +283,14 @@ class Side:
         for name, file in files.items():
             shutil.copy(file, folder / name)
         return self._facts(self._prefix, folder / self._program.name, "program", True, BY_HAND)
+
+    def setup(self, verb: str) -> None:
+        """As who unpacks the archive does it."""
+        self._prefix.stop()
+        folder = self._prefix.folder.parent / "release"
+        if not folder.exists():
+            release.lay_out(folder)
+        run_quietly([folder / "setup.sh", verb, self._prefix.folder], cwd=folder.parent, timeout=LIMIT)
 
     def ws2_run(self) -> list[str]:
         """In a prefix that `ws2 run` makes."""

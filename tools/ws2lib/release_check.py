@@ -12,7 +12,7 @@ from . import paths, release
 from .prefix_facts import UNIX, USER, give_away
 from .report import Report
 from .ui import run_quietly
-from .wine import Prefix, RootWine, Wine, copy_prefix, kernel_and_module, proof_of_library, template
+from .wine import Prefix, Wine, copy_prefix, kernel_and_module, proof_of_library, template
 
 LIMIT = 600  # seconds; only there to end a hang
 
@@ -20,6 +20,7 @@ LIMIT = 600  # seconds; only there to end a hang
 def run(report: Report, wine: Wine) -> None:
     """Unpacks the archive into an empty folder, installs it into a fresh prefix, runs programs there, and takes it
     out again, all as an ordinary user if we can be one."""
+    source = template(wine)  # which the owner of the cache makes, where it is not there yet
     if os.geteuid() == 0:
         wine.user = USER
     # The cache may be in a folder of root's own, and where we work may have blanks and umlauts in its name.
@@ -27,7 +28,7 @@ def run(report: Report, wine: Wine) -> None:
     prefix = Prefix(wine, holder / "prefix")
     try:
         holder.chmod(0o755)
-        copy_prefix(template(wine), prefix.folder)
+        copy_prefix(source, prefix.folder)
         prefix.settings["HOME"] = str(holder / "home")
         prefix.settings["LC_ALL"] = "C.UTF-8"
         (holder / "home").mkdir()
@@ -44,7 +45,8 @@ def run(report: Report, wine: Wine) -> None:
 def _run(report: Report, prefix: Prefix, home: Path) -> None:
     archives = [release.pack(home / name) for name in ("one", "other")]
     _tell(report, "packed twice", archives[0].read_bytes() == archives[1].read_bytes(), "differs")
-    _as_user(prefix, ["tar", "-C", home, "-xf", archives[0]])
+    # Here, since a root made for a Wine has no xz.
+    run_quietly([*Wine.command(prefix.wine, ["tar"], home), "-C", home, "-xf", archives[0]], timeout=LIMIT)
     setup = home / release.name() / "setup.sh"
     before = _seen(prefix.folder)
     _as_user(prefix, [setup, "install", prefix.folder])
@@ -59,11 +61,10 @@ def _run(report: Report, prefix: Prefix, home: Path) -> None:
     _tell(report, "remove while programs run", refused.returncode == 1 and "programs are running" in refused.stdout,
           "is not refused", refused.stdout.splitlines())
     prefix.stop()
-    if not isinstance(prefix.wine, RootWine):
-        told = _setup(prefix, [setup, "status", prefix.folder]).stdout
-        for what in ("a program", "a 32-bit program")[:len(prefix.wine.arches())]:
-            _tell(report, f"status of {what}", f"{what} gets C:\\windows\\system32\\WS2_32.dll, {paths.PRODUCT}, "
-                  f"{release.version()}, kernel ntke" in told, "tells something else", told.splitlines())
+    told = _setup(prefix, [setup, "status", prefix.folder]).stdout
+    for what in ("a program", "a 32-bit program")[:len(prefix.wine.arches())]:
+        _tell(report, f"status of {what}", f"{what} gets C:\\windows\\system32\\WS2_32.dll, {paths.PRODUCT}, "
+              f"{release.version()}, kernel ntke" in told, "tells something else", told.splitlines())
     _as_user(prefix, [setup, "remove", prefix.folder])
     after = _seen(prefix.folder)
     # What Wine itself writes when programs run in it is no work of ours.
@@ -92,8 +93,8 @@ def _tell(report: Report, name: str, good: bool, why: str, details: list[str] | 
 
 
 def _words(prefix: Prefix, words: list) -> list[str]:
-    user = prefix.wine.user
-    return [*(["setpriv", f"--reuid={user}", f"--regid={user}", "--clear-groups"] if user else []), *map(str, words)]
+    """On the system of that Wine, with its shell and commands."""
+    return prefix.wine.command(list(map(str, words)), prefix.folder.parent)
 
 
 def _setup(prefix: Prefix, words: list) -> subprocess.CompletedProcess:

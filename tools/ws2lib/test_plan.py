@@ -40,6 +40,10 @@ def _purposes(sides: list[str], builds: list[str]) -> list[str]:
         found.append("native")
     if any(side != "native" for side in sides):
         found.append("wine")
+    if "tools" in sides:
+        found.append("format")
+    if "lint" in sides:
+        found.append("lint")
     if "trace" in sides:
         found.append("trace")
     if any(side.startswith("clients") or side == "trace" for side in sides):

@@ -9,17 +9,18 @@ import tempfile
 import time
 from pathlib import Path
 
-from . import (build, conformance, demo, lint, matrix, names_check, packages, paths, prefix as installer, prefix_facts,
+from . import (build, conformance, demo, lint, matrix, names_check, packages, paths, prefix_facts,
                release_check, reproducible, tap, test_plan, trace_check)
 from .report import Report
 from .ui import Failure, run_quietly, say
-from .wine import RootWine, Wine, arches_here, fresh_prefix, proof_of_kernel, proof_of_library
+from .wine import NewWow64Wine, RootWine, Wine, fresh_prefix
 
 HELP = """\
 Builds everything and runs every test. A side is one thing that is tested:
 
-  tools                    this command itself, above all `prefix install` and `remove`
-  lint                     formatting, headers that compile alone, clang-tidy
+  tools                    this command itself, above all `prefix install` and `remove`; formatting of the C++, and
+                           that its headers compile alone
+  lint                     both for the tests, too, clang-tidy, and what clangd makes of .clangd
   reproducible             that a build from nothing in another folder gives the same bytes
   native                   the kernel object emulation as Linux code, also under sanitizers
   ntke, host, builtin      the conformance suite with the machine's Wine: our DLL on ntke, our DLL on
@@ -34,7 +35,9 @@ Builds everything and runs every test. A side is one thing that is tested:
   stress-ntke              the stress programs on our DLL, bounded (longer with --long)
   clients-ntke             real programs on our DLL
   ntke-10.0-x86_64 ...     the same suites with Wine 10.0, where its root exists or can be made
-  new-wow64-10.0-i386      conformance of 32-bit programs on ntke where Wine has no 32-bit Linux half
+  ntke-i386 ...            32-bit programs with the machine's Wine, where that runs them
+  new-wow64-10.0-i386      conformance of 32-bit programs on ntke where Wine has no 32-bit Linux half;
+                           stress-new-wow64-... and clients-new-wow64-... likewise
 
 Sides in brackets in --list only run when they are named, or by `ws2 matrix`: they repeat on another
 kernel or Wine what a side of the same suite does, or build everything again.
@@ -95,8 +98,8 @@ def _needed_builds(sides: list[str]) -> list[str]:
     if any(side != "native" for side in sides):
         names.append("x86_64")
     # The prefixes of the matrix have both architectures, and both get our DLL.
-    if any(matrix.VERSION in side or side in ("tools", "reproducible", "release") for side in sides) \
-            or "prefix" in sides and "i386" in arches_here():
+    if any(matrix.VERSION in side or side.endswith("-i386")
+           or side in ("tools", "reproducible", "prefix", "release") for side in sides):
         names.append("i386")
     if "native" in sides:
         names += list(build.NATIVE)
@@ -108,6 +111,8 @@ def _needed_builds(sides: list[str]) -> list[str]:
 # --- The sides
 
 def _tools(report: Report, _long: bool) -> None:
+    if os.geteuid() == 0:  # else what takes it is skipped
+        packages.ensure("format")
     folder = paths.ROOT / "tests" / "tools"
     done = subprocess.run([sys.executable, "-m", "unittest", "discover", "-v", "-s", folder, "-t", folder],
                           check=False, stdin=subprocess.DEVNULL, stdout=subprocess.PIPE,
@@ -249,30 +254,31 @@ def _clients(dll: str):
     return lambda report, _long: _run_clients(report, dll, Wine())
 
 
-# A program of one word that starts a Windows program with the Wine of the matrix.
+# A program of one word that starts a Windows program with a Wine of the matrix.
 MATRIX_WINE = f"""#!{sys.executable}
 import os, sys
 from pathlib import Path
 sys.path.insert(0, {str(paths.ROOT / "tools")!r})
 from ws2lib import matrix
-command = matrix.get().command(["wine", *sys.argv[1:]], Path.cwd())
+command = matrix.GET().command(["wine", *sys.argv[1:]], Path.cwd())
 os.execvp(command[0], command)
 """
 
 
-def _run_clients(report: Report, dll: str, wine: Wine) -> None:
+def _run_clients(report: Report, dll: str, wine: Wine, arch: str = "x86_64") -> None:
     packages.ensure("clients")
     runner = paths.ROOT / "tests" / "clients" / "run.py"
-    with fresh_prefix(wine, dll) as prefix:
+    with fresh_prefix(wine, dll, arch=arch) as prefix:
         command = "wine"
         if isinstance(wine, RootWine):
             starter = prefix.folder.parent / "wine"
-            starter.write_text(MATRIX_WINE)
+            get = "get_new_wow64" if isinstance(wine, NewWow64Wine) else "get"
+            starter.write_text(MATRIX_WINE.replace("GET", get))
             starter.chmod(0o755)
             command = str(starter)
         try:
             done = subprocess.run(
-                [sys.executable, str(runner), "--wine", command, "--prefix", str(prefix.folder),
+                [sys.executable, str(runner), "--wine", command, "--prefix", str(prefix.folder), "--arch", arch,
                  "--expect-product", paths.PRODUCT], env=dict(prefix.environment(), PYTHONDONTWRITEBYTECODE="1"), check=False,
                 stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True,
                 errors="replace", timeout=1800)
@@ -292,6 +298,24 @@ def _run_clients(report: Report, dll: str, wine: Wine) -> None:
         report.fail("clients", f"ended early with exit code {done.returncode}", done.stdout.splitlines()[-20:])
 
 
+def _own_i386(dll: str):
+    """32-bit programs with the machine's own Wine, where that runs them."""
+    def run(report: Report, long: bool) -> None:
+        wine = Wine()
+        if "i386" not in wine.arches():
+            report.skip(f"{dll}-i386",
+                        f"this Wine {wine.version} runs 64-bit programs only (on Debian, wine32 is missing)")
+        elif dll.startswith("stress-"):
+            _run_stress(report, long, dll.removeprefix("stress-"), wine, "i386")
+        elif dll.startswith("clients-"):
+            _run_clients(report, dll.removeprefix("clients-"), wine, "i386")
+        elif dll == "prefix":
+            prefix_facts.run(report, wine, "i386")
+        else:
+            conformance.run(report, wine, "i386", dll)
+    return run
+
+
 def _lacks_matrix(report: Report, side: str) -> bool:
     """Is there no Wine 10.0, and none to be had? Then that is told."""
     reason = matrix.why_not()
@@ -305,22 +329,21 @@ def _lacks_matrix(report: Report, side: str) -> bool:
     return bool(reason)
 
 
-def _new_wow64(report: Report, _long: bool) -> None:
-    """Conformance of 32-bit programs over 64-bit Linux code."""
-    if _lacks_matrix(report, "new-wow64"):
-        return
-    wine = matrix.get_new_wow64()
-    with fresh_prefix(wine, serve=False) as prefix:
-        installer.install(prefix.folder)
-        matrix.lay_mixed_pair(prefix)
-        prefix.serve()
-        probe = prefix.run(paths.probe("i386"), timeout=600, ours=True)
-        if proof_of_kernel(probe.output) != "ntke":
-            raise Failure("32-bit programs over 64-bit Linux code do not run on ntke")
-        suite = conformance.Suite(paths.test_program("i386", "conformance"), ["--expect-product", paths.PRODUCT],
-                                  lambda output: proof_of_library(output, True))
-        gaps = conformance.Gaps(conformance.expected_files(wine.version, "i386", "ntke"))
-        conformance.run_suite(report, prefix, suite, gaps)
+def _new_wow64(what: str):
+    """32-bit programs on ntke, over 64-bit Linux code."""
+    def run(report: Report, long: bool) -> None:
+        if _lacks_matrix(report, f"{what} on new WoW64"):
+            return
+        wine = matrix.get_new_wow64()
+        if what == "stress":
+            _run_stress(report, long, "ntke", wine, "i386")
+        elif what == "clients":
+            _run_clients(report, "ntke", wine, "i386")
+        else:
+            with fresh_prefix(wine, "ntke", arch="i386") as prefix:
+                gaps = conformance.Gaps(conformance.expected_files(wine.version, "i386", "ntke"))
+                conformance.run_suite(report, prefix, conformance.suite_of("i386", "ntke"), gaps)
+    return run
 
 
 def _matrix(dll: str, arch: str):
@@ -338,7 +361,7 @@ def _matrix(dll: str, arch: str):
         if dll.startswith("stress-"):
             _stress(dll.removeprefix("stress-"), wine, arch)(report, long)
         elif dll.startswith("clients-"):
-            _run_clients(report, dll.removeprefix("clients-"), wine)
+            _run_clients(report, dll.removeprefix("clients-"), wine, arch)
         elif dll == "nt":
             conformance.run_nt(report, wine, arch)
         elif dll == "prefix":
@@ -370,16 +393,21 @@ SIDES = {
     "stress-host": _stress("host"),
     "clients-ntke": _clients("ntke"),
     "clients-host": _clients("host"),
+    **{f"{dll}-i386": _own_i386(dll) for dll in ("ntke", "prefix", "stress-ntke", "clients-ntke")},
     **{f"{dll}-{matrix.VERSION}-x86_64": _matrix(dll, "x86_64")
        for dll in ("ntke", "host", "builtin", "nt", "prefix", "release", "trace", "stress-ntke", "stress-host",
                    "clients-ntke", "clients-host")},
     **{f"{dll}-{matrix.VERSION}-i386": _matrix(dll, "i386")
-       for dll in ("ntke", "host", "builtin", "prefix", "stress-ntke", "stress-host")},
-    f"new-wow64-{matrix.VERSION}-i386": _new_wow64,
+       for dll in ("ntke", "host", "builtin", "prefix", "stress-ntke", "stress-host", "clients-ntke")},
+    f"new-wow64-{matrix.VERSION}-i386": _new_wow64("conformance"),
+    **{f"{what}-new-wow64-{matrix.VERSION}-i386": _new_wow64(what) for what in ("stress", "clients")},
 }
 # What a plain `ws2 test` leaves out, so that it ends within some 35 minutes on two cores.
 ON_DEMAND = ["lint", "reproducible", "stress-host", "clients-host", f"host-{matrix.VERSION}-x86_64",
              f"stress-ntke-{matrix.VERSION}-x86_64", f"stress-host-{matrix.VERSION}-x86_64",
-             f"release-{matrix.VERSION}-x86_64", f"trace-{matrix.VERSION}-x86_64", f"clients-ntke-{matrix.VERSION}-x86_64", f"clients-host-{matrix.VERSION}-x86_64",
-             f"builtin-{matrix.VERSION}-i386", f"stress-ntke-{matrix.VERSION}-i386",
-             f"stress-host-{matrix.VERSION}-i386", f"new-wow64-{matrix.VERSION}-i386"]
+             "ntke-i386", "prefix-i386", "stress-ntke-i386", "clients-ntke-i386",
+             f"trace-{matrix.VERSION}-x86_64", f"clients-ntke-{matrix.VERSION}-x86_64",
+             f"clients-host-{matrix.VERSION}-x86_64", f"builtin-{matrix.VERSION}-i386",
+             f"stress-ntke-{matrix.VERSION}-i386", f"stress-host-{matrix.VERSION}-i386",
+             f"clients-ntke-{matrix.VERSION}-i386", f"new-wow64-{matrix.VERSION}-i386",
+             f"stress-new-wow64-{matrix.VERSION}-i386", f"clients-new-wow64-{matrix.VERSION}-i386"]

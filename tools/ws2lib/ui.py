@@ -3,6 +3,7 @@ that says what to do. Everything goes to standard error; standard output belongs
 and to results."""
 
 import contextlib
+import errno
 import fcntl
 import os
 import re
@@ -14,6 +15,16 @@ from pathlib import Path
 
 class Failure(Exception):
     """Ends the command with this message and exit code 1. No traceback: it is the user's to mend."""
+
+
+_ADVICE = {errno.ENOSPC: "make room on that disk", errno.EDQUOT: "make room, or have your quota raised",
+           errno.EROFS: "that disk is mounted read-only: mount it writable", errno.EACCES: "it is not yours to change",
+           errno.EPERM: "it is not yours to change"}
+
+
+def advice(error: OSError) -> str:
+    """What a user can do about an error that is no fault of ours, in brackets; else nothing."""
+    return f" ({_ADVICE[error.errno]})" if error.errno in _ADVICE else ""
 
 
 def say(text: str) -> None:

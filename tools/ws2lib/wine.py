@@ -48,6 +48,9 @@ class Wine:
         # pylint: disable=unused-argument
         return [*self._as_user(), *words]
 
+    def complete_ntke(self, prefix: "Prefix") -> None:
+        """Adds to an installed prefix what this Wine needs beside it to give ntke to all its programs."""
+
     def _as_user(self) -> list[str]:
         return ["setpriv", f"--reuid={self.user}", f"--regid={self.user}", "--clear-groups"] if self.user else []
 
@@ -135,9 +138,11 @@ exec chroot "$root" env -C "$cwd" "$@"
         elif words[0] == "wineboot":
             words = ["/usr/lib/wine/wine64", *words]
         shown = [str(paths.ROOT), str(prefixes_folder())]
-        # What real programs consist of lies beside them.
-        shown += [str(folder) for folder in (paths.cache() / name for name in ("bench", "clients", "downloads"))
-                  if folder.is_dir()]
+        # What real programs consist of lies beside them. The prefix's server opens files as well, and sees only
+        # what was shown when it started: before the first of these programs is there.
+        for name in ("bench", "clients", "downloads"):
+            (paths.cache() / name).mkdir(parents=True, exist_ok=True)
+            shown.append(str(paths.cache() / name))
         shown += [str(folder) for folder in _folders_of(words, cwd)
                   if not any(_is_below(folder, Path(known)) for known in [*shown, "/tmp"])]
         return ["unshare", *(["--user", "--map-root-user"] if emulated else []), "--mount", "--propagation",
@@ -155,6 +160,15 @@ mount --bind "$root/usr/lib/i386-linux-gnu/wine/i386-windows" "$root/usr/lib/x86
 """
     SCRIPT = RootWine.MOUNT + HIDE + RootWine.ENTER
     LOADER = "/usr/lib/wine/wine64"
+
+    def complete_ntke(self, prefix: "Prefix") -> None:
+        """A pair whose Windows half is a 32-bit module, which no install lays out."""
+        lib = prefix.folder / "lib"
+        for half in (paths.NTKE_FILES["i386"][0], paths.NTKE_FILES["x86_64"][1]):
+            (lib / half).parent.mkdir(parents=True)
+            shutil.copy(paths.ntke(half.partition("-")[0]) / half, lib / half)
+        shutil.copy(paths.ntke_halves("i386")[0], prefix.folder / "drive_c/windows/syswow64")
+        prefix.settings["WINEDLLPATH"] = str(lib)
 
 
 def _is_below(path: Path, folder: Path) -> bool:
@@ -355,6 +369,8 @@ def fresh_prefix(wine: Wine, dll: str = "builtin", serve: bool = True, arch: str
         if dll != "builtin":
             from . import prefix as installer  # pylint: disable=import-outside-toplevel
             installer.install(prefix.folder, ntke=dll == "ntke")
+            if dll == "ntke":
+                wine.complete_ntke(prefix)
         if serve:
             prefix.serve()
             if dll != "builtin":

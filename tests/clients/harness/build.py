@@ -13,43 +13,48 @@ from .report import note
 
 _TOOLCHAIN = """\
 set(CMAKE_SYSTEM_NAME Windows)
-set(CMAKE_SYSTEM_PROCESSOR x86_64)
-set(CMAKE_C_COMPILER x86_64-w64-mingw32-gcc)
-set(CMAKE_RC_COMPILER x86_64-w64-mingw32-windres)
+set(CMAKE_SYSTEM_PROCESSOR {processor})
+set(CMAKE_C_COMPILER {target}-gcc)
+set(CMAKE_RC_COMPILER {target}-windres)
 set(CMAKE_EXE_LINKER_FLAGS_INIT -static)
 add_compile_definitions(__USE_MINGW_ANSI_STDIO)
 """
 
 
 def built_with_cmake(name: str, source: Path, options: list[str], programs: dict[str, str],
-                     windows: bool = True) -> Path:
+                     arch: str | None) -> Path:
     """The folder with `programs` (target name to path in the build folder), built when it is not
-    there yet: for Windows, or for this machine."""
-    recipe = repr((name, source.name, options, sorted(programs.items()), windows, _TOOLCHAIN))
+    there yet: for Windows of that architecture, or for this machine."""
+    toolchain = _toolchain(arch) if arch else None
+    recipe = repr((name, source.name, options, sorted(programs.items()), toolchain))
     folder = paths.cache() / "clients" / f"{name}-{hashlib.sha256(recipe.encode()).hexdigest()[:12]}"
     if folder.exists():
         return folder
-    for tool in ["cmake", "make", "x86_64-w64-mingw32-gcc" if windows else "cc"]:
+    for tool in ["cmake", "make", f"{paths.ARCHES[arch]}-gcc" if arch else "cc"]:
         if not shutil.which(tool):
             raise RuntimeError(f"{tool} is needed to build {name}")
     with ui.exclusive(folder.with_suffix(".lock"), f"the build of {name}"):
         if not folder.exists():
             note(f"# building {name}")
-            _build(folder, source, options, programs, windows)
+            _build(folder, source, options, programs, toolchain)
     return folder
 
 
+def _toolchain(arch: str) -> str:
+    return _TOOLCHAIN.format(target=paths.ARCHES[arch], processor=paths.ARCHES[arch].partition("-")[0])
+
+
 def _build(folder: Path, source: Path, options: list[str], programs: dict[str, str],
-           windows: bool) -> None:
+           toolchain: str | None) -> None:
     """Builds in a folder that stays until all is done, so that an interrupted build goes on where it
     stood; the results appear under their name when they are whole."""
     tree = folder.with_suffix(".build")
     results = tree / "results"
     results.mkdir(parents=True, exist_ok=True)
-    if windows:
-        toolchain = tree / "mingw.cmake"
-        toolchain.write_text(_TOOLCHAIN)
-        options = [f"-DCMAKE_TOOLCHAIN_FILE={toolchain}", *options]
+    if toolchain:
+        file = tree / "mingw.cmake"
+        file.write_text(toolchain)
+        options = [f"-DCMAKE_TOOLCHAIN_FILE={file}", *options]
     _run(["cmake", "-S", str(source), "-B", str(tree), "-DCMAKE_BUILD_TYPE=Release", *options])
     _run(["make", "-C", str(tree), f"-j{os.cpu_count() or 1}", *programs])
     for path in programs.values():

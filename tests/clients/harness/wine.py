@@ -21,11 +21,12 @@ _LOADED = re.compile(r'([0-9a-f]{4,}):[0-9a-f]{4,}:trace:loaddll:\S+ Loaded '
 class Wine:
     """A wine command with its prefix and the ws2_32.dll that programs are expected to load in it."""
 
-    def __init__(self, command: str, prefix: Path, product: str, scratch: Path):
+    def __init__(self, command: str, prefix: Path, product: str, scratch: Path, arch: str = "x86_64"):
         self.command = command
         self.prefix = prefix
         self.product = product
         self.scratch = scratch
+        self.arch = arch  # of the programs
         self._started: list[Program] = []
         self._endings = []
 
@@ -73,6 +74,8 @@ class Wine:
         """The file a Windows path means in this prefix, whatever the case of its letters."""
         drive, rest = path[:2].lower(), path[2:].replace("\\", "/").strip("/")
         found = (self.prefix / "dosdevices" / drive).resolve()
+        if self.arch == "i386":  # whose system32 is a folder of another name
+            rest = re.sub(r"(?i)^windows/system32/", "windows/syswow64/", rest)
         for part in rest.split("/"):
             exact = found / part
             found = exact if exact.exists() else next(

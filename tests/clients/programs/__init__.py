@@ -12,3 +12,6 @@ PROGRAMS = {
     "bun": bun,
     "go_unix": go_unix,
 }
+
+# Of those that are there for one kind of Windows only.
+ARCHES_OF = {"postgres": ["x86_64"], "bun": ["x86_64"]}

@@ -29,7 +29,7 @@ CASES = [
 
 
 def prepare(wine: Wine) -> dict:
-    folder = built_with_cmake("curl", unpacked_source(SOURCE), _OPTIONS, {"curl": "src/curl.exe"})
+    folder = built_with_cmake("curl", unpacked_source(SOURCE), _OPTIONS, {"curl": "src/curl.exe"}, wine.arch)
     suite = _Suite(wine, folder / "curl.exe")
     return {name: getattr(suite, name) for name in CASES}
 

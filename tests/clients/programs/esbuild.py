@@ -9,9 +9,12 @@ from harness.report import expect, expect_equal
 from harness.wine import Wine, windows_path
 from ws2lib.fetch import NpmPackage, unpacked_npm
 
-PACKAGE = NpmPackage(
+PACKAGES = {"x86_64": NpmPackage(
     "@esbuild/win32-x64", "0.21.5",
-    "tQd/1efJuzPC6rCFwEvLtci/xNFcTZknmXs98FYDfGE4wP9ClFV98nyKrzJKVPMhdDnjzLhdUyMX4PsQAPjwIw==")
+    "tQd/1efJuzPC6rCFwEvLtci/xNFcTZknmXs98FYDfGE4wP9ClFV98nyKrzJKVPMhdDnjzLhdUyMX4PsQAPjwIw=="),
+            "i386": NpmPackage(
+    "@esbuild/win32-ia32", "0.21.5",
+    "SWXFF1CL2RVNMaVs+BBClwtfZSvDgtL//G/smwAc5oVK/UPu2Gu9tIaRgFmYFFKrmg3SyAjSrElf0TiJ1v8fYA==")}
 
 CASES = ["bundle_is_served", "files_are_served_in_parallel", "ipv6_server"]
 
@@ -51,7 +54,7 @@ class _Server:
 
 
 def prepare(wine: Wine) -> dict:
-    exe = unpacked_npm(PACKAGE) / "esbuild.exe"
+    exe = unpacked_npm(PACKAGES[wine.arch]) / "esbuild.exe"
     folder = wine.scratch / "site"
     folder.mkdir()
     (folder / "main.js").write_text('import { answer } from "./part.js";\nconsole.log(answer);\n')

@@ -21,6 +21,7 @@ CASES = ["two_windows_programs_echo", "a_native_client_is_served", "a_native_ser
 
 _COUNT = 16
 _BYTES = 300_000
+_GO_ARCHES = {"x86_64": "amd64", "i386": "386"}
 _SOURCE = Path(__file__).resolve().parents[1] / "scripts" / "unix.go"
 
 
@@ -42,7 +43,7 @@ def prepare(wine: Wine) -> dict:
     if not shutil.which("go"):
         raise Unavailable("go is needed to build it")
     folder = built_with_go(_SOURCE, paths.cache() / "clients" / "unix",
-                           {"windows/amd64": "unix.exe", "linux/amd64": "unix"})
+                           {f"windows/{_GO_ARCHES[wine.arch]}": "unix.exe", "linux/amd64": "unix"})
     exe, native = folder / "unix.exe", folder / "unix"
     path = wine.scratch / "socket"
     numbers = [str(_COUNT), str(_BYTES)]

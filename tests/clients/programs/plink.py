@@ -42,9 +42,9 @@ CASES = [
 
 def prepare(wine: Wine) -> dict:
     source = unpacked_source(SOURCE)
-    windows = built_with_cmake("putty", source, [], {"plink": "plink.exe", "psftp": "psftp.exe"})
+    windows = built_with_cmake("putty", source, [], {"plink": "plink.exe", "psftp": "psftp.exe"}, wine.arch)
     native = built_with_cmake("putty-native", source, ["-DPUTTY_GTK_VERSION=NONE"],
-                              {"uppity": "uppity", "puttygen": "puttygen"}, windows=False)
+                              {"uppity": "uppity", "puttygen": "puttygen"}, None)
     suite = _Suite(wine, windows, native)
     return {name: getattr(suite, name) for name in CASES}
 
