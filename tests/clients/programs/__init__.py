@@ -1,7 +1,7 @@
 """The programs, in the order they are run. Each module has CASES, the names of its cases, and
 prepare(wine), which gets the program and returns {name: function}."""
 
-from . import bun, curl, esbuild, go_unix, node, plink, postgres
+from . import bun, curl, esbuild, go_unix, node, plink, postgres, webrtc
 
 PROGRAMS = {
     "plink": plink,
@@ -11,7 +11,8 @@ PROGRAMS = {
     "esbuild": esbuild,
     "bun": bun,
     "go_unix": go_unix,
+    "webrtc": webrtc,
 }
 
 # Of those that are there for one kind of Windows only.
-ARCHES_OF = {"postgres": ["x86_64"], "bun": ["x86_64"]}
+ARCHES_OF = {"postgres": ["x86_64"], "bun": ["x86_64"], "webrtc": ["x86_64"]}
