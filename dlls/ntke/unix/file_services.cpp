@@ -530,6 +530,21 @@ NTSTATUS cancel_io_ex(HANDLE handle, IO_STATUS_BLOCK* which, IO_STATUS_BLOCK* io
 
 // --- Ports
 
+/// Has the port serve the socket. `queue` is null where the port is not known yet.
+NTSTATUS put_on_port(afd::SocketFile& socket, ob::Ref<io::CompletionQueue> queue,
+    const FileCompletionInformation& info)
+{
+    if (!queue) {
+        if (const NTSTATUS status = unix_side::Port::attach(info.port, queue); !NT_SUCCESS(status))
+            return status;
+    }
+    unix_side::Port& port = unix_side::Port::of(*queue);
+    if (const NTSTATUS status = port.begin_serving(info.port); !NT_SUCCESS(status))
+        return status;
+    socket.use_port(queue, port, port.pump());
+    return socket.associate(std::move(queue), info.key);
+}
+
 /// The host has bound the file to its port. Packets of requests that ntke serves go to the port's
 /// queue. `file` is null for one that ntke does not know.
 void note_associated(io::File* file, const FileCompletionInformation& info)
@@ -540,14 +555,9 @@ void note_associated(io::File* file, const FileCompletionInformation& info)
             unix_side::Port::of(*queue).note_host_file();
         return;
     }
-    afd::SocketFile* socket = afd::SocketFile::from(*file);
-    if (!queue && !NT_SUCCESS(unix_side::Port::attach(info.port, queue)))
-        return socket->leave_to_host();
-    unix_side::Port& port = unix_side::Port::of(*queue);
-    if (!NT_SUCCESS(port.begin_serving(info.port)))
-        return socket->leave_to_host();
-    socket->use_port(queue, port, port.pump());
-    file->associate(std::move(queue), info.key);
+    afd::SocketFile& socket = *afd::SocketFile::from(*file);
+    if (!NT_SUCCESS(put_on_port(socket, std::move(queue), info)))
+        socket.leave_to_host();
 }
 
 /// Binds a socket that the host does not know to a port: all its packets are ours. The host says
@@ -556,22 +566,14 @@ NTSTATUS associate_own(afd::SocketFile& socket, const FileCompletionInformation&
 {
     constexpr ULONG kBasicInformation = 0;
     ob::Ref<io::CompletionQueue> queue = unix_side::Port::find(info.port);
-    NTSTATUS status = STATUS_SUCCESS;
     if (!queue) {
         ULONG depth;
-        status = host::query_io_completion(
+        const NTSTATUS status = host::query_io_completion(
             info.port, kBasicInformation, &depth, sizeof(depth), nullptr);
-        if (NT_SUCCESS(status))
-            status = unix_side::Port::attach(info.port, queue);
+        if (!NT_SUCCESS(status))
+            return status;
     }
-    if (!NT_SUCCESS(status))
-        return status;
-    unix_side::Port& port = unix_side::Port::of(*queue);
-    status = port.begin_serving(info.port);
-    if (!NT_SUCCESS(status))
-        return status;
-    socket.use_port(queue, port, port.pump());
-    return socket.associate(std::move(queue), info.key);
+    return put_on_port(socket, std::move(queue), info);
 }
 
 /// What is told of a socket that the host does not know.
