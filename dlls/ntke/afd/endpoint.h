@@ -196,7 +196,8 @@ protected:
     void follow(ke::Event& event) REQUIRES(m_lock);
     /// Is watched by the pump of the process again.
     void leave_thread_pump() REQUIRES(m_lock);
-    /// Has the port's pump tell what a receive waits for, or everything. Errors: the same.
+    /// Has the port's pump tell what receives and accepts wait for, or everything. Errors: the
+    /// same.
     enum class PortWatch : uint8_t { None, Arrivals, Everything };
     NTSTATUS watch_by_port(PortWatch what) REQUIRES(m_lock);
     /// Ends watch and record for good; the descriptor is still open. Returns the event.
@@ -253,10 +254,10 @@ protected:
     /// The port whose threads look after the socket, the first one it came to have to do with.
     /// Holds a reference.
     std::atomic<io::CompletionQueue*> m_port_queue { nullptr };
-    /// To be attended while receives wait that only the port is told of.
+    /// To be attended while requests wait that only the port is told of.
     std::atomic<Absence::Guest*> m_port { nullptr };
-    /// Where receives and polls are watched that only a completion port is told of: the port's own
-    /// pump. Set once, after m_port_queue, which keeps it.
+    /// Where receives, accepts and polls are watched that only a completion port is told of: the
+    /// port's own pump. Set once, after m_port_queue, which keeps it.
     std::atomic<Pump*> m_port_pump { nullptr };
     PortWatch m_watched_by_port GUARDED_BY(m_lock) = PortWatch::None;
     Endpoint* m_next_unwatched[2] = {}; // the lists of the process' pump and of the port's

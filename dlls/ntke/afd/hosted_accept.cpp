@@ -2,6 +2,7 @@
 #include <cstring>
 
 #include "afd/accept.h"
+#include "io/undertaking.h"
 #include "ke/backoff.h"
 #include "ke/time.h"
 #include "nt/caller.h"
@@ -65,6 +66,11 @@ NTSTATUS SocketFile::find_acceptor(HANDLE handle, ob::Ref<SocketFile>& socket)
 
 void SocketFile::accept_on_host()
 {
+    if (m_accepts.is_empty())
+        return;
+    const io::Undertaking undertaking;
+    if (!undertaking)
+        return leave_arrivals_to_pump();
     while (io::Irp* irp = claim_accept()) {
         auto& request = static_cast<Accept&>(Request::of(*irp));
         NTSTATUS status = STATUS_BUFFER_TOO_SMALL; // the connection stays for one who has room
@@ -84,6 +90,18 @@ void SocketFile::accept_on_host()
             complete_request(*irp, status, 0);
         m_is_accepting.store(false, std::memory_order_seq_cst);
     }
+}
+
+/// The calling thread cannot do it any more.
+void SocketFile::leave_arrivals_to_pump()
+{
+    ke::LockGuard guard(m_lock);
+    if (!m_is_watched) {
+        static_cast<void>(watch());
+        return;
+    }
+    m_is_muted = false;
+    watcher().unmute(*this); // is told of it again
 }
 
 void SocketFile::accept_older_on_host()

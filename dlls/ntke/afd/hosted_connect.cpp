@@ -6,6 +6,7 @@
 
 #include "afd/socket_file.h"
 #include "afd/transfer.h"
+#include "io/undertaking.h"
 #include "nt/caller.h"
 
 namespace afd {
@@ -65,8 +66,9 @@ NTSTATUS SocketFile::connect_on_host(io::Irp& irp)
         return STATUS_NO_MEMORY;
     Request::give(irp, request);
 
-    if (m_is_connecting_ahead.exchange(true, std::memory_order_acq_rel))
-        return ntke::kPassDown; // two connect at once: the host tells them which of them it was
+    const io::Undertaking undertaking;
+    if (!undertaking || m_is_connecting_ahead.exchange(true, std::memory_order_acq_rel))
+        return ntke::kPassDown; // of two at once the host tells which of them it was
     NTSTATUS status = ntke::kPassDown;
     if (connect_ahead(address, input.is_synchronous)) {
         PassedRequest passed { kIoctlConnect, {}, 0, 0, false, {} };

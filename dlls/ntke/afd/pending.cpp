@@ -81,7 +81,8 @@ NTSTATUS SocketFile::pend(io::Irp& irp, RequestQueue& queue, Completions& done)
 {
     if (m_is_closing)
         return STATUS_CANCELLED;
-    const bool is_watched_by_port = &queue == &m_receives && is_served_by_port(irp);
+    const bool waits_for_arrivals = &queue == &m_receives || &queue == &m_accepts;
+    const bool is_watched_by_port = waits_for_arrivals && is_served_by_port(irp);
     if (const NTSTATUS status = is_watched_by_port ? watch_by_port(PortWatch::Arrivals) : watch();
         !NT_SUCCESS(status))
         return status;

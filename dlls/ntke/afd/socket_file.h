@@ -134,6 +134,7 @@ public:
     /// Connections that are there go to the requests that wait for them: the host accepts. One
     /// thread at a time does; it looks again before it leaves. hosted_accept.cpp
     void accept_on_host() EXCLUDES(m_lock);
+    void leave_arrivals_to_pump() EXCLUDES(m_lock);
     /// The same, and waits for the thread that does. Before an accept goes to the host.
     void accept_older_on_host() EXCLUDES(m_lock);
     /// A request that may pend is left to the host; it has ended at once after all.

@@ -87,6 +87,22 @@ public:
     /// It is being stopped: what it still issues does not begin to wait.
     void stop() { m_is_stopped.store(true, std::memory_order_seq_cst); }
     bool is_stopped() const { return m_is_stopped.load(std::memory_order_seq_cst); }
+    /// For io::Undertaking: either side writes its own word before it reads the other's.
+    bool begin_undertaking()
+    {
+        m_is_undertaking.store(true, std::memory_order_seq_cst);
+        if (!m_is_being_stopped.load(std::memory_order_seq_cst)) [[likely]]
+            return true;
+        end_undertaking();
+        return false;
+    }
+    void end_undertaking() { m_is_undertaking.store(false, std::memory_order_release); }
+    /// Somebody begins to stop it / has not managed to.
+    void note_stopping(bool is_being_stopped)
+    {
+        m_is_being_stopped.store(is_being_stopped, std::memory_order_seq_cst);
+    }
+    bool is_undertaking() const { return m_is_undertaking.load(std::memory_order_seq_cst); }
     /// Its number on the host, 0: not known yet, and its link in a list of the host's side.
     uint64_t& host_id() { return m_host_id; }
     Thread*& next_known() { return m_next_known; }
@@ -222,6 +238,8 @@ private:
     bool m_sleeps_at_source = false; // in this wait
     Thread* m_next_stopped = nullptr;
     std::atomic<bool> m_is_stopped { false };
+    std::atomic<bool> m_is_being_stopped { false };
+    std::atomic<bool> m_is_undertaking { false };
     uint64_t m_host_id = 0;
     Thread* m_next_known = nullptr;
     DispatcherObject m_exit { DispatcherObject::Kind::Notification, false };

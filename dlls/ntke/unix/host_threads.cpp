@@ -110,8 +110,11 @@ void forget(ke::Thread& thread)
     }
 }
 
+/// Null: not known, or `id` is 0, nobody's.
 ob::Ref<ke::Thread> find(uint64_t id)
 {
+    if (!id)
+        return {};
     ke::LockGuard guard(g_known_lock);
     ke::Thread* thread = g_known;
     while (thread && thread->host_id() != id)
@@ -153,6 +156,15 @@ void await_arrival(uint64_t id)
 {
     constexpr int64_t kPatience = 200'000; // 20 ms
     ke::await([id] { return has_arrived(id); }, kPatience);
+}
+
+/// A thread that is about to be terminated. What it has undertaken takes no longer than the host
+/// takes to answer, unless it is suspended.
+void await_undertaking(ke::Thread& thread)
+{
+    constexpr int64_t kPatience = 1'000'000; // a tenth of a second
+    thread.note_stopping(true);
+    ke::await([&] { return !thread.is_undertaking(); }, kPatience);
 }
 
 /// Starts the thread of a helper that is not in the list; on failure the helper is gone.
@@ -308,11 +320,13 @@ void note_waits(ke::Thread& thread)
 NTSTATUS stop(HANDLE thread, NTSTATUS exit_status)
 {
     const uint64_t id = id_of_any(thread);
+    if (const ob::Ref<ke::Thread> known = find(id))
+        await_undertaking(*known);
     const NTSTATUS status = host::terminate_thread(thread, exit_status);
-    ob::Ref<ke::Thread> stopped;
-    if (NT_SUCCESS(status) && id)
-        stopped = find(id);
-    if (stopped) {
+    const ob::Ref<ke::Thread> stopped = find(id);
+    if (stopped && !NT_SUCCESS(status))
+        stopped->note_stopping(false);
+    if (stopped && NT_SUCCESS(status)) {
         stopped->stop();
         ke::Sleeper nobody; // the host has woken it
         stopped->try_end_wait(STATUS_THREAD_IS_TERMINATING, nobody); // takes nothing any more
