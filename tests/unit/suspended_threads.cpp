@@ -139,6 +139,8 @@ public:
     }
     void interrupt() override
     {
+        if (suspended_by_interrupt)
+            suspended_by_interrupt->suspend();
         const uint64_t one = 1;
         static_cast<void>(!write(m_event, &one, sizeof(one)));
     }
@@ -152,6 +154,7 @@ public:
 
     std::atomic<uint32_t> sleepers { 0 };
     std::atomic<uint32_t> withdrawals { 0 };
+    Worker* suspended_by_interrupt = nullptr;
 
 private:
     const int m_event = eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK);
@@ -278,6 +281,43 @@ void where_no_other_waits_the_packets_wait_too(void**)
         assert_served(port, taking);
         post(*port.queue, kEnd);
     }
+}
+
+/// The packet has ended its wait, and it has not gone on.
+void one_that_has_a_packet_leaves_the_port_to_others_all_the_same(void**)
+{
+    Port port;
+    Taking first { *port.queue };
+    Taking second { *port.queue };
+    {
+        Worker poller(first);
+        wait_until([&] { return port.source.sleepers == 1; });
+        port.source.suspended_by_interrupt = &poller;
+        post(*port.queue, kOfSource);
+        port.source.suspended_by_interrupt = nullptr;
+        Worker other(second);
+        wait_until([&] { return port.source.sleepers == 2; });
+        assert_served(port, second);
+        assert_int_equal(first.taken, 0);
+        poller.resume();
+        wait_until([&] { return first.taken == 1; });
+        post(*port.queue, kEnd);
+        post(*port.queue, kEnd);
+    }
+}
+
+void without_a_source_the_packets_wait_too(void**)
+{
+    ob::Ref<io::CompletionQueue> queue;
+    assert_status(io::CompletionQueue::create(UINT32_MAX, queue), STATUS_SUCCESS);
+    Taking taking { *queue };
+    Worker only(taking);
+    taking.wait_until_asleep();
+    only.suspend();
+    post(*queue, kOfSource);
+    post(*queue, kEnd);
+    only.resume();
+    wait_until([&] { return taking.taken == 2; });
 }
 
 /// Threads stopped anywhere, one of them never: nothing waits for those that are stopped.
@@ -428,6 +468,8 @@ int main()
         cmocka_unit_test(one_that_polls_leaves_the_port_to_others),
         cmocka_unit_test(one_that_waits_beside_it_is_given_nothing),
         cmocka_unit_test(where_no_other_waits_the_packets_wait_too),
+        cmocka_unit_test(one_that_has_a_packet_leaves_the_port_to_others_all_the_same),
+        cmocka_unit_test(without_a_source_the_packets_wait_too),
         cmocka_unit_test(stopped_at_random_they_hold_nothing_up),
         cmocka_unit_test(one_that_waits_for_an_event_leaves_its_set_to_others),
         cmocka_unit_test(what_is_set_meanwhile_and_stays_ends_its_wait_afterwards),
