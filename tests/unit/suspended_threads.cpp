@@ -434,6 +434,79 @@ void what_is_set_meanwhile_and_stays_ends_its_wait_afterwards(void**)
     }
 }
 
+/// Where a thread sleeps on a host, which has an event for each.
+int g_host_sleeper = -1;
+
+class HostPlace final : public ke::WaitPlace, public ke::HostSleep {
+public:
+    NTSTATUS sleep(ke::Thread& thread, const ke::DueTime& due) override
+    {
+        thread.host_sleeper() = reinterpret_cast<HANDLE>(uintptr_t { 4 });
+        return thread.sleep_on_host(*this, due);
+    }
+    NTSTATUS wait(HANDLE, const ke::DueTime&) override
+    {
+        const ke::Stoppable section(ke::WhenSuspended::Withdraws);
+        pollfd fd { g_host_sleeper, POLLIN, 0 };
+        while (poll(&fd, 1, -1) <= 0) { } // a host's wait goes on after a signal
+        uint64_t count;
+        static_cast<void>(!read(g_host_sleeper, &count, sizeof(count)));
+        return kWoken;
+    }
+    void give_back(ke::DispatcherObject&) override { fail_msg("nothing was taken"); }
+};
+
+void wake_on_host(HANDLE)
+{
+    const uint64_t one = 1;
+    static_cast<void>(!write(g_host_sleeper, &one, sizeof(one)));
+}
+
+/// Waits on the host.
+struct WaitingOnHost {
+    ke::DispatcherObject* object;
+    std::atomic<ke::Thread*> thread { nullptr };
+    std::atomic<NTSTATUS> status { STATUS_PENDING };
+
+    void operator()()
+    {
+        const Uninterrupted section;
+        thread = ke::Thread::current();
+        HostPlace place;
+        status = ke::wait_at(
+            place, *ke::Thread::current(), &object, 1, kWaitAny, ke::DueTime::never());
+    }
+    void wait_until_asleep() const
+    {
+        wait_until([this] { return thread.load() && thread.load()->is_asleep(); });
+    }
+};
+
+void one_that_waits_on_the_host_leaves_the_set_to_others(void**)
+{
+    g_host_sleeper = eventfd(0, EFD_CLOEXEC);
+    ke::g_wake_on_host = wake_on_host;
+    ob::Ref<ke::Event> event;
+    assert_status(ke::Event::create(kSynchronizationEvent, false, event), STATUS_SUCCESS);
+    WaitingOnHost waiting { event->dispatcher() };
+    {
+        Worker worker(waiting);
+        waiting.wait_until_asleep();
+        worker.suspend();
+        event->set();
+        const bool is_left = is_set(*event); // and takes it
+        worker.resume();
+        if (is_left) {
+            waiting.wait_until_asleep();
+            assert_status(waiting.status, STATUS_PENDING);
+            event->set();
+        }
+        assert_true(is_left);
+    }
+    assert_status(waiting.status, STATUS_WAIT_0);
+    close(g_host_sleeper);
+}
+
 void its_time_runs_meanwhile(void**)
 {
     ob::Ref<ke::Event> event;
@@ -473,6 +546,7 @@ int main()
         cmocka_unit_test(stopped_at_random_they_hold_nothing_up),
         cmocka_unit_test(one_that_waits_for_an_event_leaves_its_set_to_others),
         cmocka_unit_test(what_is_set_meanwhile_and_stays_ends_its_wait_afterwards),
+        cmocka_unit_test(one_that_waits_on_the_host_leaves_the_set_to_others),
         cmocka_unit_test(its_time_runs_meanwhile),
     };
     return cmocka_run_group_tests(cases, nullptr, nullptr);

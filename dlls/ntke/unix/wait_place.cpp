@@ -31,7 +31,7 @@ NTSTATUS HostPlace::sleep(ke::Thread& thread, const ke::DueTime& due)
 
 NTSTATUS HostPlace::wait(HANDLE sleeper, const ke::DueTime& due)
 {
-    const ke::Stoppable section(ke::WhenSuspended::KeepsPlace);
+    const ke::Stoppable section(when_suspended());
     return ask_with(sleeper, 0, m_is_alertable, due);
 }
 
