@@ -39,15 +39,6 @@ WSAEVENT new_selected_event()
     return event;
 }
 
-/// Its context can be asked for once it has stopped.
-void suspend_for_sure(Background* background)
-{
-    CONTEXT context {};
-    context.ContextFlags = CONTEXT_CONTROL;
-    assert_int_equal(SuspendThread(background_thread(background)), 0);
-    assert_true(GetThreadContext(background_thread(background), &context));
-}
-
 void assert_leaves_the_set_to_others(bool is_alertable)
 {
     for (const bool waits_for_all : { false, true }) {
@@ -57,7 +48,7 @@ void assert_leaves_the_set_to_others(bool is_alertable)
         });
         let_it_settle();
 
-        suspend_for_sure(wait);
+        assert_int_equal(SuspendThread(background_thread(wait)), 0);
         assert_true(WSASetEvent(events[0]));
         assert_true(WSASetEvent(events[1]));
         const DWORD first = wait_any(1, &events[0], kEventLimit);
@@ -79,6 +70,27 @@ void a_suspended_waiter_leaves_the_set_to_others(void**) // [NtWait/16]
     assert_leaves_the_set_to_others(false);
 }
 
+/// Whatever is on its way to it.
+void what_is_set_after_a_suspension_is_not_the_suspended_waiters(void**) // [NtWait/16]
+{
+    const WSAEVENT events[] = { new_selected_event(), new_selected_event() };
+    Background* wait = run_in_background([=]() -> long long {
+        while (WSAWaitForMultipleEvents(2, events, FALSE, WSA_INFINITE, FALSE)) { }
+        return 0;
+    });
+    let_it_settle();
+    for (int i = 0; i < 100; ++i) {
+        assert_int_equal(SuspendThread(background_thread(wait)), 0);
+        assert_true(WSASetEvent(events[1]));
+        const DWORD taken = wait_any(1, &events[1], kEventLimit);
+        assert_int_equal(ResumeThread(background_thread(wait)), 1);
+        assert_int_equal(taken, WSA_WAIT_EVENT_0);
+        Sleep(1);
+    }
+    assert_true(WSASetEvent(events[0]));
+    assert_int_equal(join(wait).value, 0);
+}
+
 void a_suspended_alertable_waiter_leaves_the_set_to_others(void**) // [NtWait/16]
 {
     assert_leaves_the_set_to_others(true);
@@ -94,7 +106,7 @@ void a_suspended_waiter_for_different_objects_leaves_the_set_to_others(void**) /
         [=]() -> long long { return WaitForMultipleObjects(2, handles, FALSE, INFINITE); });
     let_it_settle();
 
-    suspend_for_sure(wait);
+    assert_int_equal(SuspendThread(background_thread(wait)), 0);
     assert_true(WSASetEvent(handles[1]));
     const DWORD taken = wait_any(1, &handles[1], kEventLimit);
     assert_int_equal(ResumeThread(background_thread(wait)), 1);
@@ -452,6 +464,7 @@ void the_low_bits_of_a_handle_do_not_count(void**) // [WSAWaitForMultipleEvents/
 
 const CMUnitTest kCases[] = {
     cmocka_unit_test(a_suspended_waiter_leaves_the_set_to_others),
+    cmocka_unit_test(what_is_set_after_a_suspension_is_not_the_suspended_waiters),
     cmocka_unit_test(a_suspended_alertable_waiter_leaves_the_set_to_others),
     cmocka_unit_test(a_suspended_waiter_for_different_objects_leaves_the_set_to_others),
     cmocka_unit_test(no_events_is_refused),

@@ -183,6 +183,7 @@ bool Thread::test_alert()
 void Thread::begin_wait()
 {
     m_sleeps_at_source = false;
+    m_keeps_place.store(false, std::memory_order_relaxed);
     m_wait_word.store(kRunning, std::memory_order_relaxed);
 }
 

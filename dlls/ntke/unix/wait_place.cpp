@@ -26,6 +26,8 @@ const LARGE_INTEGER* host_timeout(const ke::DueTime& due, LARGE_INTEGER& room)
 
 NTSTATUS HostPlace::sleep(ke::Thread& thread, const ke::DueTime& due)
 {
+    if (when_suspended() == ke::WhenSuspended::KeepsPlace)
+        thread.keep_place();
     return thread.sleep_on_host(*this, due);
 }
 
