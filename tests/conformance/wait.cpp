@@ -31,12 +31,20 @@ void queue_counted_apc(int* counter, HANDLE thread = GetCurrentThread())
 
 // --- Suspended threads
 
-void a_suspended_waiter_leaves_the_set_to_others(void**) // [NtWait/16]
+/// One that Winsock has seen: other events are the host's alone.
+WSAEVENT new_selected_event()
+{
+    const WSAEVENT event = new_auto_event();
+    assert_int_equal(WSAEventSelect(udp_socket(), event, FD_READ), 0);
+    return event;
+}
+
+void assert_leaves_the_set_to_others(bool is_alertable)
 {
     for (const bool waits_for_all : { false, true }) {
-        const WSAEVENT events[] = { new_auto_event(), new_auto_event() };
+        const WSAEVENT events[] = { new_selected_event(), new_selected_event() };
         Background* wait = run_in_background([=]() -> long long {
-            return WSAWaitForMultipleEvents(2, events, waits_for_all, WSA_INFINITE, FALSE);
+            return WSAWaitForMultipleEvents(2, events, waits_for_all, WSA_INFINITE, is_alertable);
         });
         let_it_settle();
 
@@ -55,6 +63,60 @@ void a_suspended_waiter_leaves_the_set_to_others(void**) // [NtWait/16]
         assert_true(WSASetEvent(events[0]));
         assert_true(join(wait).value <= WSA_WAIT_EVENT_0 + 1);
     }
+}
+
+void a_suspended_waiter_leaves_the_set_to_others(void**) // [NtWait/16]
+{
+    assert_leaves_the_set_to_others(false);
+}
+
+/// Whatever is on its way to it.
+void what_is_set_after_a_suspension_is_not_the_suspended_waiters(void**) // [NtWait/16]
+{
+    const WSAEVENT events[] = { new_selected_event(), new_selected_event() };
+    Background* wait = run_in_background([=]() -> long long {
+        while (WSAWaitForMultipleEvents(2, events, FALSE, WSA_INFINITE, FALSE)) { }
+        return 0;
+    });
+    let_it_settle();
+    for (int i = 0; i < 100; ++i) {
+        assert_int_equal(SuspendThread(background_thread(wait)), 0);
+        assert_true(WSASetEvent(events[1]));
+        const DWORD taken = wait_any(1, &events[1], kEventLimit);
+        assert_int_equal(ResumeThread(background_thread(wait)), 1);
+        assert_int_equal(taken, WSA_WAIT_EVENT_0);
+        Sleep(1);
+    }
+    assert_true(WSASetEvent(events[0]));
+    assert_int_equal(join(wait).value, 0);
+}
+
+void a_suspended_alertable_waiter_leaves_the_set_to_others(void**) // [NtWait/16]
+{
+    assert_leaves_the_set_to_others(true);
+}
+
+/// One that the kernel has, and one of the process'.
+void a_suspended_waiter_for_different_objects_leaves_the_set_to_others(void**) // [NtWait/16]
+{
+    const HANDLE semaphore = CreateSemaphoreA(nullptr, 0, 1, nullptr);
+    assert_non_null(semaphore);
+    const HANDLE handles[] = { semaphore, new_selected_event() };
+    Background* wait = run_in_background(
+        [=]() -> long long { return WaitForMultipleObjects(2, handles, FALSE, INFINITE); });
+    let_it_settle();
+
+    assert_int_equal(SuspendThread(background_thread(wait)), 0);
+    assert_true(WSASetEvent(handles[1]));
+    const DWORD taken = wait_any(1, &handles[1], kEventLimit);
+    assert_int_equal(ResumeThread(background_thread(wait)), 1);
+    assert_int_equal(taken, WSA_WAIT_EVENT_0);
+
+    let_it_settle();
+    assert_false(has_ended(wait));
+    assert_true(ReleaseSemaphore(semaphore, 1, nullptr));
+    assert_int_equal(join(wait).value, WAIT_OBJECT_0);
+    CloseHandle(semaphore);
 }
 
 // --- What is refused
@@ -402,6 +464,9 @@ void the_low_bits_of_a_handle_do_not_count(void**) // [WSAWaitForMultipleEvents/
 
 const CMUnitTest kCases[] = {
     cmocka_unit_test(a_suspended_waiter_leaves_the_set_to_others),
+    cmocka_unit_test(what_is_set_after_a_suspension_is_not_the_suspended_waiters),
+    cmocka_unit_test(a_suspended_alertable_waiter_leaves_the_set_to_others),
+    cmocka_unit_test(a_suspended_waiter_for_different_objects_leaves_the_set_to_others),
     cmocka_unit_test(no_events_is_refused),
     cmocka_unit_test(more_than_64_events_are_refused),
     cmocka_unit_test(sixty_four_events_are_accepted),

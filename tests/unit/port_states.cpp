@@ -229,6 +229,9 @@ NTSTATUS host_threads::start_relay(void* argument)
 void host_threads::note_helper_is_done()
 {
 }
+void host_threads::note_waits(ke::Thread&)
+{
+}
 void notifications::end(ntke::NotificationPort&)
 {
 }

@@ -139,6 +139,8 @@ public:
     }
     void interrupt() override
     {
+        if (suspended_by_interrupt)
+            suspended_by_interrupt->suspend();
         const uint64_t one = 1;
         static_cast<void>(!write(m_event, &one, sizeof(one)));
     }
@@ -152,6 +154,7 @@ public:
 
     std::atomic<uint32_t> sleepers { 0 };
     std::atomic<uint32_t> withdrawals { 0 };
+    Worker* suspended_by_interrupt = nullptr;
 
 private:
     const int m_event = eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK);
@@ -280,6 +283,43 @@ void where_no_other_waits_the_packets_wait_too(void**)
     }
 }
 
+/// The packet has ended its wait, and it has not gone on.
+void one_that_has_a_packet_leaves_the_port_to_others_all_the_same(void**)
+{
+    Port port;
+    Taking first { *port.queue };
+    Taking second { *port.queue };
+    {
+        Worker poller(first);
+        wait_until([&] { return port.source.sleepers == 1; });
+        port.source.suspended_by_interrupt = &poller;
+        post(*port.queue, kOfSource);
+        port.source.suspended_by_interrupt = nullptr;
+        Worker other(second);
+        wait_until([&] { return port.source.sleepers == 2; });
+        assert_served(port, second);
+        assert_int_equal(first.taken, 0);
+        poller.resume();
+        wait_until([&] { return first.taken == 1; });
+        post(*port.queue, kEnd);
+        post(*port.queue, kEnd);
+    }
+}
+
+void without_a_source_the_packets_wait_too(void**)
+{
+    ob::Ref<io::CompletionQueue> queue;
+    assert_status(io::CompletionQueue::create(UINT32_MAX, queue), STATUS_SUCCESS);
+    Taking taking { *queue };
+    Worker only(taking);
+    taking.wait_until_asleep();
+    only.suspend();
+    post(*queue, kOfSource);
+    post(*queue, kEnd);
+    only.resume();
+    wait_until([&] { return taking.taken == 2; });
+}
+
 /// Threads stopped anywhere, one of them never: nothing waits for those that are stopped.
 void stopped_at_random_they_hold_nothing_up(void**)
 {
@@ -394,6 +434,79 @@ void what_is_set_meanwhile_and_stays_ends_its_wait_afterwards(void**)
     }
 }
 
+/// Where a thread sleeps on a host, which has an event for each.
+int g_host_sleeper = -1;
+
+class HostPlace final : public ke::WaitPlace, public ke::HostSleep {
+public:
+    NTSTATUS sleep(ke::Thread& thread, const ke::DueTime& due) override
+    {
+        thread.host_sleeper() = reinterpret_cast<HANDLE>(uintptr_t { 4 });
+        return thread.sleep_on_host(*this, due);
+    }
+    NTSTATUS wait(HANDLE, const ke::DueTime&) override
+    {
+        const ke::Stoppable section(ke::WhenSuspended::Withdraws);
+        pollfd fd { g_host_sleeper, POLLIN, 0 };
+        while (poll(&fd, 1, -1) <= 0) { } // a host's wait goes on after a signal
+        uint64_t count;
+        static_cast<void>(!read(g_host_sleeper, &count, sizeof(count)));
+        return kWoken;
+    }
+    void give_back(ke::DispatcherObject&) override { fail_msg("nothing was taken"); }
+};
+
+void wake_on_host(HANDLE)
+{
+    const uint64_t one = 1;
+    static_cast<void>(!write(g_host_sleeper, &one, sizeof(one)));
+}
+
+/// Waits on the host.
+struct WaitingOnHost {
+    ke::DispatcherObject* object;
+    std::atomic<ke::Thread*> thread { nullptr };
+    std::atomic<NTSTATUS> status { STATUS_PENDING };
+
+    void operator()()
+    {
+        const Uninterrupted section;
+        thread = ke::Thread::current();
+        HostPlace place;
+        status = ke::wait_at(
+            place, *ke::Thread::current(), &object, 1, kWaitAny, ke::DueTime::never());
+    }
+    void wait_until_asleep() const
+    {
+        wait_until([this] { return thread.load() && thread.load()->is_asleep(); });
+    }
+};
+
+void one_that_waits_on_the_host_leaves_the_set_to_others(void**)
+{
+    g_host_sleeper = eventfd(0, EFD_CLOEXEC);
+    ke::g_wake_on_host = wake_on_host;
+    ob::Ref<ke::Event> event;
+    assert_status(ke::Event::create(kSynchronizationEvent, false, event), STATUS_SUCCESS);
+    WaitingOnHost waiting { event->dispatcher() };
+    {
+        Worker worker(waiting);
+        waiting.wait_until_asleep();
+        worker.suspend();
+        event->set();
+        const bool is_left = is_set(*event); // and takes it
+        worker.resume();
+        if (is_left) {
+            waiting.wait_until_asleep();
+            assert_status(waiting.status, STATUS_PENDING);
+            event->set();
+        }
+        assert_true(is_left);
+    }
+    assert_status(waiting.status, STATUS_WAIT_0);
+    close(g_host_sleeper);
+}
+
 void its_time_runs_meanwhile(void**)
 {
     ob::Ref<ke::Event> event;
@@ -428,9 +541,12 @@ int main()
         cmocka_unit_test(one_that_polls_leaves_the_port_to_others),
         cmocka_unit_test(one_that_waits_beside_it_is_given_nothing),
         cmocka_unit_test(where_no_other_waits_the_packets_wait_too),
+        cmocka_unit_test(one_that_has_a_packet_leaves_the_port_to_others_all_the_same),
+        cmocka_unit_test(without_a_source_the_packets_wait_too),
         cmocka_unit_test(stopped_at_random_they_hold_nothing_up),
         cmocka_unit_test(one_that_waits_for_an_event_leaves_its_set_to_others),
         cmocka_unit_test(what_is_set_meanwhile_and_stays_ends_its_wait_afterwards),
+        cmocka_unit_test(one_that_waits_on_the_host_leaves_the_set_to_others),
         cmocka_unit_test(its_time_runs_meanwhile),
     };
     return cmocka_run_group_tests(cases, nullptr, nullptr);

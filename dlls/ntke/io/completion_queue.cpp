@@ -215,6 +215,7 @@ NTSTATUS CompletionQueue::sleep(Waiter& waiter, const ke::DueTime& due)
         const NTSTATUS status = thread.sleep(due);
         thread.completion_queue() = self;
 
+        ke::WakeList wakes;
         ke::LockGuard guard(m_lock);
         if (!std::exchange(waiter.is_promoted, false) || waiter.packet)
             return status;
@@ -224,6 +225,9 @@ NTSTATUS CompletionQueue::sleep(Waiter& waiter, const ke::DueTime& due)
         thread.begin_wait();
         if (!waiter.is_linked)
             push_waiter(waiter);
+        // One that was suspended finds what came meanwhile; with a source, the poller does that.
+        if (!source())
+            static_cast<void>(activate_waiters(wakes));
     }
 }
 
@@ -434,9 +438,7 @@ void CompletionQueue::withdraw(ke::Thread& thread)
     ke::LockGuard guard(queue.m_lock);
     ke::Sleeper ourselves; // awake: the word has changed, or the nap is over
     if (thread.try_end_wait(STATUS_ALERTED, ourselves))
-        waiter.is_promoted = true; // so it waits anew
-    else if (!waiter.is_promoted || waiter.packet)
-        return; // it has what it waited for
+        waiter.is_promoted = true; // so it waits anew, unless it has what it waited for
     if (waiter.is_linked)
         queue.unlink_waiter(waiter);
     if (queue.m_poller == &waiter)

@@ -36,6 +36,7 @@ public:
     }
 
     explicit operator bool() const { return m_place != 0; }
+    bool is_on_host() const { return m_place & kOnHost; }
     void wake() const
     {
         if (m_place & kOnHost)

@@ -92,8 +92,10 @@ void Thread::withdraw_current()
         io::CompletionQueue::withdraw(*t_current);
         return;
     }
-    Sleeper ourselves; // awake: the word has changed, or the nap is over
-    t_current->try_end_wait(kWithdrawn, ourselves);
+    Sleeper ourselves;
+    // Awake, here: the word has changed, or the nap is over.
+    if (t_current->try_end_wait(kWithdrawn, ourselves) && ourselves.is_on_host())
+        ourselves.wake();
     if (EventSource* source = t_current->m_event_source.load(std::memory_order_relaxed))
         source->look_away();
 }
@@ -181,6 +183,7 @@ bool Thread::test_alert()
 void Thread::begin_wait()
 {
     m_sleeps_at_source = false;
+    m_keeps_place.store(false, std::memory_order_relaxed);
     m_wait_word.store(kRunning, std::memory_order_relaxed);
 }
 

@@ -202,6 +202,15 @@ public:
         return (word & kRunning) && (word & (kAsleep | kAsleepOnHost | kAsleepAtSource));
     }
 
+    /// Is it in a wait that it leaves when it is suspended?
+    bool will_withdraw() const
+    {
+        return m_wait_word.load(std::memory_order_acquire) & kRunning
+            && !m_keeps_place.load(std::memory_order_relaxed);
+    }
+    /// It stays in this wait (WhenSuspended::KeepsPlace).
+    void keep_place() { m_keeps_place.store(true, std::memory_order_relaxed); }
+
     Thread();
 
 private:
@@ -236,6 +245,7 @@ private:
     HANDLE m_host_sleeper = nullptr;
     std::atomic<EventSource*> m_event_source { nullptr }; // once it has one, to its end
     bool m_sleeps_at_source = false; // in this wait
+    std::atomic<bool> m_keeps_place { false }; // in this wait
     Thread* m_next_stopped = nullptr;
     std::atomic<bool> m_is_stopped { false };
     std::atomic<bool> m_is_being_stopped { false };

@@ -307,6 +307,24 @@ NTSTATUS prepare_for_apcs(ke::Thread& thread)
     return status;
 }
 
+void await_withdrawal(HANDLE handle)
+{
+    constexpr int64_t kPatience = 200'000; // 20 ms
+    const uint64_t id = id_of_any(handle);
+    ob::Ref<ke::Thread> thread;
+    {
+        const unix_side::Uninterrupted section;
+        thread = find(id);
+    }
+    if (!thread)
+        return;
+    // What it is in the midst of it goes on with to where it sleeps. The caller may be stopped
+    // here.
+    ke::await([&thread] { return !thread->will_withdraw(); }, kPatience);
+    const unix_side::Uninterrupted section; // the reference may be the last one
+    thread.reset();
+}
+
 void note_waits(ke::Thread& thread)
 {
     if (thread.host_id()) [[likely]]

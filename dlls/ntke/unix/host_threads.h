@@ -33,7 +33,12 @@ bool is_helper(uint64_t id);
 /// Makes sure that calls can be queued to the calling thread. Errors: the host's.
 NTSTATUS prepare_for_apcs(ke::Thread& thread);
 
-/// The calling thread begins to wait, or has a request pending: when it is stopped, that ends.
+/// The thread is suspended, by a signal that may be on its way: waits for it to have left its wait
+/// (ke::Thread::withdraw_current), not for long.
+void await_withdrawal(HANDLE thread);
+
+/// The calling thread begins to wait, or has a request pending: when it is stopped or
+/// suspended, that ends.
 void note_waits(ke::Thread& thread);
 
 /// Has the host stop a thread, and ends what it waits for; `thread` is any handle of it. Returns

@@ -45,6 +45,9 @@ private:
             = host::wait_for_messages(count, handles, milliseconds(due), m_mask, flags);
         return static_cast<NTSTATUS>(result); // the same values, WAIT_FAILED included
     }
+    /// The host may call the program's hooks and window procedures before it sleeps.
+    ke::WhenSuspended when_suspended() const override { return ke::WhenSuspended::KeepsPlace; }
+
     const DWORD m_mask;
     const DWORD m_flags;
 };

@@ -336,6 +336,7 @@ NTSTATUS Port::remove_here(CompletionPacket* packets, uint32_t count, uint32_t* 
     ke::Thread* thread = ke::Thread::current();
     if (!thread)
         return STATUS_NO_MEMORY;
+    host_threads::note_waits(*thread);
     const NTSTATUS status
         = m_queue.remove(*thread, packets, count, removed, ke::Alertable::No, due);
     if (due.has_passed())

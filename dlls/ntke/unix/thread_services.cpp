@@ -1,4 +1,4 @@
-// The services by which threads and the process end.
+// The services by which threads and the process end, and threads are stopped.
 #include <iterator>
 
 #include "nt/publish.h"
@@ -26,6 +26,15 @@ NTSTATUS terminate_thread(HANDLE thread, NTSTATUS exit_status)
     return host_threads::stop(thread, exit_status);
 }
 
+/// The host sends a signal. What is set or posted after this is nothing that the thread takes.
+NTSTATUS suspend_thread(HANDLE thread, ULONG* count)
+{
+    const NTSTATUS status = host::suspend_thread(thread, count);
+    if (NT_SUCCESS(status))
+        host_threads::await_withdrawal(thread);
+    return status;
+}
+
 NTSTATUS terminate_process(HANDLE process, NTSTATUS exit_status)
 {
     // The other threads are killed now, wherever they are; what closes handles after that must find
@@ -39,6 +48,7 @@ NTSTATUS terminate_process(HANDLE process, NTSTATUS exit_status)
 }
 
 const service_table::Row kRows[] = {
+    service_table::row<suspend_thread>("NtSuspendThread"),
     service_table::row<terminate_thread>("NtTerminateThread"),
     service_table::row<terminate_process>("NtTerminateProcess"),
 };

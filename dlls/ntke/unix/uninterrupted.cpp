@@ -9,6 +9,7 @@
 #include <unistd.h>
 
 #include "ke/thread.h"
+#include "ke/timeline.h"
 
 namespace unix_side {
 
@@ -72,6 +73,7 @@ void withdraw()
     const int error = errno;
     {
         const Uninterrupted section; // it may be terminated as well
+        const ke::timeline::Pause pause; // the thread may have begun an entry
         ke::Thread::withdraw_current();
     }
     errno = error;
@@ -85,8 +87,12 @@ __attribute__((no_stack_protector)) void on_stop(int signal, siginfo_t* info, vo
         state->noted.fetch_or(1u << index, std::memory_order_relaxed);
         return;
     }
-    if (index == kSuspends && state && state->withdraws.load(std::memory_order_relaxed))
-        withdraw();
+    if (state && state->withdraws.load(std::memory_order_relaxed)) {
+        if (index == kSuspends)
+            withdraw();
+        else // it sleeps no more
+            state->withdraws.store(false, std::memory_order_relaxed);
+    }
     g_of_host[index].sa_sigaction(signal, info, context);
 }
 

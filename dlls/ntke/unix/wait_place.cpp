@@ -26,12 +26,14 @@ const LARGE_INTEGER* host_timeout(const ke::DueTime& due, LARGE_INTEGER& room)
 
 NTSTATUS HostPlace::sleep(ke::Thread& thread, const ke::DueTime& due)
 {
+    if (when_suspended() == ke::WhenSuspended::KeepsPlace)
+        thread.keep_place();
     return thread.sleep_on_host(*this, due);
 }
 
 NTSTATUS HostPlace::wait(HANDLE sleeper, const ke::DueTime& due)
 {
-    const ke::Stoppable section(ke::WhenSuspended::KeepsPlace);
+    const ke::Stoppable section(when_suspended());
     return ask_with(sleeper, 0, m_is_alertable, due);
 }
 

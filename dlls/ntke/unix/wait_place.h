@@ -10,6 +10,7 @@
 #pragma once
 
 #include "ke/event.h"
+#include "ke/stoppable.h"
 #include "ke/thread.h"
 #include "ke/wait.h"
 #include "ob/object.h"
@@ -44,6 +45,9 @@ protected:
     /// for what takes part besides and is no object.
     virtual NTSTATUS ask(
         ULONG count, const HANDLE* handles, bool is_alertable, const ke::DueTime& due);
+    /// Of a thread that sleeps there. Only what runs no code of the program's meanwhile can
+    /// withdraw.
+    virtual ke::WhenSuspended when_suspended() const { return ke::WhenSuspended::Withdraws; }
 
 private:
     NTSTATUS wait(HANDLE sleeper, const ke::DueTime& due) final;
