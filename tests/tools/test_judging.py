@@ -27,6 +27,10 @@ class Tap(unittest.TestCase):
         self.assertIsNotNone(result.cases[2].skipped)
         self.assertTrue(result.is_complete())
 
+    def test_knows_a_case_that_could_not_be_set_up_by_its_name(self):
+        case = tap.parse("1..1\nnot ok 1 - one Could not run test: Test setup failed\n").cases[0]
+        self.assertEqual((case.name, case.ok, case.details), ("one", False, ["Test setup failed"]))
+
     def test_keeps_the_reason_of_a_skip(self):
         case = tap.parse("1..1\nok 1 - name # SKIP no such program\n").cases[0]
         self.assertEqual((case.name, case.skipped), ("name", "no such program"))
@@ -44,7 +48,7 @@ class Tap(unittest.TestCase):
 
 class FakePrefix:
     """Answers as conformance.exe would; `groups` is {group: [(case, behaviour)]}. A behaviour is one of ok,
-    fail, crash, hang, die, and `X alone Y`: X in its group, Y when it runs alone."""
+    fail, crash, hang, die, vanish, and `X alone Y`: X in its group, Y when it runs alone."""
 
     def __init__(self, groups: dict, proof: str = PROOF):
         self.groups = groups
@@ -64,6 +68,8 @@ class FakePrefix:
         for number, (name, how) in enumerate(cases, 1):
             in_group, _, alone = how.partition(" alone ")
             how = alone if only and alone else in_group
+            if how == "vanish":
+                return wine.Outcome(0, self.proof + "1..0\n", 0)
             if how == "die":
                 return wine.Outcome(1, "", 0)
             if how == "crash":
@@ -141,6 +147,10 @@ class Judging(unittest.TestCase):
         self.assertEqual(self.counts([("one", "fail")], **builtin), (0, 1, 0))
         self.assertEqual(self.counts([("one", "ok alone fail")], gap, **builtin), (0, 0, 1))
         self.assertEqual(self.counts([("one", "ok")], gap, **builtin), (0, 1, 0))
+
+    def test_a_case_that_does_not_run_alone_fails(self):
+        builtin = {"dll": "builtin", "proof": f"# ws2_32: C:\\ws2_32.dll, {paths.BUILTIN_PRODUCT}, 8.0\n"}
+        self.assertEqual(self.counts([("one", "fail alone vanish"), ("two", "ok")], **builtin), (1, 1, 0))
 
     def test_what_our_code_does_by_chance_is_a_failure(self):
         self.assertEqual(self.counts([("one", "fail alone ok")]), (0, 1, 0))

@@ -1,6 +1,7 @@
 """What a user can do wrong, and what he is told to do about it."""
 
 import concurrent.futures
+import contextlib
 import errno
 import io
 import os
@@ -180,7 +181,8 @@ class Run(Case):
         self.patch(run.build, "build", lambda *arches, **named: None)
         self.patch(run, "copy_prefix", lambda source, place, **_: (shutil.copytree(source, place), time.sleep(0.1)))
         wine = mock.Mock(version="8.0")
-        with concurrent.futures.ThreadPoolExecutor() as pool:
+        # That one waits for another is said.
+        with contextlib.redirect_stderr(io.StringIO()), concurrent.futures.ThreadPoolExecutor() as pool:
             answers = [pool.submit(run._private, wine, True, "x86_64") for _ in range(3)]  # pylint: disable=protected-access
             self.assertEqual({answer.result() for answer in answers}, {self.scratch / "run-8.0-ours"})
         self.assertTrue(prefix.status(self.scratch / "run-8.0-ours")[0])

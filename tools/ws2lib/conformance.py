@@ -190,7 +190,7 @@ def _run_cases(report: Report, prefix: Prefix, suite: Suite, group: str, only: s
         else:
             gaps.judge(report, name, case)
     done = {case.name for case in result.cases}
-    if outcome.exit_code is not None and result.is_complete():
+    if outcome.exit_code is not None and result.is_complete() and only in (None, *done):
         return None
     if only is None:
         return done

@@ -32,6 +32,10 @@ def parse(text: str) -> Result:
         line = line.rstrip("\r")
         if match := re.match(r"(not )?ok \d+(?: -)? ?(.*)", line):
             name, _, directive = match[2].partition(" # ")
+            # cmocka says it behind the name, of a case whose group could not be set up, too.
+            name, _, broken = name.partition(" Could not run test: ")
+            if broken:
+                loose = [broken.strip(), *loose]
             skip = re.match(r"skip\S*\s*(.*)", directive, re.IGNORECASE)
             cases.append(Case(name.strip().removeprefix("# SKIP "), match[1] is None,
                               skip[1] if skip else None, loose))
