@@ -92,7 +92,6 @@ void SocketFile::accept_on_host()
     }
 }
 
-/// The calling thread cannot do it any more.
 void SocketFile::leave_arrivals_to_pump()
 {
     ke::LockGuard guard(m_lock);

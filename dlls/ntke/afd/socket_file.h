@@ -134,7 +134,6 @@ public:
     /// Connections that are there go to the requests that wait for them: the host accepts. One
     /// thread at a time does; it looks again before it leaves. hosted_accept.cpp
     void accept_on_host() EXCLUDES(m_lock);
-    void leave_arrivals_to_pump() EXCLUDES(m_lock);
     /// The same, and waits for the thread that does. Before an accept goes to the host.
     void accept_older_on_host() EXCLUDES(m_lock);
     /// A request that may pend is left to the host; it has ended at once after all.
@@ -433,6 +432,8 @@ private:
     /// The oldest request, if there is a connection for it and no other thread accepts. The caller
     /// resets m_is_accepting.
     io::Irp* claim_accept() EXCLUDES(m_lock);
+    /// The calling thread is being terminated: the pump of the process is told of connections again.
+    void leave_arrivals_to_pump() EXCLUDES(m_lock);
     bool is_connection_waiting() const REQUIRES(m_lock)
     {
         return !m_is_closing && has_connection();
