@@ -432,7 +432,8 @@ private:
     /// The oldest request, if there is a connection for it and no other thread accepts. The caller
     /// resets m_is_accepting.
     io::Irp* claim_accept() EXCLUDES(m_lock);
-    /// The calling thread is being terminated: the pump of the process is told of connections again.
+    /// The calling thread is being terminated: the pump of the process is told of connections
+    /// again.
     void leave_arrivals_to_pump() EXCLUDES(m_lock);
     bool is_connection_waiting() const REQUIRES(m_lock)
     {
