@@ -7,7 +7,7 @@ import shutil
 import subprocess
 
 from . import bench_postgres, fetch, packages, paths
-from .go_build import built_with_go
+from .go_build import ARCHES as GO_ARCHES, built_with_go
 from .ui import Failure, run_quietly, say
 
 SOURCES = paths.ROOT / "tests" / "bench" / "programs"
@@ -15,7 +15,6 @@ _GO = ("go_http_32", "go_echo_1", "go_echo_64", "go_udp")
 _NODE = ("node_http_32", "node_echo_64")
 NAMES = (*_GO, *_NODE, bench_postgres.NAME)
 NAMES_OF_ARCH = {"x86_64": NAMES, "i386": (*_GO, *_NODE)}  # PostgreSQL is there for 64-bit Windows only
-_GO_ARCHES = {"x86_64": "amd64", "i386": "386"}
 
 
 def prepare(names: list[str], arch: str, failures: list) -> dict:
@@ -60,7 +59,7 @@ class NetworkProgram:
 def _go(arch: str) -> NetworkProgram:
     packages.ensure("bench-go")
     folder = built_with_go(SOURCES / "network.go", paths.cache() / "bench" / "go",
-                           {f"windows/{_GO_ARCHES[arch]}": "network.exe", "linux/amd64": "network"})
+                           {f"windows/{GO_ARCHES[arch]}": "network.exe", "linux/amd64": "network"})
     return NetworkProgram([folder / "network.exe"], [folder / "network"], "-samples")
 
 

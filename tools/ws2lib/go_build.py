@@ -10,6 +10,10 @@ from . import paths
 from .ui import exclusive, run_quietly, step
 
 
+# What Go calls our architectures.
+ARCHES = {"x86_64": "amd64", "i386": "386"}
+
+
 def built_with_go(source: Path, folder: Path, systems: dict[str, str]) -> Path:
     """The folder beside `folder` with the program for each of `systems`: GOOS/GOARCH to file name."""
     version = run_quietly(["go", "version"])

@@ -24,7 +24,7 @@ from pathlib import Path
 from . import paths, prefix as installer, prefix_ask, release
 from .report import Report
 from .ui import Failure, run_quietly
-from .wine import (QUIET_OVERRIDES, Prefix, RootWine, Wine, copy_prefix, fresh_prefix, kernel_and_module,
+from .wine import (QUIET_OVERRIDES, Prefix, RootWine, Wine, WineWithin, copy_prefix, fresh_prefix, kernel_and_module,
                    prefixes_folder, proof_of_kernel, proof_of_library, template)
 
 LIMIT = 300  # seconds; only there to end a hang
@@ -96,19 +96,17 @@ def check_32_bit_prefix(report: Report, wine: "Only32Bit") -> None:
         shutil.rmtree(holder, ignore_errors=True)
 
 
-class Only32Bit(Wine):
+class Only32Bit(WineWithin):
     """A Wine that starts everything with its 32-bit loader: the other one takes no such prefix."""
 
     def __init__(self, wine: Wine):
-        # pylint: disable=super-init-not-called
-        self._wine = wine
-        self.version = wine.version
+        super().__init__(wine, [])
 
     def arches(self) -> list[str]:
         return ["i386"]
 
     def command(self, words: list[str], cwd: Path, arch: str = "x86_64") -> list[str]:
-        return self._wine.command(["wine", *words] if words[0] == "wineboot" else words, cwd, "i386")
+        return super().command(["wine", *words] if words[0] == "wineboot" else words, cwd, "i386")
 
 
 def check_setup(side: "Side", facts: list[str], tools: list[str]) -> None:

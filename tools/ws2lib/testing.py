@@ -206,8 +206,8 @@ def _nt(report: Report, _long: bool) -> None:
         report.skip("nt", f"nobody has listed what Wine {wine.version}'s ntdll does differently")
 
 
-def _stress(dll: str, wine: Wine | None = None, arch: str = "x86_64"):
-    return lambda report, long: _run_stress(report, long, dll, wine or Wine(), arch)
+def _stress(dll: str):
+    return lambda report, long: _run_stress(report, long, dll, Wine(), "x86_64")
 
 
 # How many descriptors a stress program may have open, where that is what it is about.
@@ -265,7 +265,6 @@ def _clients(dll: str):
 # A program of one word that starts a Windows program with a Wine of the matrix.
 MATRIX_WINE = f"""#!{sys.executable}
 import os, sys
-from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 sys.path.insert(0, {str(paths.ROOT / "tools")!r})
 from ws2lib import matrix
@@ -314,14 +313,8 @@ def _own_i386(dll: str):
         if "i386" not in wine.arches():
             report.skip(f"{dll}-i386",
                         f"this Wine {wine.version} runs 64-bit programs only (on Debian, wine32 is missing)")
-        elif dll.startswith("stress-"):
-            _run_stress(report, long, dll.removeprefix("stress-"), wine, "i386")
-        elif dll.startswith("clients-"):
-            _run_clients(report, dll.removeprefix("clients-"), wine, "i386")
-        elif dll == "prefix":
-            prefix_facts.run(report, wine, "i386")
         else:
-            conformance.run(report, wine, "i386", dll)
+            _run_on(report, long, dll, wine, "i386")
     return run
 
 
@@ -367,21 +360,26 @@ def _matrix(dll: str, arch: str):
                 report.skip(side, "the kernel runs no 32-bit programs; only our DLL on Wine's server is tried emulated")
                 return
             say("32-bit programs run emulated here, since the kernel runs none: this takes longer")
-        if dll.startswith("stress-"):
-            _stress(dll.removeprefix("stress-"), wine, arch)(report, long)
-        elif dll.startswith("clients-"):
-            _run_clients(report, dll.removeprefix("clients-"), wine, arch)
-        elif dll == "nt":
-            conformance.run_nt(report, wine, arch)
-        elif dll == "prefix":
-            prefix_facts.run(report, wine, arch)
-        elif dll == "release":
-            release_check.run(report, wine)
-        elif dll == "trace":
-            trace_check.run(report, wine)
-        else:
-            conformance.run(report, wine, arch, dll)
+        _run_on(report, long, dll, wine, arch)
     return run
+
+
+def _run_on(report: Report, long: bool, what: str, wine: Wine, arch: str) -> None:
+    """A side by its name without Wine and architecture: that of a DLL for its conformance, or another suite."""
+    if what.startswith("stress-"):
+        _run_stress(report, long, what.removeprefix("stress-"), wine, arch)
+    elif what.startswith("clients-"):
+        _run_clients(report, what.removeprefix("clients-"), wine, arch)
+    elif what == "nt":
+        conformance.run_nt(report, wine, arch)
+    elif what == "prefix":
+        prefix_facts.run(report, wine, arch)
+    elif what == "release":
+        release_check.run(report, wine)
+    elif what == "trace":
+        trace_check.run(report, wine)
+    else:
+        conformance.run(report, wine, arch, what)
 
 
 SIDES = {

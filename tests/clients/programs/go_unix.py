@@ -14,14 +14,13 @@ from harness.report import expect, expect_equal
 from harness.wine import PATIENCE, Wine, windows_path
 from ws2lib import paths
 from ws2lib.fetch import Unavailable
-from ws2lib.go_build import built_with_go
+from ws2lib.go_build import ARCHES as GO_ARCHES, built_with_go
 
 CASES = ["two_windows_programs_echo", "a_native_client_is_served", "a_native_server_serves",
          "python_is_the_client", "python_is_the_server", "http_goes_both_ways"]
 
 _COUNT = 16
 _BYTES = 300_000
-_GO_ARCHES = {"x86_64": "amd64", "i386": "386"}
 _SOURCE = Path(__file__).resolve().parents[1] / "scripts" / "unix.go"
 
 
@@ -43,7 +42,7 @@ def prepare(wine: Wine) -> dict:
     if not shutil.which("go"):
         raise Unavailable("go is needed to build it")
     folder = built_with_go(_SOURCE, paths.cache() / "clients" / "unix",
-                           {f"windows/{_GO_ARCHES[wine.arch]}": "unix.exe", "linux/amd64": "unix"})
+                           {f"windows/{GO_ARCHES[wine.arch]}": "unix.exe", "linux/amd64": "unix"})
     exe, native = folder / "unix.exe", folder / "unix"
     path = wine.scratch / "socket"
     numbers = [str(_COUNT), str(_BYTES)]
