@@ -72,11 +72,9 @@ bool wait_until_told(End& end, uint32_t conditions)
             return true;
         ke::DispatcherObject* objects[]
             = { end.events[0]->dispatcher(), end.events[1]->dispatcher() };
-        LARGE_INTEGER timeout;
-        timeout.QuadPart = -kHang * 10'000;
         ++end.waits;
         if (ke::wait_for_multiple(thread, objects, 2, kWaitAny, ke::Alertable::No,
-                ke::DueTime::from_timeout(&timeout))
+                ke::DueTime::in_milliseconds(kHang))
             == STATUS_TIMEOUT) {
             end.failure = "an event was lost";
             return false;

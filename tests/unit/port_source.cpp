@@ -94,13 +94,6 @@ struct Storm {
     std::atomic<uint32_t> wrong { 0 };
 };
 
-LARGE_INTEGER milliseconds(int64_t count)
-{
-    LARGE_INTEGER timeout;
-    timeout.QuadPart = -count * 10'000;
-    return timeout;
-}
-
 void* consume(void* argument)
 {
     auto& storm = *static_cast<Storm*>(argument);
@@ -108,10 +101,10 @@ void* consume(void* argument)
     for (;;) {
         CompletionPacket packets[8];
         uint32_t removed = 0;
-        const LARGE_INTEGER timeout = milliseconds(random.below(3));
-        const NTSTATUS status = storm.queue->remove(*ke::Thread::current(), packets,
-            1 + random.below(8), &removed, ke::Alertable::No,
-            random.one_in(2) ? ke::DueTime::never() : ke::DueTime::from_timeout(&timeout));
+        const ke::DueTime due = ke::DueTime::in_milliseconds(random.below(3));
+        const NTSTATUS status
+            = storm.queue->remove(*ke::Thread::current(), packets, 1 + random.below(8), &removed,
+                ke::Alertable::No, random.one_in(2) ? ke::DueTime::never() : due);
         if ((status == STATUS_SUCCESS) != (removed != 0)
             || (status != STATUS_SUCCESS && status != STATUS_TIMEOUT))
             storm.wrong.fetch_add(1);

@@ -8,6 +8,7 @@
 #include <unistd.h>
 
 #include "ke/stoppable.h"
+#include "stops.h"
 #include "unit.h"
 #include "unix/uninterrupted.h"
 
@@ -123,15 +124,8 @@ void given_back_the_hosts_handlers_are_there_as_before(void**)
 int main()
 {
     cmocka_set_message_output(CM_OUTPUT_TAP);
-    struct sigaction action { };
-    action.sa_sigaction = on_signal;
-    action.sa_flags = SA_SIGINFO | SA_RESTART;
-    for (const int signal : { SIGUSR1, SIGQUIT })
-        sigaction(signal, &action, nullptr);
-    if (unix_side::take_stops())
+    if (!unit::stop_threads_by(on_signal))
         return 1;
-    ke::g_let_stops_in = unix_side::let_stops_in;
-    ke::g_hold_stops_off = unix_side::hold_stops_off;
     const CMUnitTest cases[] = {
         cmocka_unit_test(outside_of_a_section_a_signal_comes_through),
         cmocka_unit_test(in_a_section_it_waits_for_the_end_of_the_outermost),

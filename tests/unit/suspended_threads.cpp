@@ -15,6 +15,7 @@
 #include "ke/event.h"
 #include "ke/stoppable.h"
 #include "ke/wait.h"
+#include "stops.h"
 #include "unit.h"
 #include "unix/uninterrupted.h"
 
@@ -28,11 +29,10 @@ template <typename Condition> void wait_until(const Condition& condition)
         sched_yield(); // what never comes is a hang, which the runner ends
 }
 
-ke::DueTime due_in(int64_t milliseconds)
+/// The thread, once there is one, sleeps in a wait.
+void wait_until_asleep(const std::atomic<ke::Thread*>& thread)
 {
-    LARGE_INTEGER timeout;
-    timeout.QuadPart = -milliseconds * 10'000;
-    return ke::DueTime::from_timeout(&timeout);
+    wait_until([&] { return thread.load() && thread.load()->is_asleep(); });
 }
 
 /// A thread that can be suspended. Owner: the test's frame.
@@ -182,10 +182,6 @@ struct Taking {
             taken += removed;
         }
     }
-    void wait_until_asleep() const
-    {
-        wait_until([this] { return thread.load() && thread.load()->is_asleep(); });
-    }
 };
 
 struct Port {
@@ -218,45 +214,48 @@ void assert_served(Port& port, Taking& by)
     }
 }
 
-void one_that_polls_leaves_the_port_to_others(void**)
-{
+/// Two threads that take packets: one waits at the source, and the other beside it.
+struct TwoWaiting {
     Port port;
     Taking first { *port.queue };
     Taking second { *port.queue };
+    Worker poller { first };
+    Worker other { after_the_poller(second) };
+
+    TwoWaiting() { wait_until_asleep(second.thread); }
+    ~TwoWaiting()
     {
-        Worker poller(first);
-        wait_until([&] { return port.source.sleepers == 1; });
-        Worker other(second);
-        second.wait_until_asleep();
-        poller.suspend();
-        assert_served(port, second);
-        assert_int_equal(first.taken, 0);
-        poller.resume();
-        other.suspend(); // wherever it is
-        assert_served(port, first);
-        other.resume();
         post(*port.queue, kEnd);
         post(*port.queue, kEnd);
     }
+
+private:
+    Taking& after_the_poller(Taking& taking) const
+    {
+        wait_until([this] { return port.source.sleepers == 1; });
+        return taking;
+    }
+};
+
+void one_that_polls_leaves_the_port_to_others(void**)
+{
+    TwoWaiting threads;
+    threads.poller.suspend();
+    assert_served(threads.port, threads.second);
+    assert_int_equal(threads.first.taken, 0);
+    threads.poller.resume();
+    threads.other.suspend(); // wherever it is
+    assert_served(threads.port, threads.first);
+    threads.other.resume();
 }
 
 void one_that_waits_beside_it_is_given_nothing(void**)
 {
-    Port port;
-    Taking first { *port.queue };
-    Taking second { *port.queue };
-    {
-        Worker poller(first);
-        wait_until([&] { return port.source.sleepers == 1; });
-        Worker other(second);
-        second.wait_until_asleep();
-        other.suspend(); // it came last, and would be the first to get one
-        assert_served(port, first);
-        assert_int_equal(second.taken, 0);
-        other.resume();
-        post(*port.queue, kEnd);
-        post(*port.queue, kEnd);
-    }
+    TwoWaiting threads;
+    threads.other.suspend(); // it came last, and would be the first to get one
+    assert_served(threads.port, threads.first);
+    assert_int_equal(threads.second.taken, 0);
+    threads.other.resume();
 }
 
 void where_no_other_waits_the_packets_wait_too(void**)
@@ -312,7 +311,7 @@ void without_a_source_the_packets_wait_too(void**)
     assert_status(io::CompletionQueue::create(UINT32_MAX, queue), STATUS_SUCCESS);
     Taking taking { *queue };
     Worker only(taking);
-    taking.wait_until_asleep();
+    wait_until_asleep(taking.thread);
     only.suspend();
     post(*queue, kOfSource);
     post(*queue, kEnd);
@@ -379,10 +378,6 @@ struct Waiting {
         status = ke::wait_for_multiple(
             *ke::Thread::current(), objects, count, type, ke::Alertable::No, due);
     }
-    void wait_until_asleep() const
-    {
-        wait_until([this] { return thread.load() && thread.load()->is_asleep(); });
-    }
 };
 
 bool is_set(ke::Event& event)
@@ -399,12 +394,12 @@ void one_that_waits_for_an_event_leaves_its_set_to_others(void**)
     Waiting waiting { { event->dispatcher() }, 1, kWaitAny, ke::DueTime::never() };
     {
         Worker worker(waiting);
-        waiting.wait_until_asleep();
+        wait_until_asleep(waiting.thread);
         worker.suspend();
         event->set();
         assert_true(is_set(*event)); // and takes it
         worker.resume();
-        waiting.wait_until_asleep();
+        wait_until_asleep(waiting.thread);
         assert_status(waiting.status, STATUS_PENDING);
         event->set();
     }
@@ -421,7 +416,7 @@ void what_is_set_meanwhile_and_stays_ends_its_wait_afterwards(void**)
             ke::DueTime::never() };
         {
             Worker worker(waiting);
-            waiting.wait_until_asleep();
+            wait_until_asleep(waiting.thread);
             worker.suspend();
             events[0]->set();
             events[1]->set();
@@ -476,10 +471,6 @@ struct WaitingOnHost {
         status = ke::wait_at(
             place, *ke::Thread::current(), &object, 1, kWaitAny, ke::DueTime::never());
     }
-    void wait_until_asleep() const
-    {
-        wait_until([this] { return thread.load() && thread.load()->is_asleep(); });
-    }
 };
 
 void one_that_waits_on_the_host_leaves_the_set_to_others(void**)
@@ -491,13 +482,13 @@ void one_that_waits_on_the_host_leaves_the_set_to_others(void**)
     WaitingOnHost waiting { event->dispatcher() };
     {
         Worker worker(waiting);
-        waiting.wait_until_asleep();
+        wait_until_asleep(waiting.thread);
         worker.suspend();
         event->set();
         const bool is_left = is_set(*event); // and takes it
         worker.resume();
         if (is_left) {
-            waiting.wait_until_asleep();
+            wait_until_asleep(waiting.thread);
             assert_status(waiting.status, STATUS_PENDING);
             event->set();
         }
@@ -511,10 +502,10 @@ void its_time_runs_meanwhile(void**)
 {
     ob::Ref<ke::Event> event;
     assert_status(ke::Event::create(kSynchronizationEvent, false, event), STATUS_SUCCESS);
-    Waiting waiting { { event->dispatcher() }, 1, kWaitAny, due_in(200) };
+    Waiting waiting { { event->dispatcher() }, 1, kWaitAny, ke::DueTime::in_milliseconds(200) };
     {
         Worker worker(waiting);
-        waiting.wait_until_asleep();
+        wait_until_asleep(waiting.thread);
         worker.suspend();
         while (!waiting.due.has_passed())
             usleep(10'000);
@@ -528,15 +519,8 @@ void its_time_runs_meanwhile(void**)
 int main()
 {
     cmocka_set_message_output(CM_OUTPUT_TAP);
-    struct sigaction action { };
-    action.sa_sigaction = Worker::on_signal;
-    action.sa_flags = SA_SIGINFO | SA_RESTART;
-    for (const int signal : { SIGUSR1, SIGQUIT })
-        sigaction(signal, &action, nullptr);
-    if (unix_side::take_stops())
+    if (!unit::stop_threads_by(Worker::on_signal))
         return 1;
-    ke::g_let_stops_in = unix_side::let_stops_in;
-    ke::g_hold_stops_off = unix_side::hold_stops_off;
     const CMUnitTest cases[] = {
         cmocka_unit_test(one_that_polls_leaves_the_port_to_others),
         cmocka_unit_test(one_that_waits_beside_it_is_given_nothing),

@@ -60,10 +60,8 @@ struct Connection {
     }
     NTSTATUS wait()
     {
-        LARGE_INTEGER timeout;
-        timeout.QuadPart = -kHang * 10'000;
         return ke::wait_for_single(*ke::Thread::current(), *event->dispatcher(), ke::Alertable::No,
-            ke::DueTime::from_timeout(&timeout));
+            ke::DueTime::in_milliseconds(kHang));
     }
 };
 

@@ -108,9 +108,7 @@ void SocketFile::enqueue(io::Irp& irp, RequestQueue& queue, Completions& done)
         queue.remove(irp);
         done.add(irp, STATUS_CANCELLED, 0);
     } else if (request.timeout) {
-        LARGE_INTEGER time;
-        time.QuadPart = -int64_t { request.timeout } * 10'000;
-        TimerList::instance().start(request.timer, ke::DueTime::from_timeout(&time));
+        TimerList::instance().start(request.timer, ke::DueTime::in_milliseconds(request.timeout));
     }
 }
 

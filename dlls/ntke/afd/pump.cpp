@@ -23,16 +23,6 @@ constexpr uint64_t kGuest = 1;
 /// The pump holds memory of at most this many unwatched endpoints while it sleeps.
 constexpr uint32_t kUnwatchedAtRest = 64;
 
-/// Negative: never.
-ke::DueTime due_in(int milliseconds)
-{
-    if (milliseconds < 0)
-        return ke::DueTime::never();
-    LARGE_INTEGER timeout;
-    timeout.QuadPart = -int64_t { milliseconds } * 10'000;
-    return ke::DueTime::from_timeout(&timeout);
-}
-
 void* run_pump(void* argument)
 {
     for (;;)
@@ -210,7 +200,7 @@ NTSTATUS Pump::run(int milliseconds)
     if (const NTSTATUS status = look(round); !NT_SUCCESS(status))
         return status;
     if (milliseconds && round.is_empty()) {
-        sleep(due_in(milliseconds));
+        sleep(milliseconds < 0 ? ke::DueTime::never() : ke::DueTime::in_milliseconds(milliseconds));
         look(round);
     }
     timers.end_expired();

@@ -17,12 +17,8 @@ constinit thread_local timespec* t_time __attribute__((tls_model("initial-exec")
 
 Nap::Time::Time(const DueTime& due)
 {
-    constexpr time_t kForEver = 0x7FFF'FFFF; // seconds
-    if (due.is_never())
-        time = { kForEver, 0 };
-    else
-        time = due.is_now() ? timespec {}
-                            : timespec_from_ticks(due.interrupt_time() - interrupt_time());
+    time
+        = due.is_now() ? timespec {} : timespec_from_ticks(due.interrupt_time() - interrupt_time());
     t_time = &time;
     std::atomic_signal_fence(std::memory_order_seq_cst);
 }

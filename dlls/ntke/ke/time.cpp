@@ -8,6 +8,7 @@ namespace ke {
 namespace {
 
 constexpr int64_t kTicksPerSecond = 10'000'000;
+constexpr int64_t kTicksPerMillisecond = 10'000;
 constexpr int64_t kSecondsFrom1601To1970 = 11'644'473'600;
 
 int64_t ticks_of(clockid_t clock)
@@ -31,7 +32,6 @@ int64_t interrupt_time()
 
 int milliseconds_until(int64_t interrupt_time)
 {
-    constexpr int64_t kTicksPerMillisecond = 10'000;
     const int64_t now = ke::interrupt_time();
     if (interrupt_time <= now)
         return 0;
@@ -70,6 +70,13 @@ DueTime DueTime::from_timeout(const LARGE_INTEGER* timeout)
     const int64_t start = ke::interrupt_time();
     // What lies past the end of the clock never comes.
     return distance < INT64_MAX - start ? DueTime(start + distance) : never();
+}
+
+DueTime DueTime::in_milliseconds(int64_t milliseconds)
+{
+    LARGE_INTEGER timeout;
+    timeout.QuadPart = -milliseconds * kTicksPerMillisecond;
+    return from_timeout(&timeout);
 }
 
 } // namespace ke

@@ -32,6 +32,8 @@ public:
     static constexpr DueTime now() { return DueTime(INT64_MIN); }
     /// `timeout` as the Nt services take it: null = for ever, 0 = do not wait.
     static DueTime from_timeout(const LARGE_INTEGER* timeout);
+    /// So many from now, at most some 29,000 years.
+    static DueTime in_milliseconds(int64_t milliseconds);
 
     bool is_never() const { return m_interrupt_time == INT64_MAX; }
     /// The caller asked for a test, not for a wait.
