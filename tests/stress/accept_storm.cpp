@@ -64,7 +64,8 @@ public:
         CloseHandle(m_port);
         const uint64_t untold = m_started - m_told;
         require(untold <= m_terminated, "a call was not told once");
-        require(m_served && (m_cancelled || m_terminated), "the storm has not blown");
+        require(m_terminates ? m_served && m_terminated : m_echoed && m_cancelled,
+            "the storm has not blown");
         require(m_lost <= m_closed, "a connection was lost");
         for (Call& call : m_calls) { // what a thread has taken with it
             const SOCKET left = call.acceptor;
@@ -172,6 +173,7 @@ private:
                 continue;
             }
             require(received == sent, "an echo is wrong");
+            m_echoed++;
         }
         if (++m_clients_done == kClients)
             end();
@@ -239,10 +241,10 @@ private:
         while (m_terminates && m_served + m_terminated < m_connected)
             Sleep(1); // every one is accepted
         m_is_ending = true;
-        while (m_live > m_terminated) {
+        do {
             CancelIoEx(reinterpret_cast<HANDLE>(m_listener.get()), nullptr);
             Sleep(1);
-        }
+        } while (m_live > m_terminated); // those may have taken what is left
         PostQueuedCompletionStatus(m_port, 0, kStopKey, nullptr);
     }
 
@@ -261,6 +263,7 @@ private:
     std::atomic<uint64_t> m_told = 0;
     std::atomic<uint64_t> m_connected = 0;
     std::atomic<uint64_t> m_served = 0;
+    std::atomic<uint64_t> m_echoed = 0;
     std::atomic<uint64_t> m_cancelled = 0;
     std::atomic<uint64_t> m_closed = 0;
     std::atomic<uint64_t> m_begun = 0;
