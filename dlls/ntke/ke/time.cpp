@@ -72,6 +72,14 @@ DueTime DueTime::from_timeout(const LARGE_INTEGER* timeout)
     return distance < INT64_MAX - start ? DueTime(start + distance) : never();
 }
 
+const LARGE_INTEGER* DueTime::to_timeout(LARGE_INTEGER& room) const
+{
+    if (is_never())
+        return nullptr;
+    room.QuadPart = is_now() ? 0 : -std::max<int64_t>(m_interrupt_time - ke::interrupt_time(), 0);
+    return &room;
+}
+
 DueTime DueTime::in_milliseconds(int64_t milliseconds)
 {
     LARGE_INTEGER timeout;

@@ -32,6 +32,8 @@ public:
     static constexpr DueTime now() { return DueTime(INT64_MIN); }
     /// `timeout` as the Nt services take it: null = for ever, 0 = do not wait.
     static DueTime from_timeout(const LARGE_INTEGER* timeout);
+    /// What is left of it now, the same way; `room` is for the time. Null: for ever.
+    const LARGE_INTEGER* to_timeout(LARGE_INTEGER& room) const;
     /// So many from now, at most some 29,000 years.
     static DueTime in_milliseconds(int64_t milliseconds);
 

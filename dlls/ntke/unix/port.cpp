@@ -47,16 +47,6 @@ uint32_t drop_call_backs(CompletionPacket* packets, uint32_t count)
     return left;
 }
 
-/// What is left until `due`, as the host's services take it; null: for ever.
-const LARGE_INTEGER* timeout_until(const ke::DueTime& due, LARGE_INTEGER& timeout)
-{
-    if (due.is_never())
-        return nullptr;
-    const int64_t left = due.is_now() ? 0 : due.interrupt_time() - ke::interrupt_time();
-    timeout.QuadPart = left > 0 ? -left : 0;
-    return &timeout;
-}
-
 } // namespace
 
 ob::Ref<io::CompletionQueue> Port::find(HANDLE handle)
@@ -392,7 +382,7 @@ NTSTATUS Port::remove_outside(HANDLE handle, CompletionPacket* packets, uint32_t
     if (state != State::Serving && state != State::BringingIn) {
         LARGE_INTEGER timeout;
         status = host::remove_io_completion_ex(
-            handle, packets, count, &given, timeout_until(due, timeout), is_alertable);
+            handle, packets, count, &given, due.to_timeout(timeout), is_alertable);
         if (status == STATUS_SUCCESS) {
             *removed = drop_call_backs(packets, given);
             if (!*removed)
@@ -418,7 +408,7 @@ NTSTATUS Port::wait_alertably(const ke::DueTime& due)
     LARGE_INTEGER timeout;
     NTSTATUS status = STATUS_WAIT_0;
     if (!m_queue.depth() && !m_is_closed && is_serving())
-        status = host::wait_for_single_object(m_packet_event, TRUE, timeout_until(due, timeout));
+        status = host::wait_for_single_object(m_packet_event, TRUE, due.to_timeout(timeout));
     m_alertable_waiters.fetch_sub(1, std::memory_order_seq_cst);
     return status;
 }

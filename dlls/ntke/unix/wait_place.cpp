@@ -15,15 +15,6 @@
 
 namespace services {
 
-const LARGE_INTEGER* host_timeout(const ke::DueTime& due, LARGE_INTEGER& room)
-{
-    if (due.is_never())
-        return nullptr;
-    room.QuadPart
-        = due.is_now() ? 0 : -std::max<int64_t>(due.interrupt_time() - ke::interrupt_time(), 0);
-    return &room;
-}
-
 NTSTATUS HostPlace::sleep(ke::Thread& thread, const ke::DueTime& due)
 {
     if (when_suspended() == ke::WhenSuspended::KeepsPlace)
@@ -94,7 +85,7 @@ NTSTATUS HostPlace::ask(
 {
     LARGE_INTEGER room;
     return host::wait_for_multiple_objects(
-        count, handles, static_cast<WaitType>(kWaitAny), is_alertable, host_timeout(due, room));
+        count, handles, static_cast<WaitType>(kWaitAny), is_alertable, due.to_timeout(room));
 }
 
 // --- The handles

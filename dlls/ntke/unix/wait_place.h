@@ -88,7 +88,4 @@ void look_away(const LARGE_INTEGER* timeout);
 NTSTATUS wait_for(
     Waited& waited, HostPlace& place, WaitType type, bool is_alertable, const ke::DueTime& due);
 
-/// A time-out for the host's services; null: for ever.
-const LARGE_INTEGER* host_timeout(const ke::DueTime& due, LARGE_INTEGER& room);
-
 } // namespace services

@@ -43,7 +43,7 @@ NTSTATUS wait_for_handles(const HANDLE* handles, ULONG count, WaitType type, boo
 {
     const ke::DueTime due = ke::DueTime::from_timeout(timeout);
     LARGE_INTEGER rest;
-    for (;; timeout = host_timeout(due, rest)) {
+    for (;; timeout = due.to_timeout(rest)) {
         Waited waited(handles, count);
         NTSTATUS status;
         if (waited.has_ours()) {
@@ -132,7 +132,7 @@ private:
             return HostPlace::ask(count, handles, is_alertable, due);
         LARGE_INTEGER room;
         return host::signal_and_wait(
-            std::exchange(m_signal, nullptr), handles[0], is_alertable, host_timeout(due, room));
+            std::exchange(m_signal, nullptr), handles[0], is_alertable, due.to_timeout(room));
     }
 
     HANDLE m_signal;
@@ -171,7 +171,7 @@ NTSTATUS signal_and_wait(
     }
     LARGE_INTEGER rest;
     return status == STATUS_REPARSE
-        ? wait_for_handles(&handle, 1, kWaitAny, alertable, host_timeout(due, rest))
+        ? wait_for_handles(&handle, 1, kWaitAny, alertable, due.to_timeout(rest))
         : status;
 }
 
