@@ -377,6 +377,51 @@ void a_sockets_packet_ends_an_alertable_removal(void**) // [NtIoCompletion/6]
     assert_int_equal(removal->entries[0].dwNumberOfBytesTransferred, 1);
 }
 
+/// Of two sockets that are ready at the same moment one thread serves both, but has use for one
+/// packet: the other is for whoever waits, in whatever way, although the first does not come back.
+void packets_of_one_moment_end_removals_of_both_kinds(void**) // [NtIoCompletion/5]
+{
+    constexpr LONG kRounds = 300;
+    const PortPair p = new_port_pair();
+    const TcpPair q = new_tcp_pair();
+    Operation* const receives[] = { new_operation(), new_operation() };
+    associate(q.server, p.port, kPortKey);
+    auto* taken = static_cast<std::atomic<LONG>*>(lasting_memory(sizeof(std::atomic<LONG>)));
+    Background* waits[2];
+    for (const BOOL alertable : { FALSE, TRUE }) {
+        waits[alertable] = run_in_background([=] {
+            auto* removal = lasting<Removal>();
+            LONG round = 0;
+            while (round < kRounds) {
+                if (!remove_several(removal, p.port, 1, kEventLimit, alertable)->result)
+                    break;
+                ++*taken;
+                ++round;
+                const ULONGLONG limit = GetTickCount64() + kEventLimit;
+                while (*taken < 2 * round && GetTickCount64() < limit)
+                    Sleep(0);
+            }
+            return round;
+        });
+    }
+    for (LONG round = 0; round < kRounds; ++round) {
+        for (Operation* receive : receives)
+            receive->overlapped = {};
+        start_receive(p.pair.server, receives[0]);
+        start_receive(q.server, receives[1]);
+        Sleep(1); // both wait
+        send(p.pair.client, "x", 1, 0);
+        send(q.client, "x", 1, 0);
+        const ULONGLONG limit = GetTickCount64() + kEventLimit;
+        while (*taken < 2 * (round + 1) && GetTickCount64() < limit)
+            Sleep(0);
+        if (*taken < 2 * (round + 1))
+            break; // as the threads will tell
+    }
+    for (Background* wait : waits)
+        assert_int_equal(join(wait).value, kRounds);
+}
+
 void apcs_and_packets_all_arrive(void**) // [NtIoCompletion/6]
 {
     constexpr int kEach = 40;
@@ -772,6 +817,7 @@ const CMUnitTest kCases[] = {
     apc_case(a_removal_that_is_not_alertable_runs_no_apc),
     cmocka_unit_test(a_packet_ends_an_alertable_removal),
     cmocka_unit_test(a_sockets_packet_ends_an_alertable_removal),
+    cmocka_unit_test(packets_of_one_moment_end_removals_of_both_kinds),
     apc_case(apcs_and_packets_all_arrive),
     apc_case(a_completion_routine_ends_an_alertable_removal),
     cmocka_unit_test(a_removal_gets_packets_of_a_socket_associated_later),

@@ -331,7 +331,7 @@ NTSTATUS Port::remove_here(CompletionPacket* packets, uint32_t count, uint32_t* 
         = m_queue.remove(*thread, packets, count, removed, ke::Alertable::No, due);
     if (due.has_passed())
         note_look();
-    tell_depth();
+    on_packet_left(); // what it served may be more than it has taken
     return status;
 }
 
@@ -495,13 +495,22 @@ void Port::wait_and_serve(io::CompletionQueue& queue, const ke::DueTime& due)
         m_pump.look(round);
     }
     if (may_sleep)
-        absence.leave(*this);
+        leave_source();
     if (!NT_SUCCESS(status)) {
         sched_yield(); // no descriptor is left
         return;
     }
     const io::CompletionQueue::Serving serving(queue);
     m_pump.tell(round);
+}
+
+/// Whoever waits alertably waits elsewhere, and needs what is told now.
+void Port::leave_source()
+{
+    afd::Absence& absence = afd::Absence::instance();
+    absence.leave(*this);
+    if (m_alertable_waiters.load(std::memory_order_seq_cst)) [[unlikely]]
+        absence.arm_unless_attended(*this);
 }
 
 void Port::relay()

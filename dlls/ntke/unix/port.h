@@ -109,6 +109,7 @@ private:
         CompletionPacket* packets, uint32_t count, uint32_t* removed, const ke::DueTime& due);
     NTSTATUS wait_alertably(const ke::DueTime& due);
     void note_look();
+    void leave_source();
     NTSTATUS open(HANDLE handle);
     void serve_if_it_pays(HANDLE handle);
     void enlist();
