@@ -2,6 +2,7 @@
 // Linux on its own descriptor, as Wine's server makes it.
 #include <cerrno>
 #include <functional>
+#include <thread>
 #include <vector>
 
 #include <netinet/in.h>
@@ -51,15 +52,21 @@ Name name_of(int fd)
     return name;
 }
 
-int new_listener(Name& name, int backlog)
+int new_bound_socket(Name& name)
 {
     const int fd = socket(AF_INET, SOCK_STREAM, 0);
     sockaddr_in address {};
     address.sin_family = AF_INET;
     address.sin_addr.s_addr = htonl(INADDR_LOOPBACK);
     assert_false(bind(fd, reinterpret_cast<sockaddr*>(&address), sizeof(address)));
-    assert_false(listen(fd, backlog));
     name = name_of(fd);
+    return fd;
+}
+
+int new_listener(Name& name, int backlog)
+{
+    const int fd = new_bound_socket(name);
+    assert_false(listen(fd, backlog));
     return fd;
 }
 
@@ -140,6 +147,41 @@ void the_host_is_told_of_a_connection_that_is_made(void**)
     assert_true(accepted >= 0);
     close(accepted);
     close(listener);
+}
+
+/// A listener that resets what it accepts is connected to once for each connect.
+void a_connection_that_is_reset_at_once_is_not_made_again(void**)
+{
+    constexpr int kConnects = 3000;
+    Name name;
+    const int listener = new_listener(name, 4096);
+    Name of_last;
+    const int last = new_bound_socket(of_last);
+    int accepted = 0;
+    std::thread resets([&] {
+        constexpr linger kAtOnce { 1, 0 };
+        for (Name peer;; ++accepted) {
+            socklen_t length = sizeof(peer);
+            const int fd = accept(listener, reinterpret_cast<sockaddr*>(&peer), &length);
+            setsockopt(fd, SOL_SOCKET, SO_LINGER, &kAtOnce, sizeof(kAtOnce));
+            close(fd);
+            if (peer.port == of_last.port)
+                return;
+        }
+    });
+    for (int i = 0; i < kConnects; ++i) {
+        Client client;
+        if (client.connect_to(name) != kPassDown)
+            continue;
+        const int of_host = socket(AF_INET, SOCK_STREAM, 0); // where it has taken too long
+        assert_false(connect(of_host, reinterpret_cast<const sockaddr*>(&name), sizeof(name)));
+        close(of_host);
+    }
+    assert_false(connect(last, reinterpret_cast<const sockaddr*>(&name), sizeof(name)));
+    resets.join();
+    close(last);
+    close(listener);
+    assert_int_equal(accepted, kConnects);
 }
 
 /// The call of Linux that the host then makes is its first: it goes on as if nothing had been.
@@ -285,6 +327,7 @@ int main()
     afd::SocketFile::connect_by_host = connect_by_host;
     const CMUnitTest cases[] = {
         cmocka_unit_test(the_host_is_told_of_a_connection_that_is_made),
+        cmocka_unit_test(a_connection_that_is_reset_at_once_is_not_made_again),
         cmocka_unit_test(a_refusal_is_left_to_the_host),
         cmocka_unit_test(what_takes_longer_is_left_to_the_host),
         cmocka_unit_test(a_bound_socket_keeps_its_port),

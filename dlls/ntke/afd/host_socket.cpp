@@ -489,6 +489,13 @@ HostSocket::TcpState HostSocket::tcp_state() const
     return state;
 }
 
+bool HostSocket::was_ever_connected() const
+{
+    tcp_info info {};
+    socklen_t length = sizeof(info);
+    return ::getsockopt(m_fd, IPPROTO_TCP, TCP_INFO, &info, &length) == 0 && info.tcpi_bytes_acked;
+}
+
 uint32_t HostSocket::queued_memory() const
 {
     uint32_t memory[SK_MEMINFO_VARS] {};

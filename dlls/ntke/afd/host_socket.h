@@ -171,6 +171,8 @@ public:
         uint32_t queued_connections = 0; // of a listener
     };
     TcpState tcp_state() const;
+    /// Has its connect ever been answered, whatever has become of the connection since?
+    bool was_ever_connected() const;
     /// Memory that a datagram socket's queue takes, in bytes: grows with each datagram that comes.
     uint32_t queued_memory() const;
     /// The pending error, cleared by asking. STATUS_SUCCESS: none.

@@ -116,7 +116,8 @@ bool SocketFile::connect_ahead(const Address& address, bool is_synchronous)
         m_socket.wait_ready(kEnded, patience); // or until a signal comes
         ended = m_socket.wait_ready(kEnded, 0);
     }
-    if (ended == kReadyOut)
+    // One that was made and is gone already is over: the listener has seen it, and sees no other.
+    if (ended == kReadyOut || (ended && m_socket.was_ever_connected()))
         return true;
     // Of a failure the host makes more than an answer, when it sees it itself: it tries again.
     // Linux does, once it has told of this one.
