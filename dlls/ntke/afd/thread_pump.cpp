@@ -63,7 +63,7 @@ void ThreadPump::leave()
 
 void ThreadPump::look_away()
 {
-    Absence::instance().arm(*this);
+    Absence::instance().leave_for_long(*this); // in a signal it has not left before
 }
 
 void ThreadPump::share()
