@@ -21,7 +21,7 @@ MOST_REQUESTS = {
         "ResetEvent", "WaitForSingleObject (signaled)", "WSARecv (overlapped, pending)",
         "WSARecv (overlapped, ready)", "WSASend (overlapped)", "receive, send (events)"), 0),
     "connect": 3,
-    "connect to close": 12,
+    "connect to close": 11,
 }
 
 

@@ -236,11 +236,11 @@ bool SocketFile::serves_option(const io::Parameters&)
         && !m_is_left_to_host.load(std::memory_order_acquire) && NT_SUCCESS(open_descriptor());
 }
 
-/// Options that are Linux' alone, and set for most connections: where there is a descriptor, the
-/// host need not fetch one of its own for them.
+/// Options that are Linux' alone, and set for most connections: where there is a descriptor, or the
+/// first data will need one, the host need not fetch one of its own for them.
 bool SocketFile::serves_plain_option(const io::Parameters& parameters)
 {
-    return has_descriptor() && serves_option(parameters);
+    return (has_descriptor() || state() == SocketState::Connected) && serves_option(parameters);
 }
 
 bool SocketFile::serves_peer_name(const io::Parameters& parameters)
