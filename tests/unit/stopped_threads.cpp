@@ -19,6 +19,9 @@ namespace {
 /// Nothing ever happens there.
 class Source final : public io::WaitSource {
 public:
+    bool is_deaf = false; // a thread that waits here goes on waiting
+    uint32_t packets_left = 0;
+
     ~Source() { ::close(m_event); }
     void wait_and_serve(io::CompletionQueue&, const ke::DueTime&) override
     {
@@ -29,10 +32,12 @@ public:
     }
     void interrupt() override
     {
+        if (is_deaf)
+            return;
         const uint64_t one = 1;
         static_cast<void>(!write(m_event, &one, sizeof(one)));
     }
-    void on_packet_left() override { }
+    void on_packet_left() override { ++packets_left; }
     void on_poller_stopped() override { }
     void on_poller_withdrawn() override { }
     void take_packet(const CompletionPacket&) override { }
@@ -160,6 +165,26 @@ void one_that_waited_for_packets_leaves_the_port_to_others(void**)
     }
 }
 
+/// Whoever waits for packets elsewhere is told of the one that it was given and did not take.
+void one_that_was_given_a_packet_leaves_it_to_others(void**)
+{
+    Source source;
+    ob::Ref<io::CompletionQueue> queue;
+    assert_status(io::CompletionQueue::create(UINT32_MAX, queue), STATUS_SUCCESS);
+    assert_true(queue->set_source(source));
+    Worker victim(*queue, take_all);
+    victim.start();
+    source.is_deaf = true;
+    post(*queue);
+    assert_int_equal(queue->depth(), 0);
+    victim.stop();
+    assert_int_equal(victim.taken, 0);
+    assert_int_equal(queue->depth(), 1);
+    assert_int_equal(source.packets_left, 1);
+    queue.reset();
+    ob::reclaim_now();
+}
+
 void one_that_waited_at_work_leaves_the_port_to_others(void**)
 {
     for (const uint32_t concurrency : { UINT32_MAX, 1u }) {
@@ -193,6 +218,7 @@ int main()
     ke::Thread::on_stopped = [](ke::Thread& thread) { g_stopped = &thread; };
     const CMUnitTest cases[] = {
         cmocka_unit_test(one_that_waited_for_packets_leaves_the_port_to_others),
+        cmocka_unit_test(one_that_was_given_a_packet_leaves_it_to_others),
         cmocka_unit_test(one_that_waited_at_work_leaves_the_port_to_others),
     };
     return cmocka_run_group_tests(cases, nullptr, nullptr);

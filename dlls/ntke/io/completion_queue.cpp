@@ -401,6 +401,7 @@ void CompletionQueue::abandon_wait(ke::Thread& thread)
         return;
     bool is_poller_activated;
     bool was_poller;
+    bool is_left;
     {
         ke::WakeList wakes;
         ke::LockGuard guard(queue->m_lock);
@@ -419,11 +420,14 @@ void CompletionQueue::abandon_wait(ke::Thread& thread)
         if (was_poller)
             queue->give_up_polling(waiter, wakes);
         is_poller_activated = queue->activate_waiters(wakes);
+        is_left = queue->m_first;
     }
     if (was_poller)
         queue->source()->on_poller_stopped();
     if (is_poller_activated)
         queue->source()->interrupt();
+    else if (is_left && queue->source())
+        queue->source()->on_packet_left();
     thread.completion_queue() = queue; // a sleep puts it aside
 }
 
