@@ -377,46 +377,64 @@ void a_sockets_packet_ends_an_alertable_removal(void**) // [NtIoCompletion/6]
     assert_int_equal(removal->entries[0].dwNumberOfBytesTransferred, 1);
 }
 
-/// Of two sockets that are ready at the same moment one thread serves both, but has use for one
-/// packet: the other is for whoever waits, in whatever way, although the first does not come back.
-void packets_of_one_moment_end_removals_of_both_kinds(void**) // [NtIoCompletion/5]
+/// How a thread comes to a packet.
+enum class Removing { Plain, Alertable, AfterWaitForPort };
+
+/// Waits for one packet, up to kEventLimit.
+bool remove_one(HANDLE port, Removing how, Removal* removal)
 {
-    constexpr LONG kRounds = 300;
-    const PortPair p = new_port_pair();
-    const TcpPair q = new_tcp_pair();
-    Operation* const receives[] = { new_operation(), new_operation() };
-    associate(q.server, p.port, kPortKey);
+    if (how != Removing::AfterWaitForPort)
+        return remove_several(removal, port, 1, kEventLimit, how == Removing::Alertable)->result;
+    // It may be another thread's by the time it is asked for.
+    while (WaitForSingleObject(port, kEventLimit) == WAIT_OBJECT_0) {
+        if (take_packet(port, 0).result)
+            return true;
+    }
+    return false;
+}
+
+/// Of sockets that are ready at the same moment one thread serves all, but has use for one packet:
+/// the others are for whoever waits, in whatever way, although the first does not come back.
+void packets_of_one_moment_end_all_kinds_of_removals(void**) // [NtIoCompletion/5]
+{
+    constexpr LONG kRounds = 200;
+    constexpr LONG kThreads = 3;
+    const HANDLE port = new_port();
+    TcpPair pairs[kThreads];
+    Operation* receives[kThreads];
+    Background* waits[kThreads];
     auto* taken = static_cast<std::atomic<LONG>*>(lasting_memory(sizeof(std::atomic<LONG>)));
-    Background* waits[2];
-    for (const BOOL alertable : { FALSE, TRUE }) {
-        waits[alertable] = run_in_background([=] {
+    const auto await_round = [=](LONG round) {
+        const ULONGLONG limit = GetTickCount64() + kEventLimit;
+        while (*taken < kThreads * round && GetTickCount64() < limit)
+            Sleep(0);
+        return *taken >= kThreads * round;
+    };
+    for (int i = 0; i < kThreads; ++i) {
+        pairs[i] = new_tcp_pair();
+        associate(pairs[i].server, port, kPortKey);
+        receives[i] = new_operation();
+        waits[i] = run_in_background([=] {
             auto* removal = lasting<Removal>();
             LONG round = 0;
-            while (round < kRounds) {
-                if (!remove_several(removal, p.port, 1, kEventLimit, alertable)->result)
-                    break;
+            while (round < kRounds && remove_one(port, static_cast<Removing>(i), removal)) {
                 ++*taken;
-                ++round;
-                const ULONGLONG limit = GetTickCount64() + kEventLimit;
-                while (*taken < 2 * round && GetTickCount64() < limit)
-                    Sleep(0);
+                if (!await_round(++round))
+                    break;
             }
             return round;
         });
     }
-    for (LONG round = 0; round < kRounds; ++round) {
-        for (Operation* receive : receives)
-            receive->overlapped = {};
-        start_receive(p.pair.server, receives[0]);
-        start_receive(q.server, receives[1]);
-        Sleep(1); // both wait
-        send(p.pair.client, "x", 1, 0);
-        send(q.client, "x", 1, 0);
-        const ULONGLONG limit = GetTickCount64() + kEventLimit;
-        while (*taken < 2 * (round + 1) && GetTickCount64() < limit)
-            Sleep(0);
-        if (*taken < 2 * (round + 1))
-            break; // as the threads will tell
+    bool is_well = true;
+    for (LONG round = 1; is_well && round <= kRounds; ++round) {
+        for (int i = 0; i < kThreads; ++i) {
+            receives[i]->overlapped = {};
+            start_receive(pairs[i].server, receives[i]);
+        }
+        Sleep(1); // all wait
+        for (const TcpPair& pair : pairs)
+            send(pair.client, "x", 1, 0);
+        is_well = await_round(round);
     }
     for (Background* wait : waits)
         assert_int_equal(join(wait).value, kRounds);
@@ -817,7 +835,7 @@ const CMUnitTest kCases[] = {
     apc_case(a_removal_that_is_not_alertable_runs_no_apc),
     cmocka_unit_test(a_packet_ends_an_alertable_removal),
     cmocka_unit_test(a_sockets_packet_ends_an_alertable_removal),
-    cmocka_unit_test(packets_of_one_moment_end_removals_of_both_kinds),
+    cmocka_unit_test(packets_of_one_moment_end_all_kinds_of_removals),
     apc_case(apcs_and_packets_all_arrive),
     apc_case(a_completion_routine_ends_an_alertable_removal),
     cmocka_unit_test(a_removal_gets_packets_of_a_socket_associated_later),

@@ -344,7 +344,7 @@ void Port::note_look()
     if (now - m_last_look.exchange(now, std::memory_order_relaxed) > kOften)
         return;
     afd::Absence::instance().attend(*this);
-    afd::Absence::instance().leave(*this);
+    leave_source();
 }
 
 NTSTATUS Port::remove_alertably(
@@ -504,12 +504,13 @@ void Port::wait_and_serve(io::CompletionQueue& queue, const ke::DueTime& due)
     m_pump.tell(round);
 }
 
-/// Whoever waits alertably waits elsewhere, and needs what is told now.
+/// Whoever waits alertably, or for the port itself, waits elsewhere, and needs what is told now.
 void Port::leave_source()
 {
     afd::Absence& absence = afd::Absence::instance();
     absence.leave(*this);
-    if (m_alertable_waiters.load(std::memory_order_seq_cst)) [[unlikely]]
+    if (m_alertable_waiters.load(std::memory_order_seq_cst)
+        || m_wait_event.load(std::memory_order_seq_cst)) [[unlikely]]
         absence.arm_unless_attended(*this);
 }
 
