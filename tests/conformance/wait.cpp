@@ -2,6 +2,7 @@
 
 #include "sockets.h"
 
+#include <atomic>
 #include <cstring>
 
 using namespace conformance;
@@ -402,6 +403,83 @@ void a_wait_that_is_not_alertable_leaves_an_apc_queued(void**) // [WSAWaitForMul
     assert_int_equal(calls, 1);
 }
 
+// --- Events of sockets
+
+enum class Wait { Plain, Alertable, ForOthersToo, ForMessagesToo, ForAll, kCount };
+
+/// `signaled` is a semaphore that is, `unsignaled` one that is not.
+DWORD wait_as(Wait how, WSAEVENT event, HANDLE signaled, HANDLE unsignaled)
+{
+    const HANDLE any[] = { event, unsignaled };
+    const HANDLE all[] = { event, signaled };
+    switch (how) {
+    case Wait::Alertable:
+        return WSAWaitForMultipleEvents(1, &event, FALSE, kEventLimit, TRUE);
+    case Wait::ForOthersToo:
+        return wait_any(2, any, kEventLimit);
+    case Wait::ForMessagesToo:
+        return MsgWaitForMultipleObjects(1, &event, FALSE, kEventLimit, QS_ALLINPUT);
+    case Wait::ForAll:
+        return wait_all(2, all, kEventLimit);
+    default:
+        return WaitForSingleObject(event, kEventLimit);
+    }
+}
+
+/// Each thread waits for the events of all sockets in turn. One that has been told is at work until
+/// all have been: none may depend on another one's coming back.
+void events_of_sockets_end_all_kinds_of_waits(void**) // [WSAWaitForMultipleEvents/6]
+{
+    constexpr LONG kRounds = 50;
+    constexpr LONG kThreads = static_cast<LONG>(Wait::kCount);
+    struct Selected {
+        TcpPair pair;
+        WSAEVENT event;
+    };
+    auto* const sockets = static_cast<Selected*>(lasting_memory(kThreads * sizeof(Selected)));
+    auto* told = static_cast<std::atomic<LONG>*>(lasting_memory(sizeof(std::atomic<LONG>)));
+    const HANDLE signaled = owned(CreateSemaphoreW(nullptr, kRounds, kRounds, nullptr));
+    const HANDLE unsignaled = owned(CreateSemaphoreW(nullptr, 0, 1, nullptr));
+    const auto await_round = [=](LONG round) {
+        const ULONGLONG limit = GetTickCount64() + kEventLimit;
+        while (*told < kThreads * round && GetTickCount64() < limit)
+            Sleep(0);
+        return *told >= kThreads * round;
+    };
+    for (LONG i = 0; i < kThreads; ++i) {
+        sockets[i] = { new_tcp_pair(), new_event() };
+        assert_int_equal(WSAEventSelect(sockets[i].pair.server, sockets[i].event, FD_READ), 0);
+    }
+    Background* threads[kThreads];
+    for (LONG i = 0; i < kThreads; ++i) {
+        threads[i] = run_in_background([=] {
+            LONG round = 0;
+            for (; round < kRounds; ++round) {
+                const Selected& own = sockets[(i + round) % kThreads];
+                WSANETWORKEVENTS events;
+                char byte;
+                if (wait_as(static_cast<Wait>(i), own.event, signaled, unsignaled) != WAIT_OBJECT_0
+                    || WSAEnumNetworkEvents(own.pair.server, own.event, &events)
+                    || events.lNetworkEvents != FD_READ || recv(own.pair.server, &byte, 1, 0) != 1)
+                    break;
+                ++*told;
+                if (!await_round(round + 1))
+                    break;
+            }
+            return round;
+        });
+    }
+    bool is_well = true;
+    for (LONG round = 1; is_well && round <= kRounds; ++round) {
+        Sleep(1); // all wait
+        for (LONG i = 0; i < kThreads; ++i)
+            send(sockets[i].pair.client, "x", 1, 0);
+        is_well = await_round(round);
+    }
+    for (Background* thread : threads)
+        assert_int_equal(join(thread).value, kRounds);
+}
+
 // --- Other objects
 
 void objects_of_other_types_may_be_mixed_in(void**) // [WSAWaitForMultipleEvents/16]
@@ -491,6 +569,7 @@ const CMUnitTest kCases[] = {
     cmocka_unit_test(an_apc_ends_a_blocked_alertable_wait),
     cmocka_unit_test(a_signaled_event_wins_over_a_queued_apc),
     cmocka_unit_test(a_wait_that_is_not_alertable_leaves_an_apc_queued),
+    cmocka_unit_test(events_of_sockets_end_all_kinds_of_waits),
     cmocka_unit_test(objects_of_other_types_may_be_mixed_in),
     cmocka_unit_test(an_abandoned_mutex_is_told),
     cmocka_unit_test(a_socket_is_signaled_when_its_overlapped_operation_completes),

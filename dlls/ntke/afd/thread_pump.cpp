@@ -55,10 +55,10 @@ void ThreadPump::attend()
 
 void ThreadPump::leave()
 {
-    if (m_is_shared.load(std::memory_order_seq_cst))
-        Absence::instance().leave_for_long(*this);
-    else
-        Absence::instance().leave(*this);
+    Absence& absence = Absence::instance();
+    absence.leave(*this);
+    if (m_is_shared.load(std::memory_order_seq_cst)) // after it: whoever shares looks for it
+        absence.arm(*this);
 }
 
 void ThreadPump::look_away()

@@ -70,19 +70,26 @@ void Event::become_the_hosts(HostSignal& host, HANDLE host_event, WakeList& wake
 
 bool Event::move_to_host(HostSignal& host, HANDLE host_event)
 {
-    WakeList wakes; // flushed when the lock is free
-    m_dispatcher.lock();
-    const bool moves = !m_dispatcher.is_away();
-    if (moves) {
-        const bool is_signaled = m_dispatcher.is_signaled();
-        if (is_signaled && !m_is_signaled_on_host)
-            host.set_host_event(host_event);
-        else if (!is_signaled && m_is_signaled_on_host)
-            host.reset_host_event(host_event);
-        become_the_hosts(host, host_event, wakes);
+    {
+        WakeList wakes; // flushed when the lock is free
+        m_dispatcher.lock();
+        const bool moves = !m_dispatcher.is_away();
+        if (moves) {
+            const bool is_signaled = m_dispatcher.is_signaled();
+            if (is_signaled && !m_is_signaled_on_host)
+                host.set_host_event(host_event);
+            else if (!is_signaled && m_is_signaled_on_host)
+                host.reset_host_event(host_event);
+            become_the_hosts(host, host_event, wakes);
+        }
+        m_dispatcher.unlock();
+        if (!moves)
+            return false;
     }
-    m_dispatcher.unlock();
-    return moves;
+    // Who waits for it from here on is not seen.
+    if (EventSource* source = m_dispatcher.source())
+        source->share();
+    return true;
 }
 
 bool Event::pulse()

@@ -286,6 +286,15 @@ void Thread::choose_source(DispatcherObject* const* objects, uint32_t count)
     m_sleeps_at_source = source;
 }
 
+void Thread::share_sources(DispatcherObject* const* objects, uint32_t count) const
+{
+    for (uint32_t i = 0; i < count; ++i) {
+        EventSource* const source = objects[i] ? objects[i]->source() : nullptr;
+        if (source && source != m_event_source.load(std::memory_order_relaxed))
+            source->share();
+    }
+}
+
 EventSource* Thread::event_source(OwnEventSource own)
 {
     EventSource* source = m_event_source.load(std::memory_order_relaxed);

@@ -160,6 +160,9 @@ public:
     /// Where files set one of the wait's objects, it sleeps at the thread's event source, if it
     /// gets one. Once they are linked.
     void choose_source(DispatcherObject* const* objects, uint32_t count);
+    /// It sleeps elsewhere: where files set one of the objects at another thread's source, that is
+    /// looked after while that thread is away.
+    void share_sources(DispatcherObject* const* objects, uint32_t count) const;
     /// The same, asleep on a host, where more than the objects of the wait may end it. The thread
     /// has a host_sleeper.
     NTSTATUS sleep_on_host(HostSleep& host, const DueTime& due);

@@ -126,8 +126,12 @@ bool link_to_any(WaitPlace& place, Thread& thread, DispatcherObject* const* obje
 NTSTATUS sleep(WaitPlace& place, Thread& thread, DispatcherObject* const* objects, uint32_t count,
     const DueTime& due)
 {
-    if (place.is_at_source() && !due.is_now() && !thread.has_wait_ended())
-        thread.choose_source(objects, count);
+    if (!due.is_now() && !thread.has_wait_ended()) {
+        if (place.is_at_source())
+            thread.choose_source(objects, count);
+        else
+            thread.share_sources(objects, count);
+    }
     return place.sleep(thread, due);
 }
 
