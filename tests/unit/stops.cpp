@@ -1,5 +1,6 @@
 // Sections in which the host stops no thread: when its signals come through. The host is a handler
 // that counts.
+#include <atomic>
 #include <csignal>
 #include <iterator>
 
@@ -107,6 +108,38 @@ void a_section_is_its_threads_alone(void**)
     }
 }
 
+/// What belongs to it goes when it ends, what the host has of it, too.
+void a_thread_that_has_ended_is_stopped_no_more(void**)
+{
+    {
+        const Uninterrupted section; // the key of its threads' ends is there, so ours comes later
+    }
+    static std::atomic<int> ends_after_end;
+    pthread_key_t key;
+    assert_int_equal(pthread_key_create(&key,
+                         [](void*) {
+                             const int before = t_ends;
+                             raise_here(SIGQUIT);
+                             raise_here(SIGUSR1);
+                             ends_after_end = t_ends - before + t_stops;
+                         }),
+        0);
+    ends_after_end = -1;
+    pthread_t thread;
+    assert_int_equal(pthread_create(
+                         &thread, nullptr,
+                         [](void* used) -> void* {
+                             const Uninterrupted section;
+                             pthread_setspecific(*static_cast<pthread_key_t*>(used), used);
+                             return nullptr;
+                         },
+                         &key),
+        0);
+    pthread_join(thread, nullptr);
+    assert_int_equal(ends_after_end, 0);
+    pthread_key_delete(key);
+}
+
 /// The last case: they are taken again afterwards.
 void given_back_the_hosts_handlers_are_there_as_before(void**)
 {
@@ -131,6 +164,7 @@ int main()
         cmocka_unit_test(in_a_section_it_waits_for_the_end_of_the_outermost),
         cmocka_unit_test(where_a_section_sleeps_signals_come_through),
         cmocka_unit_test(a_section_is_its_threads_alone),
+        cmocka_unit_test(a_thread_that_has_ended_is_stopped_no_more),
         cmocka_unit_test(given_back_the_hosts_handlers_are_there_as_before),
     };
     return cmocka_run_group_tests(cases, nullptr, nullptr);

@@ -96,9 +96,15 @@ __attribute__((no_stack_protector)) void on_stop(int signal, siginfo_t* info, vo
     g_of_host[index].sa_sigaction(signal, info, context);
 }
 
-/// The thread ends, by itself or stopped.
+/// The thread ends, by itself or stopped. The host may still terminate it, with all others of the
+/// process, and would look for what it has of it, which is gone by the time the thread is.
 void free_state(void* state)
 {
+    sigset_t stops;
+    sigemptyset(&stops);
+    for (const int signal : kStops)
+        sigaddset(&stops, signal);
+    pthread_sigmask(SIG_BLOCK, &stops, nullptr);
     t_stop_state = nullptr;
     auto& ended = *static_cast<StopState*>(state);
     ended.depth.store(0, std::memory_order_relaxed);
