@@ -1,4 +1,5 @@
 // WSAGetOverlappedResult.
+#include "emulation.h"
 #include "error.h"
 #include "guard.h"
 #include "kernel.h"
@@ -22,6 +23,11 @@ BOOL WSAAPI WSAGetOverlappedResult(
 
     auto* iosb = reinterpret_cast<IO_STATUS_BLOCK*>(overlapped);
     NTSTATUS status = __atomic_load_n(&iosb->Status, __ATOMIC_ACQUIRE);
+    // Who asks again and again never sleeps where ntke tells a thread of its sockets.
+    if (status == STATUS_PENDING && !wait && emulation::is_on()) {
+        SwitchToThread();
+        status = __atomic_load_n(&iosb->Status, __ATOMIC_ACQUIRE);
+    }
     if (status == STATUS_PENDING) {
         if (!wait)
             return fail(WSA_IO_INCOMPLETE), FALSE;

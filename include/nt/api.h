@@ -47,6 +47,7 @@ NTSTATUS NTAPI NtSetInformationObject(HANDLE handle, ULONG info_class, PVOID inf
 NTSTATUS NTAPI NtWaitForMultipleObjects(ULONG count, const HANDLE* handles, WaitType type,
     BOOLEAN alertable, const LARGE_INTEGER* timeout);
 NTSTATUS NTAPI NtDelayExecution(BOOLEAN alertable, const LARGE_INTEGER* timeout);
+NTSTATUS NTAPI NtYieldExecution(void);
 
 // Alerts and user APCs.
 NTSTATUS NTAPI NtQueueApcThread(

@@ -21,10 +21,11 @@ public:
     virtual void look_away() = 0;
     /// Sleeps until something has happened, until wake() or `due`; may come back early.
     virtual void sleep(const DueTime& due) = 0;
-    /// Serves what has happened: events are set.
-    virtual void serve() = 0;
 
     // For anyone; must not block.
+
+    /// Serves what has happened: events are set. No lock is held.
+    virtual void serve() = 0;
 
     /// Ends the sleep that is, or the next one.
     virtual void wake() = 0;

@@ -172,6 +172,12 @@ public:
         if (has_source())
             t_current->leave_source_to_others();
     }
+    /// The calling thread gives way without a sleep: it is told what has happened by now.
+    static void serve_source()
+    {
+        if (has_source())
+            t_current->m_event_source.load(std::memory_order_relaxed)->serve();
+    }
     /// Has the calling thread slept where files tell it of events?
     static bool has_source()
     {

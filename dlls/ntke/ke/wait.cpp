@@ -86,6 +86,18 @@ NTSTATUS take_signaled(WaitPlace& place, DispatcherObject* const* objects, uint3
     return STATUS_PENDING;
 }
 
+/// A wait that only asks does not sleep where files tell of what has happened to them by now.
+void serve_sources(DispatcherObject* const* objects, uint32_t count)
+{
+    EventSource* served = nullptr;
+    for (uint32_t i = 0; i < count; ++i) {
+        EventSource* const source = objects[i] ? objects[i]->source() : nullptr;
+        if (source && source != served)
+            source->serve();
+        served = source;
+    }
+}
+
 /// Links the wait to one object after the other. Should an object be signaled, or become so once
 /// linked, the wait ends; the earlier ones were nonsignaled at that moment, or one of them would
 /// have ended the wait. So the lowest index wins without all objects being locked at once.
@@ -138,6 +150,8 @@ NTSTATUS sleep(WaitPlace& place, Thread& thread, DispatcherObject* const* object
 NTSTATUS wait_for_any(WaitPlace& place, Thread& thread, DispatcherObject* const* objects,
     uint32_t count, const DueTime& due)
 {
+    if (due.is_now())
+        serve_sources(objects, count);
     do {
         const NTSTATUS status = take_signaled(place, objects, count);
         if (status != STATUS_PENDING)
@@ -193,6 +207,8 @@ NTSTATUS wait_for_all(WaitPlace& place, Thread& thread, DispatcherObject* const*
     if (std::adjacent_find(sorted, sorted + count) != sorted + count)
         return STATUS_INVALID_PARAMETER_MIX;
 
+    if (due.is_now())
+        serve_sources(objects, count);
     thread.begin_wait();
     thread.set_wait_all_count(count);
     for (uint32_t i = 0; i < count; ++i)

@@ -40,6 +40,7 @@ AnyService* const kServices[] = {
     &clear_event,
     &signal_and_wait,
     &delay_execution,
+    &yield_execution,
     &fs_control,
     &lock_file,
     &query_directory,

@@ -107,6 +107,8 @@ inline constinit Service<decltype(NtSignalAndWaitForSingleObject)> signal_and_wa
 };
 inline constinit Service<decltype(NtDelayExecution)> delay_execution { { "NtDelayExecution",
     nullptr } };
+inline constinit Service<decltype(NtYieldExecution)> yield_execution { { "NtYieldExecution",
+    nullptr } };
 
 /// Of the Linux half of windows, which may not be loaded: its entry is found when it is.
 inline constinit Service<decltype(NtUserMsgWaitForMultipleObjectsEx)> wait_for_messages {

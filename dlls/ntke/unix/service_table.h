@@ -39,7 +39,7 @@ private:
     {
         if (!ke::timeline::is_on()) [[likely]]
             return function(arguments...);
-        const uint64_t values[] = { (uint64_t)(uintptr_t)arguments... };
+        const uint64_t values[] = { (uint64_t)(uintptr_t)arguments..., 0 }; // there may be none
         if (recorded == Recorded::OfKnownHandles && !is_known(values[0])) {
             const ke::timeline::Pause pause; // what the host is asked for it is no news either
             return function(arguments...);

@@ -156,12 +156,14 @@ NTSTATUS Waited::move_to_host()
 
 void look_away(const LARGE_INTEGER* timeout)
 {
-    LARGE_INTEGER time;
-    if (!ke::Thread::has_source()
-        || (timeout && (!ke::read_user(&time, timeout, sizeof(time)) || !time.QuadPart)))
+    LARGE_INTEGER time {};
+    if (!ke::Thread::has_source() || (timeout && !ke::read_user(&time, timeout, sizeof(time))))
         return;
     const unix_side::Uninterrupted section;
-    ke::Thread::look_away();
+    if (timeout && !time.QuadPart)
+        ke::Thread::serve_source();
+    else
+        ke::Thread::look_away();
 }
 
 NTSTATUS wait_for(

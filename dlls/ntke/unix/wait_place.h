@@ -79,8 +79,8 @@ private:
     bool m_is_any_known = false;
 };
 
-/// The calling thread is about to sleep, and ke has no part in it. `timeout`: the program's; a wait
-/// of no time is no sleep.
+/// The calling thread is about to sleep, and ke has no part in it: others look after its sockets.
+/// `timeout`: the program's. In a wait of no time it is no sleep: the thread does so itself.
 void look_away(const LARGE_INTEGER* timeout);
 
 /// A wait of which at least one handle is ke's. STATUS_REPARSE: it is to be begun anew. Errors: the

@@ -107,6 +107,13 @@ NTSTATUS delay_execution(BOOLEAN alertable, const LARGE_INTEGER* timeout)
     return host::delay_execution(alertable, timeout);
 }
 
+NTSTATUS yield_execution()
+{
+    const LARGE_INTEGER no_time {};
+    look_away(&no_time);
+    return host::yield_execution();
+}
+
 /// The host signals an object of its own in the same moment as it begins to wait, or looks.
 class SignalingPlace final : public HostPlace {
 public:
@@ -180,6 +187,7 @@ const service_table::Row kRows[] = {
     service_table::row<wait_for_multiple_objects>("NtWaitForMultipleObjects"),
     service_table::row<signal_and_wait>("NtSignalAndWaitForSingleObject"),
     service_table::row<delay_execution>("NtDelayExecution"),
+    service_table::row<yield_execution>("NtYieldExecution"),
 };
 
 } // namespace
