@@ -333,6 +333,9 @@ NTSTATUS SocketFile::read(io::Irp& irp, ULONG_PTR& information)
     Transfer transfer(Transfer::Direction::Receive);
     transfer.set_buffer(irp.parameters().output, irp.parameters().output_length);
     transfer.is_forced = true;
+    // Nobody has looked at it, and data may be long in coming. (Winsock's calls look themselves.)
+    if (m_host_handle && !transfer.touch())
+        return STATUS_ACCESS_VIOLATION;
     return receive(irp, transfer, information);
 }
 

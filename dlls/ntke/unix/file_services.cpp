@@ -10,6 +10,7 @@
 #include "ke/pool.h"
 #include "ke/user_memory.h"
 #include "nt/caller.h"
+#include "nt/probe.h"
 #include "ob/handle_table.h"
 #include "unix/host_control.h"
 #include "unix/host_services.h"
@@ -72,6 +73,9 @@ NTSTATUS serve(io::File& file, const Target& target, const io::Parameters& param
     const Uninterrupted section;
     if (!file.serves(parameters))
         return kPassDown;
+    if (const NTSTATUS status = nt::probe(target.iosb, sizeof(*target.iosb), 1);
+        !NT_SUCCESS(status))
+        return status;
     io::Delivery delivery;
     delivery.apc = target.apc;
     delivery.apc_context = target.apc_context;
@@ -505,9 +509,9 @@ NTSTATUS cancel(io::File& file, const IO_STATUS_BLOCK* which, const ke::Thread* 
         status = cancel_on_host();
     if (is_any)
         status = STATUS_SUCCESS;
-    if (is_any || !asks_host)
-        ke::publish_user(&iosb->Information, 0, &iosb->Status, status);
-    return status;
+    const bool is_told
+        = (!is_any && asks_host) || ke::publish_user(&iosb->Information, 0, &iosb->Status, status);
+    return is_told ? status : STATUS_ACCESS_VIOLATION;
 }
 
 NTSTATUS cancel_io(HANDLE handle, IO_STATUS_BLOCK* iosb)
