@@ -621,8 +621,8 @@ NTSTATUS set_information_file(
     const Uninterrupted section;
     if (info_class == kFileCompletionInformation)
         note_associated(file.get(), *static_cast<const FileCompletionInformation*>(info));
-    else if (file)
-        file->add_completion_modes(*static_cast<const ULONG*>(info));
+    else if (file) // the host takes others besides, which mean nothing here
+        file->add_completion_modes(*static_cast<const ULONG*>(info) & io::kAllCompletionModes);
     return status;
 }
 
