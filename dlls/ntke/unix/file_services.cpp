@@ -560,7 +560,8 @@ void note_associated(io::File* file, const FileCompletionInformation& info)
         return;
     }
     afd::SocketFile& socket = *afd::SocketFile::from(*file);
-    if (!NT_SUCCESS(put_on_port(socket, std::move(queue), info)))
+    const bool is_others = !queue && unix_side::Port::may_be_others(info.port);
+    if (is_others || !NT_SUCCESS(put_on_port(socket, std::move(queue), info)))
         socket.leave_to_host();
 }
 

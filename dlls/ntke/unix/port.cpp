@@ -10,6 +10,7 @@
 #include "unix/host_services.h"
 #include "unix/host_threads.h"
 #include "unix/notifications.h"
+#include "unix/object_information.h"
 #include "unix/program_events.h"
 #include "unix/uninterrupted.h"
 
@@ -64,6 +65,16 @@ ob::Ref<io::CompletionQueue> Port::find(HANDLE handle)
     ob::Ref<io::CompletionQueue> queue;
     ob::HandleTable::current().reference(handle, 0, queue);
     return queue;
+}
+
+bool Port::may_be_others(HANDLE handle)
+{
+    ObjectBasicInformation object {};
+    if (!NT_SUCCESS(
+            host::query_object(handle, kObjectBasicInformation, &object, sizeof(object), nullptr))
+        || object.handles != 1 || (object.attributes & OBJ_INHERIT))
+        return true;
+    return may_have_name(handle);
 }
 
 NTSTATUS Port::attach(HANDLE handle, ob::Ref<io::CompletionQueue>& queue)

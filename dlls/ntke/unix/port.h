@@ -40,6 +40,9 @@ public:
     /// Attaches a queue to a handle of the host that is a port's, or may be one's.
     /// Errors: STATUS_NO_MEMORY.
     static NTSTATUS attach(HANDLE handle, ob::Ref<io::CompletionQueue>& queue);
+    /// May a port of the host that is not known yet have other handles than this one, or get them
+    /// by its name? Somebody else may wait there.
+    static bool may_be_others(HANDLE handle);
     static Port& of(io::CompletionQueue& queue) { return static_cast<Port&>(*queue.source()); }
 
     bool is_serving() const { return m_state.load(std::memory_order_seq_cst) == State::Serving; }
