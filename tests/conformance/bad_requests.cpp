@@ -200,6 +200,40 @@ void a_read_into_nowhere_is_refused_at_once(void**) // [overlapped/55]
     assert_works(p);
 }
 
+/// A handle of the same object with no other rights.
+HANDLE copy_with(HANDLE handle, DWORD access)
+{
+    HANDLE copy = nullptr;
+    assert_true(
+        DuplicateHandle(GetCurrentProcess(), handle, GetCurrentProcess(), &copy, access, FALSE, 0));
+    return owned(copy);
+}
+
+void a_handle_serves_what_it_has_the_right_to(void**) // [NtHandle/5]
+{
+    const PortPair p = new_port_pair();
+    const HANDLE port = copy_with(p.port, SYNCHRONIZE);
+    const HANDLE reader = copy_with(as_handle(p.pair.server), GENERIC_READ | SYNCHRONIZE);
+    const HANDLE writer = copy_with(as_handle(p.pair.server), GENERIC_WRITE | SYNCHRONIZE);
+    Operation* operation = new_operation();
+    char byte = 'x';
+
+    assert_false(PostQueuedCompletionStatus(port, 0, 1, nullptr));
+    assert_int_equal(GetLastError(), ERROR_ACCESS_DENIED);
+    post(p.port, 2, &operation->overlapped);
+    assert_false(take_packet(port, 0).result);
+    assert_int_equal(next_packet(p.port).key, 2);
+    assert_false(WriteFile(reader, &byte, 1, nullptr, &operation->overlapped));
+    assert_int_equal(GetLastError(), ERROR_ACCESS_DENIED);
+    assert_false(ReadFile(writer, &byte, 1, nullptr, &operation->overlapped));
+    assert_int_equal(GetLastError(), ERROR_ACCESS_DENIED);
+    assert_no_packet(p.port);
+    assert_true(WriteFile(writer, &byte, 1, nullptr, &operation->overlapped));
+    assert_ptr_equal(next_packet(p.port).overlapped, &operation->overlapped);
+    receive_exactly(p.pair.client, &byte, 1);
+    assert_works(p);
+}
+
 void an_overlapped_receive_needs_a_buffer(void**) // [overlapped/57]
 {
     const PortPair p = new_port_pair();
@@ -284,6 +318,7 @@ const CMUnitTest kCases[] = {
     cmocka_unit_test(an_overlapped_send_from_nowhere_is_refused),
     cmocka_unit_test(a_nonblocking_send_from_nowhere_harms_nobody),
     cmocka_unit_test(a_read_into_nowhere_is_refused_at_once),
+    cmocka_unit_test(a_handle_serves_what_it_has_the_right_to),
     cmocka_unit_test(an_overlapped_receive_needs_a_buffer),
     cmocka_unit_test(an_event_that_is_none_fails_the_receive),
     cmocka_unit_test(what_is_no_file_cannot_be_associated),

@@ -44,10 +44,11 @@ struct Target {
 /// The file that is attached to a handle, if there is one. Owner: a service's frame.
 class KnownFile {
 public:
-    explicit KnownFile(HANDLE handle)
+    /// None also if the handle has not these rights: the host refuses then.
+    explicit KnownFile(HANDLE handle, ACCESS_MASK access = 0)
     {
         const Uninterrupted section;
-        ob::HandleTable::current().reference(handle, 0, m_file);
+        ob::HandleTable::current().reference(handle, access, m_file);
     }
     ~KnownFile()
     {
@@ -454,8 +455,10 @@ template <typename AskHost>
 NTSTATUS transfer(
     HANDLE handle, const Target& target, const io::Parameters& parameters, AskHost ask_host)
 {
+    constexpr ACCESS_MASK kReadData = 1; // FILE_READ_DATA
+    constexpr ACCESS_MASK kWriteData = 2;
     const bool is_send = parameters.operation == io::Operation::Write;
-    const KnownFile file(handle);
+    const KnownFile file(handle, is_send ? kWriteData : kReadData);
     if (file) {
         const NTSTATUS status = serve(*file, target, parameters);
         statistics::count(is_send ? afd::kIoctlSendMsg : afd::kIoctlRecv, status != kPassDown);

@@ -110,8 +110,6 @@ ACCESS_MASK rights_of_duplicate(
     const ob::Object& object, ACCESS_MASK of_source, ACCESS_MASK access, ULONG options)
 {
     constexpr ULONG kSameAccess = 2; // DUPLICATE_SAME_ACCESS
-    if (&object.type() != &ke::Event::object_type())
-        return object.type().valid_access;
     return options & kSameAccess ? of_source : object.type().map_access(access);
 }
 

@@ -60,10 +60,10 @@ const LARGE_INTEGER* timeout_until(const ke::DueTime& due, LARGE_INTEGER& timeou
 
 } // namespace
 
-ob::Ref<io::CompletionQueue> Port::find(HANDLE handle)
+ob::Ref<io::CompletionQueue> Port::find(HANDLE handle, ACCESS_MASK access)
 {
     ob::Ref<io::CompletionQueue> queue;
-    ob::HandleTable::current().reference(handle, 0, queue);
+    ob::HandleTable::current().reference(handle, access, queue);
     return queue;
 }
 
