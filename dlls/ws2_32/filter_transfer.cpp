@@ -202,6 +202,8 @@ bool before_request(Socket& socket, ULONG code)
     case afd::kIoctlRecvMessage:
     case afd::kIoctlSendControl:
     case afd::kIoctlFionread:
+    case afd::kIoctlTransmit:
+    case afd::kIoctlTransmitView:
         return transfer_endpoint(socket);
     case afd::kIoctlConnect:
     case afd::kIoctlAcceptInto:

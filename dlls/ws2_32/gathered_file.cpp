@@ -52,6 +52,8 @@ void GatheredFiles::keep(GatheredFile* file)
 
 void GatheredFiles::free_ended()
 {
+    if (!m_first.load(std::memory_order_relaxed)) [[likely]]
+        return;
     GatheredFile* file = m_first.exchange(nullptr, std::memory_order_acquire);
     while (file) {
         GatheredFile* const next = file->next;

@@ -324,6 +324,8 @@ static void end_under_a_call(Socket& socket)
 {
     if (socket.is_stream() && !socket.listening) {
         // The handle stays, for the call may go on, and would be on another socket then.
+        // Sends that wait would keep the end back.
+        kernel::cancel(socket.handle, nullptr);
         const int both = SD_BOTH;
         afd_call(socket.handle, afd::kIoctlShutdown, &both, sizeof(both), nullptr, 0);
         return;

@@ -28,6 +28,8 @@ public:
     NTSTATUS map(const afd::TransmitParams& params);
     const char* bytes() const { return m_bytes; }
     DWORD length() const { return m_length; }
+    /// Where in the file the part begins.
+    int64_t position() const { return m_position; }
     /// Null if nothing is mapped.
     void* release() { return std::exchange(m_base, nullptr); }
 
@@ -37,6 +39,7 @@ private:
     void* m_base = nullptr;
     const char* m_bytes = nullptr;
     DWORD m_length = 0;
+    int64_t m_position = 0;
 };
 
 NTSTATUS FileView::map(const afd::TransmitParams& params)
@@ -53,6 +56,7 @@ NTSTATUS FileView::map(const afd::TransmitParams& params)
     if (wanted < 0 || wanted > kMostTransmitted)
         return STATUS_INVALID_PARAMETER; // [TransmitFile/11]
     m_length = static_cast<DWORD>(wanted);
+    m_position = position.QuadPart;
     if (!m_length)
         return STATUS_SUCCESS;
     const NTSTATUS status = map_at(file, static_cast<uint64_t>(position.QuadPart));
@@ -79,9 +83,28 @@ NTSTATUS FileView::map_at(HANDLE file, uint64_t position)
     return STATUS_SUCCESS;
 }
 
-bool reads_file_here(const Socket& socket, const afd::TransmitParams& params)
+/// Is the file read here, and sent from memory? Where ntke has the sends of a socket that keeps
+/// them in order; the host would send in between.
+bool reads_file_here(Socket& socket, const afd::TransmitParams& params)
 {
-    return socket.is_of_process() && params.file;
+    return params.file
+        && (socket.is_of_process() || filter::before_request(socket, afd::kIoctlTransmitView));
+}
+
+/// What is left of such a request for the host, which reads files that cannot be mapped, and has
+/// the sends of sockets that ntke has given away.
+bool is_for_host(const Socket& socket, NTSTATUS status)
+{
+    return status == STATUS_NOT_SUPPORTED && !socket.is_of_process();
+}
+
+/// Mapping has moved the file's pointer.
+afd::TransmitParams at_position(const afd::TransmitParams& params, const FileView& view)
+{
+    afd::TransmitParams result = params;
+    result.offset = view.position();
+    result.file_length = view.length();
+    return result;
 }
 
 afd::TransmitViewParams view_params(const afd::TransmitParams& params, const FileView& view)
@@ -94,29 +117,42 @@ afd::TransmitViewParams view_params(const afd::TransmitParams& params, const Fil
 
 } // namespace
 
+static NTSTATUS transmit_by_host(SocketRef& socket, const afd::TransmitParams& params)
+{
+    return afd_call_and_wait(
+        socket, afd::kIoctlTransmit, &params, sizeof(params), nullptr, 0, Alertable::kYes);
+}
+
 NTSTATUS transmit_and_wait(SocketRef& socket, const afd::TransmitParams& params)
 {
     if (!reads_file_here(*socket, params))
-        return afd_call_and_wait(
-            socket, afd::kIoctlTransmit, &params, sizeof(params), nullptr, 0, Alertable::kYes);
+        return transmit_by_host(socket, params);
     FileView view;
     if (const NTSTATUS status = view.map(params); !NT_SUCCESS(status))
-        return status;
+        return socket->is_of_process() ? status : transmit_by_host(socket, params);
     const afd::TransmitViewParams request = view_params(params, view);
-    return afd_call_and_wait(
+    const NTSTATUS status = afd_call_and_wait(
         socket, afd::kIoctlTransmitView, &request, sizeof(request), nullptr, 0, Alertable::kYes);
+    return is_for_host(*socket, status) ? transmit_by_host(socket, at_position(params, view))
+                                        : status;
+}
+
+static NTSTATUS transmit_by_host(
+    Socket& socket, const kernel::Completion& completion, const afd::TransmitParams& params)
+{
+    return afd_call_overlapped(
+        socket, completion, afd::kIoctlTransmit, &params, sizeof(params), nullptr, 0);
 }
 
 NTSTATUS transmit_overlapped(Socket& socket, const kernel::Completion& completion,
     const afd::TransmitParams& params, const OVERLAPPED* overlapped)
 {
     if (!reads_file_here(socket, params))
-        return afd_call_overlapped(
-            socket, completion, afd::kIoctlTransmit, &params, sizeof(params), nullptr, 0);
+        return transmit_by_host(socket, completion, params);
     socket.gathered_files.free_ended();
     FileView view;
     if (const NTSTATUS status = view.map(params); !NT_SUCCESS(status))
-        return status;
+        return socket.is_of_process() ? status : transmit_by_host(socket, completion, params);
     GatheredFile* const kept = new_gathered_view();
     if (!kept)
         return STATUS_NO_MEMORY;
@@ -127,10 +163,14 @@ NTSTATUS transmit_overlapped(Socket& socket, const kernel::Completion& completio
         kept->view = view.release();
         kept->overlapped = overlapped;
         socket.gathered_files.keep(kept);
-    } else {
-        free_gathered_file(kept);
+        socket.gathered_files
+            .free_ended(); // it may have ended: a file that is mapped cannot be cut
+        return status;
     }
-    return status;
+    free_gathered_file(kept);
+    return is_for_host(socket, status)
+        ? transmit_by_host(socket, completion, at_position(params, view))
+        : status;
 }
 
 } // namespace ws2

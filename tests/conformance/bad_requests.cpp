@@ -1,6 +1,7 @@
 // Requests with bad memory and wrong handles: they fail or are lost, and nothing else breaks.
 
 #include "extensions.h"
+#include "peers.h"
 #include "ports.h"
 
 #include <cstring>
@@ -145,6 +146,94 @@ void an_overlapped_send_from_nowhere_is_refused(void**) // [overlapped/56]
     assert_works(p);
 }
 
+/// What of a send has not found room is kept by the kernel, or would be.
+void a_nonblocking_send_from_nowhere_harms_nobody(void**) // [overlapped/55]
+{
+    constexpr ULONG kLength = 64 << 20;
+    constexpr DWORD kParts = 256; // more than a call has as a rule
+    const PortPair other = new_port_pair();
+    const TcpPair pair = new_tcp_pair();
+    auto* memory = static_cast<char*>(
+        VirtualAlloc(nullptr, kLength, MEM_RESERVE | MEM_COMMIT, PAGE_READWRITE));
+    assert_non_null(memory);
+    assert_true(VirtualFree(memory + kLength / 2, kLength / 2, MEM_DECOMMIT));
+    auto* parts = static_cast<WSABUF*>(lasting_memory(kParts * sizeof(WSABUF)));
+    for (DWORD i = 0; i < kParts; ++i)
+        parts[i] = { kLength / kParts, memory + i * (kLength / kParts) };
+    set_nonblocking(pair.client);
+
+    HANDLE sender;
+    assert_true(DuplicateHandle(GetCurrentProcess(), GetCurrentThread(), GetCurrentProcess(),
+        &sender, 0, FALSE, DUPLICATE_SAME_ACCESS));
+    owned(sender);
+    DWORD sent = 0;
+    WSASend(pair.client, parts, kParts, &sent, 0, nullptr, nullptr); // what has gone, or a failure
+    VirtualFree(memory, 0, MEM_RELEASE);
+    // A thread that has come out of it can be suspended, and the socket closed.
+    Background* suspender = run_in_background([=] {
+        CONTEXT context = {};
+        context.ContextFlags = CONTEXT_CONTROL;
+        const bool is_suspended
+            = SuspendThread(sender) != DWORD(-1) && GetThreadContext(sender, &context);
+        ResumeThread(sender);
+        return is_suspended;
+    });
+    assert_int_equal(join(suspender).value, 1);
+    close_owned(pair.client);
+    static char data[65536];
+    limit_receives(pair.server);
+    int count;
+    while ((count = recv(pair.server, data, sizeof(data), 0)) > 0) { }
+    assert_true(count == 0 || WSAGetLastError() == WSAECONNRESET);
+    assert_works(other);
+}
+
+void a_read_into_nowhere_is_refused_at_once(void**) // [overlapped/55]
+{
+    const PortPair p = new_port_pair();
+    Operation* receive = new_operation();
+    SetLastError(kPoison);
+    assert_false(
+        ReadFile(as_handle(p.pair.server), unmapped_page(), kPage, nullptr, &receive->overlapped));
+    assert_int_equal(GetLastError(), ERROR_NOACCESS);
+    assert_no_packet(p.port);
+    assert_works(p);
+}
+
+/// A handle of the same object with no other rights.
+HANDLE copy_with(HANDLE handle, DWORD access)
+{
+    HANDLE copy = nullptr;
+    assert_true(
+        DuplicateHandle(GetCurrentProcess(), handle, GetCurrentProcess(), &copy, access, FALSE, 0));
+    return owned(copy);
+}
+
+void a_handle_serves_what_it_has_the_right_to(void**) // [NtHandle/5]
+{
+    const PortPair p = new_port_pair();
+    const HANDLE port = copy_with(p.port, SYNCHRONIZE);
+    const HANDLE reader = copy_with(as_handle(p.pair.server), GENERIC_READ | SYNCHRONIZE);
+    const HANDLE writer = copy_with(as_handle(p.pair.server), GENERIC_WRITE | SYNCHRONIZE);
+    Operation* operation = new_operation();
+    char byte = 'x';
+
+    assert_false(PostQueuedCompletionStatus(port, 0, 1, nullptr));
+    assert_int_equal(GetLastError(), ERROR_ACCESS_DENIED);
+    post(p.port, 2, &operation->overlapped);
+    assert_false(take_packet(port, 0).result);
+    assert_int_equal(next_packet(p.port).key, 2);
+    assert_false(WriteFile(reader, &byte, 1, nullptr, &operation->overlapped));
+    assert_int_equal(GetLastError(), ERROR_ACCESS_DENIED);
+    assert_false(ReadFile(writer, &byte, 1, nullptr, &operation->overlapped));
+    assert_int_equal(GetLastError(), ERROR_ACCESS_DENIED);
+    assert_no_packet(p.port);
+    assert_true(WriteFile(writer, &byte, 1, nullptr, &operation->overlapped));
+    assert_ptr_equal(next_packet(p.port).overlapped, &operation->overlapped);
+    receive_exactly(p.pair.client, &byte, 1);
+    assert_works(p);
+}
+
 void an_overlapped_receive_needs_a_buffer(void**) // [overlapped/57]
 {
     const PortPair p = new_port_pair();
@@ -227,6 +316,9 @@ const CMUnitTest kCases[] = {
     cmocka_unit_test(a_buffer_may_go_while_its_send_pends),
     cmocka_unit_test(an_overlapped_receive_into_nowhere_is_refused),
     cmocka_unit_test(an_overlapped_send_from_nowhere_is_refused),
+    cmocka_unit_test(a_nonblocking_send_from_nowhere_harms_nobody),
+    cmocka_unit_test(a_read_into_nowhere_is_refused_at_once),
+    cmocka_unit_test(a_handle_serves_what_it_has_the_right_to),
     cmocka_unit_test(an_overlapped_receive_needs_a_buffer),
     cmocka_unit_test(an_event_that_is_none_fails_the_receive),
     cmocka_unit_test(what_is_no_file_cannot_be_associated),

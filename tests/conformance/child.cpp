@@ -308,6 +308,32 @@ int wait_for_end_of_input()
     return read_input(&byte, 1) ? 0 : kNoInput;
 }
 
+/// Has a socket of its own receive, on a port that it is given.
+int receive_on_port()
+{
+    ChildsPort given;
+    if (!read_input(&given, sizeof(given)))
+        return kNoInput;
+    const SOCKET socket = ::socket(AF_INET, SOCK_DGRAM, IPPROTO_UDP);
+    sockaddr_in address {};
+    int length = sizeof(address);
+    address.sin_family = AF_INET;
+    address.sin_addr.s_addr = htonl(INADDR_LOOPBACK);
+    const auto name = reinterpret_cast<sockaddr*>(&address);
+    static char data[8];
+    static WSAOVERLAPPED overlapped;
+    WSABUF buffer = { sizeof(data), data };
+    DWORD flags = 0;
+    const auto file = reinterpret_cast<HANDLE>(socket);
+    if (bind(socket, name, length) || getsockname(socket, name, &length)
+        || !CreateIoCompletionPort(file, given.port, given.first_key, 0))
+        return static_cast<int>(GetLastError());
+    if (WSARecv(socket, &buffer, 1, nullptr, &flags, &overlapped, nullptr) != SOCKET_ERROR
+        || WSAGetLastError() != WSA_IO_PENDING || sendto(socket, "x", 1, 0, name, length) != 1)
+        return kNotTold;
+    return wait_for_end_of_input();
+}
+
 } // namespace
 
 Child start_child(const char* role, unsigned long long argument, bool inherit, Where where)
@@ -429,6 +455,8 @@ int child_main(const char* role, const char* argument)
         return post_to_ports();
     if (!strcmp(role, "take-from-port"))
         return take_from_port();
+    if (!strcmp(role, "receive-on-port"))
+        return receive_on_port();
     if (!strcmp(role, "end-thread"))
         return end_thread();
     if (!strcmp(role, "be-told-alone"))

@@ -25,6 +25,19 @@ void skip_on_success_leaves_the_event_alone(void**) // [overlapped/26]
     assert_no_packet(p.port);
 }
 
+void skip_on_success_may_come_with_other_modes(void**) // [overlapped/26]
+{
+    constexpr UCHAR kSkipSetUserEventOnFastIo = 4;
+    const PortPair p = new_port_pair();
+    Operation* receive = new_operation();
+    set_modes(p.pair.server, FILE_SKIP_COMPLETION_PORT_ON_SUCCESS | kSkipSetUserEventOnFastIo);
+    send_text(p.pair.client, "hello");
+    wait_until_received(p.pair.server, 5);
+
+    assert_wsa_ok(start_receive(p.pair.server, receive));
+    assert_no_packet(p.port);
+}
+
 void skip_on_success_queues_failures_that_pended(void**) // [overlapped/26]
 {
     const PortPair p = new_port_pair();
@@ -421,6 +434,7 @@ void a_bound_callback_hears_of_a_sockets_operations(void**) // [overlapped/34]
 
 const CMUnitTest kCases[] = {
     cmocka_unit_test(skip_on_success_leaves_the_event_alone),
+    cmocka_unit_test(skip_on_success_may_come_with_other_modes),
     cmocka_unit_test(skip_on_success_queues_failures_that_pended),
     cmocka_unit_test(skip_on_success_tells_each_operation_once),
     cmocka_unit_test(skip_on_success_may_be_set_before_the_association),

@@ -1,5 +1,6 @@
 // shutdown.
 
+#include "extensions.h"
 #include "peers.h"
 
 using namespace conformance;
@@ -184,6 +185,76 @@ void both_ends_shut_down_send(void**) // [shutdown/4]
     assert_end(pair.server);
 }
 
+/// What a peer that waits a while receives until the end, and whether it is what was sent.
+void assert_all_before_the_end(SOCKET peer, const char* sent, ULONG length)
+{
+    static char piece[65536];
+    ULONG received = 0;
+    limit_receives(peer);
+    for (int count; (count = recv(peer, piece, sizeof(piece), 0)) != 0; received += count) {
+        if (count < 0)
+            fail_at(
+                Where::current(), "failed with %d after %lu bytes", WSAGetLastError(), received);
+        assert_true(received + count <= length);
+        assert_memory_equal(piece, sent + received, count);
+    }
+    assert_int_equal(received, length);
+}
+
+/// A send of more than the connection takes at once.
+Operation* pending_send(SOCKET socket)
+{
+    constexpr ULONG kLength = 12 << 20;
+    Operation* send = new_operation(new_event());
+    send->buffer = { kLength, static_cast<char*>(lasting_memory(kLength)) };
+    for (ULONG i = 0; i < kLength; ++i)
+        send->buffer.buf[i] = static_cast<char>(i % 251);
+    assert_wsa_fails(WSASend(socket, &send->buffer, 1, nullptr, 0, &send->overlapped, nullptr),
+        SOCKET_ERROR, WSA_IO_PENDING);
+    return send;
+}
+
+void a_pending_send_goes_before_the_end(void**) // [shutdown/14]
+{
+    const TcpPair pair = new_tcp_pair();
+    const Operation* send = pending_send(pair.client);
+
+    assert_wsa_ok(shutdown(pair.client, SD_SEND));
+    assert_wsa_fails(::send(pair.client, "x", 1, 0), SOCKET_ERROR, WSAESHUTDOWN);
+    assert_all_before_the_end(pair.server, send->buffer.buf, send->buffer.len);
+    assert_becomes_signaled(send->overlapped.hEvent);
+    assert_int_equal(send->overlapped.Internal, STATUS_SUCCESS);
+    assert_int_equal(send->overlapped.InternalHigh, send->buffer.len);
+}
+
+void a_pending_send_goes_before_a_disconnect(void**) // [shutdown/14]
+{
+    const TcpPair pair = new_tcp_pair();
+    const Operation* send = pending_send(pair.client);
+    Operation* disconnect = new_operation(new_event());
+
+    assert_wsa_fails(disconnect_ex_of(pair.client)(pair.client, &disconnect->overlapped, 0, 0),
+        FALSE, WSA_IO_PENDING);
+    assert_all_before_the_end(pair.server, send->buffer.buf, send->buffer.len);
+    assert_becomes_signaled(disconnect->overlapped.hEvent);
+    assert_int_equal(send->overlapped.Internal, STATUS_SUCCESS);
+}
+
+void the_end_follows_a_cancelled_send(void**) // [shutdown/14]
+{
+    const TcpPair pair = new_tcp_pair();
+    const Operation* send = pending_send(pair.client);
+
+    assert_wsa_ok(shutdown(pair.client, SD_SEND));
+    assert_true(CancelIoEx(reinterpret_cast<HANDLE>(pair.client), nullptr));
+    assert_becomes_signaled(send->overlapped.hEvent);
+    static char piece[65536];
+    limit_receives(pair.server);
+    int count;
+    while ((count = recv(pair.server, piece, sizeof(piece), 0)) > 0) { }
+    assert_int_equal(count, 0);
+}
+
 void a_reset_behind_the_end_is_an_abort(void**) // [recv/20]
 {
     const TcpPair pair = new_tcp_pair();
@@ -216,6 +287,9 @@ const CMUnitTest kCases[] = {
     cmocka_unit_test(after_receive_is_shut_down_datagrams_cannot_be_received),
     cmocka_unit_test(after_send_is_shut_down_datagrams_cannot_be_sent),
     cmocka_unit_test(both_ends_shut_down_send),
+    cmocka_unit_test(a_pending_send_goes_before_the_end),
+    cmocka_unit_test(a_pending_send_goes_before_a_disconnect),
+    cmocka_unit_test(the_end_follows_a_cancelled_send),
     cmocka_unit_test(a_reset_behind_the_end_is_an_abort),
 };
 

@@ -235,6 +235,95 @@ void too_many_bytes_are_refused(void**) // [TransmitFile/11]
         FALSE, WSAEINVAL);
 }
 
+/// Receives so many bytes of '.', and then the text.
+void assert_text_behind(SOCKET socket, ULONG length, const char* text)
+{
+    static char piece[65536];
+    ULONG received = 0;
+    while (received < length) {
+        const ULONG left = length - received;
+        const int count = recv(socket, piece, left < sizeof(piece) ? left : sizeof(piece), 0);
+        assert_true(count > 0);
+        for (int i = 0; i < count; ++i)
+            assert_int_equal(piece[i], '.');
+        received += count;
+    }
+    assert_received(socket, text);
+}
+
+constexpr ULONG kMuch = 12 << 20; // more than the connection takes at once
+
+char* new_dots()
+{
+    auto* dots = static_cast<char*>(lasting_memory(kMuch));
+    memset(dots, '.', kMuch);
+    return dots;
+}
+
+void a_send_keeps_its_place_behind_a_transmission(void**) // [TransmitFile/13]
+{
+    const TcpPair pair = new_tcp_pair();
+    Operation* transmission = new_operation(new_event());
+    TRANSMIT_FILE_BUFFERS buffers = { new_dots(), kMuch, nullptr, 0 };
+
+    assert_wsa_fails(transmit_file_of(pair.client)(
+                         pair.client, nullptr, 0, 0, &transmission->overlapped, &buffers, 0),
+        FALSE, WSA_IO_PENDING);
+    start_send(pair.client, "behind");
+    assert_text_behind(pair.server, kMuch, "behind");
+    assert_becomes_signaled(transmission->overlapped.hEvent);
+}
+
+void a_send_keeps_its_place_behind_a_file(void**) // [TransmitFile/13]
+{
+    const TcpPair pair = new_tcp_pair();
+    Operation* transmission = new_operation(new_event());
+    TRANSMIT_FILE_BUFFERS buffers = { new_dots(), kMuch, nullptr, 0 };
+
+    assert_wsa_fails(transmit_file_of(pair.client)(pair.client, new_file("a file, ", true), 0, 0,
+                         &transmission->overlapped, &buffers, 0),
+        FALSE, WSA_IO_PENDING);
+    start_send(pair.client, "behind");
+    assert_text_behind(pair.server, kMuch, "a file, behind");
+    assert_becomes_signaled(transmission->overlapped.hEvent);
+}
+
+void a_transmission_keeps_its_place_behind_a_send(void**) // [TransmitFile/13]
+{
+    const TcpPair pair = new_tcp_pair();
+    Operation* send = new_operation(new_event());
+    Operation* transmission = new_operation(new_event());
+    send->buffer = { kMuch, new_dots() };
+
+    assert_wsa_fails(WSASend(pair.client, &send->buffer, 1, nullptr, 0, &send->overlapped, nullptr),
+        SOCKET_ERROR, WSA_IO_PENDING);
+    assert_wsa_fails(transmit_file_of(pair.client)(pair.client, new_file("a file", true), 0, 0,
+                         &transmission->overlapped, nullptr, 0),
+        FALSE, WSA_IO_PENDING);
+    assert_wsa_ok(shutdown(pair.client, SD_SEND));
+    assert_text_behind(pair.server, kMuch, "a file");
+    char byte;
+    assert_int_equal(recv(pair.server, &byte, 1, 0), 0);
+    assert_becomes_signaled(transmission->overlapped.hEvent);
+    assert_int_equal(transmission->overlapped.InternalHigh, 6);
+}
+
+/// Windows keeps a file that is mapped from being cut.
+void a_file_is_free_when_its_transmission_has_ended(void**) // [TransmitFile/7]
+{
+    const TcpPair pair = new_tcp_pair();
+    const HANDLE file = new_file("0123456789", true);
+    Operation* operation = new_operation(new_event());
+
+    assert_wsa_fails(
+        transmit_file_of(pair.client)(pair.client, file, 0, 0, &operation->overlapped, nullptr, 0),
+        FALSE, WSA_IO_PENDING);
+    assert_received(pair.server, "0123456789");
+    assert_becomes_signaled(operation->overlapped.hEvent);
+    assert_int_equal(SetFilePointer(file, 2, nullptr, FILE_BEGIN), 2);
+    assert_true(SetEndOfFile(file));
+}
+
 const CMUnitTest kCases[] = {
     cmocka_unit_test(transmit_refuses_what_is_no_socket),
     cmocka_unit_test(transmit_refuses_an_unconnected_socket),
@@ -253,6 +342,10 @@ const CMUnitTest kCases[] = {
     cmocka_unit_test(an_overlapped_start_behind_the_end_is_an_error),
     cmocka_unit_test(reuse_needs_a_disconnect),
     cmocka_unit_test(too_many_bytes_are_refused),
+    cmocka_unit_test(a_file_is_free_when_its_transmission_has_ended),
+    cmocka_unit_test(a_send_keeps_its_place_behind_a_transmission),
+    cmocka_unit_test(a_send_keeps_its_place_behind_a_file),
+    cmocka_unit_test(a_transmission_keeps_its_place_behind_a_send),
 };
 
 } // namespace

@@ -47,7 +47,8 @@ NTSTATUS SocketFile::at_mark(io::Irp& irp, ULONG_PTR&)
 NTSTATUS SocketFile::info(io::Irp& irp, ULONG_PTR& information)
 {
     const InfoResult result { m_family, m_type, m_protocol };
-    memcpy(irp.parameters().output, &result, sizeof(result));
+    if (!ke::write_user(irp.parameters().output, &result, sizeof(result)))
+        return STATUS_ACCESS_VIOLATION;
     information = sizeof(result);
     return STATUS_SUCCESS;
 }

@@ -132,6 +132,9 @@ constexpr SocketFile::ServedRow SocketFile::kServed[] = {
     { kIoctlAcceptInto, &SocketFile::serves_accept },
     { kIoctlAcceptHere, &SocketFile::serves_accept },
     { kIoctlShutdownHere, &SocketFile::serves_end },
+    { kIoctlShutdown, &SocketFile::serves_shutdown },
+    { kIoctlTransmit, &SocketFile::serves_transmit },
+    { kIoctlTransmitView, &SocketFile::serves_data },
     { kIoctlFionread, &SocketFile::serves_count },
     { kIoctlFionbio, &SocketFile::serves_mode },
     { kIoctlConnect, &SocketFile::serves_connect },
@@ -203,6 +206,30 @@ bool SocketFile::serves_message(const io::Parameters& parameters)
 bool SocketFile::serves_end(const io::Parameters& parameters)
 {
     return can_host_accept_again && !may_have_sends_on_host() && serves_count(parameters);
+}
+
+/// The end of what is sent comes behind the sends that wait here, of which the host knows nothing.
+/// [shutdown/14]
+bool SocketFile::serves_shutdown(const io::Parameters& parameters)
+{
+    constexpr int32_t kReceives = 0;
+    int32_t direction = kReceives;
+    if (!is_stream() || !has_older_sends() || parameters.input_length < sizeof(direction))
+        return false;
+    memcpy(&direction, parameters.input, sizeof(direction));
+    return direction != kReceives && serves_count(parameters);
+}
+
+/// A file is the host's to read. What is in memory keeps its place among the sends; nothing, as
+/// long as there are some.
+bool SocketFile::serves_transmit(const io::Parameters& parameters)
+{
+    TransmitParams params;
+    if (parameters.input_length < sizeof(params))
+        return false;
+    memcpy(&params, parameters.input, sizeof(params));
+    const bool is_any = params.head_length || params.tail_length || has_older_sends();
+    return !params.file && is_any && serves_data(parameters);
 }
 
 NTSTATUS SocketFile::end_on_host()

@@ -1,5 +1,6 @@
 // Binding, listening and the names of sockets.
 #include "afd/socket_file.h"
+#include "ke/user_memory.h"
 
 #include <algorithm>
 
@@ -34,7 +35,8 @@ NTSTATUS tell_address(const Address& address, io::Irp& irp, ULONG_PTR& informati
     const io::Parameters& parameters = irp.parameters();
     if (parameters.output_length < address.length)
         return STATUS_BUFFER_TOO_SMALL;
-    memcpy(parameters.output, address.bytes, address.length);
+    if (!ke::write_user(parameters.output, address.bytes, address.length))
+        return STATUS_ACCESS_VIOLATION;
     information = address.length;
     return STATUS_SUCCESS;
 }

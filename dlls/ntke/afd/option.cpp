@@ -9,6 +9,7 @@
 #include "afd/linux_address.h"
 #include "afd/socket_file.h"
 #include "ke/time.h"
+#include "ke/user_memory.h"
 
 namespace afd {
 
@@ -248,8 +249,8 @@ NTSTATUS SocketFile::get_option(
     }
     if (!NT_SUCCESS(status))
         return status;
-    if (length) // else there may be no output
-        memcpy(parameters.output, value, length);
+    if (length && !ke::write_user(parameters.output, value, length)) // of none there may be none
+        return STATUS_ACCESS_VIOLATION;
     size = length;
     return STATUS_SUCCESS;
 }

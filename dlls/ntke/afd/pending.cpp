@@ -131,6 +131,8 @@ NTSTATUS SocketFile::dequeue(io::Irp& irp, ULONG_PTR& information)
         if (request.owner.load(std::memory_order_relaxed) != &owner)
             continue; // An accept has gone on to wait for data.
         request.queue->remove(irp);
+        if (owner.m_is_ending && !owner.has_older_sends())
+            owner.end_stream(); // it was the last one that the end waited for
         information = static_cast<Transfer&>(request).done;
         return owner.status_of_unserved(irp);
     }

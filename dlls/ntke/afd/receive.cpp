@@ -35,15 +35,14 @@ bool read_params(const io::Irp& irp, RecvParams& params)
 
 } // namespace
 
-/// A receive of no bytes waits for something to receive and leaves it there.
+/// A receive of no bytes from a stream waits for something to receive and leaves it there.
 NTSTATUS SocketFile::try_receive_nothing(const Transfer& transfer)
 {
     uint8_t byte;
     const Buffer buffer { reinterpret_cast<uintptr_t>(&byte), 1 };
     size_t received;
-    const NTSTATUS status
-        = receive_unrecorded(&buffer, 1, (transfer.flags & kMsgOob) | kMsgPeek, nullptr, &received);
-    return status == STATUS_BUFFER_OVERFLOW ? STATUS_SUCCESS : status;
+    return receive_unrecorded(
+        &buffer, 1, (transfer.flags & kMsgOob) | kMsgPeek, nullptr, &received);
 }
 
 /// A part that has come keeps its place; what ends the connection ends the request with it.
@@ -131,7 +130,7 @@ NTSTATUS SocketFile::receive_and_tell(
     size_t received = 0;
     Address from;
     HostSocket::Control control;
-    if (!transfer.total) {
+    if (!transfer.total && is_stream()) {
         status = try_receive_nothing(transfer);
     } else if ((transfer.control || transfer.tells_message || transfer.local) && !is_stream()) {
         status = m_socket.receive(buffers, count, transfer.flags, &from, &received, &control);
@@ -333,6 +332,9 @@ NTSTATUS SocketFile::read(io::Irp& irp, ULONG_PTR& information)
     Transfer transfer(Transfer::Direction::Receive);
     transfer.set_buffer(irp.parameters().output, irp.parameters().output_length);
     transfer.is_forced = true;
+    // Nobody has looked at it, and data may be long in coming. (Winsock's calls look themselves.)
+    if (m_host_handle && !transfer.touch())
+        return STATUS_ACCESS_VIOLATION;
     return receive(irp, transfer, information);
 }
 

@@ -238,6 +238,8 @@ private:
     bool serves_plain_option(const io::Parameters& parameters);
     bool serves_peer_name(const io::Parameters& parameters);
     bool serves_end(const io::Parameters& parameters);
+    bool serves_shutdown(const io::Parameters& parameters);
+    bool serves_transmit(const io::Parameters& parameters);
     bool serves_poll(const io::Parameters& parameters);
     bool can_be_polled();
     bool serves_event_select(const io::Parameters& parameters);

@@ -8,6 +8,7 @@
 
 #include "afd/linux_address.h"
 #include "afd/socket_file.h"
+#include "ke/user_memory.h"
 
 namespace afd {
 
@@ -178,7 +179,8 @@ NTSTATUS SocketFile::get_source_filter(io::Irp& irp, ULONG_PTR& information)
         = params.family == kFamilyInet ? get_ipv4(m_socket, params) : get_ipv6(m_socket, params);
     if (!NT_SUCCESS(status))
         return status;
-    memcpy(irp.parameters().output, &params, sizeof(params));
+    if (!ke::write_user(irp.parameters().output, &params, sizeof(params)))
+        return STATUS_ACCESS_VIOLATION;
     information = sizeof(params);
     return STATUS_SUCCESS;
 }

@@ -197,7 +197,10 @@ Transfer* Transfer::with_copy_of(const Transfer& left)
     copy->flags = left.flags;
     for (uint32_t i = 0; i < left.remaining_count(); ++i) {
         const Buffer& buffer = left.remaining()[i];
-        memcpy(position, reinterpret_cast<const void*>(buffer.data), buffer.length);
+        if (!ke::read_user(position, reinterpret_cast<const void*>(buffer.data), buffer.length)) {
+            ke::pool_delete(copy);
+            return nullptr;
+        }
         position += buffer.length;
     }
     return copy;

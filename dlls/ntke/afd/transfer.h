@@ -73,7 +73,8 @@ struct Transfer : Request {
     NTSTATUS gather();
     /// Fills the buffers that are left. False: one of them has gone.
     bool scatter(const uint8_t* bytes, size_t length) const;
-    /// A send, in the pool, of a copy of what is left of another; null: no memory.
+    /// A send, in the pool, of a copy of what is left of another; null: no memory, or a buffer has
+    /// gone.
     static Transfer* with_copy_of(const Transfer& left);
     /// A Transfer in the pool with everything of this one; null: no memory.
     Transfer* move_to_pool();

@@ -105,7 +105,7 @@ NTSTATUS File::associate(ob::Ref<CompletionQueue> queue, ULONG_PTR key)
 
 NTSTATUS File::add_completion_modes(uint32_t modes)
 {
-    if (modes & ~uint32_t { kSkipCompletionPortOnSuccess | kSkipSetEventOnHandle })
+    if (modes & ~uint32_t { kAllCompletionModes })
         return STATUS_INVALID_PARAMETER;
     m_completion_modes.fetch_or(modes, std::memory_order_relaxed);
     return STATUS_SUCCESS;

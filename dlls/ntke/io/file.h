@@ -18,6 +18,7 @@ struct Device;
 enum CompletionModes : uint32_t {
     kSkipCompletionPortOnSuccess = 1,
     kSkipSetEventOnHandle = 2,
+    kAllCompletionModes = kSkipCompletionPortOnSuccess | kSkipSetEventOnHandle,
 };
 
 /// An open file. Counterpart: FILE_OBJECT together with its device's dispatch table.

@@ -10,6 +10,7 @@
 #include "ke/pool.h"
 #include "ke/user_memory.h"
 #include "nt/caller.h"
+#include "nt/probe.h"
 #include "ob/handle_table.h"
 #include "unix/host_control.h"
 #include "unix/host_services.h"
@@ -43,10 +44,11 @@ struct Target {
 /// The file that is attached to a handle, if there is one. Owner: a service's frame.
 class KnownFile {
 public:
-    explicit KnownFile(HANDLE handle)
+    /// None also if the handle has not these rights: the host refuses then.
+    explicit KnownFile(HANDLE handle, ACCESS_MASK access = 0)
     {
         const Uninterrupted section;
-        ob::HandleTable::current().reference(handle, 0, m_file);
+        ob::HandleTable::current().reference(handle, access, m_file);
     }
     ~KnownFile()
     {
@@ -72,6 +74,9 @@ NTSTATUS serve(io::File& file, const Target& target, const io::Parameters& param
     const Uninterrupted section;
     if (!file.serves(parameters))
         return kPassDown;
+    if (const NTSTATUS status = nt::probe(target.iosb, sizeof(*target.iosb), 1);
+        !NT_SUCCESS(status))
+        return status;
     io::Delivery delivery;
     delivery.apc = target.apc;
     delivery.apc_context = target.apc_context;
@@ -450,8 +455,10 @@ template <typename AskHost>
 NTSTATUS transfer(
     HANDLE handle, const Target& target, const io::Parameters& parameters, AskHost ask_host)
 {
+    constexpr ACCESS_MASK kReadData = 1; // FILE_READ_DATA
+    constexpr ACCESS_MASK kWriteData = 2;
     const bool is_send = parameters.operation == io::Operation::Write;
-    const KnownFile file(handle);
+    const KnownFile file(handle, is_send ? kWriteData : kReadData);
     if (file) {
         const NTSTATUS status = serve(*file, target, parameters);
         statistics::count(is_send ? afd::kIoctlSendMsg : afd::kIoctlRecv, status != kPassDown);
@@ -505,9 +512,9 @@ NTSTATUS cancel(io::File& file, const IO_STATUS_BLOCK* which, const ke::Thread* 
         status = cancel_on_host();
     if (is_any)
         status = STATUS_SUCCESS;
-    if (is_any || !asks_host)
-        ke::publish_user(&iosb->Information, 0, &iosb->Status, status);
-    return status;
+    const bool is_told
+        = (!is_any && asks_host) || ke::publish_user(&iosb->Information, 0, &iosb->Status, status);
+    return is_told ? status : STATUS_ACCESS_VIOLATION;
 }
 
 NTSTATUS cancel_io(HANDLE handle, IO_STATUS_BLOCK* iosb)
@@ -556,7 +563,8 @@ void note_associated(io::File* file, const FileCompletionInformation& info)
         return;
     }
     afd::SocketFile& socket = *afd::SocketFile::from(*file);
-    if (!NT_SUCCESS(put_on_port(socket, std::move(queue), info)))
+    const bool is_others = !queue && unix_side::Port::may_be_others(info.port);
+    if (is_others || !NT_SUCCESS(put_on_port(socket, std::move(queue), info)))
         socket.leave_to_host();
 }
 
@@ -617,8 +625,8 @@ NTSTATUS set_information_file(
     const Uninterrupted section;
     if (info_class == kFileCompletionInformation)
         note_associated(file.get(), *static_cast<const FileCompletionInformation*>(info));
-    else if (file)
-        file->add_completion_modes(*static_cast<const ULONG*>(info));
+    else if (file) // the host takes others besides, which mean nothing here
+        file->add_completion_modes(*static_cast<const ULONG*>(info) & io::kAllCompletionModes);
     return status;
 }
 

@@ -76,6 +76,13 @@ NTSTATUS close(HANDLE handle)
 
 namespace {
 
+/// Another process is about to get a handle of a port, which is the host's from here on.
+void give_port_to_host(HANDLE handle)
+{
+    if (const ob::Ref<io::CompletionQueue> queue = unix_side::Port::find(handle))
+        unix_side::Port::of(*queue).give_back();
+}
+
 NTSTATUS set_information_object(HANDLE handle, ULONG info_class, PVOID info, ULONG length)
 {
     constexpr ULONG kFlags = 4;
@@ -87,6 +94,8 @@ NTSTATUS set_information_object(HANDLE handle, ULONG info_class, PVOID info, ULO
     const program_events::HostUse use(flags.inherit ? handle : nullptr);
     if (!NT_SUCCESS(use.status()))
         return use.status();
+    if (flags.inherit)
+        give_port_to_host(handle);
     const NTSTATUS status = host::set_information_object(handle, info_class, info, length);
     if (NT_SUCCESS(status)) {
         const Uninterrupted section;
@@ -101,8 +110,6 @@ ACCESS_MASK rights_of_duplicate(
     const ob::Object& object, ACCESS_MASK of_source, ACCESS_MASK access, ULONG options)
 {
     constexpr ULONG kSameAccess = 2; // DUPLICATE_SAME_ACCESS
-    if (&object.type() != &ke::Event::object_type())
-        return object.type().valid_access;
     return options & kSameAccess ? of_source : object.type().map_access(access);
 }
 
@@ -168,6 +175,8 @@ NTSTATUS duplicate_object(HANDLE source_process, HANDLE source, HANDLE target_pr
         return use.status();
     if (is_ours)
         table.reference(source, nullptr, 0, object, &granted);
+    if (object && stays && (attributes & OBJ_INHERIT))
+        give_port_to_host(source);
     if (object && stays)
         object->add_handle(); // the one that comes, before the source goes
     else if (object && target_process)

@@ -10,6 +10,7 @@
 #include "unix/host_services.h"
 #include "unix/host_threads.h"
 #include "unix/notifications.h"
+#include "unix/object_information.h"
 #include "unix/program_events.h"
 #include "unix/uninterrupted.h"
 
@@ -49,11 +50,21 @@ uint32_t drop_call_backs(CompletionPacket* packets, uint32_t count)
 
 } // namespace
 
-ob::Ref<io::CompletionQueue> Port::find(HANDLE handle)
+ob::Ref<io::CompletionQueue> Port::find(HANDLE handle, ACCESS_MASK access)
 {
     ob::Ref<io::CompletionQueue> queue;
-    ob::HandleTable::current().reference(handle, 0, queue);
+    ob::HandleTable::current().reference(handle, access, queue);
     return queue;
+}
+
+bool Port::may_be_others(HANDLE handle)
+{
+    ObjectBasicInformation object {};
+    if (!NT_SUCCESS(
+            host::query_object(handle, kObjectBasicInformation, &object, sizeof(object), nullptr))
+        || object.handles != 1 || (object.attributes & OBJ_INHERIT))
+        return true;
+    return may_have_name(handle);
 }
 
 NTSTATUS Port::attach(HANDLE handle, ob::Ref<io::CompletionQueue>& queue)

@@ -35,11 +35,15 @@ namespace unix_side {
 /// pair of which either side writes its own before it reads the other's.
 class Port final : public io::WaitSource, public afd::Absence::Guest {
 public:
-    /// The queue of the port with this handle, null: there is none, or it is no port.
-    static ob::Ref<io::CompletionQueue> find(HANDLE handle);
+    /// The queue of the port with this handle, null: there is none, it is no port, or the handle
+    /// has not these rights.
+    static ob::Ref<io::CompletionQueue> find(HANDLE handle, ACCESS_MASK access = 0);
     /// Attaches a queue to a handle of the host that is a port's, or may be one's.
     /// Errors: STATUS_NO_MEMORY.
     static NTSTATUS attach(HANDLE handle, ob::Ref<io::CompletionQueue>& queue);
+    /// May a port of the host that is not known yet have other handles than this one, or get them
+    /// by its name? Somebody else may wait there.
+    static bool may_be_others(HANDLE handle);
     static Port& of(io::CompletionQueue& queue) { return static_cast<Port&>(*queue.source()); }
 
     bool is_serving() const { return m_state.load(std::memory_order_seq_cst) == State::Serving; }

@@ -15,6 +15,7 @@ namespace {
 using unix_side::Port;
 
 constexpr ULONG kBasicInformation = 0;
+constexpr ACCESS_MASK kModifyState = 2; // IO_COMPLETION_MODIFY_STATE; without, the host refuses
 
 NTSTATUS create_io_completion(
     HANDLE* handle, ACCESS_MASK access, const OBJECT_ATTRIBUTES* attributes, ULONG concurrency)
@@ -33,7 +34,7 @@ NTSTATUS create_io_completion(
 NTSTATUS set_io_completion(
     HANDLE handle, ULONG_PTR key, ULONG_PTR context, NTSTATUS status, ULONG_PTR information)
 {
-    const ob::Ref<io::CompletionQueue> queue = Port::find(handle);
+    const ob::Ref<io::CompletionQueue> queue = Port::find(handle, kModifyState);
     if (!queue)
         return host::set_io_completion(handle, key, context, status, information);
     CompletionPacket packet {};
@@ -57,7 +58,7 @@ constexpr ULONG kMostPackets = 64;
 NTSTATUS remove_io_completion_ex(HANDLE handle, CompletionPacket* packets, ULONG count,
     ULONG* removed, const LARGE_INTEGER* timeout, BOOLEAN alertable)
 {
-    const ob::Ref<io::CompletionQueue> queue = Port::find(handle);
+    const ob::Ref<io::CompletionQueue> queue = Port::find(handle, kModifyState);
     if (!queue || !count)
         return host::remove_io_completion_ex(handle, packets, count, removed, timeout, alertable);
     LARGE_INTEGER time {};
@@ -79,7 +80,7 @@ NTSTATUS remove_io_completion_ex(HANDLE handle, CompletionPacket* packets, ULONG
 NTSTATUS remove_io_completion(HANDLE handle, ULONG_PTR* key, ULONG_PTR* context,
     IO_STATUS_BLOCK* iosb, const LARGE_INTEGER* timeout)
 {
-    const ob::Ref<io::CompletionQueue> queue = Port::find(handle);
+    const ob::Ref<io::CompletionQueue> queue = Port::find(handle, kModifyState);
     if (!queue)
         return host::remove_io_completion(handle, key, context, iosb, timeout);
     LARGE_INTEGER time {};

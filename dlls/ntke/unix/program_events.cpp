@@ -3,22 +3,15 @@
 #include "nt/publish.h"
 #include "ob/handle_table.h"
 #include "unix/host_services.h"
+#include "unix/object_information.h"
 #include "unix/uninterrupted.h"
 
 namespace program_events {
 
 namespace {
 
-constexpr ULONG kObjectBasicInformation = 0;
-struct ObjectBasicInformation {
-    ULONG attributes;
-    ACCESS_MASK granted;
-    ULONG handles;
-    ULONG references;
-    ULONG reserved[10];
-};
-static_assert(sizeof(ObjectBasicInformation) == 56);
-constexpr ULONG kObjectNameInformation = 1;
+using unix_side::kObjectBasicInformation;
+using unix_side::ObjectBasicInformation;
 
 std::atomic<uint64_t> g_sets { 0 };
 /// No event becomes the process' own any more: it ends, say.
@@ -73,14 +66,7 @@ bool is_exclusive(HANDLE handle, const ObjectBasicInformation& object)
     if (object.handles != 1 || object.references != kOfHandleAndQuestion
         || (object.attributes & OBJ_INHERIT))
         return false;
-    struct {
-        UNICODE_STRING name;
-        WCHAR room[1];
-    } name {};
-    ULONG length = 0;
-    const NTSTATUS status
-        = host::query_object(handle, kObjectNameInformation, &name, sizeof(name), &length);
-    return NT_SUCCESS(status) && name.name.Length == 0;
+    return !unix_side::may_have_name(handle);
 }
 
 /// Decides whose a new event is that is attached to `handle` and unsettled: nobody who comes
