@@ -101,6 +101,27 @@ void a_long_datagram_fills_the_buffer_and_loses_the_rest(void**) // [recvfrom/6]
     assert_memory_equal(buffer, "next", 4);
 }
 
+void a_receive_of_nothing_takes_a_datagram(void**) // [recvfrom/12]
+{
+    const Datagrams d = new_datagrams();
+    char buffer[8];
+    send_datagram(d, "first");
+    assert_wsa_fails(
+        recvfrom(d.receiver, buffer, 0, MSG_PEEK, nullptr, nullptr), SOCKET_ERROR, WSAEMSGSIZE);
+    assert_wsa_fails(recv(d.receiver, nullptr, 0, 0), SOCKET_ERROR, WSAEMSGSIZE);
+    send_datagram(d, "second");
+    sockaddr_in from = {};
+    int length = sizeof(from);
+    assert_wsa_fails(
+        recvfrom(d.receiver, buffer, 0, 0, reinterpret_cast<sockaddr*>(&from), &length),
+        SOCKET_ERROR, WSAEMSGSIZE);
+    assert_int_equal(ntohs(from.sin_port), local_port(d.sender));
+    send_datagram(d, "");
+    assert_int_equal(recv(d.receiver, buffer, 0, 0), 0);
+    send_datagram(d, "next");
+    assert_int_equal(recv(d.receiver, buffer, 8, 0), 4);
+}
+
 void a_long_datagram_still_tells_its_sender(void**) // [recvfrom/6]
 {
     const Datagrams d = new_datagrams();
@@ -351,6 +372,7 @@ const CMUnitTest kCases[] = {
     cmocka_unit_test(datagrams_stay_apart),
     cmocka_unit_test(an_empty_datagram_is_received),
     cmocka_unit_test(a_long_datagram_fills_the_buffer_and_loses_the_rest),
+    cmocka_unit_test(a_receive_of_nothing_takes_a_datagram),
     cmocka_unit_test(a_long_datagram_still_tells_its_sender),
     cmocka_unit_test(peeking_at_a_long_datagram_keeps_it_whole),
     cmocka_unit_test(a_short_name_buffer_keeps_the_datagram),

@@ -35,7 +35,7 @@ bool read_params(const io::Irp& irp, RecvParams& params)
 
 } // namespace
 
-/// A receive of no bytes waits for something to receive and leaves it there.
+/// A stream's receive of no bytes waits for something to receive and leaves it there.
 NTSTATUS SocketFile::try_receive_nothing(const Transfer& transfer)
 {
     uint8_t byte;
@@ -131,7 +131,7 @@ NTSTATUS SocketFile::receive_and_tell(
     size_t received = 0;
     Address from;
     HostSocket::Control control;
-    if (!transfer.total) {
+    if (!transfer.total && is_stream()) {
         status = try_receive_nothing(transfer);
     } else if ((transfer.control || transfer.tells_message || transfer.local) && !is_stream()) {
         status = m_socket.receive(buffers, count, transfer.flags, &from, &received, &control);
