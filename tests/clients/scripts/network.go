@@ -1,15 +1,20 @@
-// Go's net and net/http over AF_UNIX: an echo and HTTP, as server and as client.
+// Go's net and net/http: an echo, HTTP and datagrams, as server and as client. NETWORK is one of Go's
+// (tcp, tcp6, unix; udp for datagrams), and a server writes the address it has got.
 //
-//	unix probe PATH             can the family be used?
-//	unix echo PATH              echoes on every connection until standard input ends
-//	unix dial PATH COUNT BYTES  COUNT connections at a time send BYTES each and compare the echo
-//	unix serve PATH             HTTP: /N is N bytes; until standard input ends
-//	unix get PATH COUNT BYTES   COUNT clients at a time each get /BYTES ten times, over one connection
+//	network probe NETWORK ADDRESS               can the family be used?
+//	network echo NETWORK ADDRESS                echoes on every connection until standard input ends
+//	network dial NETWORK ADDRESS COUNT BYTES    COUNT connections at a time send BYTES each, compare the echo
+//	network hurry NETWORK ADDRESS COUNT BYTES   the same in pieces, with a deadline that often ends a read
+//	network serve NETWORK ADDRESS               HTTP: /N is N bytes; until standard input ends
+//	network get NETWORK ADDRESS COUNT BYTES     COUNT clients each get /BYTES ten times, over one connection
+//	network answer NETWORK ADDRESS              sends every datagram back, until standard input ends
+//	network ask NETWORK ADDRESS COUNT BYTES     COUNT clients send datagrams of 1 to BYTES, compare the answers
 package main
 
 import (
 	"bytes"
 	"context"
+	"errors"
 	"fmt"
 	"io"
 	"net"
@@ -17,6 +22,7 @@ import (
 	"os"
 	"strconv"
 	"sync"
+	"time"
 )
 
 func check(err error) {
@@ -53,11 +59,11 @@ func number(index int) int {
 	return value
 }
 
-func untilInputEnds(listener net.Listener) {
-	fmt.Println("listening", listener.Addr())
+func untilInputEnds(address net.Addr, server io.Closer) {
+	fmt.Println("listening", address)
 	io.Copy(io.Discard, os.Stdin)
-	check(listener.Close())
-	_, err := os.Lstat(os.Args[2])
+	check(server.Close())
+	_, err := os.Lstat(os.Args[3])
 	fmt.Println("gone", err != nil)
 }
 
@@ -76,38 +82,95 @@ func echo(listener net.Listener) {
 	}
 }
 
-func dial(path string, count, size int) {
+func connect(network, address string) net.Conn {
+	connection, err := net.Dial(network, address)
+	check(err)
+	if peer := connection.RemoteAddr().String(); peer != address {
+		check(fmt.Errorf("the peer is %q", peer))
+	}
+	return connection
+}
+
+func endWriting(connection net.Conn) {
+	check(connection.(interface{ CloseWrite() error }).CloseWrite())
+}
+
+func compare(answer, data []byte) {
+	if !bytes.Equal(answer, data) {
+		check(fmt.Errorf("%d bytes of %d came back, or others", len(answer), len(data)))
+	}
+}
+
+func dial(network, address string, count, size int) {
 	inParallel(count, func(seed int) {
-		connection, err := net.Dial("unix", path)
-		check(err)
+		connection := connect(network, address)
 		defer connection.Close()
-		if peer := connection.RemoteAddr().String(); peer != path {
-			check(fmt.Errorf("the peer is %q", peer))
-		}
 		data := pattern(seed, size)
 		go func() {
 			_, err := connection.Write(data)
 			check(err)
-			check(connection.(*net.UnixConn).CloseWrite())
+			endWriting(connection)
 		}()
 		answer, err := io.ReadAll(connection)
 		check(err)
-		if !bytes.Equal(answer, data) {
-			check(fmt.Errorf("%d bytes of %d came back, or others", len(answer), len(data)))
-		}
+		compare(answer, data)
 	})
 	fmt.Println("verified", count*size)
 }
 
-func get(path string, count, size int) {
+// A read that its deadline ends is cancelled, while its data may be coming: no byte may be lost.
+func hurry(network, address string, count, size int) {
+	var lock sync.Mutex
+	late := 0
+	inParallel(count, func(seed int) {
+		connection := connect(network, address)
+		defer connection.Close()
+		data := pattern(seed, size)
+		go func() {
+			for at := 0; at < size; at += 1000 {
+				end := at + 1000
+				if end > size {
+					end = size
+				}
+				_, err := connection.Write(data[at:end])
+				check(err)
+				time.Sleep(time.Duration(seed%3) * time.Millisecond)
+			}
+			endWriting(connection)
+		}()
+		answer, part := []byte{}, make([]byte, 700)
+		for wait := 0; ; wait++ {
+			check(connection.SetReadDeadline(time.Now().Add(time.Duration(wait%5) * 300 * time.Microsecond)))
+			length, err := connection.Read(part)
+			answer = append(answer, part[:length]...)
+			if err == io.EOF {
+				break
+			}
+			if errors.Is(err, os.ErrDeadlineExceeded) {
+				lock.Lock()
+				late++
+				lock.Unlock()
+				continue
+			}
+			check(err)
+		}
+		compare(answer, data)
+	})
+	if late == 0 {
+		check(fmt.Errorf("no deadline has ended a read"))
+	}
+	fmt.Println("verified", count*size)
+}
+
+func get(network, address string, count, size int) {
 	inParallel(count, func(int) {
 		client := http.Client{Transport: &http.Transport{
 			DialContext: func(ctx context.Context, _, _ string) (net.Conn, error) {
-				return (&net.Dialer{}).DialContext(ctx, "unix", path)
+				return (&net.Dialer{}).DialContext(ctx, network, address)
 			},
 		}}
 		for i := 0; i < 10; i++ {
-			response, err := client.Get(fmt.Sprintf("http://unix/%d", size))
+			response, err := client.Get(fmt.Sprintf("http://server/%d", size))
 			check(err)
 			body, err := io.ReadAll(response.Body)
 			check(err)
@@ -120,30 +183,67 @@ func get(path string, count, size int) {
 	fmt.Println("verified", count*size*10)
 }
 
+func answer(server net.PacketConn) {
+	buffer := make([]byte, 65536)
+	for {
+		length, from, err := server.ReadFrom(buffer)
+		if err != nil {
+			return
+		}
+		_, err = server.WriteTo(buffer[:length], from)
+		check(err)
+	}
+}
+
+// Each client has one datagram under way, so the loopback loses none.
+func ask(network, address string, count, size int) {
+	const rounds = 200
+	inParallel(count, func(seed int) {
+		connection := connect(network, address)
+		defer connection.Close()
+		buffer := make([]byte, 65536)
+		for round := 0; round < rounds; round++ {
+			data := pattern(seed+round, 1+(round*37+seed)%size)
+			_, err := connection.Write(data)
+			check(err)
+			length, err := connection.Read(buffer)
+			check(err)
+			compare(buffer[:length], data)
+		}
+	})
+	fmt.Println("verified", count*rounds)
+}
+
 func main() {
-	path := os.Args[2]
-	switch os.Args[1] {
-	case "dial":
-		dial(path, number(3), number(4))
-		return
-	case "get":
-		get(path, number(3), number(4))
+	role, network, address := os.Args[1], os.Args[2], os.Args[3]
+	clients := map[string]func(network, address string, count, size int){
+		"dial": dial, "hurry": hurry, "get": get, "ask": ask,
+	}
+	if client, is := clients[role]; is {
+		client(network, address, number(4), number(5))
 		return
 	}
-	listener, err := net.Listen("unix", path)
+	if role == "answer" {
+		server, err := net.ListenPacket(network, address)
+		check(err)
+		go answer(server)
+		untilInputEnds(server.LocalAddr(), server)
+		return
+	}
+	listener, err := net.Listen(network, address)
 	check(err)
-	switch os.Args[1] {
+	switch role {
 	case "probe":
 		check(listener.Close())
 		fmt.Println("there")
 	case "echo":
 		go echo(listener)
-		untilInputEnds(listener)
+		untilInputEnds(listener.Addr(), listener)
 	case "serve":
 		go http.Serve(listener, http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 			size, _ := strconv.Atoi(r.URL.Path[1:])
 			w.Write(pattern(size, size))
 		}))
-		untilInputEnds(listener)
+		untilInputEnds(listener.Addr(), listener)
 	}
 }
