@@ -530,6 +530,7 @@ private:
     struct Deferred;
     Deferred* m_first_deferred GUARDED_BY(m_lock) = nullptr;
 };
+static_assert(sizeof(SocketFile) <= 1024); // README.md, Memory
 
 /// Keeps a socket's descriptor open for the length of a block.
 class SocketUse {
