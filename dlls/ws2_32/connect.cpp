@@ -78,6 +78,15 @@ static void forget_accept(Socket& socket)
     socket.needs_accept_context = false;
 }
 
+/// Linux, and so the host, answers the first connect after a failed one like this, and takes the
+/// next one. The host answers at once, so the socket's handle is still held. [connect/4]
+/// [ConnectEx/11]
+template <typename Request> static NTSTATUS request_connect(Request request)
+{
+    const NTSTATUS status = request();
+    return status == STATUS_CONNECTION_ABORTED ? request() : status;
+}
+
 static int connect_socket(SOCKET s, const sockaddr* name, int name_length)
 {
     SocketRef socket = find_socket(s);
@@ -104,12 +113,10 @@ static int connect_socket(SOCKET s, const sockaddr* name, int name_length)
     if (socket->connect_failed.exchange(false))
         socket->connect_pending = false;
     note_connect_begins(*socket);
-    // Wine 8.0 answers the first connect after a failed one like this, and takes the next one. It
-    // answers at once, so the socket's handle is still held.
-    NTSTATUS status = STATUS_CONNECTION_ABORTED;
-    for (int tries = 0; tries < 2 && status == STATUS_CONNECTION_ABORTED; ++tries)
-        status = afd_call_and_wait(
+    NTSTATUS status = request_connect([&] {
+        return afd_call_and_wait(
             socket, afd::kIoctlConnect, &request, request_length, nullptr, 0, Alertable::kYes);
+    });
     if (status == STATUS_ACCESS_DENIED && !socket->is_stream())
         status = connect_to_broadcast(socket, &request, request_length);
 
@@ -214,8 +221,10 @@ BOOL WSAAPI ws2::connect_ex(SOCKET s, const sockaddr* name, int name_length, voi
         note_connect_begins(*socket);
         const bool was_pending = socket->connect_pending.exchange(true);
         const bool needed_context = socket->needs_connect_context.exchange(true);
-        const NTSTATUS status = afd_call_overlapped(
-            *socket, completion, afd::kIoctlConnect, request, request_length, nullptr, 0);
+        const NTSTATUS status = request_connect([&] {
+            return afd_call_overlapped(
+                *socket, completion, afd::kIoctlConnect, request, request_length, nullptr, 0);
+        });
         if (NT_SUCCESS(status)) {
             forget_accept(*socket);
             socket->forget_names();

@@ -13,7 +13,6 @@ LONG NTAPI RtlIpv6StringToAddressW(PCWSTR text, PWSTR* end, IN6_ADDR* address);
 namespace ws2 {
 
 /// Room for any address with port and scope, terminator included.
-constexpr ULONG kIpv4TextLength = INET_ADDRSTRLEN;
 constexpr ULONG kIpv6TextLength = INET6_ADDRSTRLEN;
 
 /// Reads all of `text` as an IPv4 address. `strict` allows only four decimal parts; otherwise one

@@ -123,6 +123,7 @@ private:
     void dereference_memory();
     void close_handle();
 };
+static_assert(sizeof(Socket) <= 896); // dlls/ntke/README.md, Memory
 
 /// A reference to a socket; null when there is none.
 class SocketRef {

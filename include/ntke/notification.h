@@ -59,8 +59,6 @@ struct NotificationPort {
 /// The completion key of polls: no program's, which is a pointer or a small number.
 constexpr uint64_t kNotificationKey = 0x57533253; // "S2SW"
 
-constexpr uint32_t kEveryEvent = kNotifyIn | kNotifyOut | kNotifyHangUp | kNotifyError;
-
 struct NotifyRow {
     uint32_t event;
     uint32_t conditions; // afd::PollFlags

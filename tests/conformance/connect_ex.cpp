@@ -176,6 +176,41 @@ void a_refusal_completes_connect_ex_with_its_error(void**) // [ConnectEx/7]
         FALSE, ERROR_CONNECTION_REFUSED);
 }
 
+void a_refused_socket_may_try_again(void**) // [ConnectEx/11]
+{
+    enum class By { ConnectEx, Connect };
+    constexpr By kTries[][2] = { { By::ConnectEx, By::ConnectEx }, { By::ConnectEx, By::Connect },
+        { By::Connect, By::ConnectEx } };
+    sockaddr_storage refusing;
+    const int length = refusing_address(&refusing);
+    for (const auto& [first, second] : kTries) {
+        const Listener listener = new_listener();
+        const SOCKET client = bound_client();
+        if (first == By::Connect) {
+            assert_wsa_fails(
+                connect(client, generic(refusing), length), SOCKET_ERROR, WSAECONNREFUSED);
+        } else {
+            Operation* refused = new_operation(new_event());
+            connect_ex_of(client)(
+                client, generic(refusing), length, nullptr, 0, nullptr, &refused->overlapped);
+            assert_int_equal((DWORD)await_status(refused), (DWORD)STATUS_CONNECTION_REFUSED);
+        }
+        if (second == By::Connect) {
+            assert_wsa_ok(connect(client, generic(listener.address), listener.address_length));
+        } else {
+            Operation* made = new_operation(new_event());
+            assert_wsa_fails(start_connect(client, listener, made), FALSE, WSA_IO_PENDING);
+            assert_int_equal(await_status(made), STATUS_SUCCESS);
+            assert_wsa_ok(setsockopt(client, SOL_SOCKET, SO_UPDATE_CONNECT_CONTEXT, nullptr, 0));
+        }
+        const SOCKET server = accept_from(listener);
+        char data[2];
+        send_text(client, "hi");
+        receive_exactly(server, data, 2);
+        assert_memory_equal(data, "hi", 2);
+    }
+}
+
 void the_context_makes_the_client_a_full_socket(void**) // [ConnectEx/8]
 {
     const Listener listener = new_listener();
@@ -236,6 +271,7 @@ const CMUnitTest kCases[] = {
     cmocka_unit_test(connect_ex_sends_the_first_data),
     cmocka_unit_test(connect_ex_queues_a_packet),
     cmocka_unit_test(a_refusal_completes_connect_ex_with_its_error),
+    cmocka_unit_test(a_refused_socket_may_try_again),
     cmocka_unit_test(the_context_makes_the_client_a_full_socket),
     cmocka_unit_test(without_the_context_the_peer_is_unknown),
     cmocka_unit_test(connecting_once_more_is_refused),

@@ -242,6 +242,31 @@ void a_truncated_datagram_completes_with_a_warning(void**) // [overlapped/13]
     assert_int_equal(transferred, 2);
 }
 
+void a_pending_receive_of_nothing_takes_a_datagram(void**) // [recvfrom/12]
+{
+    const UdpPair pair = new_udp_pair();
+    Operation* receive = new_operation(new_event());
+    receive->buffer.len = 0;
+    assert_wsa_fails(start_receive(pair.b, receive), SOCKET_ERROR, WSA_IO_PENDING);
+    send_text(pair.a, "first");
+    assert_becomes_signaled(receive->overlapped.hEvent);
+    assert_int_equal((DWORD)receive->overlapped.Internal, (DWORD)STATUS_BUFFER_OVERFLOW);
+    assert_int_equal(receive->overlapped.InternalHigh, 0);
+
+    Operation* read = new_operation(new_event());
+    DWORD transferred = 0;
+    assert_wsa_fails(ReadFile(as_handle(pair.b), read->data, 0, nullptr, &read->overlapped), FALSE,
+        ERROR_IO_PENDING);
+    send_text(pair.a, "second");
+    assert_becomes_signaled(read->overlapped.hEvent);
+    assert_wsa_fails(GetOverlappedResult(as_handle(pair.b), &read->overlapped, &transferred, FALSE),
+        FALSE, ERROR_MORE_DATA);
+    char data[4];
+    send_text(pair.a, "next");
+    receive_exactly(pair.b, data, 4);
+    assert_memory_equal(data, "next", 4);
+}
+
 /// Starts a receive of 2 bytes where a datagram of 5 is waiting.
 Operation* start_short_receive(
     SOCKET socket, WSAEVENT event, LPWSAOVERLAPPED_COMPLETION_ROUTINE routine = nullptr)
@@ -697,6 +722,7 @@ const CMUnitTest kCases[] = {
     cmocka_unit_test(pending_receives_are_filled_in_order),
     cmocka_unit_test(a_receive_of_nothing_waits_for_data_and_leaves_it),
     cmocka_unit_test(the_end_of_the_peer_completes_a_receive_with_nothing),
+    cmocka_unit_test(a_pending_receive_of_nothing_takes_a_datagram),
     cmocka_unit_test(a_truncated_datagram_completes_with_a_warning),
     cmocka_unit_test(a_receive_pends_on_a_nonblocking_socket),
     cmocka_unit_test(a_socket_that_is_not_overlapped_blocks),

@@ -189,6 +189,57 @@ void read_file_records_the_data_it_leaves(void**) // [WSAEventSelect/42] [overla
     assert_events(pair.server, event, FD_READ);
 }
 
+/// A connected client without WSA_FLAG_OVERLAPPED, and the accepted end.
+TcpPair new_plain_pair()
+{
+    const Listener listener = new_listener();
+    const SOCKET client = owned(WSASocketW(AF_INET, SOCK_STREAM, IPPROTO_TCP, nullptr, 0, 0));
+    assert_wsa_ok(connect(
+        client, reinterpret_cast<const sockaddr*>(&listener.address), listener.address_length));
+    return { client, accept_from(listener) };
+}
+
+void read_plainly(SOCKET socket, DWORD length)
+{
+    char data[8] = {};
+    DWORD transferred = 0;
+    assert_true(ReadFile(as_handle(socket), data, length, &transferred, nullptr));
+    assert_int_equal(transferred, length);
+}
+
+/// The sockets of gnulib are such.
+void a_plain_read_file_records_the_data_it_leaves(void**) // [WSAEventSelect/42] [overlapped/50]
+{
+    const TcpPair pair = new_plain_pair();
+    const WSAEVENT event = new_event();
+    select_events(pair.client, event, FD_READ);
+    send_text(pair.server, "ab");
+    assert_events(pair.client, event, FD_READ);
+    wait_until_received(pair.client, 2);
+
+    read_plainly(pair.client, 1);
+    assert_events(pair.client, event, FD_READ);
+    read_plainly(pair.client, 1);
+    assert_no_events(pair.client, event);
+}
+
+void what_a_plain_read_file_took_is_not_recorded_by_a_selection(void**) // [WSAEventSelect/42]
+{
+    const TcpPair pair = new_plain_pair();
+    const WSAEVENT event = new_event();
+    u_long is_on = 0;
+    select_events(pair.client, event, FD_READ | FD_CLOSE);
+    send_text(pair.server, "ab");
+    assert_becomes_signaled(event);
+    select_nothing(pair.client);
+    assert_wsa_ok(ioctlsocket(pair.client, FIONBIO, &is_on));
+    read_plainly(pair.client, 2);
+
+    assert_true(WSAResetEvent(event));
+    select_events(pair.client, event, FD_READ | FD_CLOSE);
+    assert_no_events(pair.client, event);
+}
+
 void the_record_goes_on_behind_a_pending_receive(void**) // [WSAEventSelect/44]
 {
     const PortPair p = new_port_pair();
@@ -256,6 +307,8 @@ const CMUnitTest kCases[] = {
     cmocka_unit_test(write_file_of_nothing_succeeds),
     cmocka_unit_test(a_socket_that_is_not_overlapped_reads_and_writes_at_once),
     cmocka_unit_test(read_file_records_the_data_it_leaves),
+    cmocka_unit_test(a_plain_read_file_records_the_data_it_leaves),
+    cmocka_unit_test(what_a_plain_read_file_took_is_not_recorded_by_a_selection),
     cmocka_unit_test(the_record_goes_on_behind_a_pending_receive),
     cmocka_unit_test(a_reset_fails_read_file_with_a_file_error),
     cmocka_unit_test(a_socket_is_a_pipe_to_the_file_functions),

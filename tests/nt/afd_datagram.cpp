@@ -60,6 +60,19 @@ void a_datagram_may_be_empty(void**) // [afd/64]
     assert_int_equal(poll_now(receiver.socket, afd::kPollReceive), 0);
 }
 
+void a_receive_of_nothing_takes_a_datagram(void**) // [afd/38]
+{
+    const Receiver receiver = new_receiver();
+    const HANDLE sender = new_datagram();
+    Request* request = start_receive(receiver.socket, 0);
+    assert_status(request->issued, STATUS_PENDING);
+    send_to(sender, receiver, "taken");
+    assert_status(finish(request), STATUS_BUFFER_OVERFLOW);
+    assert_int_equal(request->iosb.Information, 0);
+    send_to(sender, receiver, "next");
+    assert_datagram(receiver.socket, "next");
+}
+
 void a_truncated_datagram_is_a_warning(void**) // [afd/65]
 {
     const Receiver receiver = new_receiver();
@@ -161,6 +174,7 @@ void a_broadcast_needs_permission(void**) // [afd/71]
 const CMUnitTest kCases[] = {
     cmocka_unit_test(datagrams_keep_their_bounds_and_source),
     cmocka_unit_test(a_datagram_may_be_empty),
+    cmocka_unit_test(a_receive_of_nothing_takes_a_datagram),
     cmocka_unit_test(a_truncated_datagram_is_a_warning),
     cmocka_unit_test(a_truncated_datagram_completes_a_pending_receive),
     cmocka_unit_test(a_peek_leaves_the_datagram),

@@ -1,9 +1,12 @@
 // Thousands of connections on one port, each with a receive that pends. Data comes to them in
 // random order and every byte is checked; at the end a third of the receives sees the peer's end, a
-// third is cancelled and a third loses its socket. Each is told exactly once.
+// third is cancelled and a third loses its socket. Each is told exactly once. What memory of the
+// process a connection takes, with its receive, is bounded.
 
 #include "requests.h"
 #include "thread.h"
+
+#include <psapi.h>
 
 #include <algorithm>
 #include <array>
@@ -21,6 +24,9 @@ constexpr unsigned kConnectionsWhenLong = 10'000;
 constexpr unsigned kConsumers = 2;
 constexpr unsigned kMostData = 48;
 constexpr ULONG_PTR kStopKey = ~ULONG_PTR(0);
+/// Of a connection: two sockets, a receive that pends, and what is kept of it here. On a server's
+/// kernel it is next to nothing.
+constexpr double kMostMemory = 10 * 1024; // bytes
 
 /// How the last receive of a connection is to end.
 enum class End { kNone, kPeer, kCancelled, kClosed };
@@ -122,6 +128,22 @@ Connections make_connections(unsigned count, HANDLE port, Activity& activity)
     return connections;
 }
 
+/// Bytes of memory the process has in use.
+double memory_in_use()
+{
+    PROCESS_MEMORY_COUNTERS counters {};
+    require(K32GetProcessMemoryInfo(GetCurrentProcess(), &counters, sizeof(counters)),
+        "GetProcessMemoryInfo");
+    return static_cast<double>(counters.WorkingSetSize);
+}
+
+void check_memory(double before, size_t connections)
+{
+    const double each = (memory_in_use() - before) / static_cast<double>(connections);
+    note(std::to_string(static_cast<int>(each)) + " bytes a connection");
+    require(each <= kMostMemory, "a connection takes too much memory");
+}
+
 void shuffle(std::vector<unsigned>& order, Dice& dice)
 {
     for (unsigned i = static_cast<unsigned>(order.size()); i > 1; --i)
@@ -190,8 +212,11 @@ unsigned run(unsigned count, unsigned seconds, Activity& activity, std::vector<A
     for (unsigned i = 0; i < kConsumers; ++i)
         require(
             consumers[i].start([&, i] { consume(port.get(), *others[i]); }), "starting a thread");
+    const double before = memory_in_use();
     Connections connections = make_connections(count, port.get(), activity);
     note(std::to_string(connections.size()) + " connections");
+    if (count >= kConnections) // fewer share what is there once
+        check_memory(before, connections.size());
     const unsigned rounds = run_rounds(connections, seconds, dice, activity);
     end_all(connections, activity);
     for (unsigned i = 0; i < kConsumers; ++i)

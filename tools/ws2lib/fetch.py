@@ -44,11 +44,13 @@ POSTGRES = NpmPackage(
 
 @dataclass(frozen=True)
 class DebianSource:
-    """The upstream tarball inside a Debian source package; `sha256` in hexadecimal."""
+    """The upstream tarball inside a Debian source package; `sha256` in hexadecimal. `upstream` is what its
+    folder is called, where that is not the package's name."""
     name: str
     version: str
     tarball: str
     sha256: str
+    upstream: str = ""
 
 
 def downloads() -> Path:
@@ -97,7 +99,7 @@ def unpacked_source(source: DebianSource) -> Path:
     if found != source.sha256:
         tarball.unlink()
         raise ui.Failure(f"{source.tarball}: SHA-256 is {found}, pinned is {source.sha256}")
-    return _unpacked(tarball, f"{source.name}-{source.version}", f"{source.name}-{source.version}")
+    return _unpacked(tarball, f"{source.name}-{source.version}", f"{source.upstream or source.name}-{source.version}")
 
 
 def _apt_source(source: DebianSource, tarball: Path) -> None:

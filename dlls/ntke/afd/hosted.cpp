@@ -106,6 +106,14 @@ bool SocketFile::serves_data(const io::Parameters& parameters)
     return mode() == Mode::Asynchronous && serves_count(parameters);
 }
 
+/// Where requests wait inside the service, that is the host's: a receive is tried here, unless
+/// others wait there already, and what is received is in the record. [WSAEventSelect/42]
+bool SocketFile::serves_receive(const io::Parameters& parameters)
+{
+    return (mode() == Mode::Asynchronous || !m_requests_on_host.load(std::memory_order_relaxed))
+        && serves_count(parameters);
+}
+
 /// How much there is to read.
 bool SocketFile::serves_count(const io::Parameters&)
 {
@@ -127,7 +135,7 @@ constexpr SocketFile::ServedRow SocketFile::kServed[] = {
     { kIoctlRecvDatagram, &SocketFile::serves_data },
     { kIoctlRecvMessage, &SocketFile::serves_data },
     { kIoctlSendControl, &SocketFile::serves_data },
-    { kIoctlRecv, &SocketFile::serves_data },
+    { kIoctlRecv, &SocketFile::serves_receive },
     { kIoctlEventSelect, &SocketFile::serves_event_select },
     { kIoctlAcceptInto, &SocketFile::serves_accept },
     { kIoctlAcceptHere, &SocketFile::serves_accept },
@@ -189,7 +197,8 @@ bool SocketFile::serves(const io::Parameters& parameters)
     if (!is_of_host())
         return true;
     if (parameters.operation != io::Operation::DeviceControl)
-        return serves_data(parameters);
+        return parameters.operation == io::Operation::Read ? serves_receive(parameters)
+                                                           : serves_data(parameters);
     const ServedRow* row = find_served(parameters.code);
     return row && (this->*row->serves)(parameters);
 }
@@ -198,7 +207,8 @@ bool SocketFile::serves(const io::Parameters& parameters)
 bool SocketFile::serves_message(const io::Parameters& parameters)
 {
     return parameters.input_length >= sizeof(RecvMsgParams)
-        && !static_cast<const RecvMsgParams*>(parameters.input)->control && serves_data(parameters);
+        && !static_cast<const RecvMsgParams*>(parameters.input)->control
+        && serves_receive(parameters);
 }
 
 /// An end without a word to the host, whose socket a shutdown would stay with when an AcceptEx

@@ -33,6 +33,7 @@ struct PollLink {
         status = why;
     }
 };
+static_assert(sizeof(PollLink) <= 64); // README.md, Memory
 
 /// A poll. Owner: the request. No lock of its own: it is written before it pends, then by whoever
 /// has claimed the request.

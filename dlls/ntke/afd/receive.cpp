@@ -35,7 +35,7 @@ bool read_params(const io::Irp& irp, RecvParams& params)
 
 } // namespace
 
-/// A receive of no bytes from a stream waits for something to receive and leaves it there.
+/// A stream's receive of no bytes waits for something to receive and leaves it there.
 NTSTATUS SocketFile::try_receive_nothing(const Transfer& transfer)
 {
     uint8_t byte;
@@ -244,8 +244,11 @@ NTSTATUS SocketFile::receive(io::Irp& irp, Transfer& transfer, ULONG_PTR& inform
     const bool is_next = queue.is_empty();
     const NTSTATUS status = is_next ? try_receive(transfer, information) : STATUS_DEVICE_NOT_READY;
     if (status == STATUS_DEVICE_NOT_READY
-        && (transfer.is_forced || !m_is_nonblocking.load(std::memory_order_relaxed)))
+        && (transfer.is_forced || !m_is_nonblocking.load(std::memory_order_relaxed))) {
+        if (is_of_host() && mode() != Mode::Asynchronous)
+            return ntke::kPassDown; // the host waits
         return pend_transfer(irp, transfer, queue, is_next ? &before : nullptr);
+    }
     note_receive(transfer.flags, transfer.total, information, status);
     return status;
 }

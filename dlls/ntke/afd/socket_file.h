@@ -44,7 +44,7 @@ struct PassedRequest {
 };
 
 /// An endpoint whose requests come through the file services: what NtCreateFile opens on
-/// \Device\Afd. Natively only; under Wine the host has these files and an Endpoint is enough.
+/// \Device\Afd. Under Wine the host has these files, and one of ours is attached to each of them.
 ///
 /// A request is tried at once; if it would have to wait, it is put on one of the queues, and the
 /// pump, told of every change of the socket, serves the queues before the record: data that a
@@ -228,6 +228,7 @@ private:
     static const ServedRow* find_served(ULONG code);
     bool serves_message(const io::Parameters& parameters);
     bool serves_data(const io::Parameters& parameters);
+    bool serves_receive(const io::Parameters& parameters);
     bool serves_count(const io::Parameters& parameters);
     bool serves_accept(const io::Parameters& parameters);
     bool serves_connect(const io::Parameters& parameters);
@@ -531,6 +532,7 @@ private:
     struct Deferred;
     Deferred* m_first_deferred GUARDED_BY(m_lock) = nullptr;
 };
+static_assert(sizeof(SocketFile) <= 1024); // README.md, Memory
 
 /// Keeps a socket's descriptor open for the length of a block.
 class SocketUse {

@@ -112,6 +112,7 @@ struct Transfer : Request {
 private:
     NTSTATUS capture_at(uint32_t index, const WsaBuf& buffer);
 };
+static_assert(sizeof(io::Irp) + sizeof(Transfer) <= 900); // a pending request: README.md, Memory
 
 /// What a connect is given.
 struct ConnectInput {

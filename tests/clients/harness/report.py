@@ -3,6 +3,8 @@
 import sys
 import traceback
 
+from ws2lib.fetch import Unavailable
+
 
 class CaseFailed(Exception):
     """A case's finding, in a sentence."""
@@ -59,6 +61,8 @@ class Tap:
         """Runs `case`; `details` says more about a failure (what the program wrote)."""
         try:
             case()
+        except Unavailable as reason:
+            self.skip(name, str(reason))
         except CaseFailed as failure:
             self.not_ok(name, f"{failure}\n{details()}")
         except Exception:

@@ -172,6 +172,11 @@ class Program:
     def check_dll(self) -> None:
         self._wine.check_trace(self._raw_stderr(), self._exe.name)
 
+    def has_loaded(self, name: str) -> bool:
+        """Does the trace show a module whose name begins like this?"""
+        return any(path.replace("\\\\", "\\").rpartition("\\")[2].lower().startswith(name)
+                   for _, path, _ in _LOADED.findall(self._raw_stderr()))
+
     def _raw_stderr(self) -> str:
         return Path(self._stderr.name).read_text(errors="replace")
 

@@ -1,74 +1,49 @@
-"""Go's net and net/http over AF_UNIX (scripts/unix.go): AcceptEx, connect, WSARecv and WSASend on a
+"""Go's net and net/http over AF_UNIX (scripts/network.go): AcceptEx, connect, WSARecv and WSASend on a
 completion port. The other end is the same program for Windows, the same for this machine, or Python."""
 
 import os
-import shutil
 import socket
-import subprocess
 import threading
-from pathlib import Path
 
+from harness.go_program import GoProgram
 from harness.payload import payload
 from harness.peers import echo
 from harness.report import expect, expect_equal
 from harness.wine import PATIENCE, Wine, windows_path
-from ws2lib import paths
 from ws2lib.fetch import Unavailable
-from ws2lib.go_build import ARCHES as GO_ARCHES, built_with_go
 
 CASES = ["two_windows_programs_echo", "a_native_client_is_served", "a_native_server_serves",
          "python_is_the_client", "python_is_the_server", "http_goes_both_ways"]
 
 _COUNT = 16
 _BYTES = 300_000
-_SOURCE = Path(__file__).resolve().parents[1] / "scripts" / "unix.go"
-
-
-class _Native:
-    """The program for this machine, serving until the `with` block ends."""
-
-    def __init__(self, exe: Path, *args):
-        self._process = subprocess.Popen([exe, *args], stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True)
-
-    def __enter__(self):
-        expect(self._process.stdout.readline().startswith("listening"), "the native server listens")
-        return self
-
-    def __exit__(self, *_):
-        self._process.communicate(timeout=PATIENCE)
 
 
 def prepare(wine: Wine) -> dict:
-    if not shutil.which("go"):
-        raise Unavailable("go is needed to build it")
-    folder = built_with_go(_SOURCE, paths.cache() / "clients" / "unix",
-                           {f"windows/{GO_ARCHES[wine.arch]}": "unix.exe", "linux/amd64": "unix"})
-    exe, native = folder / "unix.exe", folder / "unix"
+    go = GoProgram(wine)
     path = wine.scratch / "socket"
     numbers = [str(_COUNT), str(_BYTES)]
     verified = f"verified {_COUNT * _BYTES}"
-    probe = wine.start(exe, "probe", windows_path(path))
+    probe = wine.start(go.exe, "probe", "unix", windows_path(path))
     if "10047" in probe.wait_for(""):  # WSAEAFNOSUPPORT
         wine.end_case()
         raise Unavailable("this ws2_32.dll has no AF_UNIX here")
     probe.finish()
 
     def server(role: str):
-        program = wine.start(exe, role, windows_path(path), stdin=subprocess.PIPE)
-        expect_equal(program.wait_for("listening "), windows_path(path), "the listener's name")
+        program, name = go.serve(role, "unix", windows_path(path))
+        expect_equal(name, windows_path(path), "the listener's name")
         return program
 
     def end(program) -> None:
-        program.stdin.close()
-        expect_equal(program.wait_for("gone "), "true", "the file is removed with the listener")
-        program.finish()
+        go.end(program)
         expect(not os.path.lexists(path), "the socket's file is still there")
 
-    def run_native(*args) -> str:
-        return subprocess.run([native, *args], stdout=subprocess.PIPE, text=True, timeout=PATIENCE).stdout.strip()
+    def run_native(role: str) -> str:
+        return go.run_native(role, "unix", str(path), *numbers)
 
     def run_windows(role: str) -> str:
-        return wine.run(exe, role, windows_path(path), *numbers).output.decode().strip()
+        return go.run(role, "unix", windows_path(path), *numbers)
 
     def two_windows_programs_echo():
         program = server("echo")
@@ -77,11 +52,11 @@ def prepare(wine: Wine) -> dict:
 
     def a_native_client_is_served():
         program = server("echo")
-        expect_equal(run_native("dial", str(path), *numbers), verified, "the native client")
+        expect_equal(run_native("dial"), verified, "the native client")
         end(program)
 
     def a_native_server_serves():
-        with _Native(native, "echo", str(path)):
+        with go.native_server("echo", "unix", str(path)):
             expect_equal(run_windows("dial"), verified, "the client")
 
     def python_is_the_client():
@@ -116,9 +91,9 @@ def prepare(wine: Wine) -> dict:
     def http_goes_both_ways():
         program = server("serve")
         of_http = f"verified {_COUNT * _BYTES * 10}"
-        expect_equal(run_native("get", str(path), *numbers), of_http, "the native client")
+        expect_equal(run_native("get"), of_http, "the native client")
         end(program)
-        with _Native(native, "serve", str(path)):
+        with go.native_server("serve", "unix", str(path)):
             expect_equal(run_windows("get"), of_http, "the client")
 
     functions = (two_windows_programs_echo, a_native_client_is_served, a_native_server_serves,

@@ -4,6 +4,7 @@ WSARecv made synchronous. The clients are on the Linux side."""
 
 import concurrent.futures
 import contextlib
+import hashlib
 import subprocess
 import threading
 import time
@@ -18,6 +19,7 @@ from ws2lib.fetch import POSTGRES, unpacked_npm
 CASES = [
     "answers_queries_with_the_expected_dll",
     "many_clients_at_once",
+    "eight_clients_read_and_read",
     "large_copy_both_ways",
     "notifications_reach_a_waiting_client",
     "cancel_request_ends_a_query",
@@ -106,6 +108,26 @@ class _Suite:
         with self._connect() as session:
             expect_equal(session.query("SELECT count(*), count(DISTINCT client) FROM tally"),
                          [(str(clients * rounds), str(clients))], "the tally")
+
+    def eight_clients_read_and_read(self):
+        """A read-only load: each client as fast as it is answered."""
+        clients, rounds, rows = 8, 400, 1000
+        with self._connect() as session:
+            session.query("DROP TABLE IF EXISTS facts")
+            session.query(f"CREATE TABLE facts AS SELECT g AS number, md5(g::text) AS body "
+                          f"FROM generate_series(0, {rows - 1}) g")
+            session.query("CREATE UNIQUE INDEX ON facts (number)")
+        bodies = [hashlib.md5(str(number).encode()).hexdigest() for number in range(rows)]
+
+        def work(client: int) -> None:
+            with self._connect() as session:
+                for turn in range(rounds):
+                    number = (client * 131 + turn * 7) % rows
+                    expect_equal(session.query(f"SELECT body FROM facts WHERE number = {number}"),
+                                 [(bodies[number],)], "the row")
+
+        with concurrent.futures.ThreadPoolExecutor(clients) as pool:
+            list(pool.map(work, range(clients)))
 
     def large_copy_both_ways(self):
         text = payload("copy", 1_500_000).hex().encode()
