@@ -309,7 +309,7 @@ NTSTATUS prepare_for_apcs(ke::Thread& thread)
 
 void await_withdrawal(HANDLE handle)
 {
-    constexpr int64_t kPatience = 200'000; // 20 ms
+    constexpr int64_t kPatience = 1'000'000; // a tenth of a second: the machine may be busy
     const uint64_t id = id_of_any(handle);
     ob::Ref<ke::Thread> thread;
     {
