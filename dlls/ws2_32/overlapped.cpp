@@ -23,9 +23,10 @@ BOOL WSAAPI WSAGetOverlappedResult(
 
     auto* iosb = reinterpret_cast<IO_STATUS_BLOCK*>(overlapped);
     NTSTATUS status = __atomic_load_n(&iosb->Status, __ATOMIC_ACQUIRE);
-    // Who asks again and again never sleeps where ntke tells a thread of its sockets.
+    // Who asks again and again never sleeps where ntke tells a thread of its sockets. It does not
+    // give way: where others are at work, each question would cost it its turn.
     if (status == STATUS_PENDING && !wait && emulation::is_on()) {
-        SwitchToThread();
+        emulation::call(ntke::kCallServeSource, nullptr);
         status = __atomic_load_n(&iosb->Status, __ATOMIC_ACQUIRE);
     }
     if (status == STATUS_PENDING) {

@@ -17,7 +17,7 @@
 namespace ntke {
 
 /// Changes with every change of this file; open refuses another one.
-constexpr uint32_t kInterfaceVersion = 15;
+constexpr uint32_t kInterfaceVersion = 16;
 
 /// STATUS_MORE_PROCESSING_REQUIRED: the request is the host's.
 constexpr int32_t kPassDown = static_cast<int32_t>(0xC0000016);
@@ -48,6 +48,7 @@ enum Call : uint32_t {
     kCallOpenNotifications, // OpenNotificationsArgs
     kCallRecord, // RecordArgs
     kCallCreateUnix, // CreateUnixArgs
+    kCallServeSource, // no block; for a thread that asks again and again what has happened
     kCallCount,
 };
 

@@ -3,6 +3,7 @@
 
 #include "ports.h"
 
+#include <atomic>
 #include <cstring>
 
 using namespace conformance;
@@ -533,6 +534,66 @@ void a_running_operation_is_incomplete(void**) // [WSAGetOverlappedResult/2]
         FALSE, WSA_IO_INCOMPLETE);
 }
 
+/// The thread has waited for the event, so ntke tells it of the socket where it waits; now it asks,
+/// and never waits.
+void a_result_that_is_asked_for_again_and_again_is_told_at_once(
+    void**) // [WSAGetOverlappedResult/9]
+{
+    constexpr int kRounds = 10;
+    constexpr ULONGLONG kLimit = kRounds * 50; // milliseconds
+    const TcpPair pair = new_tcp_pair();
+    const WSAEVENT event = new_event();
+    ULONGLONG taken = 0;
+    for (int round = 0; round < kRounds; ++round) {
+        Operation* receive = pending_receive(pair.server, event);
+        assert_int_equal(WaitForSingleObject(event, 1), WAIT_TIMEOUT);
+        send_text(pair.client, "x");
+        assert_becomes_signaled(event);
+        receive = pending_receive(pair.server, event);
+        send_text(pair.client, "x");
+        const ULONGLONG begin = GetTickCount64();
+        DWORD transferred = 0, flags = 0;
+        while (
+            !WSAGetOverlappedResult(pair.server, &receive->overlapped, &transferred, FALSE, &flags)
+            && GetTickCount64() - begin < kEventLimit) { }
+        taken += GetTickCount64() - begin;
+        assert_int_equal(transferred, 1);
+    }
+    assert_true(taken < kLimit);
+}
+
+/// Where another thread is at work on the same processor, who gives way loses a turn.
+void asking_for_a_result_does_not_give_way(void**) // [WSAGetOverlappedResult/9]
+{
+    constexpr int kQuestions = 500;
+    constexpr ULONGLONG kLimit = 250; // milliseconds
+    const TcpPair pair = new_tcp_pair();
+    Operation* receive = pending_receive(pair.server, new_event());
+    auto* is_over = lasting<std::atomic<bool>>();
+    DWORD_PTR before, of_system;
+    assert_true(GetProcessAffinityMask(GetCurrentProcess(), &before, &of_system));
+    const DWORD_PTR one_processor = before & (~before + 1);
+    assert_true(SetProcessAffinityMask(GetCurrentProcess(), one_processor));
+    Background* at_work = run_in_background([=]() -> long long {
+        while (!*is_over) { }
+        return 0;
+    });
+    Sleep(1); // it has begun
+    const ULONGLONG begin = GetTickCount64();
+    int incomplete = 0;
+    for (int i = 0; i < kQuestions; ++i) {
+        DWORD transferred, flags;
+        WSAGetOverlappedResult(pair.server, &receive->overlapped, &transferred, FALSE, &flags);
+        incomplete += WSAGetLastError() == WSA_IO_INCOMPLETE;
+    }
+    const ULONGLONG taken = GetTickCount64() - begin;
+    *is_over = true;
+    join(at_work);
+    SetProcessAffinityMask(GetCurrentProcess(), before);
+    assert_int_equal(incomplete, kQuestions);
+    assert_true(taken < kLimit);
+}
+
 void the_result_of_a_completed_operation_is_told(void**) // [WSAGetOverlappedResult/3]
 {
     const TcpPair pair = new_tcp_pair();
@@ -734,6 +795,8 @@ const CMUnitTest kCases[] = {
     routine_case(a_routine_is_told_that_its_operation_was_aborted),
     routine_case(a_blocked_receive_runs_routines_and_goes_on),
     cmocka_unit_test(a_running_operation_is_incomplete),
+    cmocka_unit_test(a_result_that_is_asked_for_again_and_again_is_told_at_once),
+    cmocka_unit_test(asking_for_a_result_does_not_give_way),
     cmocka_unit_test(the_result_of_a_completed_operation_is_told),
     cmocka_unit_test(the_result_may_be_waited_for),
     cmocka_unit_test(without_event_the_wait_is_on_the_socket),

@@ -481,6 +481,15 @@ NTSTATUS create_unix(void* block)
     return status;
 }
 
+NTSTATUS serve_source(void*)
+{
+    if (!ke::Thread::has_source())
+        return STATUS_SUCCESS;
+    const Uninterrupted section;
+    ke::Thread::serve_source();
+    return STATUS_SUCCESS;
+}
+
 NTSTATUS is_helper(void* block)
 {
     auto& args = *static_cast<IsHelperArgs*>(block);
@@ -575,6 +584,7 @@ constexpr Calls calls(EntryFunction open)
         notifications::open_port,
         unix_side::record,
         unix_side::create_unix,
+        unix_side::serve_source,
     };
 }
 static_assert(calls(unix_side::open).back());
