@@ -480,6 +480,102 @@ void events_of_sockets_end_all_kinds_of_waits(void**) // [WSAWaitForMultipleEven
         assert_int_equal(join(thread).value, kRounds);
 }
 
+/// `operation` has `event` and room for one byte.
+void begin_receive(SOCKET socket, WSAEVENT event, Operation& operation)
+{
+    operation.overlapped.hEvent = event;
+    operation.buffer = { 1, operation.data };
+    WSARecv(
+        socket, &operation.buffer, 1, nullptr, &operation.flags, &operation.overlapped, nullptr);
+}
+
+/// What two threads do with an event, `first` and `second` with sockets of theirs.
+struct TwoWaits {
+    TcpPair first = new_tcp_pair();
+    TcpPair second = new_tcp_pair();
+    WSAEVENT event = new_event();
+    WSAEVENT other = new_event();
+    HANDLE unsignaled = owned(CreateSemaphoreW(nullptr, 0, 1, nullptr));
+    Operation* operations = static_cast<Operation*>(lasting_memory(3 * sizeof(Operation)));
+    std::atomic<bool>* is_at_work = lasting<std::atomic<bool>>();
+    std::atomic<bool>* is_told = lasting<std::atomic<bool>>();
+};
+
+Background* wait_together_with_the_host(const TwoWaits& waits)
+{
+    return run_in_background([=] {
+        const HANDLE any[] = { waits.event, waits.unsignaled };
+        const DWORD result = wait_any(2, any, kEventLimit);
+        *waits.is_told = true;
+        return result;
+    });
+}
+
+/// It waits a moment, and then is at work until the other thread has been told.
+Background* wait_a_moment(const TwoWaits& waits, WSAEVENT event, SOCKET socket = INVALID_SOCKET)
+{
+    return run_in_background([=] {
+        if (socket != INVALID_SOCKET)
+            begin_receive(socket, event, waits.operations[2]);
+        const DWORD result = WaitForSingleObject(event, 40);
+        *waits.is_at_work = true;
+        while (!*waits.is_told) { }
+        return result;
+    });
+}
+
+/// Returns after how many milliseconds the one was told that `socket` has data.
+ULONGLONG time_to_tell(const TwoWaits& waits, SOCKET peer, Background* told, Background* at_work)
+{
+    while (!*waits.is_at_work)
+        Sleep(1);
+    const ULONGLONG begin = GetTickCount64();
+    send_text(peer, "x");
+    assert_int_equal(join(told).value, WAIT_OBJECT_0);
+    const ULONGLONG taken = GetTickCount64() - begin;
+    assert_int_equal(join(at_work).value, WAIT_TIMEOUT);
+    return taken;
+}
+
+constexpr int kRoundsOfTwo = 5;
+constexpr ULONGLONG kLimitOfTwo = kRoundsOfTwo * 60; // milliseconds
+
+/// While the other thread waits, a request begins that sets the event.
+void an_event_ends_a_wait_that_began_before_another_threads(void**) // [WSAWaitForMultipleEvents/6]
+{
+    ULONGLONG taken = 0;
+    for (int round = 0; round < kRoundsOfTwo; ++round) {
+        const TwoWaits waits;
+        begin_receive(waits.first.server, waits.event, waits.operations[0]);
+        Background* told = wait_together_with_the_host(waits);
+        Sleep(20);
+        Background* at_work = wait_a_moment(waits, waits.event);
+        Sleep(20);
+        begin_receive(waits.second.server, waits.event, waits.operations[1]);
+        taken += time_to_tell(waits, waits.second.client, told, at_work);
+    }
+    assert_true(taken < kLimitOfTwo);
+}
+
+/// A thread has waited for the event and has ended. Another one comes, and waits for its own.
+void an_event_ends_a_wait_after_another_thread_has_ended(void**) // [WSAWaitForMultipleEvents/6]
+{
+    ULONGLONG taken = 0;
+    for (int round = 0; round < kRoundsOfTwo; ++round) {
+        const TwoWaits waits;
+        begin_receive(waits.first.server, waits.event, waits.operations[0]);
+        Background* ended = run_in_background([=] { return WaitForSingleObject(waits.event, 40); });
+        Sleep(20);
+        begin_receive(waits.first.server, waits.event, waits.operations[1]);
+        assert_int_equal(join(ended).value, WAIT_TIMEOUT);
+        Background* told = wait_together_with_the_host(waits);
+        Sleep(20);
+        Background* at_work = wait_a_moment(waits, waits.other, waits.second.server);
+        taken += time_to_tell(waits, waits.first.client, told, at_work);
+    }
+    assert_true(taken < kLimitOfTwo);
+}
+
 // --- Other objects
 
 void objects_of_other_types_may_be_mixed_in(void**) // [WSAWaitForMultipleEvents/16]
@@ -570,6 +666,8 @@ const CMUnitTest kCases[] = {
     cmocka_unit_test(a_signaled_event_wins_over_a_queued_apc),
     cmocka_unit_test(a_wait_that_is_not_alertable_leaves_an_apc_queued),
     cmocka_unit_test(events_of_sockets_end_all_kinds_of_waits),
+    cmocka_unit_test(an_event_ends_a_wait_that_began_before_another_threads),
+    cmocka_unit_test(an_event_ends_a_wait_after_another_thread_has_ended),
     cmocka_unit_test(objects_of_other_types_may_be_mixed_in),
     cmocka_unit_test(an_abandoned_mutex_is_told),
     cmocka_unit_test(a_socket_is_signaled_when_its_overlapped_operation_completes),

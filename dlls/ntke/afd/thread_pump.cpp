@@ -20,18 +20,21 @@ constinit ThreadPump g_pumps[ThreadPump::kMost];
 
 } // namespace
 
+/// What was shared stays so, for others may still wait for what is told there. That costs a thread
+/// something whenever it comes and goes, so it gets such a one only where there is no other.
 ke::EventSource* ThreadPump::own()
 {
-    for (ThreadPump& pump : g_pumps) {
-        if (pump.m_is_owned.load(std::memory_order_relaxed)
-            || pump.m_is_owned.exchange(true, std::memory_order_acquire))
-            continue;
-        if (pump.epoll() >= 0 || pump.open_descriptors(false)) {
-            pump.m_is_shared.store(false, std::memory_order_relaxed);
-            return &pump;
+    for (const bool is_shared : { false, true }) {
+        for (ThreadPump& pump : g_pumps) {
+            if (pump.m_is_shared.load(std::memory_order_relaxed) != is_shared
+                || pump.m_is_owned.load(std::memory_order_relaxed)
+                || pump.m_is_owned.exchange(true, std::memory_order_acquire))
+                continue;
+            if (pump.epoll() >= 0 || pump.open_descriptors(false))
+                return &pump;
+            pump.m_is_owned.store(false, std::memory_order_release);
+            return nullptr;
         }
-        pump.m_is_owned.store(false, std::memory_order_release);
-        return nullptr;
     }
     return nullptr;
 }

@@ -73,6 +73,16 @@ void DispatcherObject::unlink(WaitBlock& block)
         --m_wait_all_blocks;
 }
 
+bool DispatcherObject::has_waiters_besides(const Thread& thread)
+{
+    lock();
+    const WaitBlock* block = m_first;
+    while (block && block->thread == &thread)
+        block = block->next;
+    unlock();
+    return block;
+}
+
 DispatcherObject::Before DispatcherObject::reset_slow()
 {
     lock();

@@ -171,6 +171,9 @@ public:
     EventSource* source() const { return m_source.load(std::memory_order_acquire); }
     void set_source(EventSource& source) { m_source.store(&source, std::memory_order_release); }
 
+    /// Does another thread wait for it, now? No lock is held.
+    bool has_waiters_besides(const Thread& thread);
+
     // The rest is for the wait engine (wait.cpp, signal.cpp).
 
     bool is_signaled() const REQUIRES(this)

@@ -282,6 +282,9 @@ void Thread::choose_source(DispatcherObject* const* objects, uint32_t count)
         if (is_shared)
             source->share(); // the other thread may be waiting still
         objects[i]->set_source(*source);
+        // Who has come before us, and waits elsewhere, found no source to share.
+        if (!before && objects[i]->has_waiters_besides(*this))
+            source->share();
     }
     m_sleeps_at_source = source;
 }
