@@ -60,6 +60,9 @@ static struct connection* make(SOCKET socket, int kind, int seed)
 
 static void end(struct connection* connection)
 {
+    // The next socket may have its handle before wepoll has learned that it is closed.
+    if (epoll_ctl(epoll, EPOLL_CTL_DEL, connection->socket, NULL))
+        fail("epoll_ctl");
     if (closesocket(connection->socket))
         fail("closesocket");
     free(connection);
