@@ -230,7 +230,6 @@ NTSTATUS afd_call_overlapped(Socket& socket, const kernel::Completion& completio
     filter::before_overlapped(socket, code);
     if (is_receive(code))
         filter::note_re_enabled(socket, afd::kPollReceive);
-    socket.gathered_files.free_ended();
     SendTurnGuard turn;
     take_turn(socket, code, turn);
     const NTSTATUS status = kernel::device_io_control(

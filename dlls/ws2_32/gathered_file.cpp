@@ -15,20 +15,12 @@ static HANDLE open_temporary_file()
         FILE_ATTRIBUTE_TEMPORARY | FILE_FLAG_DELETE_ON_CLOSE, nullptr);
 }
 
-GatheredFile* new_gathered_view()
-{
-    auto* const file = static_cast<GatheredFile*>(heap_allocate(sizeof(GatheredFile)));
-    if (file)
-        *file = { nullptr, INVALID_HANDLE_VALUE, nullptr, nullptr };
-    return file;
-}
-
 GatheredFile* new_gathered_file()
 {
-    GatheredFile* const file = new_gathered_view();
+    auto* const file = static_cast<GatheredFile*>(heap_allocate(sizeof(GatheredFile)));
     if (!file)
         return nullptr;
-    file->handle = open_temporary_file();
+    *file = { nullptr, open_temporary_file(), nullptr };
     if (file->handle != INVALID_HANDLE_VALUE)
         return file;
     heap_free(file);
@@ -37,10 +29,7 @@ GatheredFile* new_gathered_file()
 
 void free_gathered_file(GatheredFile* file)
 {
-    if (file->handle != INVALID_HANDLE_VALUE)
-        CloseHandle(file->handle);
-    if (file->view)
-        UnmapViewOfFile(file->view);
+    CloseHandle(file->handle);
     heap_free(file);
 }
 
@@ -52,8 +41,6 @@ void GatheredFiles::keep(GatheredFile* file)
 
 void GatheredFiles::free_ended()
 {
-    if (!m_first.load(std::memory_order_relaxed)) [[likely]]
-        return;
     GatheredFile* file = m_first.exchange(nullptr, std::memory_order_acquire);
     while (file) {
         GatheredFile* const next = file->next;

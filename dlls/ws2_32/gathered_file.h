@@ -1,4 +1,4 @@
-// Temporary files, and views of files, that pending requests read from.
+// Temporary files that pending requests read from.
 #pragma once
 
 #include <atomic>
@@ -7,20 +7,16 @@
 
 namespace ws2 {
 
-/// A file that is gone with its handle, or a view of one. The device reads it for as long as the
-/// request pends, and there is nobody to tell us of its end: its socket keeps it.
+/// A file that is gone with its handle. The device reads it for as long as the request pends, and
+/// there is nobody to tell us of its end: its socket keeps it.
 struct GatheredFile {
     GatheredFile* next;
-    HANDLE handle; // INVALID_HANDLE_VALUE: a view
-    void* view; // may be null
+    HANDLE handle;
     const OVERLAPPED* overlapped; // of the request
 };
 
 /// Null when there is no memory or no place for one.
 GatheredFile* new_gathered_file();
-
-/// One for a view, which it does not have yet. Null when there is no memory.
-GatheredFile* new_gathered_view();
 
 void free_gathered_file(GatheredFile* file);
 

@@ -68,9 +68,8 @@ BOOL WSAAPI transmit_file(SOCKET s, HANDLE file, DWORD to_write, DWORD per_send,
         .file_length = to_write,
         .chunk = per_send,
         .flags = flags };
-    const NTSTATUS status = overlapped
-        ? transmit_overlapped(*socket, completion, params, overlapped)
-        : transmit_and_wait(socket, params);
+    const NTSTATUS status = overlapped ? transmit_overlapped(*socket, completion, params)
+                                       : transmit_and_wait(socket, params);
     if (NT_SUCCESS(status) && (flags & TF_DISCONNECT))
         disconnect_behind(s); // a wait has let go of the handle
     if (overlapped)

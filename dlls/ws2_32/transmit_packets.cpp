@@ -182,7 +182,7 @@ int send_overlapped(Socket& socket, const afd::TransmitParams& step, OVERLAPPED*
     kernel::Completion completion;
     if (!completion_from_overlapped(overlapped, nullptr, completion))
         return fail(WSAEFAULT);
-    const NTSTATUS status = transmit_overlapped(socket, completion, step, overlapped);
+    const NTSTATUS status = transmit_overlapped(socket, completion, step);
     return finish_overlapped(status, overlapped, nullptr);
 }
 

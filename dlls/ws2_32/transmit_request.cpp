@@ -3,7 +3,6 @@
 #include <utility>
 
 #include "afd_call.h"
-#include "gathered_file.h"
 #include "transmit.h"
 
 namespace ws2 {
@@ -112,7 +111,7 @@ afd::TransmitViewParams view_params(const afd::TransmitParams& params, const Fil
     return { .transmit = params,
         .view = afd::ptr64(view.bytes()),
         .view_length = view.length(),
-        .padding = 0 };
+        .gives_view = 0 };
 }
 
 } // namespace
@@ -144,30 +143,20 @@ static NTSTATUS transmit_by_host(
         socket, completion, afd::kIoctlTransmit, &params, sizeof(params), nullptr, 0);
 }
 
-NTSTATUS transmit_overlapped(Socket& socket, const kernel::Completion& completion,
-    const afd::TransmitParams& params, const OVERLAPPED* overlapped)
+NTSTATUS transmit_overlapped(
+    Socket& socket, const kernel::Completion& completion, const afd::TransmitParams& params)
 {
     if (!reads_file_here(socket, params))
         return transmit_by_host(socket, completion, params);
-    socket.gathered_files.free_ended();
     FileView view;
     if (const NTSTATUS status = view.map(params); !NT_SUCCESS(status))
         return socket.is_of_process() ? status : transmit_by_host(socket, completion, params);
-    GatheredFile* const kept = new_gathered_view();
-    if (!kept)
-        return STATUS_NO_MEMORY;
-    const afd::TransmitViewParams request = view_params(params, view);
+    afd::TransmitViewParams request = view_params(params, view);
+    request.gives_view = socket.is_overlapped() && view.length(); // else it pends in the call
     const NTSTATUS status = afd_call_overlapped(
         socket, completion, afd::kIoctlTransmitView, &request, sizeof(request), nullptr, 0);
-    if (status == STATUS_PENDING) {
-        kept->view = view.release();
-        kept->overlapped = overlapped;
-        socket.gathered_files.keep(kept);
-        socket.gathered_files
-            .free_ended(); // it may have ended: a file that is mapped cannot be cut
-        return status;
-    }
-    free_gathered_file(kept);
+    if (status == STATUS_PENDING)
+        view.release();
     return is_for_host(socket, status)
         ? transmit_by_host(socket, completion, at_position(params, view))
         : status;

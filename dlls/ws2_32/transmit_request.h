@@ -12,7 +12,7 @@ namespace ws2 {
 NTSTATUS transmit_and_wait(SocketRef& socket, const afd::TransmitParams& params);
 
 /// The same as an overlapped operation.
-NTSTATUS transmit_overlapped(Socket& socket, const kernel::Completion& completion,
-    const afd::TransmitParams& params, const OVERLAPPED* overlapped);
+NTSTATUS transmit_overlapped(
+    Socket& socket, const kernel::Completion& completion, const afd::TransmitParams& params);
 
 } // namespace ws2

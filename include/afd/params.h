@@ -136,12 +136,14 @@ struct TransmitParams {
 };
 static_assert(sizeof(TransmitParams) == 48);
 
-/// kIoctlTransmitView, input: the file is in memory, and what names it is not looked at.
+/// kIoctlTransmitView, input: the file is in memory, and what names it is not looked at. The view
+/// stays the caller's, or, if it says so, is the request's from when that pends: it is unmapped
+/// before anybody is told of the end.
 struct TransmitViewParams {
     TransmitParams transmit;
     Ptr64 view;
     uint32_t view_length; // bytes
-    uint32_t padding;
+    uint32_t gives_view; // 1: if the request pends
 };
 static_assert(sizeof(TransmitViewParams) == 64);
 constexpr int64_t kCurrentPosition = -2;

@@ -48,6 +48,7 @@ NTSTATUS NTAPI NtWaitForMultipleObjects(ULONG count, const HANDLE* handles, Wait
     BOOLEAN alertable, const LARGE_INTEGER* timeout);
 NTSTATUS NTAPI NtDelayExecution(BOOLEAN alertable, const LARGE_INTEGER* timeout);
 NTSTATUS NTAPI NtYieldExecution(void);
+NTSTATUS NTAPI NtUnmapViewOfSection(HANDLE process, PVOID address);
 
 // Alerts and user APCs.
 NTSTATUS NTAPI NtQueueApcThread(

@@ -308,20 +308,29 @@ void a_transmission_keeps_its_place_behind_a_send(void**) // [TransmitFile/13]
     assert_int_equal(transmission->overlapped.InternalHigh, 6);
 }
 
-/// Windows keeps a file that is mapped from being cut.
+/// Windows keeps a file that is mapped from being cut. One that is small goes at once, of another
+/// the peer has to take.
 void a_file_is_free_when_its_transmission_has_ended(void**) // [TransmitFile/7]
 {
     const TcpPair pair = new_tcp_pair();
-    const HANDLE file = new_file("0123456789", true);
-    Operation* operation = new_operation(new_event());
-
-    assert_wsa_fails(
-        transmit_file_of(pair.client)(pair.client, file, 0, 0, &operation->overlapped, nullptr, 0),
-        FALSE, WSA_IO_PENDING);
-    assert_received(pair.server, "0123456789");
-    assert_becomes_signaled(operation->overlapped.hEvent);
-    assert_int_equal(SetFilePointer(file, 2, nullptr, FILE_BEGIN), 2);
-    assert_true(SetEndOfFile(file));
+    for (const LONG length : { 10L, 16L << 20 }) {
+        const HANDLE file = new_file("0123456789", true);
+        assert_int_equal(SetFilePointer(file, length, nullptr, FILE_BEGIN), length);
+        assert_true(SetEndOfFile(file));
+        Operation* operation = new_operation(new_event());
+        assert_wsa_fails(transmit_file_of(pair.client)(
+                             pair.client, file, 0, 0, &operation->overlapped, nullptr, 0),
+            FALSE, WSA_IO_PENDING);
+        static char bytes[64 << 10];
+        for (LONG left = length; left;) {
+            const int received = recv(pair.server, bytes, sizeof(bytes), 0);
+            assert_in_range(received, 1, left);
+            left -= received;
+        }
+        assert_becomes_signaled(operation->overlapped.hEvent);
+        assert_int_equal(SetFilePointer(file, 2, nullptr, FILE_BEGIN), 2);
+        assert_true(SetEndOfFile(file));
+    }
 }
 
 const CMUnitTest kCases[] = {

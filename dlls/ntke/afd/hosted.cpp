@@ -8,6 +8,7 @@ namespace afd {
 
 NTSTATUS (*SocketFile::open_host_descriptor)(uint64_t host_handle, int& fd) = nullptr;
 bool SocketFile::can_host_accept_again = false;
+void (*SocketFile::unmap_view)(void* address) = nullptr;
 
 ob::Ref<SocketFile> SocketFile::make_hosted(uint64_t host_handle, Mode mode)
 {

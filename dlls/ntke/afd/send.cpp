@@ -183,22 +183,28 @@ NTSTATUS SocketFile::transmit(io::Irp& irp, ULONG_PTR&)
     const auto params = input_of<TransmitParams>(irp);
     if (params.file)
         return STATUS_NOT_IMPLEMENTED; // there are no files here
-    return transmit_around(irp, params, {});
+    Transfer transfer(Transfer::Direction::Send);
+    return transmit_around(irp, transfer, params, {});
 }
 
 NTSTATUS SocketFile::transmit_view(io::Irp& irp, ULONG_PTR&)
 {
     const auto params = input_of<TransmitViewParams>(irp);
-    return transmit_around(
-        irp, params.transmit, { params.view_length, pointer_from<void>(params.view) });
+    void* const view = pointer_from<void>(params.view);
+    Transfer transfer(Transfer::Direction::Send);
+    if (params.gives_view && unmap_view) {
+        transfer.view = view;
+        transfer.finish
+            = [](io::Irp&, Request& request) { unmap_view(static_cast<Transfer&>(request).view); };
+    }
+    return transmit_around(irp, transfer, params.transmit, { params.view_length, view });
 }
 
 NTSTATUS SocketFile::transmit_around(
-    io::Irp& irp, const TransmitParams& params, const WsaBuf& middle)
+    io::Irp& irp, Transfer& transfer, const TransmitParams& params, const WsaBuf& middle)
 {
     if (!is_stream())
         return STATUS_INVALID_CONNECTION;
-    Transfer transfer(Transfer::Direction::Send);
     transfer.is_forced = true;
     const WsaBuf parts[] = { { params.head_length, pointer_from<void>(params.head) }, middle,
         { params.tail_length, pointer_from<void>(params.tail) } };

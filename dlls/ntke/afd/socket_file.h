@@ -184,6 +184,8 @@ public:
     /// Does a socket of the host that gets another connection by an AcceptEx serve that one? Newer
     /// hosts keep the descriptor of its last one in the process. Written once, before its use.
     static bool can_host_accept_again;
+    /// Unmaps a view of the host's by an address in it. No lock is held.
+    static void (*unmap_view)(void* address);
 
     // Under Wine, sockets of AF_UNIX, which the host cannot make. unix_own.cpp
 
@@ -290,7 +292,8 @@ private:
     NTSTATUS transmit(io::Irp& irp, ULONG_PTR& information);
     NTSTATUS transmit_view(io::Irp& irp, ULONG_PTR& information);
     /// Sends `middle` between head and tail.
-    NTSTATUS transmit_around(io::Irp& irp, const TransmitParams& params, const WsaBuf& middle);
+    NTSTATUS transmit_around(
+        io::Irp& irp, Transfer& transfer, const TransmitParams& params, const WsaBuf& middle);
     NTSTATUS registered(io::Irp& irp, ULONG_PTR& information);
     NTSTATUS poll(io::Irp& irp, ULONG_PTR& information);
     NTSTATUS event_select(io::Irp& irp, ULONG_PTR& information);

@@ -98,6 +98,8 @@ Transfer* Transfer::move_to_pool()
     moved->tells_message = tells_message;
     moved->control_to_send = std::exchange(control_to_send, nullptr);
     moved->to = to;
+    moved->view = view;
+    moved->finish = finish;
     std::copy(std::begin(own_buffers), std::end(own_buffers), std::begin(moved->own_buffers));
     if (buffers != own_buffers)
         moved->buffers = std::exchange(buffers, own_buffers);

@@ -106,6 +106,7 @@ struct Transfer : Request {
     bool tells_message = false; // flags_result is told what WSARecvMsg tells
     Address to;
     HostSocket::Control* control_to_send = nullptr; // pool, may be null
+    void* view = nullptr; // in a view of a file that is the request's, for its end
     static constexpr uint32_t kOwnBuffers = 4;
     Buffer own_buffers[kOwnBuffers];
 

@@ -14,6 +14,7 @@
 #include "ke/timeline.h"
 #include "ke/wait.h"
 #include "nt/caller.h"
+#include "nt/publish.h"
 #include "ob/handle_table.h"
 #include "unix/hand_over.h"
 #include "unix/host_connections.h"
@@ -87,6 +88,8 @@ NTSTATUS open(void* block)
             return open_descriptor(reinterpret_cast<HANDLE>(handle), fd);
         };
         afd::SocketFile::can_host_accept_again = args.wine_major == kAcceptsAgain;
+        afd::SocketFile::unmap_view
+            = [](void* address) { host::unmap_view_of_section(nt::current_process(), address); };
         afd::SocketFile::accept_by_host = accept_by_host;
         afd::SocketFile::connect_by_host = connect_by_host;
         afd::SocketFile::find_event = program_events::reference;

@@ -50,6 +50,7 @@ AnyService* const kServices[] = {
     &read_file_scatter,
     &write_file_gather,
     &query_object,
+    &unmap_view_of_section,
     &queue_apc_thread,
     &create_thread_ex,
     &suspend_thread,

@@ -51,6 +51,10 @@ inline constinit Service<decltype(NtDuplicateObject)> duplicate_object { { "NtDu
     nullptr } };
 inline constinit Service<decltype(NtQueryObject)> query_object { { "NtQueryObject", nullptr } };
 
+inline constinit Service<decltype(NtUnmapViewOfSection)> unmap_view_of_section {
+    { "NtUnmapViewOfSection", nullptr }
+};
+
 // Files.
 inline constinit Service<decltype(NtCreateFile)> create_file { { "NtCreateFile", nullptr } };
 inline constinit Service<decltype(NtOpenFile)> open_file { { "NtOpenFile", nullptr } };
