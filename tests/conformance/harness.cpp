@@ -270,4 +270,12 @@ bool has_ended(const Background* background)
     return WaitForSingleObject(background->thread, 0) == WAIT_OBJECT_0;
 }
 
+bool comes_to(const std::atomic<LONG>& count, LONG wanted)
+{
+    const ULONGLONG limit = GetTickCount64() + kEventLimit;
+    while (count < wanted && GetTickCount64() < limit)
+        Sleep(0);
+    return count >= wanted;
+}
+
 } // namespace conformance

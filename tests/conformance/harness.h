@@ -14,6 +14,7 @@
 #undef WIN32_NO_STATUS // Kept windows.h from defining a few of what the next header defines whole.
 #include <ntstatus.h>
 
+#include <atomic>
 #include <cstdarg>
 #include <cstddef>
 #include <cstdint>
@@ -156,5 +157,8 @@ Outcome join(Background* background, Where where = Where::current());
 
 /// Whether the call is over by now.
 bool has_ended(const Background* background);
+
+/// Stays at work until threads have counted so far, or for kEventLimit. May be used on any thread.
+bool comes_to(const std::atomic<LONG>& count, LONG wanted);
 
 } // namespace conformance

@@ -404,12 +404,7 @@ void packets_of_one_moment_end_all_kinds_of_removals(void**) // [NtIoCompletion/
     Operation* receives[kThreads];
     Background* waits[kThreads];
     auto* taken = static_cast<std::atomic<LONG>*>(lasting_memory(sizeof(std::atomic<LONG>)));
-    const auto await_round = [=](LONG round) {
-        const ULONGLONG limit = GetTickCount64() + kEventLimit;
-        while (*taken < kThreads * round && GetTickCount64() < limit)
-            Sleep(0);
-        return *taken >= kThreads * round;
-    };
+    const auto await_round = [=](LONG round) { return comes_to(*taken, kThreads * round); };
     for (int i = 0; i < kThreads; ++i) {
         pairs[i] = new_tcp_pair();
         associate(pairs[i].server, port, kPortKey);

@@ -260,32 +260,29 @@ char* new_dots()
     return dots;
 }
 
-void a_send_keeps_its_place_behind_a_transmission(void**) // [TransmitFile/13]
+/// Of much memory and `file`, which may be null: `text` is what then comes, with the send.
+void assert_send_comes_behind(HANDLE file, const char* text)
 {
     const TcpPair pair = new_tcp_pair();
     Operation* transmission = new_operation(new_event());
     TRANSMIT_FILE_BUFFERS buffers = { new_dots(), kMuch, nullptr, 0 };
 
     assert_wsa_fails(transmit_file_of(pair.client)(
-                         pair.client, nullptr, 0, 0, &transmission->overlapped, &buffers, 0),
+                         pair.client, file, 0, 0, &transmission->overlapped, &buffers, 0),
         FALSE, WSA_IO_PENDING);
     start_send(pair.client, "behind");
-    assert_text_behind(pair.server, kMuch, "behind");
+    assert_text_behind(pair.server, kMuch, text);
     assert_becomes_signaled(transmission->overlapped.hEvent);
+}
+
+void a_send_keeps_its_place_behind_a_transmission(void**) // [TransmitFile/13]
+{
+    assert_send_comes_behind(nullptr, "behind");
 }
 
 void a_send_keeps_its_place_behind_a_file(void**) // [TransmitFile/13]
 {
-    const TcpPair pair = new_tcp_pair();
-    Operation* transmission = new_operation(new_event());
-    TRANSMIT_FILE_BUFFERS buffers = { new_dots(), kMuch, nullptr, 0 };
-
-    assert_wsa_fails(transmit_file_of(pair.client)(pair.client, new_file("a file, ", true), 0, 0,
-                         &transmission->overlapped, &buffers, 0),
-        FALSE, WSA_IO_PENDING);
-    start_send(pair.client, "behind");
-    assert_text_behind(pair.server, kMuch, "a file, behind");
-    assert_becomes_signaled(transmission->overlapped.hEvent);
+    assert_send_comes_behind(new_file("a file, ", true), "a file, behind");
 }
 
 void a_transmission_keeps_its_place_behind_a_send(void**) // [TransmitFile/13]

@@ -440,12 +440,7 @@ void events_of_sockets_end_all_kinds_of_waits(void**) // [WSAWaitForMultipleEven
     auto* told = static_cast<std::atomic<LONG>*>(lasting_memory(sizeof(std::atomic<LONG>)));
     const HANDLE signaled = owned(CreateSemaphoreW(nullptr, kRounds, kRounds, nullptr));
     const HANDLE unsignaled = owned(CreateSemaphoreW(nullptr, 0, 1, nullptr));
-    const auto await_round = [=](LONG round) {
-        const ULONGLONG limit = GetTickCount64() + kEventLimit;
-        while (*told < kThreads * round && GetTickCount64() < limit)
-            Sleep(0);
-        return *told >= kThreads * round;
-    };
+    const auto await_round = [=](LONG round) { return comes_to(*told, kThreads * round); };
     for (LONG i = 0; i < kThreads; ++i) {
         sockets[i] = { new_tcp_pair(), new_event() };
         assert_int_equal(WSAEventSelect(sockets[i].pair.server, sockets[i].event, FD_READ), 0);
