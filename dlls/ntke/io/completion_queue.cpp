@@ -109,6 +109,11 @@ void CompletionQueue::post(Packet& packet)
         source()->take_packet(packet.contents);
     if (is_closed || is_given_away)
         return packet.release(packet); // nobody can ask for it any more
+    tell_source(is_poller_activated, is_left);
+}
+
+void CompletionQueue::tell_source(bool is_poller_activated, bool is_left)
+{
     if (is_poller_activated)
         source()->interrupt();
     else if (is_left && source())
@@ -424,10 +429,7 @@ void CompletionQueue::abandon_wait(ke::Thread& thread)
     }
     if (was_poller)
         queue->source()->on_poller_stopped();
-    if (is_poller_activated)
-        queue->source()->interrupt();
-    else if (is_left && queue->source())
-        queue->source()->on_packet_left();
+    queue->tell_source(is_poller_activated, is_left);
     thread.completion_queue() = queue; // a sleep puts it aside
 }
 

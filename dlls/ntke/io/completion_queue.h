@@ -153,6 +153,8 @@ private:
     /// Hands packets to waiting threads as far as the concurrency allows. Returns whether the
     /// poller is one of them and must be woken where it waits.
     [[nodiscard]] bool activate_waiters(ke::WakeList& wakes) REQUIRES(m_lock);
+    /// Afterwards; `is_left`: packets are still there.
+    void tell_source(bool is_poller_activated, bool is_left) EXCLUDES(m_lock);
     Waiter* waiter_to_activate() const REQUIRES(m_lock);
     uint32_t take(CompletionPacket* packets, uint32_t count, Packet*& taken) REQUIRES(m_lock);
     bool can_take() const REQUIRES(m_lock)
