@@ -29,4 +29,10 @@ inline bool may_have_name(HANDLE handle)
         || name.name.Length;
 }
 
+/// May others have the object by a handle of theirs, or get one?
+inline bool may_be_others(HANDLE handle, const ObjectBasicInformation& object)
+{
+    return object.handles != 1 || (object.attributes & OBJ_INHERIT) || may_have_name(handle);
+}
+
 } // namespace unix_side

@@ -60,11 +60,9 @@ ob::Ref<io::CompletionQueue> Port::find(HANDLE handle, ACCESS_MASK access)
 bool Port::may_be_others(HANDLE handle)
 {
     ObjectBasicInformation object {};
-    if (!NT_SUCCESS(
-            host::query_object(handle, kObjectBasicInformation, &object, sizeof(object), nullptr))
-        || object.handles != 1 || (object.attributes & OBJ_INHERIT))
-        return true;
-    return may_have_name(handle);
+    return !NT_SUCCESS(host::query_object(
+               handle, kObjectBasicInformation, &object, sizeof(object), nullptr))
+        || unix_side::may_be_others(handle, object);
 }
 
 NTSTATUS Port::attach(HANDLE handle, ob::Ref<io::CompletionQueue>& queue)

@@ -63,10 +63,7 @@ NTSTATUS duplicate(HANDLE handle, HANDLE* own)
 bool is_exclusive(HANDLE handle, const ObjectBasicInformation& object)
 {
     constexpr ULONG kOfHandleAndQuestion = 2;
-    if (object.handles != 1 || object.references != kOfHandleAndQuestion
-        || (object.attributes & OBJ_INHERIT))
-        return false;
-    return !unix_side::may_have_name(handle);
+    return object.references == kOfHandleAndQuestion && !unix_side::may_be_others(handle, object);
 }
 
 /// Decides whose a new event is that is attached to `handle` and unsettled: nobody who comes
