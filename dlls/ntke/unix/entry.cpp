@@ -31,6 +31,7 @@
 #include "unix/services.h"
 #include "unix/statistics.h"
 #include "unix/uninterrupted.h"
+#include "unix/wait_place.h"
 
 namespace unix_side {
 
@@ -486,10 +487,7 @@ NTSTATUS create_unix(void* block)
 
 NTSTATUS serve_source(void*)
 {
-    if (!ke::Thread::has_source())
-        return STATUS_SUCCESS;
-    const Uninterrupted section;
-    ke::Thread::serve_source();
+    services::look_around();
     return STATUS_SUCCESS;
 }
 

@@ -159,11 +159,18 @@ void look_away(const LARGE_INTEGER* timeout)
     LARGE_INTEGER time {};
     if (!ke::Thread::has_source() || (timeout && !ke::read_user(&time, timeout, sizeof(time))))
         return;
-    const unix_side::Uninterrupted section;
     if (timeout && !time.QuadPart)
-        ke::Thread::serve_source();
-    else
-        ke::Thread::look_away();
+        return look_around();
+    const unix_side::Uninterrupted section;
+    ke::Thread::look_away();
+}
+
+void look_around()
+{
+    if (!ke::Thread::has_source())
+        return;
+    const unix_side::Uninterrupted section;
+    ke::Thread::serve_source();
 }
 
 NTSTATUS wait_for(

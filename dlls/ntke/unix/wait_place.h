@@ -82,6 +82,8 @@ private:
 /// The calling thread is about to sleep, and ke has no part in it: others look after its sockets.
 /// `timeout`: the program's. In a wait of no time it is no sleep: the thread does so itself.
 void look_away(const LARGE_INTEGER* timeout);
+/// The calling thread does so, without a wait.
+void look_around();
 
 /// A wait of which at least one handle is ke's. STATUS_REPARSE: it is to be begun anew. Errors: the
 /// host's, STATUS_NO_MEMORY.

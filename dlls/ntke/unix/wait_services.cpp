@@ -109,8 +109,7 @@ NTSTATUS delay_execution(BOOLEAN alertable, const LARGE_INTEGER* timeout)
 
 NTSTATUS yield_execution()
 {
-    const LARGE_INTEGER no_time {};
-    look_away(&no_time);
+    look_around();
     return host::yield_execution();
 }
 
